@@ -1,0 +1,55 @@
+/* graph_conv: graph convolution of Kipf and Welling, arXiv:1609.02907; equal to PyTorch Geometric's GCNConv.
+ *
+ *   y = act(Â x W^T + b)
+ * A holds the edge weights (1 when none are given): A[i, j] = w for an edge j -> i; rows list the sources of a node.
+ * self_loops (PyG's add_remaining_self_loops): a node's own loop keeps its weight, of several the last counts, and
+ * a missing one is added with weight 1. Without self_loops the edges are taken as they are.
+ * Degree d_i = sum of row i, loop included. normalization:
+ *   symmetric  Â = D^-1/2 A D^-1/2     row  Â = D^-1 A     none  Â = A
+ * d = 0 gives the factor 0; under symmetric a negative d gives NaN, as in PyG. The bias comes after the aggregation.
+ * Backward needs the transposed graph (graph_transpose); edge weights get no gradient.
+ * Sums run in the order of the edges, the self-loop last: the same bits for any number of threads. */
+#ifndef UPSILON_OPS_GRAPH_CONV_H
+#define UPSILON_OPS_GRAPH_CONV_H
+#include "upsilon/upsilon.h"
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define UPS_GRAPH_CONV_OPTIONS_SCHEMA \
+  "; normalization: symmetric|row|none, self_loops: bool = true, activation: activation"
+#define UPS_GRAPH_CONV_FORWARD_SCHEMA                                                                    \
+  "row_offsets: i32[N+1] splits E, sources: i32[E] below N, edge_weights?: real[E], x: real[N, Fin], "   \
+  "weight: real[Fout, Fin], bias?: real[Fout] -> y: real[N, Fout]" UPS_GRAPH_CONV_OPTIONS_SCHEMA
+#define UPS_GRAPH_CONV_BACKWARD_SCHEMA                                                                   \
+  "row_offsets: i32[N+1] splits E, sources: i32[E] below N, edge_weights?: real[E], "                    \
+  "transposed_offsets: i32[N+1] splits E, targets: i32[E] below N, edges: i32[E] below E, "              \
+  "x: real[N, Fin], weight: real[Fout, Fin], bias?: real[Fout], y: real[N, Fout], dy: real[N, Fout]"     \
+  " -> dx?: real[N, Fin], dweight?: real[Fout, Fin], dbias?: real[Fout]" UPS_GRAPH_CONV_OPTIONS_SCHEMA
+
+typedef enum ups_graph_normalization {
+  UPS_NORMALIZATION_SYMMETRIC,
+  UPS_NORMALIZATION_ROW,
+  UPS_NORMALIZATION_NONE
+} ups_graph_normalization;
+
+typedef struct ups_graph_conv_options {
+  int32_t normalization; /* ups_graph_normalization */
+  int32_t self_loops;    /* 0 or 1; 1 when no options are given */
+  int32_t activation;    /* ups_activation */
+} ups_graph_conv_options;
+
+UPS_API ups_status ups_graph_conv_forward(ups_context* context, const ups_tensor* row_offsets,
+                                          const ups_tensor* sources, const ups_tensor* edge_weights,
+                                          const ups_tensor* x, const ups_tensor* weight, const ups_tensor* bias,
+                                          const ups_tensor* y, const ups_graph_conv_options* options);
+UPS_API ups_status ups_graph_conv_backward(
+    ups_context* context, const ups_tensor* row_offsets, const ups_tensor* sources, const ups_tensor* edge_weights,
+    const ups_tensor* transposed_offsets, const ups_tensor* targets, const ups_tensor* edges, const ups_tensor* x,
+    const ups_tensor* weight, const ups_tensor* bias, const ups_tensor* y, const ups_tensor* dy, const ups_tensor* dx,
+    const ups_tensor* dweight, const ups_tensor* dbias, const ups_graph_conv_options* options);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

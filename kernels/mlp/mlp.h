@@ -1,0 +1,44 @@
+/* mlp: up to four dense layers in one call; activations between them stay in cache.
+ *
+ * h0 = x; h(i+1) = act_i(h(i) W_i^T + b_i); y = the last h. Layers are given from 0 on without gaps, and each W_i is
+ * [M_i, M_(i-1)] (PyTorch's layout). A longer network is several calls.
+ * Backward recomputes the hidden activations instead of storing them. */
+#ifndef UPSILON_OPS_MLP_H
+#define UPSILON_OPS_MLP_H
+#include "upsilon/upsilon.h"
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define UPS_MLP_LAYERS_SCHEMA                                                             \
+  "x: real[..., K], weight0: real[M0, K], bias0?: real[M0], weight1?: real[M1, M0], "      \
+  "bias1?: real[M1], weight2?: real[M2, M1], bias2?: real[M2], weight3?: real[M3, M2], "   \
+  "bias3?: real[M3]"
+#define UPS_MLP_OPTIONS_SCHEMA \
+  "; activation0: activation, activation1: activation, activation2: activation, activation3: activation"
+#define UPS_MLP_FORWARD_SCHEMA UPS_MLP_LAYERS_SCHEMA " -> y: real[..., M3|M2|M1|M0]" UPS_MLP_OPTIONS_SCHEMA
+#define UPS_MLP_BACKWARD_SCHEMA                                                                              \
+  UPS_MLP_LAYERS_SCHEMA                                                                                      \
+  ", dy: real[..., M3|M2|M1|M0] -> dx?: real[..., K], dweight0?: real[M0, K], dbias0?: real[M0], "           \
+  "dweight1?: real[M1, M0], dbias1?: real[M1], dweight2?: real[M2, M1], dbias2?: real[M2], "                 \
+  "dweight3?: real[M3, M2], dbias3?: real[M3]" UPS_MLP_OPTIONS_SCHEMA
+
+#define UPS_MLP_MAX_LAYERS 4
+
+typedef struct ups_mlp_options {
+  int32_t activation[UPS_MLP_MAX_LAYERS]; /* ups_activation of each layer */
+} ups_mlp_options;
+
+/* weights and biases: UPS_MLP_MAX_LAYERS pointers each, NULL behind the last layer. */
+UPS_API ups_status ups_mlp_forward(ups_context* context, const ups_tensor* x, const ups_tensor* const* weights,
+                                   const ups_tensor* const* biases, const ups_tensor* y,
+                                   const ups_mlp_options* options);
+UPS_API ups_status ups_mlp_backward(ups_context* context, const ups_tensor* x, const ups_tensor* const* weights,
+                                    const ups_tensor* const* biases, const ups_tensor* dy, const ups_tensor* dx,
+                                    const ups_tensor* const* dweights, const ups_tensor* const* dbiases,
+                                    const ups_mlp_options* options);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

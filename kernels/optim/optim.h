@@ -1,0 +1,50 @@
+/* optim: optimiser steps, each one pass over parameter, gradient and state, updated in place; and the accumulation of
+ * gradients.
+ *
+ * accumulate: y += scale * x.
+ * sgd (PyTorch's SGD): g += weight_decay * p; v = momentum * v + g (v = g when step is 1); g = nesterov ? g +
+ *   momentum * v : v; p -= learning_rate * g. Without a velocity, momentum is not used.
+ * adam (Kingma and Ba, arXiv:1412.6980; decoupled: AdamW, arXiv:1711.05101), `step` counts from 1:
+ *   m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g²;
+ *   p -= learning_rate / (1 - beta1^step) * m / (sqrt(v / (1 - beta2^step)) + epsilon). */
+#ifndef UPSILON_OPS_OPTIM_H
+#define UPSILON_OPS_OPTIM_H
+#include "upsilon/upsilon.h"
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define UPS_ACCUMULATE_SCHEMA "x: real[...] -> y&: real[...]; scale: f64 = 1"
+#define UPS_SGD_SCHEMA                                                                   \
+  "gradient: real[...] -> parameter&: real[...], velocity?&: real[...]; "                \
+  "learning_rate: f64 = 0.01, momentum: f64, weight_decay: f64, nesterov: bool, step: i32 = 1"
+#define UPS_ADAM_SCHEMA                                                                              \
+  "gradient: real[...] -> parameter&: real[...], mean&: real[...], square&: real[...]; "             \
+  "learning_rate: f64 = 0.001, beta1: f64 = 0.9, beta2: f64 = 0.999, epsilon: f64 = 1e-8, "          \
+  "weight_decay: f64, decoupled: bool, step: i32 = 1"
+
+typedef struct ups_accumulate_options {
+  double scale;
+} ups_accumulate_options;
+
+typedef struct ups_sgd_options {
+  double learning_rate, momentum, weight_decay;
+  int32_t nesterov, step;
+} ups_sgd_options;
+
+typedef struct ups_adam_options {
+  double learning_rate, beta1, beta2, epsilon, weight_decay;
+  int32_t decoupled, step;
+} ups_adam_options;
+
+UPS_API ups_status ups_accumulate(ups_context* context, const ups_tensor* x, const ups_tensor* y,
+                                  const ups_accumulate_options* options);
+UPS_API ups_status ups_sgd(ups_context* context, const ups_tensor* gradient, const ups_tensor* parameter,
+                           const ups_tensor* velocity, const ups_sgd_options* options);
+UPS_API ups_status ups_adam(ups_context* context, const ups_tensor* gradient, const ups_tensor* parameter,
+                            const ups_tensor* mean, const ups_tensor* square, const ups_adam_options* options);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

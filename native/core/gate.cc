@@ -1,0 +1,364 @@
+// The one gate: every call, from whatever language, is checked against its schema here, given a variant and workspace,
+// and run. Kernels behind it may trust what they receive.
+#include <algorithm>
+#include <cstring>
+#include <exception>
+#include <new>
+
+#include "context.h"
+#include "registry.h"
+#include "rules.h"
+
+namespace upsilon {
+namespace {
+
+constexpr int max_parameters = 32;
+constexpr int max_dim_names = 32;
+constexpr int64_t unbound = -1;
+
+const char* wanted_dtype(ElementType type, bool is_double) {
+  switch (type) {
+    case ElementType::real: return is_double ? "float64" : "float32";
+    case ElementType::f32: return "float32";
+    case ElementType::f64: return "float64";
+    case ElementType::i32: return "int32";
+    case ElementType::i64: return "int64";
+    case ElementType::u8: return "uint8";
+  }
+  return "";
+}
+
+bool dtype_is(ups_dtype dtype, ElementType type, bool is_double) {
+  const auto is = [&](int code, int bits) { return dtype.code == code && dtype.bits == bits && dtype.lanes == 1; };
+  switch (type) {
+    case ElementType::real: return is(UPS_FLOAT, is_double ? 64 : 32);
+    case ElementType::f32: return is(UPS_FLOAT, 32);
+    case ElementType::f64: return is(UPS_FLOAT, 64);
+    case ElementType::i32: return is(UPS_INT, 32);
+    case ElementType::i64: return is(UPS_INT, 64);
+    case ElementType::u8: return is(UPS_UINT, 8);
+  }
+  return false;
+}
+
+// One call on its way through the gate.
+class Gate {
+ public:
+  Gate(ups_context& context, const ups_operation& operation, const ups_tensor* const* tensors, const void* options)
+      : context_(context), operation_(operation), schema_(operation.schema), tensors_(tensors) {
+    call_.tensors = tensors;
+    call_.dims = dims_;
+    call_.options = options ? options : schema_.default_options.data();
+    call_.threads = &context.threads;
+    call_.stream = context.stream;
+    call_.fault = context.fault;
+    call_.precision = context.precision;
+    std::fill_n(dims_, max_dim_names, unbound);
+  }
+
+  ups_status run() {
+    ups_status status = check_tensors();
+    if (status == UPS_OK) status = check_shapes();
+    if (status == UPS_OK) status = check_options();
+    if (status == UPS_OK) status = check_overlap();
+    if (status == UPS_OK) status = check_contents();
+    if (status == UPS_OK) status = choose_kernel();
+    if (status == UPS_OK) status = reserve_workspace();
+    if (status != UPS_OK) return status;
+    status = kernel_.run(call_);
+    if (status == UPS_OK) return UPS_OK;
+    const char* said = context_.plugin ? context_.plugin->last_message() : ups_status_text(status);
+    return fail(status, "", said);
+  }
+
+ private:
+  ups_context& context_;
+  const ups_operation& operation_;
+  const Schema& schema_;
+  const ups_tensor* const* tensors_;
+  Call call_{};
+  KernelEntry kernel_;
+  int64_t dims_[max_dim_names];
+  int bound_by_[max_dim_names];  // the parameter that gave a dimension its value
+  bool given_[max_dim_names];    // whether any did
+
+  ups_status fail(ups_status status, std::string argument, std::string text) {
+    return context_.error.set(status, operation_.name, std::move(argument), std::move(text));
+  }
+  int parameter_count() const { return static_cast<int>(schema_.parameters.size()); }
+  const Parameter& parameter(int i) const { return schema_.parameters[static_cast<size_t>(i)]; }
+
+  // Presence, device, dtype, layout: each tensor by itself.
+  ups_status check_tensors() {
+    bool real_seen = false;
+    int real_from = -1;
+    for (int i = 0; i < parameter_count(); ++i) {
+      const Parameter& p = parameter(i);
+      const ups_tensor* t = tensors_[i];
+      if (!t) {
+        if (p.optional) continue;
+        return fail(UPS_VALUE, p.name, p.name + " is missing (expected " + p.shape_text + ")");
+      }
+      const bool host = t->device.type == UPS_CPU || t->device.type == UPS_CUDA_HOST;
+      if (context_.plugin ? (t->device.type != context_.device.type || t->device.id != context_.device.id) : !host)
+        return fail(UPS_DEVICE, p.name,
+                    p.name + " is on " + device_text(t->device) + " (expected " + device_text(context_.device) + ")");
+      if (p.type == ElementType::real && !real_seen && t->dtype.code == UPS_FLOAT) {
+        real_seen = true;
+        real_from = i;
+        call_.is_double = t->dtype.bits == 64;
+      }
+      if (!dtype_is(t->dtype, p.type, call_.is_double)) {
+        std::string text = p.name + " is " + dtype_text(t->dtype) + " (expected ";
+        text += p.type == ElementType::real && !real_seen ? "float32 or float64" : wanted_dtype(p.type, call_.is_double);
+        if (real_seen && real_from != i && p.type == ElementType::real) text += ", as " + parameter(real_from).name;
+        return fail(UPS_DTYPE, p.name, text + ")");
+      }
+      if (t->ndim < 0 || t->ndim > UPS_MAX_DIMENSIONS || (t->ndim > 0 && !t->shape))
+        return fail(UPS_SHAPE, p.name, p.name + format(" has %d dimensions (at most %d)", t->ndim, UPS_MAX_DIMENSIONS));
+      const int64_t elements = element_count(*t);
+      if (elements < 0) return fail(UPS_SHAPE, p.name, p.name + " has the impossible shape " + shape_text(*t));
+      if (elements > 0 && !t->data) return fail(UPS_VALUE, p.name, p.name + " has no memory (its data is null)");
+      if ((reinterpret_cast<uintptr_t>(t->data) + t->byte_offset) % element_size(t->dtype) != 0)
+        return fail(UPS_VALUE, p.name, p.name + " is not aligned to its element size");
+      if (!is_dense(*t)) return fail(UPS_SHAPE, p.name, p.name + " is strided (expected dense row-major memory)");
+    }
+    return UPS_OK;
+  }
+
+  static bool is_dense(const ups_tensor& t) {
+    if (!t.strides || element_count(t) == 0) return true;
+    int64_t stride = 1;
+    for (int32_t d = t.ndim - 1; d >= 0; --d) {
+      if (t.shape[d] != 1 && t.strides[d] != stride) return false;
+      stride *= t.shape[d];
+    }
+    return true;
+  }
+
+  // Binds the schema's dimension names to numbers and finds contradictions.
+  ups_status check_shapes() {
+    const int names = static_cast<int>(schema_.dim_names.size());
+    for (int i = 0; i < parameter_count(); ++i) {
+      if (!tensors_[i]) continue;
+      const Parameter& p = parameter(i);
+      const ups_tensor& t = *tensors_[i];
+      const int rank = static_cast<int>(p.dims.size());
+      if (p.leading ? t.ndim < rank - 1 : t.ndim != rank) return wrong_rank(i);
+      for (int d = 0; d < rank; ++d) {
+        const Dimension& dim = p.dims[static_cast<size_t>(d)];
+        if (dim.names.size() > 1 || !dim.alternatives.empty()) continue;
+        const int64_t found = extent(p, t, d) - dim.constant;
+        if (dim.names.empty() ? found != 0 : found < 0) return wrong_extent(i, d);
+        if (dim.names.empty()) continue;
+        const int name = dim.names[0];
+        if (dims_[name] == unbound) {
+          dims_[name] = found;
+          bound_by_[name] = i;
+        } else if (dims_[name] != found) {
+          return wrong_extent(i, d);
+        }
+      }
+    }
+    for (int name = 0; name < names; ++name)
+      if (!(given_[name] = dims_[name] != unbound)) dims_[name] = 0;  // only in arguments that were left out
+    for (int i = 0; i < parameter_count(); ++i) {
+      if (!tensors_[i]) continue;
+      const Parameter& p = parameter(i);
+      for (int d = 0; d < static_cast<int>(p.dims.size()); ++d) {
+        const Dimension& dim = p.dims[static_cast<size_t>(d)];
+        if (dim.names.size() < 2 && dim.alternatives.empty()) continue;
+        int64_t wanted = dim.constant;
+        for (const int name : dim.names) wanted += dims_[name];
+        for (const int name : dim.alternatives)
+          if (given_[name]) {
+            wanted = dims_[name];
+            break;
+          }
+        if (extent(p, *tensors_[i], d) != wanted)
+          return fail(UPS_SHAPE, p.name,
+                      p.name + " is " + shape_text(*tensors_[i]) + format(" but %lld are wanted in dimension %d (expected ",
+                      static_cast<long long>(wanted), d) + p.name + " " + p.shape_text + ")");
+      }
+    }
+    return UPS_OK;
+  }
+
+  static int64_t extent(const Parameter& p, const ups_tensor& t, int d) {
+    const int rank = static_cast<int>(p.dims.size());
+    if (!p.leading) return t.shape[d];
+    if (d > 0) return t.shape[t.ndim - rank + d];
+    int64_t product = 1;
+    for (int k = 0; k < t.ndim - rank + 1; ++k) product *= t.shape[k];
+    return product;
+  }
+
+  ups_status wrong_rank(int i) {
+    const Parameter& p = parameter(i);
+    return fail(UPS_SHAPE, p.name,
+                p.name + " is " + shape_text(*tensors_[i]) + " (expected " + p.name + " " + p.shape_text + ")");
+  }
+  ups_status wrong_extent(int i, int d) {
+    const Parameter& p = parameter(i);
+    const Dimension& dim = p.dims[static_cast<size_t>(d)];
+    std::string text = p.name + " is " + shape_text(*tensors_[i]);
+    if (!dim.names.empty() && dims_[dim.names[0]] != unbound) {
+      const int name = dim.names[0];
+      const Parameter& other = parameter(bound_by_[name]);
+      const std::string& dim_name = schema_.dim_names[static_cast<size_t>(name)];
+      text += " but " + other.name + " is " + shape_text(*tensors_[bound_by_[name]]);
+      text += dim_name == "..." ? ", which has other leading dimensions"
+                                : format(", where %s is %lld", dim_name.c_str(), static_cast<long long>(dims_[name]));
+    }
+    return fail(UPS_SHAPE, p.name, text + " (expected " + p.name + " " + p.shape_text + ")");
+  }
+
+  ups_status check_options() {
+    const char* options = static_cast<const char*>(call_.options);
+    for (const Option& o : schema_.options) {
+      if (o.type != OptionType::choice && o.type != OptionType::boolean) continue;
+      int32_t value = 0;
+      std::memcpy(&value, options + o.offset, sizeof value);
+      const int32_t limit = o.type == OptionType::boolean ? 2 : static_cast<int32_t>(o.choices.size());
+      if (value < 0 || value >= limit)
+        return fail(UPS_VALUE, o.name, o.name + format(" is %d (expected 0 to %d)", value, limit - 1));
+    }
+    return UPS_OK;
+  }
+
+  // An output that shares memory with any other argument would silently be computed from itself.
+  ups_status check_overlap() {
+    for (int i = schema_.inputs; i < parameter_count(); ++i) {
+      const auto [begin, end] = range(i);
+      if (begin == end) continue;
+      for (int k = 0; k < parameter_count(); ++k) {
+        const auto [other_begin, other_end] = range(k);
+        if (k != i && other_begin < end && begin < other_end)
+          return fail(UPS_VALUE, parameter(i).name,
+                      parameter(i).name + " shares memory with " + parameter(k).name + " (expected memory of its own)");
+      }
+    }
+    return UPS_OK;
+  }
+  std::pair<uintptr_t, uintptr_t> range(int i) const {
+    const ups_tensor* t = tensors_[i];
+    if (!t) return {0, 0};
+    const uintptr_t begin = reinterpret_cast<uintptr_t>(t->data) + t->byte_offset;
+    const uintptr_t bytes = static_cast<uintptr_t>(element_count(*t)) * element_size(t->dtype);
+    return {begin, begin + bytes};
+  }
+
+  ups_status check_contents() {
+    DeviceRule device_rules[max_parameters];
+    int32_t device_rule_count = 0;
+    std::string problem;
+    for (int i = 0; i < parameter_count(); ++i) {
+      const Parameter& p = parameter(i);
+      if (p.rule == Rule::none || !tensors_[i] || p.output) continue;
+      const int32_t* data = call_.data<const int32_t>(i);
+      const int64_t count = element_count(*tensors_[i]);
+      const int64_t bound = p.rule_dim >= 0 ? dims_[p.rule_dim] : 0;
+      const ups_tensor* offsets = p.rule_parameter >= 0 ? tensors_[p.rule_parameter] : nullptr;
+      const int32_t* offset_data = offsets ? call_.data<const int32_t>(p.rule_parameter) : nullptr;
+      const int64_t events = offsets ? element_count(*offsets) - 1 : 0;
+      if (context_.plugin) {
+        const auto operation_index = static_cast<int32_t>(&operation_ - operations().data());
+        device_rules[device_rule_count++] = {static_cast<int32_t>(p.rule), data, count, bound, offset_data, events,
+                                             operation_index << 8 | (i + 1)};
+        continue;
+      }
+      const char* bound_name = p.rule_dim >= 0 ? schema_.dim_names[static_cast<size_t>(p.rule_dim)].c_str() : "";
+      const bool holds = p.rule == Rule::splits  ? check_splits(data, count, bound, bound_name, &problem)
+                         : p.rule == Rule::below ? check_below(data, count, bound, bound_name, &problem)
+                                                 : check_forest(data, offset_data, events, &problem);
+      if (!holds) return fail(UPS_VALUE, p.name, p.name + " " + problem);
+    }
+    if (device_rule_count == 0) return UPS_OK;
+    const ups_status status = context_.plugin->check_rules(context_.device.id, context_.stream, device_rules,
+                                                           device_rule_count, context_.fault);
+    return status == UPS_OK ? UPS_OK : fail(status, "", context_.plugin->last_message());
+  }
+
+  bool usable(const KernelEntry& kernel) const {
+    return kernel.run && (!kernel.supports || kernel.supports(call_));
+  }
+
+  ups_status choose_kernel() {
+    if (context_.plugin) {
+      kernel_ = plugin_kernel(*context_.plugin, operation_.name);
+      context_.last_variant = variant_name(Variant::cuda);
+      if (!call_.is_double && usable(kernel_)) return context_.plugin->select(context_.device.id);
+      return fail(UPS_UNSUPPORTED, "",
+                  call_.is_double ? "float64 is computed on the CPU only" : "this case is not supported on " + device_text(context_.device));
+    }
+    if (call_.is_double) {  // float64 is the oracle's precision: the plain reference computes it
+      kernel_ = operation_.reference_f64;
+      context_.last_variant = variant_name(Variant::reference);
+      return kernel_.run ? UPS_OK : fail(UPS_UNSUPPORTED, "", "float64 is not supported");
+    }
+    if (context_.forced) return take(context_.forced_variant);
+    for (const Variant v : {Variant::avx512, Variant::avx2, Variant::baseline})
+      if (cpu_can_run(v) && usable(operation_.kernels[static_cast<int>(v)])) return take(v);
+    return take(Variant::reference);
+  }
+  ups_status take(Variant variant) {
+    kernel_ = operation_.kernels[static_cast<int>(variant)];
+    context_.last_variant = variant_name(variant);
+    return usable(kernel_) ? UPS_OK
+                           : fail(UPS_UNSUPPORTED, "", format("the %s variant does not support this case", variant_name(variant)));
+  }
+
+  ups_status reserve_workspace() {
+    const size_t bytes = kernel_.workspace ? kernel_.workspace(call_) : 0;
+    if (bytes == 0) return UPS_OK;
+    call_.workspace = context_.workspace.reserve(bytes, context_.plugin, context_.device.id);
+    return call_.workspace ? UPS_OK
+                           : fail(UPS_OUT_OF_MEMORY, "", format("%zu bytes of workspace are not to be had", bytes));
+  }
+};
+
+}  // namespace
+
+ups_status run_operation(ups_context* context, const ups_operation& operation, const ups_tensor* const* tensors,
+                         int32_t count, const void* options) {
+  if (!context) return UPS_VALUE;
+  try {
+    if (count != static_cast<int32_t>(operation.schema.parameters.size()) || !tensors)
+      return context->error.set(UPS_VALUE, operation.name, "",
+                                format("%d tensors were given (expected %zu: %s)", count,
+                                       operation.schema.parameters.size(), operation.line));
+    return Gate(*context, operation, tensors, options).run();
+  } catch (const std::bad_alloc&) {
+    return context->error.set(UPS_OUT_OF_MEMORY, operation.name, "", "memory is exhausted");
+  } catch (const std::exception& e) {
+    return context->error.set(UPS_INTERNAL, operation.name, "", e.what());
+  }
+}
+
+ups_status call(ups_context* context, const OperationEntry& entry, const ups_tensor* const* tensors, int32_t count,
+                const void* options) {
+  return run_operation(context, operation_of(entry), tensors, count, options);
+}
+
+}  // namespace upsilon
+
+extern "C" {
+
+const ups_operation* ups_operation_find(const char* name) { return name ? upsilon::find_operation(name) : nullptr; }
+int32_t ups_operation_count(void) { return static_cast<int32_t>(upsilon::operations().size()); }
+const ups_operation* ups_operation_at(int32_t index) {
+  return index >= 0 && index < ups_operation_count() ? &upsilon::operations()[static_cast<size_t>(index)] : nullptr;
+}
+const char* ups_operation_name(const ups_operation* operation) { return operation ? operation->name : ""; }
+const char* ups_operation_schema(const ups_operation* operation) { return operation ? operation->line : ""; }
+const char* ups_operation_variants(const ups_operation* operation) {
+  return operation ? operation->variants.c_str() : "";
+}
+ups_status ups_call(ups_context* context, const ups_operation* operation, const ups_tensor* const* tensors,
+                    int32_t count, const void* options) {
+  if (!context) return UPS_VALUE;
+  if (!operation) return context->error.set(UPS_VALUE, "", "operation", "there is no such operation");
+  return upsilon::run_operation(context, *operation, tensors, count, options);
+}
+
+}  // extern "C"

@@ -1,0 +1,86 @@
+#include "plugin.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <string>
+
+#if !defined(_WIN32)
+#include <dlfcn.h>
+#endif
+
+namespace upsilon {
+namespace {
+
+struct Opened {
+  std::once_flag once;
+  const Plugin* plugin = nullptr;
+  std::string problem;
+};
+Opened cuda, emulated;
+
+#if !defined(_WIN32)
+// The plug-in lies beside the library that this code is part of (the addon or libupsilon.so), or where
+// UPSILON_PLUGIN_PATH says.
+std::string plugin_path(const char* file) {
+  if (const char* directory = std::getenv("UPSILON_PLUGIN_PATH"); directory && *directory)
+    return std::string(directory) + "/" + file;
+  Dl_info info{};
+  if (!dladdr(reinterpret_cast<const void*>(&plugin_for), &info) || !info.dli_fname) return file;
+  const std::string self = info.dli_fname;
+  const size_t slash = self.rfind('/');
+  return slash == std::string::npos ? file : self.substr(0, slash + 1) + file;
+}
+
+void open(Opened& opened, const char* file, int32_t device_type) {
+  const std::string path = plugin_path(file);
+  void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!handle) {
+    opened.problem = std::string("the plug-in cannot be opened: ") + dlerror();
+    return;
+  }
+  // Never closed again: threads of the CUDA runtime may live on.
+  const auto entry = reinterpret_cast<PluginEntry>(dlsym(handle, plugin_entry_name));
+  const Plugin* plugin = entry ? entry(plugin_abi) : nullptr;
+  if (!plugin || plugin->abi != plugin_abi || plugin->device_type != device_type) {
+    opened.problem = "the plug-in " + path + " belongs to another version of the library";
+    return;
+  }
+  char why[256] = "";
+  if (plugin->device_count(why, sizeof why) < 1) {
+    opened.problem = why[0] ? why : "there is no device";
+    return;
+  }
+  opened.plugin = plugin;
+}
+#else
+void open(Opened& opened, const char*, int32_t) { opened.problem = "CUDA plug-ins are not supported on this system"; }
+#endif
+
+Opened& opened_for(int32_t device_type) {
+  Opened& opened = device_type == UPS_EMULATED ? emulated : cuda;
+  std::call_once(opened.once, [&] {
+    open(opened, device_type == UPS_EMULATED ? "libupsilon_emulated.so" : "libupsilon_cuda.so", device_type);
+  });
+  return opened;
+}
+
+}  // namespace
+
+const Plugin* plugin_for(int32_t device_type) {
+  if (device_type != UPS_CUDA && device_type != UPS_EMULATED) return nullptr;
+  return opened_for(device_type).plugin;
+}
+
+const char* plugin_problem(int32_t device_type) {
+  if (device_type != UPS_CUDA && device_type != UPS_EMULATED) return "there is no such kind of device";
+  return opened_for(device_type).problem.c_str();
+}
+
+KernelEntry plugin_kernel(const Plugin& plugin, const char* operation) {
+  for (const VariantEntry* entry = plugin.kernels(); entry; entry = entry->next)
+    if (std::strcmp(entry->operation, operation) == 0) return entry->kernel;
+  return {};
+}
+
+}  // namespace upsilon

@@ -1,0 +1,87 @@
+#include "rules.h"
+
+#include <vector>
+
+#include "context.h"
+
+namespace upsilon {
+
+bool check_splits(const int32_t* offsets, int64_t count, int64_t bound, const char* bound_name, std::string* problem) {
+  if (count == 0) return true;
+  int32_t bad = offsets[0] < 0 || offsets[count - 1] > bound;
+  for (int64_t i = 1; i < count; ++i) bad |= offsets[i] < offsets[i - 1];  // no early exit: this vectorises
+  if (!bad) return true;
+  if (offsets[0] < 0) {
+    *problem = format("begins with %d (expected at least 0)", offsets[0]);
+    return false;
+  }
+  for (int64_t i = 1; i < count; ++i)
+    if (offsets[i] < offsets[i - 1]) {
+      *problem = format("decreases from %d to %d at position %lld", offsets[i - 1], offsets[i], static_cast<long long>(i));
+      return false;
+    }
+  *problem = format("ends with %d but %s is only %lld", offsets[count - 1], bound_name, static_cast<long long>(bound));
+  return false;
+}
+
+bool check_below(const int32_t* indices, int64_t count, int64_t bound, const char* bound_name, std::string* problem) {
+  const uint32_t limit = static_cast<uint32_t>(bound < INT32_MAX ? bound : int64_t{1} << 31);
+  uint32_t bad = 0;
+  for (int64_t i = 0; i < count; ++i) bad |= static_cast<uint32_t>(indices[i]) >= limit;  // negatives become large
+  if (!bad) return true;
+  for (int64_t i = 0; i < count; ++i)
+    if (static_cast<uint32_t>(indices[i]) >= limit) {
+      *problem = format("has %d at position %lld (expected 0 <= index < %s = %lld)", indices[i],
+                        static_cast<long long>(i), bound_name, static_cast<long long>(bound));
+      return false;
+    }
+  return true;
+}
+
+namespace {
+
+// Follows mothers with three colours: 0 unseen, 1 on the present path, 2 known to end at a root.
+bool has_cycle(const int32_t* mother, int32_t size, std::vector<uint8_t>& colour, int32_t* where) {
+  colour.assign(static_cast<size_t>(size), 0);
+  for (int32_t start = 0; start < size; ++start) {
+    int32_t node = start;
+    while (node >= 0 && colour[static_cast<size_t>(node)] == 0) {
+      colour[static_cast<size_t>(node)] = 1;
+      node = mother[node];
+    }
+    if (node >= 0 && colour[static_cast<size_t>(node)] == 1) {
+      *where = node;
+      return true;
+    }
+    for (node = start; node >= 0 && colour[static_cast<size_t>(node)] == 1; node = mother[node])
+      colour[static_cast<size_t>(node)] = 2;
+  }
+  return false;
+}
+
+}  // namespace
+
+bool check_forest(const int32_t* mother, const int32_t* offsets, int64_t events, std::string* problem) {
+  std::vector<uint8_t> colour;
+  for (int64_t event = 0; event < events; ++event) {
+    const int32_t begin = offsets[event], size = offsets[event + 1] - begin;
+    bool ordered = true;  // a mother before each daughter cannot make a cycle
+    for (int32_t i = 0; i < size; ++i) {
+      const int32_t m = mother[begin + i];
+      if (m < -1 || m >= size) {
+        *problem = format("has %d at position %d (expected -1 or an index below %d, the size of event %lld)", m, begin + i,
+                          size, static_cast<long long>(event));
+        return false;
+      }
+      ordered &= m < i;
+    }
+    int32_t where = 0;
+    if (!ordered && has_cycle(mother + begin, size, colour, &where)) {
+      *problem = format("makes a cycle through node %d of event %lld", where, static_cast<long long>(event));
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace upsilon

@@ -1,0 +1,15 @@
+// Checks of what index tensors contain, on the host. A kernel that runs afterwards need not look again.
+#pragma once
+#include <cstdint>
+#include <string>
+
+namespace upsilon {
+
+// Each returns true when the rule holds; otherwise `problem` says what was found where.
+bool check_splits(const int32_t* offsets, int64_t count, int64_t bound, const char* bound_name, std::string* problem);
+bool check_below(const int32_t* indices, int64_t count, int64_t bound, const char* bound_name, std::string* problem);
+// mother[i] is an index inside i's event or -1; following mothers always ends. `offsets` must have passed check_splits.
+// Linear time.
+bool check_forest(const int32_t* mother, const int32_t* offsets, int64_t events, std::string* problem);
+
+}  // namespace upsilon

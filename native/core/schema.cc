@@ -1,0 +1,234 @@
+#include "schema.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <stdexcept>
+
+namespace upsilon {
+namespace {
+
+constexpr std::string_view activation_choices = "none|relu|leakyRelu|elu|gelu|tanh|sigmoid";
+
+class Parser {
+ public:
+  explicit Parser(std::string_view line) : line_(line) {}
+
+  Schema run() {
+    parameters(false);
+    schema_.inputs = static_cast<int>(schema_.parameters.size());
+    expect("->");
+    parameters(true);
+    if (accept(";")) options();
+    skip_spaces();
+    if (at_ != line_.size()) fault("unexpected text");
+    for (auto& [parameter, name] : forests_) {
+      const auto found = std::find_if(schema_.parameters.begin(), schema_.parameters.end(),
+                                      [&](const Parameter& p) { return p.name == name; });
+      if (found - schema_.parameters.begin() >= parameter) fault("forest must name an earlier parameter");
+      schema_.parameters[static_cast<size_t>(parameter)].rule_parameter =
+          static_cast<int>(found - schema_.parameters.begin());
+    }
+    lay_out_options();
+    return std::move(schema_);
+  }
+
+ private:
+  std::string_view line_;
+  size_t at_ = 0;
+  Schema schema_;
+  std::vector<std::pair<int, std::string>> forests_;
+
+  [[noreturn]] void fault(const char* what) const {
+    throw std::invalid_argument(std::string("schema: ") + what + " at \"" + std::string(line_.substr(at_, 24)) +
+                                "\" of \"" + std::string(line_) + '"');
+  }
+  void skip_spaces() {
+    while (at_ < line_.size() && std::isspace(static_cast<unsigned char>(line_[at_]))) ++at_;
+  }
+  bool accept(std::string_view token) {
+    skip_spaces();
+    if (line_.substr(at_, token.size()) != token) return false;
+    at_ += token.size();
+    return true;
+  }
+  void expect(std::string_view token) {
+    if (!accept(token)) fault("something else expected");
+  }
+  std::string word() {
+    skip_spaces();
+    const size_t start = at_;
+    while (at_ < line_.size() && (std::isalnum(static_cast<unsigned char>(line_[at_])) || line_[at_] == '_')) ++at_;
+    if (at_ == start) fault("a name expected");
+    return std::string(line_.substr(start, at_ - start));
+  }
+  double number() {
+    skip_spaces();
+    const std::string rest(line_.substr(at_, 40));
+    char* end = nullptr;
+    const double value = std::strtod(rest.c_str(), &end);
+    if (end == rest.c_str()) fault("a number expected");
+    at_ += static_cast<size_t>(end - rest.c_str());
+    return value;
+  }
+  int dim_index(const std::string& name) {
+    const auto found = std::find(schema_.dim_names.begin(), schema_.dim_names.end(), name);
+    if (found != schema_.dim_names.end()) return static_cast<int>(found - schema_.dim_names.begin());
+    schema_.dim_names.push_back(name);
+    return static_cast<int>(schema_.dim_names.size()) - 1;
+  }
+
+  Dimension dimension() {
+    Dimension result;
+    do {
+      skip_spaces();
+      if (at_ < line_.size() && std::isdigit(static_cast<unsigned char>(line_[at_])))
+        result.constant += static_cast<int64_t>(number());
+      else
+        result.names.push_back(dim_index(word()));
+    } while (accept("+"));
+    if (accept("|")) {
+      result.alternatives = std::move(result.names);
+      result.names.clear();
+      do result.alternatives.push_back(dim_index(word()));
+      while (accept("|"));
+    }
+    return result;
+  }
+
+  ElementType element_type() {
+    const std::string name = word();
+    if (name == "real") return ElementType::real;
+    if (name == "f32") return ElementType::f32;
+    if (name == "f64") return ElementType::f64;
+    if (name == "i32") return ElementType::i32;
+    if (name == "i64") return ElementType::i64;
+    if (name == "u8") return ElementType::u8;
+    fault("unknown element type");
+  }
+
+  void parameters(bool output) {
+    skip_spaces();
+    if (!output && line_.substr(at_, 2) == "->") return;
+    do {
+      Parameter p;
+      p.output = output;
+      p.name = word();
+      p.optional = accept("?");
+      p.in_place = output && accept("&");
+      expect(":");
+      p.type = element_type();
+      expect("[");
+      skip_spaces();
+      const size_t shape_start = at_;
+      if (accept("...")) {
+        p.leading = true;
+        Dimension all;
+        all.names.push_back(dim_index("..."));
+        p.dims.push_back(all);
+        if (accept(",")) dims_until_bracket(p);
+      } else if (line_[at_] != ']') {
+        dims_until_bracket(p);
+      }
+      p.shape_text = "[" + std::string(line_.substr(shape_start, at_ - shape_start)) + "]";
+      for (size_t comma = p.shape_text.find(','); comma != std::string::npos; comma = p.shape_text.find(',', comma + 2))
+        if (p.shape_text[comma + 1] != ' ') p.shape_text.insert(comma + 1, " ");
+      expect("]");
+      rule(p);
+      schema_.parameters.push_back(std::move(p));
+    } while (accept(","));
+  }
+  void dims_until_bracket(Parameter& p) {
+    do p.dims.push_back(dimension());
+    while (accept(","));
+  }
+  void rule(Parameter& p) {
+    if (accept("splits ")) {
+      p.rule = Rule::splits;
+      p.rule_dim = dim_index(word());
+    } else if (accept("below ")) {
+      p.rule = Rule::below;
+      p.rule_dim = dim_index(word());
+    } else if (accept("forest ")) {
+      p.rule = Rule::forest;
+      forests_.emplace_back(static_cast<int>(schema_.parameters.size()), word());
+    }
+    if (p.rule != Rule::none && p.type != ElementType::i32) fault("a rule needs i32 elements");
+  }
+
+  void options() {
+    do {
+      Option o;
+      o.name = word();
+      expect(":");
+      const std::string first = word();
+      if (first == "bool") {
+        o.type = OptionType::boolean;
+      } else if (first == "i32") {
+        o.type = OptionType::i32;
+      } else if (first == "i64") {
+        o.type = OptionType::i64;
+      } else if (first == "u64") {
+        o.type = OptionType::u64;
+      } else if (first == "f32") {
+        o.type = OptionType::f32;
+      } else if (first == "f64") {
+        o.type = OptionType::f64;
+      } else {
+        o.type = OptionType::choice;
+        if (first == "activation") {
+          std::string_view rest = activation_choices;
+          while (!rest.empty()) {
+            const size_t bar = std::min(rest.find('|'), rest.size());
+            o.choices.emplace_back(rest.substr(0, bar));
+            rest.remove_prefix(std::min(bar + 1, rest.size()));
+          }
+        } else {
+          o.choices.push_back(first);
+          while (accept("|")) o.choices.push_back(word());
+        }
+      }
+      if (accept("=")) {
+        if (accept("true")) o.default_value = 1;
+        else if (accept("false")) o.default_value = 0;
+        else o.default_value = number();
+      }
+      schema_.options.push_back(std::move(o));
+    } while (accept(","));
+  }
+
+  static size_t size_of(OptionType type) {
+    return type == OptionType::i64 || type == OptionType::u64 || type == OptionType::f64 ? 8 : 4;
+  }
+  void lay_out_options() {
+    size_t at = 0, alignment = 1;
+    for (Option& o : schema_.options) {
+      const size_t size = size_of(o.type);
+      at = (at + size - 1) / size * size;
+      o.offset = at;
+      at += size;
+      alignment = std::max(alignment, size);
+    }
+    schema_.options_size = (at + alignment - 1) / alignment * alignment;
+    schema_.default_options.assign(std::max<size_t>(schema_.options_size, 1), 0);
+    for (const Option& o : schema_.options) write_option(o, o.default_value, schema_.default_options.data());
+  }
+  static void write_option(const Option& o, double value, char* into) {
+    const auto put = [&](auto typed) { std::memcpy(into + o.offset, &typed, sizeof typed); };
+    switch (o.type) {
+      case OptionType::f32: return put(static_cast<float>(value));
+      case OptionType::f64: return put(value);
+      case OptionType::i64: return put(static_cast<int64_t>(value));
+      case OptionType::u64: return put(static_cast<uint64_t>(value));
+      default: return put(static_cast<int32_t>(value));
+    }
+  }
+};
+
+}  // namespace
+
+Schema parse_schema(std::string_view line) { return Parser(line).run(); }
+
+}  // namespace upsilon

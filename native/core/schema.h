@@ -1,0 +1,61 @@
+// The schema line of an operation, parsed: the check, the error message and the documentation in one place.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "upsilon/upsilon.h"
+
+namespace upsilon {
+
+enum class ElementType : int8_t { real, f32, f64, i32, i64, u8 };
+
+// What the contents of an index tensor must satisfy, beyond its shape.
+enum class Rule : int8_t { none, splits, below, forest };
+
+// One bracketed dimension: a sum of names and a constant, e.g. B+1 or E+F; or alternatives, e.g. M1|M0.
+struct Dimension {
+  std::vector<int> names;         // added up: indices into Schema::dim_names
+  std::vector<int> alternatives;  // "M1|M0": the first name that an argument given in this call has
+  int64_t constant = 0;
+};
+
+struct Parameter {
+  std::string name;
+  ElementType type = ElementType::real;
+  bool optional = false;
+  bool output = false;
+  bool in_place = false;  // "name&": an output that is read too, e.g. the parameters an optimiser updates
+  bool leading = false;  // begins with "...": any number of leading dimensions, their product is the name "..."
+  std::vector<Dimension> dims;
+  Rule rule = Rule::none;
+  int rule_dim = -1;        // splits, below: the dimension name, e.g. N
+  int rule_parameter = -1;  // forest: which parameter holds the event boundaries
+  std::string shape_text;   // "[N, Fin]", for messages
+};
+
+enum class OptionType : int8_t { choice, boolean, i32, i64, u64, f32, f64 };
+
+struct Option {
+  std::string name;
+  OptionType type = OptionType::i32;
+  size_t offset = 0;  // in the C struct
+  std::vector<std::string> choices;
+  double default_value = 0;
+};
+
+struct Schema {
+  std::vector<Parameter> parameters;
+  std::vector<Option> options;
+  std::vector<std::string> dim_names;  // order of first appearance
+  size_t options_size = 0;
+  int inputs = 0;
+  std::vector<char> default_options;  // an option struct with the defaults
+};
+
+// Throws std::invalid_argument with the place of the fault: only a mistake in the library's own source leads there, and
+// a test parses every schema.
+Schema parse_schema(std::string_view line);
+
+}  // namespace upsilon

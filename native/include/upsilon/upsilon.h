@@ -1,0 +1,206 @@
+/* upsilon.h: the C interface of the Υ(4S) kernels.
+ *
+ * What a reader needs to know first:
+ *  - A context holds device, threads, workspace and the last error. One context per thread of the caller; contexts
+ *    share nothing that changes, so no call takes a lock.
+ *  - Tensors are views with DLPack's memory layout (`ups_tensor` is byte for byte a `DLTensor`): the caller owns the
+ *    memory, the library only reads inputs and writes outputs. Only dense row-major tensors are accepted.
+ *  - Every operation is a function `ups_<operation>_forward` / `_backward` declared in upsilon/ops/<operation>.h and
+ *    described by one schema line. `ups_call` reaches the same operations by name.
+ *  - Nothing happens when the library is loaded: no thread, no CUDA. After fork() a context of the parent may be used
+ *    or destroyed in the child; it starts threads of its own there.
+ *  - The library never prints, aborts or exits. */
+#ifndef UPSILON_UPSILON_H
+#define UPSILON_UPSILON_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(UPS_STATIC)
+#define UPS_API
+#elif defined(_WIN32)
+#ifdef UPS_BUILDING
+#define UPS_API __declspec(dllexport)
+#else
+#define UPS_API __declspec(dllimport)
+#endif
+#else
+#define UPS_API __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define UPS_VERSION_MAJOR 0
+#define UPS_VERSION_MINOR 1
+#define UPS_VERSION_PATCH 0
+
+/* ---- status ------------------------------------------------------------------------------------------------------
+ * The one list of codes: C enum, text and the JavaScript codes ERR_UPSILON_<NAME> come from it. */
+#define UPS_STATUS_LIST(X)                                                       \
+  X(OK, 0, "no error")                                                           \
+  X(SHAPE, 1, "a tensor's shape does not fit")                                   \
+  X(DTYPE, 2, "a tensor's element type does not fit")                            \
+  X(VALUE, 3, "a value or an option is not allowed")                             \
+  X(DEVICE, 4, "a device is not available, or a tensor lives on another device") \
+  X(OUT_OF_MEMORY, 5, "memory is exhausted")                                     \
+  X(UNSUPPORTED, 6, "this variant does not support the case")                    \
+  X(INTERNAL, 7, "a defect of the library")
+
+typedef enum ups_status {
+#define UPS_STATUS_ENUM(name, value, text) UPS_##name = value,
+  UPS_STATUS_LIST(UPS_STATUS_ENUM)
+#undef UPS_STATUS_ENUM
+} ups_status;
+
+/* ---- tensors (layout of DLPack's DLTensor) ----------------------------------------------------------------------- */
+typedef enum ups_device_type {
+  UPS_CPU = 1,       /* kDLCPU */
+  UPS_CUDA = 2,      /* kDLCUDA */
+  UPS_CUDA_HOST = 3, /* kDLCUDAHost: pinned host memory */
+  UPS_EMULATED = 12  /* kDLExtDev: the CUDA kernels run on the CPU, for tests */
+} ups_device_type;
+
+typedef struct ups_device {
+  int32_t type; /* ups_device_type */
+  int32_t id;
+} ups_device;
+
+typedef enum ups_dtype_code { UPS_INT = 0, UPS_UINT = 1, UPS_FLOAT = 2 } ups_dtype_code;
+
+typedef struct ups_dtype {
+  uint8_t code; /* ups_dtype_code */
+  uint8_t bits;
+  uint16_t lanes; /* always 1 */
+} ups_dtype;
+
+typedef struct ups_tensor {
+  void* data;
+  ups_device device;
+  int32_t ndim;
+  ups_dtype dtype;
+  int64_t* shape;
+  int64_t* strides; /* NULL, or the row-major strides, in elements */
+  uint64_t byte_offset;
+} ups_tensor;
+
+#define UPS_MAX_DIMENSIONS 8
+
+/* ---- context ----------------------------------------------------------------------------------------------------- */
+typedef struct ups_context ups_context;
+
+typedef enum ups_precision { UPS_FP32 = 0, UPS_TF32 = 1, UPS_BF16 = 2 } ups_precision;
+
+typedef struct ups_context_options {
+  size_t size; /* sizeof(ups_context_options): lets the struct grow */
+  ups_device device; /* {0, 0} means the CPU */
+  int32_t threads;   /* CPU threads: 0 means 1; -1 means every core this process may use */
+  int32_t precision; /* ups_precision of matrix products on CUDA; the CPU always computes in fp32 */
+  const char* variant; /* NULL, or reference | baseline | avx2 | avx512 | cuda: like UPSILON_FORCE, which wins */
+} ups_context_options;
+
+typedef struct ups_error {
+  ups_status status;
+  const char* operation; /* "graph_conv_forward"; "" where no operation is to blame */
+  const char* argument;  /* "weight"; "" where no argument is to blame */
+  const char* text;      /* what was found, what was wanted */
+} ups_error;
+
+UPS_API ups_status ups_context_create(const ups_context_options* options, ups_context** context);
+UPS_API void ups_context_destroy(ups_context* context);
+/* The last failure of this context, or of this thread's last ups_context_create when context is NULL. Valid until the
+ * next call with the same context. */
+UPS_API const ups_error* ups_last_error(const ups_context* context);
+UPS_API const char* ups_status_text(ups_status status);
+UPS_API const char* ups_version(void);
+/* Waits for the device; faults found by kernels since the last call (an index out of range) are reported here. */
+UPS_API ups_status ups_synchronize(ups_context* context);
+UPS_API ups_status ups_set_threads(ups_context* context, int32_t threads);
+/* The variant that ran last in this context ("avx2", "reference", "cuda" ...), "" before the first call. */
+UPS_API const char* ups_last_variant(const ups_context* context);
+
+/* ---- devices ----------------------------------------------------------------------------------------------------- */
+typedef struct ups_device_info {
+  ups_device device;
+  char name[128];
+  char isa[32];       /* CPU: the widest instruction set in use; CUDA: compute capability, "9.0" */
+  int32_t threads;    /* CPU: cores this process may use; CUDA: multiprocessors */
+  uint64_t memory;    /* bytes of device memory; 0 for the CPU */
+} ups_device_info;
+
+/* Fills up to `capacity` entries, returns how many devices there are. Loads the CUDA plug-in if it is at hand. */
+UPS_API int32_t ups_devices(ups_device_info* devices, int32_t capacity);
+/* NULL when the plug-in for this device type can be used, else one sentence saying why not. */
+UPS_API const char* ups_unavailable_because(int32_t device_type);
+
+/* ---- memory ------------------------------------------------------------------------------------------------------
+ * Blocks are reference counted, 64-byte aligned (256 on devices). Large host blocks ask for huge pages. */
+typedef struct ups_block ups_block;
+UPS_API ups_status ups_block_create(ups_context* context, ups_device where, size_t bytes, ups_block** block);
+UPS_API ups_status ups_block_map_file(ups_context* context, const char* path, ups_block** block); /* private, writable map */
+UPS_API ups_block* ups_block_retain(ups_block* block);
+UPS_API void ups_block_release(ups_block* block); /* on any thread */
+UPS_API void* ups_block_data(const ups_block* block);
+UPS_API size_t ups_block_size(const ups_block* block);
+UPS_API ups_device ups_block_device(const ups_block* block);
+/* Blocks alive in this process, their bytes, and Arrow exports not yet released: all 0 when nothing leaks. */
+typedef struct ups_counters {
+  int64_t blocks, block_bytes, arrow_exports, arrow_imports;
+} ups_counters;
+UPS_API ups_counters ups_count(void);
+/* Copies between tensors of equal shape and dtype, host or device on either side. */
+UPS_API ups_status ups_copy(ups_context* context, const ups_tensor* source, ups_tensor* destination);
+
+/* Applied to the result of a layer. leakyRelu: slope 0.01; elu: alpha 1; gelu: the exact one. */
+typedef enum ups_activation {
+  UPS_ACTIVATION_NONE,
+  UPS_ACTIVATION_RELU,
+  UPS_ACTIVATION_LEAKY_RELU,
+  UPS_ACTIVATION_ELU,
+  UPS_ACTIVATION_GELU,
+  UPS_ACTIVATION_TANH,
+  UPS_ACTIVATION_SIGMOID
+} ups_activation;
+
+/* ---- operations, by name -----------------------------------------------------------------------------------------
+ * The schema line of an operation is its contract:
+ *   "x: real[N,K], weight: real[M,K], bias?: real[M] -> y: real[N,M]; activation: none|relu, scale: f32 = 1"
+ * `real` is f32 or f64, the same throughout a call. `?` marks an argument that may be NULL (an output that is not
+ * wanted too). Rules after the brackets are checked as well:
+ *   splits N   non-decreasing, first >= 0, last <= N     below N   0 <= every element < N
+ *   forest offsets   mother indices inside their event, -1 for a root, no cycles
+ * `...` stands for any number of leading dimensions, `M1|M0` for the first of these that this call has, and `y&` for
+ * an output that is updated in place. Options are laid out in a C struct in the order given:
+ * enumerations and bool as int32_t, i32, i64, f32, f64, u64 as they are. */
+typedef struct ups_operation ups_operation;
+UPS_API const ups_operation* ups_operation_find(const char* name);
+UPS_API int32_t ups_operation_count(void);
+UPS_API const ups_operation* ups_operation_at(int32_t index);
+UPS_API const char* ups_operation_name(const ups_operation* operation);
+UPS_API const char* ups_operation_schema(const ups_operation* operation);
+/* Space-separated variants that this process could run: "reference baseline avx2 avx512". */
+UPS_API const char* ups_operation_variants(const ups_operation* operation);
+/* `tensors` in schema order, inputs then outputs; `options` NULL for the defaults. */
+UPS_API ups_status ups_call(ups_context* context, const ups_operation* operation, const ups_tensor* const* tensors,
+                            int32_t count, const void* options);
+
+/* ---- Arrow C Data Interface -------------------------------------------------------------------------------------- */
+struct ArrowArray;
+struct ArrowSchema;
+/* A view on a primitive, list or fixed-size-list column without nulls. shape/strides are stored in `shape`, which
+ * must have room for UPS_MAX_DIMENSIONS numbers and live as long as the tensor. The array must outlive the view.
+ * `offsets` (may be NULL when the column is no list) receives the event boundaries of a list column. */
+UPS_API ups_status ups_tensor_from_arrow(ups_context* context, const struct ArrowArray* array,
+                                         const struct ArrowSchema* schema, ups_tensor* values, int64_t* shape,
+                                         ups_tensor* offsets, int64_t* offsets_shape);
+/* Exports a tensor in a block (retained until the consumer releases the array, on whichever thread) as a primitive
+ * or fixed-size-list array; with `offsets` (in `offsets_block`) as a list of them. */
+UPS_API ups_status ups_tensor_to_arrow(ups_context* context, const ups_tensor* values, ups_block* values_block,
+                                       const ups_tensor* offsets, ups_block* offsets_block, struct ArrowArray* array,
+                                       struct ArrowSchema* schema);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
