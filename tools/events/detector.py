@@ -114,11 +114,11 @@ def _measured_photons(momentum, random):
 def _identification(momentum):
     """Probabilities [track, true type, answer] of particle identification at lab momentum p {GeV}.
 
-      e   is e with 0.93 above 0.3, else 0.5;      the rest is pi
-      mu  is mu with 0.88 above 0.7, else 0;       the rest is pi
-      K   is K with 0.93 - 0.06 max(0, p - 1.5), at least 0.7;      the rest is pi
-      pi  is K with 0.03 + 0.03 max(0, p - 1.5), at most 0.12; mu with 0.02 above 0.7; e with 0.003
-      p   is p with 0.90, K with 0.04;             the rest is pi
+    e   is e with 0.93 above 0.3, else 0.5;      the rest is pi
+    mu  is mu with 0.88 above 0.7, else 0;       the rest is pi
+    K   is K with 0.93 - 0.06 max(0, p - 1.5), at least 0.7;      the rest is pi
+    pi  is K with 0.03 + 0.03 max(0, p - 1.5), at most 0.12; mu with 0.02 above 0.7; e with 0.003
+    p   is p with 0.90, K with 0.04;             the rest is pi
     """
     above = np.maximum(0.0, momentum - 1.5)
     table = np.zeros((len(momentum), 5, 5))

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 PARTICLE_COLUMNS = {
     "pdg": (pa.int32(), None, "PDG code"),
-    "mother": (pa.int32(), None, "index of the mother inside the event, -1 for a root; mothers precede daughters"),
+    "mother": (pa.int32(), None, "index of the mother inside the event, -1 for a root"),
     "mass": (pa.float32(), "GeV", "mass"),
     "charge": (pa.float32(), "e", "electric charge"),
     "energy": (pa.float32(), "GeV", "energy, lab"),
@@ -18,12 +18,16 @@ PARTICLE_COLUMNS = {
     "x": (pa.float32(), "cm", "production vertex"),
     "y": (pa.float32(), "cm", "production vertex"),
     "z": (pa.float32(), "cm", "production vertex"),
-    "status": (pa.int32(), None, "bits of basf2's MCParticle: 0 primary, 1 stable in the generator, 4 virtual, "
-               "5 initial, 6 ISR photon, 7 FSR photon, 8 PHOTOS photon"),
+    "status": (
+        pa.int32(),
+        None,
+        "bits of basf2's MCParticle: 0 primary, 1 stable in the generator, 4 virtual, 5 initial, "
+        "6 ISR photon, 7 FSR photon, 8 PHOTOS photon",
+    ),
 }
 EVENT_COLUMNS = {
     "process": (pa.int8(), None, "0 continuum (e+e- -> u, d, s, c pairs), 1 BBbar from Upsilon(4S)"),
-    "skimmed": (pa.uint8(), None, "1 if the event passes the hadronic-tag skim after the parametrised detector"),
+    "skimmed": (pa.uint8(), None, "1 if the event passes the hadronic-tag skim"),
 }
 
 

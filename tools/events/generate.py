@@ -14,7 +14,7 @@ Each event goes through three steps; the module named says every formula and num
 2. detector.py: acceptance 17 to 150 degrees; track efficiency 0.97 with a turn-on at pT = 0.05 GeV, falling
    with the production radius and with decays in flight; photon efficiency 0.95 with a turn-on at 0.03 GeV;
    smeared momenta, energies and directions; identification of e, mu, pi, K, p with misidentification.
-3. tag.py: B -> D(*) n pi with n pi out of pi-, pi- pi0, pi- pi- pi+, pi- pi- pi+ pi0, eleven D0 and D+
+3. tag.py: B -> D(*) n pi with n pi out of pi-, pi- pi0, pi- pi- pi+, pi- pi- pi+ pi0, nine D0 and D+
    channels, Mbc > 5.24 GeV, |Delta E| < 0.2 GeV, R2 < 0.4.  An event with at least one candidate is
    `skimmed`.  About 5.5 % of BBbar and 2 % of continuum pass.
 
@@ -58,7 +58,8 @@ def block(arguments):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("output", type=Path)
     parser.add_argument("--events", type=int, required=True)
     parser.add_argument("--seed", type=int, default=1)
@@ -76,12 +77,14 @@ def main():
             print(f"\r{sum(len(b['size']) for b in blocks)} of {options.events} events", end="", flush=True)
     print()
 
+    options.output.parent.mkdir(parents=True, exist_ok=True)
     metadata = {
         "title": "e+e- at the Upsilon(4S): generated events with the label of a hadronic-tag skim",
-        "command": f"python tools/events/generate.py OUTPUT.arrow --events {options.events} --seed {options.seed}",
+        "command": "python tools/events/generate.py OUTPUT.arrow "
+        f"--events {options.events} --seed {options.seed}",
         "generator": f"pythia8mc {version('pythia8mc')}",
         "beams": f"electron {collider.ELECTRON_ENERGY} GeV, positron {collider.POSITRON_ENERGY} GeV, "
-                 f"crossing angle {collider.CROSSING_ANGLE} rad",
+        f"crossing angle {collider.CROSSING_ANGLE} rad",
     }
     event_file.write(options.output, blocks, metadata)
 

@@ -53,7 +53,7 @@ class Generator:
         self.beam_axis = collider.beam_axis_cms()
 
     def event(self, process):
-        """One event: dict of arrays over its particles (`pdg`, `mother`, `status` int32, the rest float64)."""
+        """One event: dict of arrays over its particles (`pdg`, `mother`, `status` int32, else float64)."""
         rows = self._bbbar() if process == BBBAR else self._continuum()
         ids, mothers, status = (np.array([row[i] for row in rows], dtype=np.int32) for i in range(3))
         values = np.array([row[3:] for row in rows], dtype=np.float64)
@@ -114,6 +114,10 @@ def _pythia(settings, seed):
     return pythia
 
 
+def _is_physical(particle):
+    return particle.isHadron() or particle.isLepton() or particle.id() == 22
+
+
 def _particles(pythia, rows, mother_of):
     """Appends the physical particles of Pythia's record to `rows`.
 
@@ -125,7 +129,7 @@ def _particles(pythia, rows, mother_of):
         particle = record[index]
         if index in mother_of:
             mother = mother_of[index]
-        elif particle.statusAbs() > 80 and (particle.isHadron() or particle.isLepton() or particle.id() == 22):
+        elif particle.statusAbs() > 80 and _is_physical(particle):
             ancestor = particle.mother1()
             while ancestor > 0 and ancestor not in row_of:
                 ancestor = record[ancestor].mother1()
@@ -134,10 +138,21 @@ def _particles(pythia, rows, mother_of):
             continue
         row_of[index] = len(rows)
         # Pythia gives lengths in mm and times in mm/c.
-        rows.append((
-            particle.id(), mother, PRIMARY | (STABLE if particle.isFinal() else 0),
-            particle.m(), particle.charge(), particle.e(), particle.px(), particle.py(), particle.pz(),
-            particle.tProd() / (10 * collider.SPEED_OF_LIGHT),
-            particle.xProd() / 10, particle.yProd() / 10, particle.zProd() / 10,
-        ))
+        rows.append(
+            (
+                particle.id(),
+                mother,
+                PRIMARY | (STABLE if particle.isFinal() else 0),
+                particle.m(),
+                particle.charge(),
+                particle.e(),
+                particle.px(),
+                particle.py(),
+                particle.pz(),
+                particle.tProd() / (10 * collider.SPEED_OF_LIGHT),
+                particle.xProd() / 10,
+                particle.yProd() / 10,
+                particle.zProd() / 10,
+            )
+        )
     return rows

@@ -78,8 +78,10 @@ def choose(candidates, count):
     """Every set of `count` different single tracks."""
     index = np.array(list(combinations(range(len(candidates)), count)), dtype=np.int64).reshape(-1, count)
     return Candidates(
-        candidates.p4[index].sum(axis=1), candidates.charge[index].sum(axis=1),
-        np.bitwise_or.reduce(candidates.used[index], axis=1), candidates.strange[index].sum(axis=1),
+        candidates.p4[index].sum(axis=1),
+        candidates.charge[index].sum(axis=1),
+        np.bitwise_or.reduce(candidates.used[index], axis=1),
+        candidates.strange[index].sum(axis=1),
     )
 
 
@@ -132,7 +134,8 @@ def _tracks(detected):
     first, second = np.nonzero(apart < 0.01)
     every = of(slice(None), MASSES[PION], none)
     first, second = every[positive[first]], every[negative[second]]
-    pairs = Candidates(first.p4 + second.p4, first.charge + second.charge, first.used | second.used, first.strange)
+    total, charge = first.p4 + second.p4, first.charge + second.charge
+    pairs = Candidates(total, charge, first.used | second.used, first.strange)
     return pions, kaons, pairs[np.abs(pairs.mass - KS_MASS) < 0.012]
 
 
@@ -160,6 +163,7 @@ def _charm(pions, kaons, k_shorts, pi0s):
 
     d_zeros, d_pluses = [], []
     for with_pi0, width in pi0_count:
+
         def complete(candidates):
             return join(candidates, pi0s)[0] if with_pi0 else candidates
 
@@ -207,7 +211,8 @@ def _passes(charm, bachelor):
     # a charged kaon goes with either.
     charm_charge, bachelor_charge = charm.charge[rows], bachelor.charge[columns]
     flavour = charm.strange[rows]
-    fits = np.where(charm_charge == 0, (flavour == 0) | (flavour == bachelor_charge), charm_charge == -bachelor_charge)
+    fits_neutral = (flavour == 0) | (flavour == bachelor_charge)
+    fits = np.where(charm_charge == 0, fits_neutral, charm_charge == -bachelor_charge)
     momentum2 = np.sum(mesons.p4[:, 1:] ** 2, axis=1)
     delta_e = mesons.p4[:, 0] - collider.BEAM_ENERGY_CMS
     mbc2 = collider.BEAM_ENERGY_CMS**2 - momentum2

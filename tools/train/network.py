@@ -7,7 +7,9 @@
              three times, to 64 channels; no parent term at a root, no daughters term at a leaf
   p          sigmoid(output.weight . mean of h3 over the event's nodes + output.bias)
 
-All float32.  The names in quotes and in state_dict() are those of the safetensors file.
+All float32.  The keys of state_dict() are the tensor names of the safetensors file: tokens.pdg,
+features.{mean,scale}, embedding.weight, conv{1,2,3}.{self,parent,daughters}.weight [out, in],
+conv{1,2,3}.bias, output.{weight,bias}.
 """
 
 import torch
@@ -54,9 +56,11 @@ class TreeConv(nn.Module):
         has_mother = torch.nonzero(mother >= 0).squeeze(1)
         mothers = mother[has_mother]
         parent = torch.zeros_like(h).index_copy(0, has_mother, h[mothers])
-        daughters = torch.zeros_like(h).index_add(0, mothers, h[has_mother]) / daughter_count.clamp(min=1)[:, None]
+        daughters = torch.zeros_like(h).index_add(0, mothers, h[has_mother])
+        daughters = daughters / daughter_count.clamp(min=1)[:, None]
         weights = [self.get_submodule(name).weight for name in ("self", "parent", "daughters")]
-        return torch.relu(nn.functional.linear(torch.cat([h, parent, daughters], 1), torch.cat(weights, 1), self.bias))
+        inputs = torch.cat([h, parent, daughters], dim=1)
+        return torch.relu(nn.functional.linear(inputs, torch.cat(weights, dim=1), self.bias))
 
 
 class PassProbability(nn.Module):
@@ -79,8 +83,8 @@ class PassProbability(nn.Module):
         for conv in (self.conv1, self.conv2, self.conv3):
             h = conv(h, mother, count)
         event = torch.repeat_interleave(torch.arange(len(size), device=size.device), size)
-        mean = torch.zeros(len(size), HIDDEN, device=h.device).index_add(0, event, h) / size.clamp(min=1)[:, None]
-        return self.output(mean).squeeze(1)
+        total = torch.zeros(len(size), HIDDEN, device=h.device).index_add(0, event, h)
+        return self.output(total / size.clamp(min=1)[:, None]).squeeze(1)
 
     def forward(self, *event):
         return torch.sigmoid(self.logit(*event))

@@ -7,8 +7,14 @@ import pyarrow as pa
 import torch
 
 FEATURES = {
-    "productionTime": "ns", "x": "cm", "y": "cm", "z": "cm",
-    "energy": "GeV", "px": "GeV", "py": "GeV", "pz": "GeV",
+    "productionTime": "ns",
+    "x": "cm",
+    "y": "cm",
+    "z": "cm",
+    "energy": "GeV",
+    "px": "GeV",
+    "py": "GeV",
+    "pz": "GeV",
 }
 PRIMARY = 1 << 0
 REJECTED = 0b1111 << 4  # virtual, initial, ISR photon, FSR photon
@@ -23,6 +29,7 @@ class Sample:
     start: torch.Tensor  # [events], first node
     process: np.ndarray  # [events], 0 continuum, 1 BBbar
     skimmed: torch.Tensor  # [events], float
+    command: str  # that made the file
 
     def __len__(self):
         return len(self.size)
@@ -58,6 +65,7 @@ def read(path):
             start=torch.from_numpy(start),
             process=table["process"].to_numpy(),
             skimmed=torch.from_numpy(table["skimmed"].to_numpy().astype(np.float32)),
+            command=table.schema.metadata[b"command"].decode(),
         )
 
 

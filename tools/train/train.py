@@ -7,10 +7,11 @@ TRAINING.arrow comes from tools/events/generate.py; one event in 20 of it is set
 bundled events in examples/selective-background-simulation/ are never trained on: they give the reported
 AUC and the golden scores.
 
-Loss: binary cross entropy with passing events weighted by `--pass-weight`; ln(pass weight) is taken off the
-output bias afterwards, so that the score is a probability at the natural skim rate of the sample.  Adam,
-one-cycle learning rate.  Batches are augmented by the symmetries of the task: charge conjugation,
-reflection y -> -y, and rotation about the beam in the centre-of-mass frame.
+Loss: binary cross entropy.  Each epoch sees every passing event and a new random `--fail-share` of the
+others; ln(fail share) is added to the output bias afterwards, so that the score is a probability at the
+natural skim rate of the sample.  Adam, one-cycle learning rate; the epoch with the best validation AUC stays.
+Batches are augmented by the symmetries of the task: charge conjugation, reflection y -> -y, and rotation
+about the beam in the centre-of-mass frame.
 
 Written: examples/selective-background-simulation/model.safetensors (weights; what the tensors mean is said
 in network.py) and test/golden/pass-probability.safetensors (`passProbability` and its `logit` for every
@@ -106,15 +107,19 @@ def train(network, sample, events, validation, options):
     generator = torch.Generator().manual_seed(options.seed)
     symmetries = Symmetries(sample.pdg, generator)
     optimiser = torch.optim.Adam(network.parameters(), lr=options.rate)
-    steps = options.epochs * (len(events) // options.batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.rate, total_steps=steps, pct_start=0.1)
-    loss_of = torch.nn.BCEWithLogitsLoss(pos_weight=torch.tensor(options.pass_weight))
     label = sample.skimmed
+    passing, failing = events[label[events] > 0.5], events[label[events] < 0.5]
+    drawn = int(options.fail_share * len(failing))
+    steps_per_epoch = (len(passing) + drawn) // options.batch
+    steps = options.epochs * steps_per_epoch
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.rate, total_steps=steps, pct_start=0.1)
+    loss_of = torch.nn.BCEWithLogitsLoss()
     best, best_auc = None, 0.0
     for epoch in range(options.epochs):
         begin, total = time.time(), 0.0
-        order = events[torch.randperm(len(events), generator=generator)]
-        batches = order[: len(order) // options.batch * options.batch].view(-1, options.batch)
+        seen = torch.cat([passing, failing[torch.randperm(len(failing), generator=generator)[:drawn]]])
+        seen = seen[torch.randperm(len(seen), generator=generator)]
+        batches = seen[: steps_per_epoch * options.batch].view(-1, options.batch)
         for chosen in batches:
             loss = loss_of(network.logit(*symmetries(*sample.batch(chosen))), label[chosen])
             optimiser.zero_grad()
@@ -123,13 +128,16 @@ def train(network, sample, events, validation, options):
             schedule.step()
             total += loss.item()
         value = samples.auc(scores(network, sample, validation), label[validation])
-        print(f"epoch {epoch + 1:2d}: loss {total / len(batches):.4f}, validation AUC {value:.4f}, "
-              f"{time.time() - begin:.0f} s", flush=True)
+        print(
+            f"epoch {epoch + 1:2d}: loss {total / len(batches):.4f}, validation AUC {value:.4f}, "
+            f"{time.time() - begin:.0f} s",
+            flush=True,
+        )
         if value > best_auc:
             best, best_auc = copy.deepcopy(network.state_dict()), value
     network.load_state_dict(best)
     with torch.no_grad():
-        network.output.bias -= np.log(options.pass_weight)
+        network.output.bias += np.log(options.fail_share)
     return best_auc
 
 
@@ -139,18 +147,21 @@ def report(name, logit, label, process):
         "AUC within BBbar": samples.auc(logit[process == 1], label[process == 1]),
         "AUC within continuum": samples.auc(logit[process == 0], label[process == 0]),
     }
-    print(f"{name}: {len(label)} events, {int(label.sum())} pass; "
-          + ", ".join(f"{key} {value:.4f}" for key, value in both.items()))
+    print(
+        f"{name}: {len(label)} events, {int(label.sum())} pass; "
+        + ", ".join(f"{key} {value:.4f}" for key, value in both.items())
+    )
     return both
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("training", type=Path)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--batch", type=int, default=256, help="events")
     parser.add_argument("--rate", type=float, default=3e-3, help="highest learning rate")
-    parser.add_argument("--pass-weight", type=float, default=5.0)
+    parser.add_argument("--fail-share", type=float, default=0.2)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output", type=Path, default=EXAMPLE / "model.safetensors")
     parser.add_argument("--golden", type=Path, default=GOLDEN)
@@ -164,13 +175,13 @@ def main():
     validation, events = every[pair % 20 == 0], every[pair % 20 != 0]
 
     network = PassProbability(vocabulary(sample.pdg), *standardisation(sample.features))
-    print(f"{len(events)} training events, {len(sample.pdg)} nodes, {len(network.tokens.pdg)} PDG codes", flush=True)
+    print(f"{len(events)} training events, {len(network.tokens.pdg)} PDG codes", flush=True)
     train(network, sample, events, validation, options)
 
-    logit = scores(network, sample, validation)
-    at_validation = report("validation", logit, sample.skimmed[validation].numpy(), sample.process[validation.numpy()])
+    logit, label = scores(network, sample, validation), sample.skimmed[validation]
+    at_validation = report("validation", logit, label.numpy(), sample.process[validation.numpy()])
     # The threshold of the demo: what keeps 90 % of the events that pass.
-    threshold = float(torch.sigmoid(torch.quantile(logit[sample.skimmed[validation] > 0.5], 0.1)))
+    threshold = float(torch.sigmoid(torch.quantile(logit[label > 0.5], 0.1)))
     share = float((torch.sigmoid(logit) >= threshold).float().mean())
     print(f"threshold {threshold:.5f} keeps 90 % of the passing events and {share:.3f} of all")
 
@@ -180,8 +191,10 @@ def main():
     metadata = {
         "title": "Selective background simulation: generated decay forest -> probability to pass the skim",
         "features": json.dumps([{"name": name, "unit": unit} for name, unit in samples.FEATURES.items()]),
-        "command": f"python tools/train/train.py TRAINING.arrow --epochs {options.epochs} --batch {options.batch} "
-                   f"--rate {options.rate} --pass-weight {options.pass_weight} --seed {options.seed}",
+        "command": f"python tools/train/train.py TRAINING.arrow --epochs {options.epochs} "
+        f"--batch {options.batch} --rate {options.rate} --fail-share {options.fail_share} "
+        f"--seed {options.seed}",
+        "trainingSample": sample.command,
         "trainingEvents": str(len(events)),
         "torch": version("torch"),
         "threshold": f"{threshold:.6g}",
@@ -191,7 +204,7 @@ def main():
     }
     for path in (options.output, options.golden):
         path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, options.output, metadata)
+    save_file(network.state_dict(), options.output, metadata)
     about = {"title": "PyTorch's float32 scores of the bundled events, in order", "torch": version("torch")}
     save_file({"passProbability": torch.sigmoid(golden), "logit": golden}, options.golden, about)
     print(f"{options.output.name}: {options.output.stat().st_size} bytes, {options.golden.name} written")
