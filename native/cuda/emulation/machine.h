@@ -15,7 +15,6 @@
 #undef blockIdx
 #undef blockDim
 #undef gridDim
-#undef warpSize
 
 namespace ups::emu {
 

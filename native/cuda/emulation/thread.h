@@ -7,7 +7,8 @@
 #define blockIdx (::ups::emu::current_block)
 #define blockDim (::ups::emu::current_block_dim)
 #define gridDim (::ups::emu::current_grid_dim)
-#define warpSize 32
+
+inline constexpr int warpSize = 32;
 
 inline void __syncthreads(UPS_SITE) { ups::emu::barrier(false, site); }
 inline int __syncthreads_count(int predicate UPS_AND_SITE) {
