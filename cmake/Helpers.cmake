@@ -2,6 +2,13 @@
 
 set(helpers_directory ${CMAKE_CURRENT_LIST_DIR})
 
+# What a C program links besides the static library.
+if(APPLE)
+  set(upsilon_cxx_runtime c++)
+else()
+  set(upsilon_cxx_runtime stdc++)
+endif()
+
 # Nothing here changes results: values are those of strict IEEE arithmetic, only errno and exception flags are given up.
 function(upsilon_compile_options target)
   set(cxx_options -O3 -fno-math-errno -fno-trapping-math -Wall -Wextra -Wshadow -Wno-unknown-pragmas -Wno-psabi)
@@ -48,7 +55,6 @@ endfunction()
 function(upsilon_public_interface target)
   target_include_directories(${target} INTERFACE "$<BUILD_INTERFACE:${upsilon_include_directories}>"
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
-  target_compile_features(${target} INTERFACE $<$<COMPILE_LANGUAGE:CXX>:cxx_std_20>)
 endfunction()
 
 # libupsilon.a holds a single object. Operations register themselves by static objects that nothing refers to; a linker
@@ -72,7 +78,7 @@ function(upsilon_add_static_library target)
   add_library(${target} STATIC ${whole})
   add_library(upsilon::static ALIAS ${target})
   set_target_properties(${target} PROPERTIES OUTPUT_NAME upsilon EXPORT_NAME static LINKER_LANGUAGE CXX)
-  target_link_libraries(${target} INTERFACE Threads::Threads ${CMAKE_DL_LIBS})
+  target_link_libraries(${target} INTERFACE Threads::Threads ${CMAKE_DL_LIBS} ${upsilon_cxx_runtime} m)
   target_compile_definitions(${target} INTERFACE UPS_STATIC)
   upsilon_public_interface(${target})
 endfunction()
@@ -108,7 +114,7 @@ function(upsilon_find_node_api)
   endif()
   find_program(NODE_EXECUTABLE NAMES node nodejs REQUIRED)
   execute_process(
-    COMMAND ${NODE_EXECUTABLE} -p "[require('node-api-headers').include_dir, require('node-addon-api').include_dir.replace(/\"/g, '')].join(';')"
+    COMMAND ${NODE_EXECUTABLE} -p "[require('node-api-headers').include_dir, path.dirname(require.resolve('node-addon-api/package.json'))].join(';')"
     WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} OUTPUT_VARIABLE directories OUTPUT_STRIP_TRAILING_WHITESPACE
     COMMAND_ERROR_IS_FATAL ANY)
   set(node_api_include_directories ${directories} PARENT_SCOPE)
@@ -118,7 +124,7 @@ function(upsilon_install_pkg_config name)
   set(pkg_config_libs "-L\${libdir} -lupsilon")
   set(pkg_config_cflags "-I\${includedir}")
   if(name STREQUAL "upsilon-static")
-    set(pkg_config_libs "\${libdir}/libupsilon.a -lstdc++ -lm -ldl -pthread")
+    set(pkg_config_libs "\${libdir}/libupsilon.a -l${upsilon_cxx_runtime} -lm -ldl -pthread")
     string(APPEND pkg_config_cflags " -DUPS_STATIC")
   endif()
   file(RELATIVE_PATH up_to_prefix /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
