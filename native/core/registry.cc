@@ -34,8 +34,10 @@ std::vector<ups_operation> build() {
         operation.kernels[static_cast<int>(entry->variant)] = entry->kernel;
   for (ups_operation& operation : all)
     for (int v = 0; v < variant_count; ++v)
-      if (operation.kernels[v].run && cpu_can_run(static_cast<Variant>(v)))
-        operation.variants += (operation.variants.empty() ? "" : " ") + std::string(variant_name(static_cast<Variant>(v)));
+      if (operation.kernels[v].run && cpu_can_run(static_cast<Variant>(v))) {
+        if (!operation.variants.empty()) operation.variants += ' ';
+        operation.variants += variant_name(static_cast<Variant>(v));
+      }
   return all;
 }
 

@@ -132,13 +132,21 @@ class Parser {
       } else if (line_[at_] != ']') {
         dims_until_bracket(p);
       }
-      p.shape_text = "[" + std::string(line_.substr(shape_start, at_ - shape_start)) + "]";
-      for (size_t comma = p.shape_text.find(','); comma != std::string::npos; comma = p.shape_text.find(',', comma + 2))
-        if (p.shape_text[comma + 1] != ' ') p.shape_text.insert(comma + 1, " ");
+      p.shape_text = shape_text(line_.substr(shape_start, at_ - shape_start));
       expect("]");
       rule(p);
       schema_.parameters.push_back(std::move(p));
     } while (accept(","));
+  }
+  static std::string shape_text(std::string_view dims) {
+    std::string text(1, '[');
+    for (const char c : dims) {
+      if (c == ' ') continue;
+      text += c;
+      if (c == ',') text += ' ';
+    }
+    text += ']';
+    return text;
   }
   void dims_until_bracket(Parameter& p) {
     do p.dims.push_back(dimension());

@@ -1,0 +1,11 @@
+// The activations over arrays, compiled in common/activate_rows.cpu.cc. Kernels that need a vector function inline read
+// common/elementary.simd.h instead.
+
+UPS_SIMD_SHARED_BEGIN
+
+// y[0..count) = act(y), for the activations that matmul does not apply itself (all but none and relu).
+void activate_rows(float* y, int64_t count, int32_t activation);
+// dz[0..count) = dy act'(z); for gelu `dz` holds z on entry.
+void slope_rows(const float* y, const float* dy, float* dz, int64_t count, int32_t activation);
+
+UPS_SIMD_SHARED_END

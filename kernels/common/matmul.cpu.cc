@@ -1,0 +1,144 @@
+#define UPS_SIMD_SOURCE "common/matmul.cpu.cc"
+#include "common/each_isa.h"
+#include "common/matmul.simd.h"
+
+UPS_SIMD_SHARED_BEGIN
+
+namespace {
+
+constexpr int panel_vectors = panel_columns / lanes;
+constexpr int64_t depth_slice = 256;  // 256 x panel_columns floats: 16 KiB (AVX2) or 32 KiB (AVX-512)
+
+// One tile of a full panel: C[rows, panel_columns] (+)= A[rows, depth] B[depth, panel_columns] (+ bias).
+template <int rows, Order order>
+void tile(const float* a, int64_t step, int64_t depth, const float* b, float* c, int64_t c_stride, const float* bias,
+          bool accumulate, bool relu) {
+  Floats sums[rows][panel_vectors];
+#pragma GCC unroll 12
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 2
+    for (int v = 0; v < panel_vectors; ++v)
+      sums[r][v] = accumulate ? load(c + r * c_stride + v * lanes) : bias ? load(bias + v * lanes) : zero();
+
+  for (int64_t k = 0; k < depth; ++k) {
+    Floats b_row[panel_vectors];
+#pragma GCC unroll 2
+    for (int v = 0; v < panel_vectors; ++v) b_row[v] = load(b + k * panel_columns + v * lanes);
+#pragma GCC unroll 12
+    for (int r = 0; r < rows; ++r) {
+      const Floats a_rk = broadcast(order == Order::rows ? a[r * step + k] : a[k * step + r]);
+#pragma GCC unroll 2
+      for (int v = 0; v < panel_vectors; ++v) sums[r][v] = a_rk * b_row[v] + sums[r][v];
+    }
+  }
+
+#pragma GCC unroll 12
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 2
+    for (int v = 0; v < panel_vectors; ++v) {
+      const Floats y = sums[r][v];
+      store(c + r * c_stride + v * lanes, relu ? (y < zero() ? zero() : y) : y);
+    }
+}
+
+using Tile = void (*)(const float*, int64_t, int64_t, const float*, float*, int64_t, const float*, bool, bool);
+
+template <Order order>
+constexpr Tile tiles[] = {
+    nullptr,         tile<1, order>, tile<2, order>,  tile<3, order>,  tile<4, order>, tile<5, order>, tile<6, order>,
+#if UPS_LANES == 16
+    tile<7, order>,  tile<8, order>, tile<9, order>, tile<10, order>, tile<11, order>, tile<12, order>,
+#endif
+};
+
+// The last panel may be narrower than a tile: it is computed beside C and its part copied.
+template <Order order>
+void narrow_tile(int64_t rows, const float* a, int64_t step, int64_t depth, const float* b, float* c, int64_t c_stride,
+                 int64_t columns, const float* bias, bool accumulate, bool relu) {
+  alignas(64) float whole[tile_rows * panel_columns], whole_bias[panel_columns] = {};
+  const size_t bytes = static_cast<size_t>(columns) * sizeof(float);
+  if (bias) std::memcpy(whole_bias, bias, bytes);
+  if (accumulate)
+    for (int64_t r = 0; r < rows; ++r) std::memcpy(whole + r * panel_columns, c + r * c_stride, bytes);
+  tiles<order>[rows](a, step, depth, b, whole, panel_columns, bias ? whole_bias : nullptr, accumulate, relu);
+  for (int64_t r = 0; r < rows; ++r) std::memcpy(c + r * c_stride, whole + r * panel_columns, bytes);
+}
+
+template <Order order>
+void multiply_in(const float* a, int64_t a_step, int64_t rows, const float* packed, int64_t depth, int64_t columns,
+                 float* c, int64_t c_stride, const Finish& finish) {
+  for (int64_t k0 = 0; k0 == 0 || k0 < depth; k0 += depth_slice) {
+    const int64_t slice = std::min(depth - k0, depth_slice);
+    const bool first = k0 == 0, last = k0 + depth_slice >= depth;
+    const bool accumulate = finish.accumulate || !first;
+    for (int64_t r = 0; r < rows; r += tile_rows) {
+      const int64_t here = std::min<int64_t>(rows - r, tile_rows);
+      const float* a_tile = order == Order::rows ? a + r * a_step + k0 : a + k0 * a_step + r;
+      for (int64_t p = 0; p < panels(columns); ++p) {
+        const float* b = packed + (p * depth + k0) * panel_columns;
+        float* c_tile = c + r * c_stride + p * panel_columns;
+        const float* bias = finish.bias && first ? finish.bias + p * panel_columns : nullptr;
+        const int64_t width = columns - p * panel_columns;
+        if (width >= panel_columns)
+          tiles<order>[here](a_tile, a_step, slice, b, c_tile, c_stride, bias, accumulate, finish.relu && last);
+        else
+          narrow_tile<order>(here, a_tile, a_step, slice, b, c_tile, c_stride, width, bias, accumulate,
+                             finish.relu && last);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void pack_panel_transposed(const float* w, int64_t stride, int64_t depth, int64_t columns, int64_t panel, float* to) {
+  const int64_t first = panel * panel_columns;
+  const int64_t here = std::min<int64_t>(columns - first, panel_columns);
+  const float* rows = w + first * stride;
+  if (here < panel_columns) std::memset(to, 0, sizeof(float) * static_cast<size_t>(depth * panel_columns));
+  // Eight k at a time: eight reads in a row of w, one write to each of eight rows of the panel.
+  int64_t k = 0;
+  for (; k + 8 <= depth; k += 8)
+    for (int64_t n = 0; n < here; ++n) {
+      const float* from = rows + n * stride + k;
+#pragma GCC unroll 8
+      for (int64_t i = 0; i < 8; ++i) to[(k + i) * panel_columns + n] = from[i];
+    }
+  for (; k < depth; ++k)
+    for (int64_t n = 0; n < here; ++n) to[k * panel_columns + n] = rows[n * stride + k];
+}
+
+void pack_panel(const float* b, int64_t stride, int64_t depth, int64_t columns, int64_t panel, float* to) {
+  const int64_t first = panel * panel_columns;
+  const int64_t here = std::min<int64_t>(columns - first, panel_columns);
+  if (here == panel_columns) {
+    for (int64_t k = 0; k < depth; ++k)
+#pragma GCC unroll 2
+      for (int v = 0; v < panel_vectors; ++v)
+        store(to + k * panel_columns + v * lanes, load(b + k * stride + first + v * lanes));
+    return;
+  }
+  std::memset(to, 0, sizeof(float) * static_cast<size_t>(depth * panel_columns));
+  for (int64_t k = 0; k < depth; ++k)
+    std::memcpy(to + k * panel_columns, b + k * stride + first, sizeof(float) * static_cast<size_t>(here));
+}
+
+void pack_weight(Threads& threads, const float* weight, int64_t depth, int64_t columns, float* packed) {
+  threads.run(panels(columns), [&](int64_t panel, int32_t) {
+    pack_panel_transposed(weight, depth, depth, columns, panel, packed + panel * panel_columns * depth);
+  });
+}
+
+void pack_weight_for_gradient(Threads& threads, const float* weight, int64_t depth, int64_t columns, float* packed) {
+  threads.run(panels(columns), [&](int64_t panel, int32_t) {
+    pack_panel(weight, columns, depth, columns, panel, packed + panel * panel_columns * depth);
+  });
+}
+
+void multiply(Order order, const float* a, int64_t a_step, int64_t rows, const float* packed, int64_t depth,
+              int64_t columns, float* c, int64_t c_stride, Finish finish) {
+  if (order == Order::rows) multiply_in<Order::rows>(a, a_step, rows, packed, depth, columns, c, c_stride, finish);
+  else multiply_in<Order::columns>(a, a_step, rows, packed, depth, columns, c, c_stride, finish);
+}
+
+UPS_SIMD_SHARED_END

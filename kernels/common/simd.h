@@ -1,0 +1,60 @@
+// Vectors of the present instruction set, as compiler vectors: arithmetic, comparisons and `mask ? a : b` are the
+// language's own, a * b + c contracts to a fused multiply-add where there is one. Read by each_isa.h.
+
+UPS_SIMD_BEGIN
+
+constexpr int lanes = UPS_LANES;
+typedef float Floats __attribute__((vector_size(UPS_LANES * 4)));
+typedef int32_t Ints __attribute__((vector_size(UPS_LANES * 4)));
+
+[[gnu::always_inline]] inline Floats load(const float* from) {
+  Floats v;
+  std::memcpy(&v, from, sizeof v);
+  return v;
+}
+[[gnu::always_inline]] inline void store(float* to, Floats v) { std::memcpy(to, &v, sizeof v); }
+[[gnu::always_inline]] inline Floats broadcast(float value) { return value - Floats{}; }
+[[gnu::always_inline]] inline Floats zero() { return Floats{}; }
+
+// The first `count` < lanes elements; the others are 0, their memory is not touched.
+[[gnu::always_inline]] inline Floats load_first(const float* from, int64_t count) {
+#if defined(UPS_HAS_AVX512)
+  return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), from);
+#else
+  Floats v{};
+  for (int64_t i = 0; i < count; ++i) v[i] = from[i];
+  return v;
+#endif
+}
+[[gnu::always_inline]] inline void store_first(float* to, Floats v, int64_t count) {
+#if defined(UPS_HAS_AVX512)
+  _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << count) - 1), v);
+#else
+  for (int64_t i = 0; i < count; ++i) to[i] = v[i];
+#endif
+}
+
+[[gnu::always_inline]] inline Floats max(Floats a, Floats b) { return a > b ? a : b; }  // b where either is NaN
+[[gnu::always_inline]] inline Floats min(Floats a, Floats b) { return a < b ? a : b; }
+
+inline float sum(Floats v) {
+  float total = 0;
+  for (int i = 0; i < lanes; ++i) total += v[i];
+  return total;
+}
+
+// Calls body(first, count) over [0, length) in steps of a vector; the last may be shorter than `lanes`.
+template <class Body>
+[[gnu::always_inline]] inline void each_vector(int64_t length, Body&& body) {
+  int64_t i = 0;
+  for (; i + lanes <= length; i += lanes) body(i, static_cast<int64_t>(lanes));
+  if (i < length) body(i, length - i);
+}
+[[gnu::always_inline]] inline Floats load_some(const float* from, int64_t count) {
+  return count == lanes ? load(from) : load_first(from, count);
+}
+[[gnu::always_inline]] inline void store_some(float* to, Floats v, int64_t count) {
+  count == lanes ? store(to, v) : store_first(to, v, count);
+}
+
+UPS_SIMD_END
