@@ -239,6 +239,15 @@ void backward_extreme(const Call& call) {
   });
 }
 
+// y[1..rows) = y[0]: ever longer copies, of at most a few KiB that are still in L1.
+void repeat_row(float* y, int64_t columns, int64_t rows) {
+  const int64_t most = std::max<int64_t>(1, 2048 / std::max<int64_t>(columns, 1));
+  for (int64_t filled = 1, more; filled < rows; filled += more) {
+    more = std::min({filled, most, rows - filled});
+    std::memcpy(y + filled * columns, y, static_cast<size_t>(more * columns) * sizeof(float));
+  }
+}
+
 // Every element of a piece gets the set's gradient, or its share.
 void backward_sum(const Call& call) {
   const SetPoolBackward<float> f(call);
@@ -248,7 +257,7 @@ void backward_sum(const Call& call) {
     float* first = f.dx + piece.begin * f.channels;
     if (f.pool == UPS_POOL_MEAN) divide(dy, f.channels, f.offsets[piece.set + 1] - f.offsets[piece.set], first);
     else copy_row(dy, f.channels, first);
-    for (int64_t i = piece.begin + 1; i < piece.end; ++i) copy_row(first, f.channels, f.dx + i * f.channels);
+    repeat_row(first, f.channels, piece.end - piece.begin);
   });
 }
 
