@@ -202,6 +202,23 @@ void scatter(const Extreme& extreme, const float* dy, int64_t channels, int64_t 
   for (int64_t k = 0; k < count; ++k) dx[extreme.element[k] * channels + k] = dy[k];
 }
 
+// Calls found(extreme, channel, count) for `columns` channels from `first` on: several vectors at a time, so that one
+// need not wait for the comparisons of another.
+template <class Pool, int vectors, class Found>
+void find_extremes(const float* x, int64_t channels, const Piece& piece, int64_t first, int64_t columns, Found&& found) {
+  const int64_t count = vectors == 1 ? columns : lanes;
+  Extreme extremes[vectors];
+  for (int v = 0; v < vectors; ++v)
+    extremes[v] = {load_some(x + piece.begin * channels + first + v * lanes, count), broadcast_element(piece.begin)};
+  for (int64_t i = piece.begin + 1; i < piece.end; ++i) {
+    const Ints element = broadcast_element(i);
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; ++v)
+      extremes[v].template take<Pool>(load_some(x + i * channels + first + v * lanes, count), element);
+  }
+  for (int v = 0; v < vectors; ++v) found(extremes[v], first + v * lanes, count);
+}
+
 size_t backward_workspace(const Call& call) {
   const int64_t elements = call.dims[0], channels = call.dims[1];
   if (!is_extreme(call.option<ups_set_pool_options>().pool) || elements <= piece_elements) return 0;
@@ -218,12 +235,15 @@ void backward_extreme(const Call& call) {
     std::fill_n(f.dx + piece.begin * f.channels, (piece.end - piece.begin) * f.channels, 0.0f);
     if (piece.begin == piece.end) return;
     if (piece.count > 1) any_cut.store(true, std::memory_order_relaxed);
-    each_vector(f.channels, [&](int64_t c, int64_t here) {
-      Extreme extreme{load_some(f.x + piece.begin * f.channels + c, here), broadcast_element(piece.begin)};
-      for (int64_t i = piece.begin + 1; i < piece.end; ++i)
-        extreme.take<Pool>(load_some(f.x + i * f.channels + c, here), broadcast_element(i));
+    const auto found = [&](const Extreme& extreme, int64_t c, int64_t here) {
       if (piece.count > 1) partials[slot(piece) * vectors + c / lanes] = extreme;
       else scatter(extreme, f.dy + piece.set * f.channels + c, f.channels, here, f.dx + c);
+    };
+    int64_t c = 0;
+    for (; c + 4 * lanes <= f.channels; c += 4 * lanes)
+      find_extremes<Pool, 4>(f.x, f.channels, piece, c, 4 * lanes, found);
+    each_vector(f.channels - c, [&](int64_t rest, int64_t here) {
+      find_extremes<Pool, 1>(f.x, f.channels, piece, c + rest, here, found);
     });
   });
   if (!any_cut.load(std::memory_order_relaxed)) return;
