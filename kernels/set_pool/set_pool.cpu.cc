@@ -88,15 +88,13 @@ void with_pool(int32_t pool, Run&& run) {
   else run(Sum{});
 }
 
-// y[c] = x[0, c] joined with all further elements, for `columns` channels: `vectors` vectors, full but perhaps the last.
+// y[c] = x[0, c] joined with all further elements, for `vectors` full vectors of channels, or one of `count` channels.
 // `chains` of elements alternate, so that an addition need not wait for the one before it.
 template <class Pool, int vectors, int chains>
-void pool_columns(const float* x, int64_t channels, int64_t elements, int64_t columns, float* y) {
-  constexpr int last = vectors - 1;
-  const int64_t last_count = columns - last * lanes;
+void pool_columns(const float* x, int64_t channels, int64_t elements, int64_t count, float* y) {
   const auto value = [&](int64_t i, int v) {
     const float* from = x + i * channels + v * lanes;
-    return v < last ? load(from) : load_some(from, last_count);
+    return vectors == 1 ? load_some(from, count) : load(from);
   };
   Floats pooled[chains][vectors];
 #pragma GCC unroll 8
@@ -121,22 +119,21 @@ void pool_columns(const float* x, int64_t channels, int64_t elements, int64_t co
 #pragma GCC unroll 8
     for (int v = 0; v < vectors; ++v) pooled[0][v] = Pool::join(pooled[0][v], value(i, v));
 #pragma GCC unroll 8
-  for (int v = 0; v < last; ++v) store(y + v * lanes, pooled[0][v]);
-  store_some(y + last * lanes, pooled[0][last], last_count);
+  for (int v = 0; v < vectors; ++v) store_some(y + v * lanes, pooled[0][v], vectors == 1 ? count : lanes);
 }
 
 // y[c] = pool of x[i, c] over `elements` > 0 rows.
 template <class Pool>
 void pool_rows(const float* x, int64_t channels, int64_t elements, float* y) {
   for (int64_t c = 0; c < channels;) {
-    const int64_t columns = channels - c, vectors = ceil_div(columns, lanes);
-    const auto pool = vectors >= 8   ? pool_columns<Pool, 8, 1>
-                      : vectors >= 4 ? pool_columns<Pool, 4, 2>
-                      : vectors >= 2 ? pool_columns<Pool, 2, 4>
+    const int64_t full = (channels - c) / lanes, vectors = full >= 8 ? 8 : full >= 4 ? 4 : full >= 2 ? 2 : 1;
+    const int64_t columns = std::min(channels - c, vectors * lanes);
+    const auto pool = vectors == 8   ? pool_columns<Pool, 8, 1>
+                      : vectors == 4 ? pool_columns<Pool, 4, 2>
+                      : vectors == 2 ? pool_columns<Pool, 2, 4>
                                      : pool_columns<Pool, 1, 4>;
-    const int64_t taken = std::min<int64_t>(columns, lanes * (vectors >= 8 ? 8 : vectors >= 4 ? 4 : vectors >= 2 ? 2 : 1));
-    pool(x + c, channels, elements, taken, y + c);
-    c += taken;
+    pool(x + c, channels, elements, columns, y + c);
+    c += columns;
   }
 }
 
