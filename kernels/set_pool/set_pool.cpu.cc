@@ -88,15 +88,13 @@ void with_pool(int32_t pool, Run&& run) {
   else run(Sum{});
 }
 
-// y[c] = x[0, c] joined with all further elements, for `columns` channels: `vectors` vectors, full but perhaps the last.
+// y[c] = x[0, c] joined with all further elements, for `vectors` full vectors of channels, or one of `count` channels.
 // `chains` of elements alternate, so that an addition need not wait for the one before it.
 template <class Pool, int vectors, int chains>
-void pool_columns(const float* x, int64_t channels, int64_t elements, int64_t columns, float* y) {
-  constexpr int last = vectors - 1;
-  const int64_t last_count = columns - last * lanes;
+void pool_columns(const float* x, int64_t channels, int64_t elements, int64_t count, float* y) {
   const auto value = [&](int64_t i, int v) {
     const float* from = x + i * channels + v * lanes;
-    return v < last ? load(from) : load_some(from, last_count);
+    return vectors == 1 ? load_some(from, count) : load(from);
   };
   Floats pooled[chains][vectors];
 #pragma GCC unroll 8
@@ -121,22 +119,21 @@ void pool_columns(const float* x, int64_t channels, int64_t elements, int64_t co
 #pragma GCC unroll 8
     for (int v = 0; v < vectors; ++v) pooled[0][v] = Pool::join(pooled[0][v], value(i, v));
 #pragma GCC unroll 8
-  for (int v = 0; v < last; ++v) store(y + v * lanes, pooled[0][v]);
-  store_some(y + last * lanes, pooled[0][last], last_count);
+  for (int v = 0; v < vectors; ++v) store_some(y + v * lanes, pooled[0][v], vectors == 1 ? count : lanes);
 }
 
 // y[c] = pool of x[i, c] over `elements` > 0 rows.
 template <class Pool>
 void pool_rows(const float* x, int64_t channels, int64_t elements, float* y) {
   for (int64_t c = 0; c < channels;) {
-    const int64_t columns = channels - c, vectors = ceil_div(columns, lanes);
-    const auto pool = vectors >= 8   ? pool_columns<Pool, 8, 1>
-                      : vectors >= 4 ? pool_columns<Pool, 4, 2>
-                      : vectors >= 2 ? pool_columns<Pool, 2, 4>
+    const int64_t full = (channels - c) / lanes, vectors = full >= 8 ? 8 : full >= 4 ? 4 : full >= 2 ? 2 : 1;
+    const int64_t columns = std::min(channels - c, vectors * lanes);
+    const auto pool = vectors == 8   ? pool_columns<Pool, 8, 1>
+                      : vectors == 4 ? pool_columns<Pool, 4, 2>
+                      : vectors == 2 ? pool_columns<Pool, 2, 4>
                                      : pool_columns<Pool, 1, 4>;
-    const int64_t taken = std::min<int64_t>(columns, lanes * (vectors >= 8 ? 8 : vectors >= 4 ? 4 : vectors >= 2 ? 2 : 1));
-    pool(x + c, channels, elements, taken, y + c);
-    c += taken;
+    pool(x + c, channels, elements, columns, y + c);
+    c += columns;
   }
 }
 
@@ -202,6 +199,23 @@ void scatter(const Extreme& extreme, const float* dy, int64_t channels, int64_t 
   for (int64_t k = 0; k < count; ++k) dx[extreme.element[k] * channels + k] = dy[k];
 }
 
+// Calls found(extreme, channel, count) for `columns` channels from `first` on: several vectors at a time, so that one
+// need not wait for the comparisons of another.
+template <class Pool, int vectors, class Found>
+void find_extremes(const float* x, int64_t channels, const Piece& piece, int64_t first, int64_t columns, Found&& found) {
+  const int64_t count = vectors == 1 ? columns : lanes;
+  Extreme extremes[vectors];
+  for (int v = 0; v < vectors; ++v)
+    extremes[v] = {load_some(x + piece.begin * channels + first + v * lanes, count), broadcast_element(piece.begin)};
+  for (int64_t i = piece.begin + 1; i < piece.end; ++i) {
+    const Ints element = broadcast_element(i);
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; ++v)
+      extremes[v].template take<Pool>(load_some(x + i * channels + first + v * lanes, count), element);
+  }
+  for (int v = 0; v < vectors; ++v) found(extremes[v], first + v * lanes, count);
+}
+
 size_t backward_workspace(const Call& call) {
   const int64_t elements = call.dims[0], channels = call.dims[1];
   if (!is_extreme(call.option<ups_set_pool_options>().pool) || elements <= piece_elements) return 0;
@@ -218,12 +232,15 @@ void backward_extreme(const Call& call) {
     std::fill_n(f.dx + piece.begin * f.channels, (piece.end - piece.begin) * f.channels, 0.0f);
     if (piece.begin == piece.end) return;
     if (piece.count > 1) any_cut.store(true, std::memory_order_relaxed);
-    each_vector(f.channels, [&](int64_t c, int64_t here) {
-      Extreme extreme{load_some(f.x + piece.begin * f.channels + c, here), broadcast_element(piece.begin)};
-      for (int64_t i = piece.begin + 1; i < piece.end; ++i)
-        extreme.take<Pool>(load_some(f.x + i * f.channels + c, here), broadcast_element(i));
+    const auto found = [&](const Extreme& extreme, int64_t c, int64_t here) {
       if (piece.count > 1) partials[slot(piece) * vectors + c / lanes] = extreme;
       else scatter(extreme, f.dy + piece.set * f.channels + c, f.channels, here, f.dx + c);
+    };
+    int64_t c = 0;
+    for (; c + 4 * lanes <= f.channels; c += 4 * lanes)
+      find_extremes<Pool, 4>(f.x, f.channels, piece, c, 4 * lanes, found);
+    each_vector(f.channels - c, [&](int64_t rest, int64_t here) {
+      find_extremes<Pool, 1>(f.x, f.channels, piece, c + rest, here, found);
     });
   });
   if (!any_cut.load(std::memory_order_relaxed)) return;
@@ -239,6 +256,15 @@ void backward_extreme(const Call& call) {
   });
 }
 
+// y[1..rows) = y[0]: ever longer copies, of at most a few KiB that are still in L1.
+void repeat_row(float* y, int64_t columns, int64_t rows) {
+  const int64_t most = std::max<int64_t>(1, 2048 / std::max<int64_t>(columns, 1));
+  for (int64_t filled = 1, more; filled < rows; filled += more) {
+    more = std::min({filled, most, rows - filled});
+    std::memcpy(y + filled * columns, y, static_cast<size_t>(more * columns) * sizeof(float));
+  }
+}
+
 // Every element of a piece gets the set's gradient, or its share.
 void backward_sum(const Call& call) {
   const SetPoolBackward<float> f(call);
@@ -248,7 +274,7 @@ void backward_sum(const Call& call) {
     float* first = f.dx + piece.begin * f.channels;
     if (f.pool == UPS_POOL_MEAN) divide(dy, f.channels, f.offsets[piece.set + 1] - f.offsets[piece.set], first);
     else copy_row(dy, f.channels, first);
-    for (int64_t i = piece.begin + 1; i < piece.end; ++i) copy_row(first, f.channels, f.dx + i * f.channels);
+    repeat_row(first, f.channels, piece.end - piece.begin);
   });
 }
 
