@@ -91,30 +91,48 @@ void multiply_in(const float* a, int64_t a_step, int64_t rows, const float* pack
 
 }  // namespace
 
-void pack_panel_transposed(const float* w, int64_t stride, int64_t depth, int64_t columns, int64_t panel,
-                                  float* packed) {
-  float* to = packed + panel * panel_columns * depth;
+void pack_panel_transposed(const float* w, int64_t stride, int64_t depth, int64_t columns, int64_t panel, float* to) {
   const int64_t first = panel * panel_columns;
-  const int64_t here = columns - first < panel_columns ? columns - first : panel_columns;
-  for (int64_t n = 0; n < panel_columns; ++n)
-    if (n < here)
-      for (int64_t k = 0; k < depth; ++k) to[k * panel_columns + n] = w[(first + n) * stride + k];
-    else
-      for (int64_t k = 0; k < depth; ++k) to[k * panel_columns + n] = 0;
+  const int64_t here = std::min<int64_t>(columns - first, panel_columns);
+  const float* rows = w + first * stride;
+  if (here < panel_columns) std::memset(to, 0, sizeof(float) * static_cast<size_t>(depth * panel_columns));
+  // Eight k at a time: eight reads in a row of w, one write to each of eight rows of the panel.
+  int64_t k = 0;
+  for (; k + 8 <= depth; k += 8)
+    for (int64_t n = 0; n < here; ++n) {
+      const float* from = rows + n * stride + k;
+#pragma GCC unroll 8
+      for (int64_t i = 0; i < 8; ++i) to[(k + i) * panel_columns + n] = from[i];
+    }
+  for (; k < depth; ++k)
+    for (int64_t n = 0; n < here; ++n) to[k * panel_columns + n] = rows[n * stride + k];
 }
 
-void pack_panel(const float* b, int64_t stride, int64_t depth, int64_t columns, int64_t panel, float* packed) {
-  float* to = packed + panel * panel_columns * depth;
+void pack_panel(const float* b, int64_t stride, int64_t depth, int64_t columns, int64_t panel, float* to) {
   const int64_t first = panel * panel_columns;
-  const int64_t here = columns - first < panel_columns ? columns - first : panel_columns;
+  const int64_t here = std::min<int64_t>(columns - first, panel_columns);
   if (here == panel_columns) {
     for (int64_t k = 0; k < depth; ++k)
+#pragma GCC unroll 2
       for (int v = 0; v < panel_vectors; ++v)
         store(to + k * panel_columns + v * lanes, load(b + k * stride + first + v * lanes));
     return;
   }
+  std::memset(to, 0, sizeof(float) * static_cast<size_t>(depth * panel_columns));
   for (int64_t k = 0; k < depth; ++k)
-    for (int64_t n = 0; n < panel_columns; ++n) to[k * panel_columns + n] = n < here ? b[k * stride + first + n] : 0;
+    std::memcpy(to + k * panel_columns, b + k * stride + first, sizeof(float) * static_cast<size_t>(here));
+}
+
+void pack_weight(Threads& threads, const float* weight, int64_t depth, int64_t columns, float* packed) {
+  threads.run(panels(columns), [&](int64_t panel, int32_t) {
+    pack_panel_transposed(weight, depth, depth, columns, panel, packed + panel * panel_columns * depth);
+  });
+}
+
+void pack_weight_for_gradient(Threads& threads, const float* weight, int64_t depth, int64_t columns, float* packed) {
+  threads.run(panels(columns), [&](int64_t panel, int32_t) {
+    pack_panel(weight, columns, depth, columns, panel, packed + panel * panel_columns * depth);
+  });
 }
 
 void multiply(Order order, const float* a, int64_t a_step, int64_t rows, const float* packed, int64_t depth,

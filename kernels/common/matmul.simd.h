@@ -18,15 +18,17 @@ constexpr int panel_columns = 2 * UPS_LANES;
 inline int64_t packed_size(int64_t depth, int64_t columns) { return depth * round_up(columns, panel_columns); }
 inline int64_t panels(int64_t columns) { return ceil_div(columns, panel_columns); }
 
-// Packs one panel of B[k, n] = w[n, k]: a weight in PyTorch's layout [columns, depth], rows `stride` apart.
-void pack_panel_transposed(const float* w, int64_t stride, int64_t depth, int64_t columns, int64_t panel,
-                           float* packed);
-// Packs one panel of B[k, n] = b[k, n], rows `stride` apart.
-void pack_panel(const float* b, int64_t stride, int64_t depth, int64_t columns, int64_t panel, float* packed);
+// Packs one panel of B[k, n] = w[n, k] to `to`: a weight in PyTorch's layout [columns, depth], rows `stride` apart.
+void pack_panel_transposed(const float* w, int64_t stride, int64_t depth, int64_t columns, int64_t panel, float* to);
+// Packs one panel of B[k, n] = b[k, n] to `to`, rows `stride` apart.
+void pack_panel(const float* b, int64_t stride, int64_t depth, int64_t columns, int64_t panel, float* to);
+// Packs a whole weight [columns, depth] as B, or as its transpose; `packed` has packed_size(depth, columns) floats.
+void pack_weight(Threads& threads, const float* weight, int64_t depth, int64_t columns, float* packed);
+void pack_weight_for_gradient(Threads& threads, const float* weight, int64_t depth, int64_t columns, float* packed);
 
 // What happens to the sums before they are stored.
 struct Finish {
-  const float* bias = nullptr;  // per column
+  const float* bias = nullptr;  // per column; not together with accumulate
   bool accumulate = false;      // add to C instead of overwriting it
   bool relu = false;
 };

@@ -8,6 +8,7 @@
 #include "common/activate_rows.simd.h"
 #include "common/matmul.simd.h"
 #include "common/sums.simd.h"
+#include "common/weight_gradient.simd.h"
 
 UPS_SIMD_BEGIN
 
@@ -16,12 +17,6 @@ UPS_SIMD_BEGIN
 int64_t rows_per_task(int64_t rows) {
   const int64_t wanted = round_up(ceil_div(rows, 8), 12);
   return wanted < 48 ? 48 : wanted > 192 ? 192 : wanted;
-}
-
-void pack_weight(Threads& threads, const float* weight, int64_t inputs, int64_t outputs, float* packed) {
-  threads.run(panels(outputs), [&](int64_t panel, int32_t) {
-    pack_panel_transposed(weight, inputs, inputs, outputs, panel, packed);
-  });
 }
 
 size_t forward_workspace(const Call& call) {
@@ -43,27 +38,17 @@ ups_status forward(const Call& call) {
   return UPS_OK;
 }
 
-// Backward works through fixed chunks of rows. dz = dy act' of a chunk is made in scratch, then dx = dz W. The weight's
-// gradient is a sum over all rows: chunks are dealt to a fixed number of groups, each group adds into a sum of its own,
-// and the groups are added in order. So bits depend on the shape only.
-constexpr int64_t backward_rows = 240;
-constexpr int64_t most_groups = 16, most_group_floats = int64_t{2} << 20;
-
 struct BackwardScratch {
-  int64_t chunks, groups, group_floats;
-  float *packed_weight, *group_sums;
+  GroupSums sums;  // dweight, then dbias
+  float *packed_weight, *packed_forward;
   float *dz, *packed_x;  // per worker
   int64_t dz_floats, packed_x_floats;
 
-  BackwardScratch(const LinearBackward<float>& f, int32_t workers, Pieces& pieces) {
-    chunks = ceil_div(f.rows, backward_rows);
-    group_floats = f.outputs * f.inputs + f.outputs;
-    groups = std::max<int64_t>(1, std::min({chunks, most_groups, most_group_floats / std::max<int64_t>(group_floats, 1)}));
-    dz_floats = round_up(backward_rows * f.outputs, 16);
-    packed_x_floats = round_up(packed_size(backward_rows, f.inputs), 16);
-    const bool gelu = f.activation == UPS_ACTIVATION_GELU;
-    packed_weight = pieces.take<float>(packed_size(f.outputs, f.inputs) + (gelu ? packed_size(f.inputs, f.outputs) : 0));
-    group_sums = pieces.take<float>(groups * group_floats);
+  BackwardScratch(const LinearBackward<float>& f, int32_t workers, Pieces& pieces)
+      : sums(ceil_div(f.rows, chunk_rows), f.outputs * f.inputs + f.outputs, pieces),
+        packed_weight(pieces.take<float>(packed_size(f.outputs, f.inputs))),
+        packed_forward(pieces.take<float>(f.activation == UPS_ACTIVATION_GELU ? packed_size(f.inputs, f.outputs) : 0)),
+        dz_floats(round_up(chunk_rows * f.outputs, 16)), packed_x_floats(packed_rows_size(chunk_rows, f.inputs)) {
     dz = pieces.take<float>(dz_floats * workers);
     packed_x = pieces.take<float>(packed_x_floats * workers);
   }
@@ -75,53 +60,38 @@ size_t backward_workspace(const Call& call) {
   return pieces.bytes();
 }
 
+// dz = dy act' of a chunk is made in scratch; then dx = dz W, and the chunk's part of dW = dz^T x and db.
 ups_status backward(const Call& call) {
   const LinearBackward<float> f(call);
   Threads& threads = *call.threads;
   Pieces pieces(call.workspace);
   const BackwardScratch scratch(f, threads.count(), pieces);
-  const bool gelu = f.activation == UPS_ACTIVATION_GELU, plain = f.activation == UPS_ACTIVATION_NONE;
-  float* packed_forward = scratch.packed_weight + packed_size(f.outputs, f.inputs);
-  if (gelu) pack_weight(threads, f.weight, f.inputs, f.outputs, packed_forward);
-  if (f.dx)
-    threads.run(panels(f.inputs), [&](int64_t panel, int32_t) {
-      pack_panel(f.weight, f.inputs, f.outputs, f.inputs, panel, scratch.packed_weight);
-    });
+  const bool gelu = f.activation == UPS_ACTIVATION_GELU;
+  if (gelu) pack_weight(threads, f.weight, f.inputs, f.outputs, scratch.packed_forward);
+  if (f.dx) pack_weight_for_gradient(threads, f.weight, f.outputs, f.inputs, scratch.packed_weight);
 
-  threads.run(scratch.groups, [&](int64_t group, int32_t worker) {
-    float* dweight = scratch.group_sums + group * scratch.group_floats;
-    float* dbias = dweight + f.outputs * f.inputs;
-    std::memset(dweight, 0, sizeof(float) * static_cast<size_t>(scratch.group_floats));
-    float* own_dz = scratch.dz + worker * scratch.dz_floats;
-    float* packed_x = scratch.packed_x + worker * scratch.packed_x_floats;
-    const int64_t first_chunk = scratch.chunks * group / scratch.groups;
-    const int64_t end_chunk = scratch.chunks * (group + 1) / scratch.groups;
-    for (int64_t chunk = first_chunk; chunk < end_chunk; ++chunk) {
-      const int64_t first = chunk * backward_rows, rows = std::min(backward_rows, f.rows - first);
-      const float* x = f.x + first * f.inputs;
-      const float* dz = f.dy + first * f.outputs;
-      if (!plain) {
-        if (gelu)
-          multiply(Order::rows, x, f.inputs, rows, packed_forward, f.inputs, f.outputs, own_dz, f.outputs, {f.bias});
-        slope_rows(f.y + first * f.outputs, dz, own_dz, rows * f.outputs, f.activation);
-        dz = own_dz;
-      }
-      if (f.dx)
-        multiply(Order::rows, dz, f.outputs, rows, scratch.packed_weight, f.outputs, f.inputs, f.dx + first * f.inputs,
-                 f.inputs, {});
-      if (f.dweight) {
-        for (int64_t panel = 0; panel < panels(f.inputs); ++panel)
-          pack_panel(x, f.inputs, rows, f.inputs, panel, packed_x);
-        multiply(Order::columns, dz, f.outputs, f.outputs, packed_x, rows, f.inputs, dweight, f.inputs,
-                 {nullptr, true, false});
-      }
-      if (f.dbias) add_rows(dz, f.outputs, rows, f.outputs, dbias);
+  scratch.sums.run(threads, [&](int64_t chunk, float* sum, int32_t worker) {
+    const int64_t first = chunk * chunk_rows, rows = std::min(chunk_rows, f.rows - first);
+    const float* x = f.x + first * f.inputs;
+    const float* dz = f.dy + first * f.outputs;
+    if (f.activation != UPS_ACTIVATION_NONE) {
+      float* own_dz = scratch.dz + worker * scratch.dz_floats;
+      if (gelu)
+        multiply(Order::rows, x, f.inputs, rows, scratch.packed_forward, f.inputs, f.outputs, own_dz, f.outputs,
+                 {f.bias});
+      slope_rows(f.y + first * f.outputs, dz, own_dz, rows * f.outputs, f.activation);
+      dz = own_dz;
     }
+    if (f.dx)
+      multiply(Order::rows, dz, f.outputs, rows, scratch.packed_weight, f.outputs, f.inputs, f.dx + first * f.inputs,
+               f.inputs, {});
+    if (f.dweight)
+      add_weight_gradient(dz, f.outputs, x, f.inputs, rows, scratch.packed_x + worker * scratch.packed_x_floats, sum);
+    if (f.dbias) add_rows(dz, f.outputs, rows, f.outputs, sum + f.outputs * f.inputs);
   });
 
-  if (f.dweight) add_in_order(threads, scratch.group_sums, scratch.groups, scratch.group_floats, f.outputs * f.inputs, f.dweight);
-  if (f.dbias)
-    add_in_order(threads, scratch.group_sums + f.outputs * f.inputs, scratch.groups, scratch.group_floats, f.outputs, f.dbias);
+  if (f.dweight) scratch.sums.total(threads, 0, f.outputs * f.inputs, f.dweight);
+  if (f.dbias) scratch.sums.total(threads, f.outputs * f.inputs, f.outputs, f.dbias);
   return UPS_OK;
 }
 

@@ -1,0 +1,49 @@
+// Gradients that are sums over all rows of a batch (a layer's weight and bias), with bits that depend on the shape only.
+//
+// Rows come in fixed chunks. The chunks are dealt to a fixed number of groups; each group adds into a sum of its own,
+// chunk after chunk, and the groups are added in order at the end. Threads only decide who works on which group.
+
+UPS_SIMD_BEGIN
+
+constexpr int64_t chunk_rows = 240;  // a multiple of every tile height
+constexpr int64_t most_groups = 16, most_sum_floats = int64_t{2} << 20;
+
+struct GroupSums {
+  int64_t chunks, groups, floats;
+  float* sums;
+
+  // `floats`: numbers summed up, e.g. outputs * inputs + outputs for a weight and a bias.
+  GroupSums(int64_t chunks_, int64_t floats_, Pieces& pieces) : chunks(chunks_), floats(floats_) {
+    const int64_t affordable = most_sum_floats / std::max<int64_t>(floats, 1);
+    groups = std::max<int64_t>(1, std::min({chunks, most_groups, affordable}));
+    sums = pieces.take<float>(groups * floats);
+  }
+
+  // body(chunk, sum, worker) for every chunk.
+  template <class Body>
+  void run(Threads& threads, Body&& body) const {
+    threads.run(groups, [&](int64_t group, int32_t worker) {
+      float* sum = sums + group * floats;
+      std::memset(sum, 0, sizeof(float) * static_cast<size_t>(floats));
+      for (int64_t chunk = chunks * group / groups; chunk < chunks * (group + 1) / groups; ++chunk)
+        body(chunk, sum, worker);
+    });
+  }
+
+  // result = the `length` numbers from `first` on, added over the groups.
+  void total(Threads& threads, int64_t first, int64_t length, float* result) const {
+    add_in_order(threads, sums + first, groups, floats, length, result);
+  }
+};
+
+inline int64_t packed_rows_size(int64_t rows, int64_t columns) { return round_up(packed_size(rows, columns), 16); }
+
+// dweight[outputs, inputs] += dz[rows, outputs]^T x[rows, inputs]; `packed` has packed_rows_size(rows, inputs) floats.
+inline void add_weight_gradient(const float* dz, int64_t outputs, const float* x, int64_t inputs, int64_t rows,
+                                float* packed, float* dweight) {
+  for (int64_t panel = 0; panel < panels(inputs); ++panel)
+    pack_panel(x, inputs, rows, inputs, panel, packed + panel * panel_columns * rows);
+  multiply(Order::columns, dz, outputs, outputs, packed, rows, inputs, dweight, inputs, {nullptr, true, false});
+}
+
+UPS_SIMD_END
