@@ -22,8 +22,8 @@
 #include "report.h"
 #include "schedules.h"
 
-#ifndef UPS_KERNELS_DIRECTORY
-#define UPS_KERNELS_DIRECTORY "kernels"
+#ifndef UPSILON_SOURCE_DIRECTORY
+#define UPSILON_SOURCE_DIRECTORY "."
 #endif
 
 namespace upsilon::conformance {
@@ -33,7 +33,7 @@ namespace {
 constexpr double reference_limit = 1e-3;
 
 struct Settings {
-  std::string kernels = UPS_KERNELS_DIRECTORY, filter, variant, device_name = "cpu", json;
+  std::string kernels = UPSILON_SOURCE_DIRECTORY "/kernels", filter, variant, device_name = "cpu", json;
   ups_device device{UPS_CPU, 0};
   int32_t precision = UPS_FP32;
   int64_t schedules = 0;
