@@ -221,15 +221,21 @@ std::vector<char> Case::option_bytes(const Schema& schema) const {
   return bytes;
 }
 
-std::vector<Case> load_cases(const std::string& kernels, bool benches) {
+std::vector<Case> load_cases(const std::string& kernels, bool benches, std::vector<std::string>* problems) {
   std::vector<std::filesystem::path> files;
   for (const auto& entry : std::filesystem::directory_iterator(kernels))
     if (std::filesystem::exists(entry.path() / "cases.json")) files.push_back(entry.path() / "cases.json");
   std::sort(files.begin(), files.end());
   std::vector<Case> cases;
   for (const auto& path : files) {
-    std::string where = path.string();
-    try {
+    const auto attempt = [&](const std::string& where, auto&& read) {
+      try {
+        read();
+      } catch (const std::exception& e) {
+        problems->push_back(where + ": " + e.what());
+      }
+    };
+    attempt(path.string(), [&] {
       std::ifstream stream(path, std::ios::binary);
       std::stringstream text;
       text << stream.rdbuf();
@@ -239,15 +245,12 @@ std::vector<Case> load_cases(const std::string& kernels, bool benches) {
       if (const Json* list = file.find("derive"))
         for (const Json& operation : list->array()) derive.push_back(operation.string());
       const Json* list = file.find(benches ? "bench" : "cases");
-      if (!list) continue;
+      if (!list) return;
       for (const Json& entry : list->array()) {
         Expander expander(entry, path.parent_path().filename().string(), derive, cases);
-        where = path.string() + ", case \"" + expander.name() + "\"";
-        expander.run();
+        attempt(path.string() + ", case \"" + expander.name() + "\"", [&] { expander.run(); });
       }
-    } catch (const std::exception& e) {
-      throw std::runtime_error(where + ": " + e.what());
-    }
+    });
   }
   return cases;
 }

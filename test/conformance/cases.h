@@ -69,8 +69,8 @@ struct Case {
   std::vector<char> option_bytes(const Schema& schema) const;
 };
 
-// Every case of every */cases.json below `kernels`, with combinations spelled out. Throws std::runtime_error naming
-// file and case. `benches`: the "bench" lists instead.
-std::vector<Case> load_cases(const std::string& kernels, bool benches);
+// Every case of every */cases.json below `kernels`, with combinations spelled out. What cannot be read is passed over
+// and described in `problems`, with file and case. `benches`: the "bench" lists instead.
+std::vector<Case> load_cases(const std::string& kernels, bool benches, std::vector<std::string>* problems);
 
 }  // namespace upsilon::conformance

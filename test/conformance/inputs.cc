@@ -204,6 +204,17 @@ const HostTensor& Inputs::make(const Schema& schema, const Parameter& p, const D
 }
 
 void Inputs::derive_for(const Schema& schema) {
+  const auto derived = [&](const std::string& name) {
+    return std::any_of(case_.derive.begin(), case_.derive.end(), [&](const std::string& source) {
+      const ups_operation* operation = find_operation(source.c_str());
+      return operation && std::any_of(operation->schema.parameters.begin(), operation->schema.parameters.end(),
+                                      [&](const Parameter& p) { return p.output && p.name == name; });
+    });
+  };
+  // The operation's own arguments come first: what is derived from them then has their shapes.
+  const Dims dims = bind(schema);
+  for (const Parameter& p : schema.parameters)
+    if (!p.output && given(schema, p, dims) && !derived(p.name)) make(schema, p, dims);
   for (const std::string& name : case_.derive) {
     const ups_operation* source = find_operation(name.c_str());
     if (!source) throw std::runtime_error("there is no operation " + name);

@@ -94,7 +94,9 @@ class Conformance {
   explicit Conformance(const Settings& settings) : settings_(settings) {}
 
   int run() {
-    const auto cases = load_cases(settings_.kernels, settings_.benches);
+    std::vector<std::string> problems;
+    const auto cases = load_cases(settings_.kernels, settings_.benches, &problems);
+    for (const std::string& problem : problems) report_.fail("case files", "any", "none", 0, problem);
     std::map<std::string, std::vector<const Case*>> by_operation;
     for (const Case& c : cases)
       if (settings_.wants(c)) by_operation[c.operation].push_back(&c);
