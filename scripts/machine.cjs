@@ -1,0 +1,53 @@
+// What the install and packaging scripts need to know of the machine they run on.
+'use strict';
+const { spawnSync } = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
+
+const root = path.join(__dirname, '..');
+
+function run(command, args, options = {}) {
+  return spawnSync(command, args, { cwd: root, stdio: 'inherit', ...options }).status === 0;
+}
+
+// The first lines a command prints, or null when it is not there or fails.
+function answer(command, args) {
+  const { status, stdout } = spawnSync(command, args, { cwd: root, encoding: 'utf8' });
+  return status === 0 ? stdout : null;
+}
+
+// "linux-x64", "linux-x64musl", "darwin-arm64": the folder below prebuilds/, as src/native.ts looks for it.
+function platform() {
+  const musl = process.platform === 'linux' && !process.report.getReport().header.glibcVersionRuntime;
+  return `${process.platform}-${process.arch}${musl ? 'musl' : ''}`;
+}
+
+// Whether a binary can be loaded. Tried in a child process: one that was made for another C library, or that crashes,
+// must not take the installer along.
+function loads(file) {
+  return fs.existsSync(file) && run(process.execPath, ['-e', 'require(process.argv[1])', file], { stdio: 'ignore' });
+}
+
+function hasCMake() {
+  const version = /version (\d+)\.(\d+)/.exec(answer('cmake', ['--version']) ?? '');
+  return version !== null && Number(version[1]) * 100 + Number(version[2]) >= 320;
+}
+
+function findNvcc() {
+  const folders = [process.env.CUDA_PATH, process.env.CUDA_HOME, '/usr/local/cuda'].filter(Boolean);
+  const candidates = ['nvcc', ...folders.map((folder) => path.join(folder, 'bin', 'nvcc'))];
+  return candidates.find((nvcc) => answer(nvcc, ['--version']) !== null);
+}
+
+// Configures a build folder; a folder left over from another tool, place or generator is made anew.
+function configure(folder, options) {
+  const generator = answer('ninja', ['--version']) ? ['-G', 'Ninja'] : [];
+  const args = ['-S', '.', '-B', folder, ...generator, '--log-level=NOTICE', ...options, `-DNODE_EXECUTABLE=${process.execPath}`];
+  const where = path.join(root, folder);
+  if (fs.existsSync(where) && !fs.existsSync(path.join(where, 'CMakeCache.txt'))) fs.rmSync(where, { recursive: true });
+  if (run('cmake', args, { stdio: ['ignore', 'ignore', fs.existsSync(where) ? 'ignore' : 'inherit'] })) return true;
+  fs.rmSync(where, { recursive: true, force: true });
+  return run('cmake', args, { stdio: ['ignore', 'ignore', 'inherit'] });
+}
+
+module.exports = { answer, configure, findNvcc, hasCMake, loads, platform, root, run };
