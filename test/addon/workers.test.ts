@@ -13,7 +13,7 @@ const program = `
   const x = ups.tensor(new Float32Array(2048 * 64).fill(1), { shape: [2048, 64] });
   const weight = ups.tensor(new Float32Array(64 * 64).fill(1), { shape: [64, 64] });
   ups.linear(x, weight);
-  for (let i = 0; i < 200; ++i) promises.linear(x, weight);
+  for (let i = 0; i < 50; ++i) promises.linear(x, weight);
   promises.linear(x, weight).then((y) => parentPort.postMessage(y.data[0]));
 `;
 
