@@ -1,4 +1,4 @@
-// Sums over rows in a fixed order.
+// Small row-wise helpers: sums over rows in a fixed order, bias and relu.
 
 UPS_SIMD_BEGIN
 
@@ -22,6 +22,17 @@ inline void add_in_order(Threads& threads, const float* parts, int64_t count, in
       for (int64_t p = 1; p < count; ++p) sums += load_some(parts + p * stride + first + i, here);
       store_some(result + first + i, sums, here);
     });
+  });
+}
+
+// row = act(row + bias) for the activations none and relu.
+inline void finish_row(float* row, const float* bias, int64_t columns, bool relu) {
+  if (!bias && !relu) return;
+  each_vector(columns, [&](int64_t c, int64_t here) {
+    Floats y = load_some(row + c, here);
+    if (bias) y += load_some(bias + c, here);
+    if (relu) y = y < zero() ? zero() : y;
+    store_some(row + c, y, here);
   });
 }
 

@@ -1,0 +1,28 @@
+#include "graph/graph.h"
+
+#include "graph/edge_sort.h"
+
+namespace upsilon {
+namespace {
+
+const OperationEntry from_edges{"graph_from_edges", UPS_GRAPH_FROM_EDGES_SCHEMA, 0,
+                                {sort_edges<float>, nullptr, weights_match},
+                                {sort_edges<double>, nullptr, weights_match}};
+const OperationEntry transpose{"graph_transpose", UPS_GRAPH_TRANSPOSE_SCHEMA, 0, {transpose_edges}, {transpose_edges}};
+
+}  // namespace
+}  // namespace upsilon
+
+ups_status ups_graph_from_edges(ups_context* context, const ups_tensor* edge_sources, const ups_tensor* edge_targets,
+                                const ups_tensor* edge_weights, const ups_tensor* row_offsets,
+                                const ups_tensor* sources, const ups_tensor* weights) {
+  return upsilon::call(context, upsilon::from_edges,
+                       {edge_sources, edge_targets, edge_weights, row_offsets, sources, weights}, nullptr);
+}
+
+ups_status ups_graph_transpose(ups_context* context, const ups_tensor* row_offsets, const ups_tensor* sources,
+                               const ups_tensor* transposed_offsets, const ups_tensor* targets,
+                               const ups_tensor* edges) {
+  return upsilon::call(context, upsilon::transpose, {row_offsets, sources, transposed_offsets, targets, edges},
+                       nullptr);
+}

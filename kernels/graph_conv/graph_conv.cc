@@ -1,0 +1,131 @@
+// Reference: the definition, in plain loops.
+#include "graph_conv/graph_conv.h"
+
+#include "common/activation.h"
+#include "common/kernel.h"
+#include "graph_conv/graph_conv_call.h"
+
+namespace upsilon {
+namespace {
+
+template <class T>
+struct Scratch {
+  NodeFactors<T> factors;
+  T* aggregated;  // [N, Fin] forward: Â x; [N, Fout] backward: Â^T dz
+  T* dz;          // [N, Fout]
+
+  Scratch(int64_t nodes, int64_t features, int64_t outputs, Pieces& pieces)
+      : factors{pieces.take<T>(nodes), pieces.take<T>(nodes), pieces.take<T>(nodes)},
+        aggregated(pieces.take<T>(nodes * features)), dz(pieces.take<T>(nodes * outputs)) {}
+};
+
+template <class T>
+size_t forward_workspace(const Call& call) {
+  Pieces pieces(nullptr);
+  (void)Scratch<T>(call.dims[0], call.dims[2], 0, pieces);
+  return pieces.bytes();
+}
+template <class T>
+size_t backward_workspace(const Call& call) {
+  Pieces pieces(nullptr);
+  (void)Scratch<T>(call.dims[0], std::max(call.dims[2], call.dims[3]), call.dims[3], pieces);
+  return pieces.bytes();
+}
+
+// result = Â x (or the transpose, row by row of the original: every edge adds to its source).
+template <class T, class Graph>
+void multiply_adjacency(const Graph& f, const NodeFactors<T>& factors, bool transposed, const T* x, int64_t features,
+                        T* result) {
+  std::memset(result, 0, sizeof(T) * static_cast<size_t>(f.nodes * features));
+  const auto add = [&](int64_t i, int64_t j, T a) {
+    if (transposed) std::swap(i, j);
+    for (int64_t c = 0; c < features; ++c) result[i * features + c] += a * x[j * features + c];
+  };
+  for (int64_t i = 0; i < f.nodes; ++i) {
+    for (int32_t e = f.row_offsets[i]; e < f.row_offsets[i + 1]; ++e) {
+      const int64_t j = f.sources[e];
+      if (f.options.self_loops && i == j) continue;
+      add(i, j, factors.target[i] * (f.edge_weights ? f.edge_weights[e] : T(1)) * factors.source[j]);
+    }
+    if (f.options.self_loops) add(i, i, factors.target[i] * factors.loop[i] * factors.source[i]);
+  }
+}
+
+template <class T>
+ups_status forward_reference(const Call& call) {
+  const GraphConvForward<T> f(call);
+  Pieces pieces(call.workspace);
+  const Scratch<T> scratch(f.nodes, f.inputs, 0, pieces);
+  for (int64_t i = 0; i < f.nodes; ++i)
+    node_factors(i, f.row_offsets, f.sources, f.edge_weights, f.options, scratch.factors);
+  multiply_adjacency(f, scratch.factors, false, f.x, f.inputs, scratch.aggregated);
+  for (int64_t i = 0; i < f.nodes; ++i)
+    for (int64_t out = 0; out < f.outputs; ++out) {
+      T z = f.bias ? f.bias[out] : T(0);
+      for (int64_t in = 0; in < f.inputs; ++in) z += scratch.aggregated[i * f.inputs + in] * f.weight[out * f.inputs + in];
+      f.y[i * f.outputs + out] = activate(z, f.options.activation);
+    }
+  return UPS_OK;
+}
+
+template <class T>
+ups_status backward_reference(const Call& call) {
+  const GraphConvBackward<T> f(call);
+  Pieces pieces(call.workspace);
+  const Scratch<T> scratch(f.nodes, std::max(f.inputs, f.outputs), f.outputs, pieces);
+  for (int64_t i = 0; i < f.nodes; ++i)
+    node_factors(i, f.row_offsets, f.sources, f.edge_weights, f.options, scratch.factors);
+  const bool gelu = f.options.activation == UPS_ACTIVATION_GELU;
+  if (gelu) multiply_adjacency(f, scratch.factors, false, f.x, f.inputs, scratch.aggregated);
+  for (int64_t i = 0; i < f.nodes; ++i)
+    for (int64_t out = 0; out < f.outputs; ++out) {
+      T z = f.bias ? f.bias[out] : T(0);
+      if (gelu)
+        for (int64_t in = 0; in < f.inputs; ++in) z += scratch.aggregated[i * f.inputs + in] * f.weight[out * f.inputs + in];
+      const int64_t at = i * f.outputs + out;
+      scratch.dz[at] = f.dy[at] * activation_slope(z, f.y[at], f.options.activation);
+    }
+  T* g = scratch.aggregated;  // Â^T dz
+  multiply_adjacency(f, scratch.factors, true, scratch.dz, f.outputs, g);
+  if (f.dweight) std::memset(f.dweight, 0, sizeof(T) * static_cast<size_t>(f.outputs * f.inputs));
+  if (f.dbias) std::memset(f.dbias, 0, sizeof(T) * static_cast<size_t>(f.outputs));
+  if (f.dx) std::memset(f.dx, 0, sizeof(T) * static_cast<size_t>(f.nodes * f.inputs));
+  for (int64_t i = 0; i < f.nodes; ++i)
+    for (int64_t out = 0; out < f.outputs; ++out) {
+      const T g_i = g[i * f.outputs + out];
+      for (int64_t in = 0; in < f.inputs; ++in) {
+        if (f.dweight) f.dweight[out * f.inputs + in] += g_i * f.x[i * f.inputs + in];
+        if (f.dx) f.dx[i * f.inputs + in] += g_i * f.weight[out * f.inputs + in];
+      }
+      if (f.dbias) f.dbias[out] += scratch.dz[i * f.outputs + out];
+    }
+  return UPS_OK;
+}
+
+const OperationEntry forward{"graph_conv_forward", UPS_GRAPH_CONV_FORWARD_SCHEMA, sizeof(ups_graph_conv_options),
+                             {forward_reference<float>, forward_workspace<float>},
+                             {forward_reference<double>, forward_workspace<double>}};
+const OperationEntry backward{"graph_conv_backward", UPS_GRAPH_CONV_BACKWARD_SCHEMA, sizeof(ups_graph_conv_options),
+                              {backward_reference<float>, backward_workspace<float>},
+                              {backward_reference<double>, backward_workspace<double>}};
+
+}  // namespace
+}  // namespace upsilon
+
+ups_status ups_graph_conv_forward(ups_context* context, const ups_tensor* row_offsets, const ups_tensor* sources,
+                                  const ups_tensor* edge_weights, const ups_tensor* x, const ups_tensor* weight,
+                                  const ups_tensor* bias, const ups_tensor* y, const ups_graph_conv_options* options) {
+  return upsilon::call(context, upsilon::forward, {row_offsets, sources, edge_weights, x, weight, bias, y}, options);
+}
+
+ups_status ups_graph_conv_backward(ups_context* context, const ups_tensor* row_offsets, const ups_tensor* sources,
+                                   const ups_tensor* edge_weights, const ups_tensor* transposed_offsets,
+                                   const ups_tensor* targets, const ups_tensor* edges, const ups_tensor* x,
+                                   const ups_tensor* weight, const ups_tensor* bias, const ups_tensor* y,
+                                   const ups_tensor* dy, const ups_tensor* dx, const ups_tensor* dweight,
+                                   const ups_tensor* dbias, const ups_graph_conv_options* options) {
+  return upsilon::call(context, upsilon::backward,
+                       {row_offsets, sources, edge_weights, transposed_offsets, targets, edges, x, weight, bias, y, dy,
+                        dx, dweight, dbias},
+                       options);
+}

@@ -1,0 +1,190 @@
+// SIMD. Work: 2 E F FLOP of aggregation and 2 N Fin Fout of product. The narrower side is aggregated:
+//   Fin <= Fout: a tile of rows of Â x is gathered into scratch that stays in cache and multiplied at once, so Â x is
+//                never written to memory;
+//   Fin >  Fout: x W^T first (into the workspace), then its rows are gathered straight into y.
+// Backward: g = Â^T dz (one gather over the transposed graph), then dx = g W and dW = g^T x.
+#include "graph_conv/graph_conv.h"
+#include "graph_conv/graph_conv_call.h"
+
+#define UPS_SIMD_SOURCE "graph_conv/graph_conv.cpu.cc"
+#include "common/each_isa.h"
+#include "common/activate_rows.simd.h"
+#include "common/aggregate.simd.h"
+#include "common/matmul.simd.h"
+#include "common/sums.simd.h"
+#include "common/weight_gradient.simd.h"
+
+UPS_SIMD_BEGIN
+
+constexpr int64_t tile_of_rows = 96;  // 96 x 64 floats are 24 KiB: gathered rows stay in L1
+
+NodeFactors<float> take_factors(int64_t nodes, Pieces& pieces) {
+  return {pieces.take<float>(nodes), pieces.take<float>(nodes), pieces.take<float>(nodes)};
+}
+
+template <class Graph>
+void all_node_factors(const Call& call, const Graph& f, const NodeFactors<float>& factors) {
+  constexpr int64_t piece = 2048;
+  call.threads->run(ceil_div(f.nodes, piece), [&](int64_t task, int32_t) {
+    const int64_t end = std::min(f.nodes, (task + 1) * piece);
+    for (int64_t i = task * piece; i < end; ++i)
+      node_factors(i, f.row_offsets, f.sources, f.edge_weights, f.options, factors);
+  });
+}
+
+// One row of Â m.
+struct Adjacency {
+  Edges edges;
+  const int32_t* row_offsets;
+  const float *target_scale, *loop;
+  bool self_loops;
+
+  template <class Graph>
+  static Adjacency forward(const Graph& f, const NodeFactors<float>& factors) {
+    const bool symmetric = f.options.normalization == UPS_NORMALIZATION_SYMMETRIC;
+    return {{f.sources, nullptr, f.edge_weights, symmetric ? factors.source : nullptr},
+            f.row_offsets, factors.target, factors.loop, f.options.self_loops != 0};
+  }
+  // The transposed matrix swaps the roles of the two factors.
+  static Adjacency transposed(const GraphConvBackward<float>& f, const NodeFactors<float>& factors) {
+    const bool none = f.options.normalization == UPS_NORMALIZATION_NONE;
+    return {{f.targets, f.edge_ids, f.edge_weights, none ? nullptr : factors.target},
+            f.transposed_offsets, factors.source, factors.loop, f.options.self_loops != 0};
+  }
+  void row(int64_t i, const float* m, int64_t features, float* result) const {
+    aggregate_row(edges, row_offsets[i], row_offsets[i + 1], self_loops ? i : -1, loop[i], target_scale[i], m,
+                  features, result);
+  }
+};
+
+struct ForwardScratch {
+  NodeFactors<float> factors;
+  float *packed, *product, *gathered;
+  int64_t gathered_floats;
+
+  template <class Graph>
+  ForwardScratch(const Graph& f, int32_t workers, Pieces& pieces)
+      : factors(take_factors(f.nodes, pieces)), packed(pieces.take<float>(packed_size(f.inputs, f.outputs))),
+        product(pieces.take<float>(f.inputs > f.outputs ? f.nodes * f.outputs : 0)),
+        gathered_floats(round_up(tile_of_rows * f.inputs, 16)) {
+    gathered = pieces.take<float>(f.inputs > f.outputs ? 0 : gathered_floats * workers);
+  }
+};
+
+size_t forward_workspace(const Call& call) {
+  Pieces pieces(nullptr);
+  (void)ForwardScratch(GraphConvForward<float>(call), call.threads->count(), pieces);
+  return pieces.bytes();
+}
+
+// y = act(Â x W^T + b), or without the activation for a backward pass that wants z.
+template <class Graph>
+void convolve(const Call& call, const Graph& f, const ForwardScratch& scratch, int32_t activation, float* y) {
+  Threads& threads = *call.threads;
+  const Adjacency adjacency = Adjacency::forward(f, scratch.factors);
+  const bool relu = activation == UPS_ACTIVATION_RELU;
+  const int64_t tasks = ceil_div(f.nodes, tile_of_rows);
+  pack_weight(threads, f.weight, f.inputs, f.outputs, scratch.packed);
+  if (f.inputs > f.outputs) {
+    threads.run(tasks, [&](int64_t task, int32_t) {
+      const int64_t first = task * tile_of_rows, rows = std::min(tile_of_rows, f.nodes - first);
+      multiply(Order::rows, f.x + first * f.inputs, f.inputs, rows, scratch.packed, f.inputs, f.outputs,
+               scratch.product + first * f.outputs, f.outputs, {});
+    });
+    threads.run(tasks, [&](int64_t task, int32_t) {
+      const int64_t first = task * tile_of_rows, end = std::min(f.nodes, first + tile_of_rows);
+      for (int64_t i = first; i < end; ++i) {
+        float* row = y + i * f.outputs;
+        adjacency.row(i, scratch.product, f.outputs, row);
+        finish_row(row, f.bias, f.outputs, relu);
+      }
+      activate_rows(y + first * f.outputs, (end - first) * f.outputs, activation);
+    });
+    return;
+  }
+  threads.run(tasks, [&](int64_t task, int32_t worker) {
+    const int64_t first = task * tile_of_rows, rows = std::min(tile_of_rows, f.nodes - first);
+    float* gathered = scratch.gathered + worker * scratch.gathered_floats;
+    for (int64_t r = 0; r < rows; ++r) adjacency.row(first + r, f.x, f.inputs, gathered + r * f.inputs);
+    multiply(Order::rows, gathered, f.inputs, rows, scratch.packed, f.inputs, f.outputs, y + first * f.outputs,
+             f.outputs, {f.bias, false, relu});
+    activate_rows(y + first * f.outputs, rows * f.outputs, activation);
+  });
+}
+
+ups_status forward(const Call& call) {
+  const GraphConvForward<float> f(call);
+  Pieces pieces(call.workspace);
+  const ForwardScratch scratch(f, call.threads->count(), pieces);
+  all_node_factors(call, f, scratch.factors);
+  convolve(call, f, scratch, f.options.activation, f.y);
+  return UPS_OK;
+}
+
+struct BackwardScratch {
+  ForwardScratch forward;
+  GroupSums sums;  // dweight, then dbias
+  float *packed_weight, *dz;
+  float *gathered, *packed_x;  // per worker
+  int64_t gathered_floats, packed_x_floats;
+
+  BackwardScratch(const GraphConvBackward<float>& f, int32_t workers, Pieces& pieces)
+      : forward(f, workers, pieces),
+        sums(ceil_div(f.nodes, chunk_rows), f.outputs * f.inputs + f.outputs, pieces),
+        packed_weight(pieces.take<float>(packed_size(f.outputs, f.inputs))),
+        dz(pieces.take<float>(f.options.activation == UPS_ACTIVATION_NONE ? 0 : f.nodes * f.outputs)),
+        gathered_floats(round_up(chunk_rows * f.outputs, 16)), packed_x_floats(packed_rows_size(chunk_rows, f.inputs)) {
+    gathered = pieces.take<float>(gathered_floats * workers);
+    packed_x = pieces.take<float>(packed_x_floats * workers);
+  }
+};
+
+size_t backward_workspace(const Call& call) {
+  Pieces pieces(nullptr);
+  (void)BackwardScratch(GraphConvBackward<float>(call), call.threads->count(), pieces);
+  return pieces.bytes();
+}
+
+ups_status backward(const Call& call) {
+  const GraphConvBackward<float> f(call);
+  Threads& threads = *call.threads;
+  Pieces pieces(call.workspace);
+  const BackwardScratch scratch(f, threads.count(), pieces);
+  const int32_t activation = f.options.activation;
+  all_node_factors(call, f, scratch.forward.factors);
+  pack_weight_for_gradient(threads, f.weight, f.outputs, f.inputs, scratch.packed_weight);
+
+  const float* dz = f.dy;
+  if (activation != UPS_ACTIVATION_NONE) {
+    dz = scratch.dz;
+    if (activation == UPS_ACTIVATION_GELU) convolve(call, f, scratch.forward, UPS_ACTIVATION_NONE, scratch.dz);
+    threads.run(ceil_div(f.nodes, chunk_rows), [&](int64_t task, int32_t) {
+      const int64_t first = task * chunk_rows * f.outputs;
+      const int64_t count = std::min(chunk_rows, f.nodes - task * chunk_rows) * f.outputs;
+      slope_rows(f.y + first, f.dy + first, scratch.dz + first, count, activation);
+    });
+  }
+
+  const Adjacency adjacency = Adjacency::transposed(f, scratch.forward.factors);
+  scratch.sums.run(threads, [&](int64_t chunk, float* sum, int32_t worker) {
+    const int64_t first = chunk * chunk_rows, rows = std::min(chunk_rows, f.nodes - first);
+    float* gathered = scratch.gathered + worker * scratch.gathered_floats;
+    if (f.dx || f.dweight)
+      for (int64_t r = 0; r < rows; ++r) adjacency.row(first + r, dz, f.outputs, gathered + r * f.outputs);
+    if (f.dx)
+      multiply(Order::rows, gathered, f.outputs, rows, scratch.packed_weight, f.outputs, f.inputs,
+               f.dx + first * f.inputs, f.inputs, {});
+    if (f.dweight)
+      add_weight_gradient(gathered, f.outputs, f.x + first * f.inputs, f.inputs, rows,
+                          scratch.packed_x + worker * scratch.packed_x_floats, sum);
+    if (f.dbias) add_rows(dz + first * f.outputs, f.outputs, rows, f.outputs, sum + f.outputs * f.inputs);
+  });
+  if (f.dweight) scratch.sums.total(threads, 0, f.outputs * f.inputs, f.dweight);
+  if (f.dbias) scratch.sums.total(threads, f.outputs * f.inputs, f.outputs, f.dbias);
+  return UPS_OK;
+}
+
+UPS_CPU_VARIANT(forward, "graph_conv_forward", forward, forward_workspace)
+UPS_CPU_VARIANT(backward, "graph_conv_backward", backward, backward_workspace)
+
+UPS_SIMD_END

@@ -1,0 +1,47 @@
+// Reference: the definition, in plain loops.
+#include "spmm/spmm.h"
+
+#include "common/kernel.h"
+#include "spmm/spmm_call.h"
+
+namespace upsilon {
+namespace {
+
+template <class T>
+ups_status run(const Spmm<T>& f) {
+  for (int64_t row = 0; row < f.rows; ++row)
+    for (int64_t c = 0; c < f.features; ++c) {
+      T sum = 0;
+      for (int32_t e = f.row_offsets[row]; e < f.row_offsets[row + 1]; ++e)
+        sum += (f.edge_weights ? f.edge_weights[f.edge_ids ? f.edge_ids[e] : e] : T(1)) *
+               f.x[f.sources[e] * f.features + c];
+      f.y[row * f.features + c] = sum;
+    }
+  return UPS_OK;
+}
+
+template <class T>
+ups_status forward_reference(const Call& call) {
+  return run(Spmm<T>::forward(call));
+}
+template <class T>
+ups_status backward_reference(const Call& call) {
+  return run(Spmm<T>::backward(call));
+}
+
+const OperationEntry forward{"spmm_forward", UPS_SPMM_FORWARD_SCHEMA, 0, {forward_reference<float>}, {forward_reference<double>}};
+const OperationEntry backward{"spmm_backward", UPS_SPMM_BACKWARD_SCHEMA, 0, {backward_reference<float>}, {backward_reference<double>}};
+
+}  // namespace
+}  // namespace upsilon
+
+ups_status ups_spmm_forward(ups_context* context, const ups_tensor* row_offsets, const ups_tensor* sources,
+                            const ups_tensor* edge_weights, const ups_tensor* x, const ups_tensor* y) {
+  return upsilon::call(context, upsilon::forward, {row_offsets, sources, edge_weights, x, y}, nullptr);
+}
+
+ups_status ups_spmm_backward(ups_context* context, const ups_tensor* transposed_offsets, const ups_tensor* targets,
+                             const ups_tensor* edges, const ups_tensor* edge_weights, const ups_tensor* dy,
+                             const ups_tensor* dx) {
+  return upsilon::call(context, upsilon::backward, {transposed_offsets, targets, edges, edge_weights, dy, dx}, nullptr);
+}

@@ -1,0 +1,26 @@
+// Checked calls of spmm, as plain numbers and pointers. Forward and backward are the same sum over a CSR matrix:
+// backward runs over the transposed one and finds an edge's weight through `edge_ids`.
+#pragma once
+#include "core/operation.h"
+#include "spmm/spmm.h"
+
+namespace upsilon {
+
+template <class T>
+struct Spmm {
+  int64_t rows, features;
+  const int32_t *row_offsets, *sources, *edge_ids;  // edge_ids null: edges are in their own order
+  const T *edge_weights, *x;
+  T* y;
+
+  static Spmm forward(const Call& call) {
+    return {call.dims[0], call.dims[3], call.data<const int32_t>(0), call.data<const int32_t>(1), nullptr,
+            call.data<const T>(2), call.data<const T>(3), call.data<T>(4)};
+  }
+  static Spmm backward(const Call& call) {
+    return {call.dims[0], call.dims[3], call.data<const int32_t>(0), call.data<const int32_t>(1),
+            call.data<const int32_t>(2), call.data<const T>(3), call.data<const T>(4), call.data<T>(5)};
+  }
+};
+
+}  // namespace upsilon

@@ -1,0 +1,154 @@
+// Calls of operations: the hot path, in plain Node-API. What JavaScript needs to know about an operation in order to
+// call it comes from the schema, so nothing here knows any operation.
+#include "async.h"
+#include "context.h"
+#include "registry.h"
+
+namespace upsilon::addon {
+namespace {
+
+// call(...typed arrays in the order of the frame's tensors)
+napi_value call(napi_env env, napi_callback_info info) {
+  napi_value arrays[frame::max_tensors];
+  size_t count = frame::max_tensors;
+  void* data = nullptr;
+  if (napi_get_cb_info(env, info, &count, arrays, nullptr, &data) != napi_ok) return nullptr;
+  auto& state = *static_cast<ThreadState*>(data);
+  Failure failure;
+  Invocation& invocation = state.invocation;
+  if (!state.read(env, arrays, std::min<size_t>(count, frame::max_tensors), &invocation, &failure))
+    return state.raise(env, failure);
+  ups_context* context = state.context(invocation.device, &failure);
+  if (!context) return state.raise(env, failure);
+  if (!invocation.take_snapshots(false)) return state.raise(env, {UPS_OUT_OF_MEMORY, "", "", "memory is exhausted"});
+  if (invocation.run(context) != UPS_OK) return state.raise(env, Failure::of(*ups_last_error(context)));
+  state.last_device = invocation.device;
+  return nullptr;
+}
+
+// callAsync(...typed arrays): Promise<undefined>
+napi_value call_async(napi_env env, napi_callback_info info) {
+  napi_value arrays[frame::max_tensors];
+  size_t count = frame::max_tensors;
+  void* data = nullptr;
+  if (napi_get_cb_info(env, info, &count, arrays, nullptr, &data) != napi_ok) return nullptr;
+  auto& state = *static_cast<ThreadState*>(data);
+  count = std::min<size_t>(count, frame::max_tensors);
+  Failure failure;
+  auto job = std::make_unique<Job>();
+  if (!state.read(env, arrays, count, &job->invocation, &failure)) {
+    for (auto& block : job->invocation.blocks) block = nullptr;
+    return state.raise(env, failure);
+  }
+  for (ups_block* block : job->invocation.blocks) ups_block_retain(block);
+  // What synchronous calls have put on the device's stream must be there before another stream reads it.
+  if (ups_context* context = state.contexts.find(job->invocation.device))
+    if (ups_synchronize(context) != UPS_OK) return state.raise(env, Failure::of(*ups_last_error(context)));
+  for (size_t i = 0; i < count; ++i) {
+    napi_ref pin = nullptr;
+    if (napi_create_reference(env, arrays[i], 1, &pin) == napi_ok) job->pins.push_back(pin);
+  }
+  return state.queue->add(env, std::move(job));
+}
+
+const char* element_text(ElementType type) {
+  switch (type) {
+    case ElementType::real: return "real";
+    case ElementType::f32: return "float32";
+    case ElementType::f64: return "float64";
+    case ElementType::i32: return "int32";
+    case ElementType::i64: return "int64";
+    case ElementType::u8: return "uint8";
+  }
+  return "";
+}
+
+const char* option_text(OptionType type) {
+  switch (type) {
+    case OptionType::choice: return "choice";
+    case OptionType::boolean: return "boolean";
+    case OptionType::i32: return "int32";
+    case OptionType::i64: return "int64";
+    case OptionType::u64: return "uint64";
+    case OptionType::f32: return "float32";
+    case OptionType::f64: return "float64";
+  }
+  return "";
+}
+
+const char* rule_text(Rule rule) {
+  switch (rule) {
+    case Rule::none: return "";
+    case Rule::splits: return "splits";
+    case Rule::below: return "below";
+    case Rule::forest: return "forest";
+  }
+  return "";
+}
+
+template <class Items, class Describe>
+Napi::Array list(Napi::Env env, const Items& items, Describe describe) {
+  Napi::Array result = Napi::Array::New(env, items.size());
+  uint32_t i = 0;
+  for (const auto& item : items) result.Set(i++, describe(item));
+  return result;
+}
+
+Napi::Object describe(Napi::Env env, const Schema& schema, const Parameter& p) {
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("name", p.name);
+  result.Set("type", element_text(p.type));
+  result.Set("optional", p.optional);
+  result.Set("output", p.output);
+  result.Set("inPlace", p.in_place);
+  result.Set("shape", p.shape_text);
+  result.Set("rule", rule_text(p.rule));
+  result.Set("leading", p.leading);
+  result.Set("dims", list(env, p.dims, [&](const Dimension& dim) {
+    const auto name = [&](int index) { return Napi::String::New(env, schema.dim_names[static_cast<size_t>(index)]); };
+    Napi::Object described = Napi::Object::New(env);
+    described.Set("sum", list(env, dim.names, name));
+    described.Set("firstOf", list(env, dim.alternatives, name));
+    described.Set("constant", static_cast<double>(dim.constant));
+    return described;
+  }));
+  return result;
+}
+
+Napi::Object describe(Napi::Env env, const Option& option) {
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("name", option.name);
+  result.Set("type", option_text(option.type));
+  result.Set("choices", list(env, option.choices, [&](const std::string& c) { return Napi::String::New(env, c); }));
+  result.Set("default", option.default_value);
+  return result;
+}
+
+// operations(): what can be called, in the order of the frame's operation numbers
+Napi::Value describe_operations(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return list(env, operations(), [&](const ups_operation& operation) {
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("name", operation.name);
+    result.Set("schema", operation.line);
+    result.Set("variants", operation.variants);
+    const Schema& schema = operation.schema;
+    result.Set("inputs", schema.inputs);
+    result.Set("parameters", list(env, schema.parameters, [&](const Parameter& p) { return describe(env, schema, p); }));
+    result.Set("options", list(env, schema.options, [&](const Option& o) { return describe(env, o); }));
+    return result;
+  });
+}
+
+}  // namespace
+
+void export_calls(Napi::Env env, Napi::Object exports, ThreadState& state) {
+  // The state travels with the function: looking up instance data would be one more call into the engine.
+  const napi_property_descriptor calls[] = {
+      {"call", nullptr, call, nullptr, nullptr, nullptr, napi_enumerable, &state},
+      {"callAsync", nullptr, call_async, nullptr, nullptr, nullptr, napi_enumerable, &state}};
+  napi_define_properties(env, exports, 2, calls);
+  exports.Set("operations", Napi::Function::New<describe_operations>(env, "operations"));
+}
+
+}  // namespace upsilon::addon

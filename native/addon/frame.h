@@ -1,0 +1,71 @@
+// The frame: one array of doubles per JavaScript thread through which calls pass their numbers. JavaScript fills it, the
+// addon reads it, and only typed arrays travel as arguments: reading a property of an object costs more than a small
+// kernel, reading a double costs nothing.
+//
+//   [0] operation (index in the registry; -1: copy tensor 0 to tensor 1)   [1] device type   [2] device id
+//   [options_at + i]  option i; i64 and u64 as their 64 bits
+//   [tensors_at + i * tensor_stride]  tensor i: memory kind, dtype, dimensions, byte offset, block, shape
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "upsilon/upsilon.h"
+
+namespace upsilon::addon {
+
+struct ThreadState;
+
+namespace frame {
+inline constexpr int max_options = 24;
+inline constexpr int max_tensors = 32;
+inline constexpr int operation = 0, device_type = 1, device_id = 2;
+inline constexpr int options_at = 4;
+inline constexpr int tensors_at = options_at + max_options;
+inline constexpr int tensor_stride = 5 + UPS_MAX_DIMENSIONS;
+inline constexpr int kind = 0, dtype = 1, dimensions = 2, byte_offset = 3, block = 4, shape = 5;  // inside a tensor
+inline constexpr int size = tensors_at + max_tensors * tensor_stride;
+inline constexpr double copy = -1;
+}  // namespace frame
+
+// Where a tensor's memory is. `shared` is a typed array on a SharedArrayBuffer: another thread may write to it.
+enum class MemoryKind : int { absent, array, shared, block };
+
+// In the order of the dtypes' codes in JavaScript.
+inline constexpr ups_dtype dtypes[] = {{UPS_FLOAT, 32, 1}, {UPS_FLOAT, 64, 1}, {UPS_INT, 32, 1},
+                                       {UPS_INT, 64, 1},   {UPS_UINT, 8, 1}};
+
+// A failure on its way to JavaScript. The texts of the core live only until the next call, so they are copied.
+struct Failure {
+  ups_status status = UPS_OK;
+  std::string operation, argument, text;
+
+  static Failure of(const ups_error& error) { return {error.status, error.operation, error.argument, error.text}; }
+};
+
+// A call as the core wants it. The tensors point into typed arrays and blocks, and into `snapshots`.
+struct Invocation {
+  const ups_operation* operation = nullptr;  // null: copy
+  ups_device device{UPS_CPU, 0};
+  int count = 0;
+  ups_tensor tensors[frame::max_tensors];
+  int64_t shapes[frame::max_tensors][UPS_MAX_DIMENSIONS];
+  const ups_tensor* pointers[frame::max_tensors];
+  bool shared[frame::max_tensors];
+  ups_block* blocks[frame::max_tensors] = {};  // of tensors in blocks, else null
+  alignas(8) char options[frame::max_options * 8];
+  std::vector<std::unique_ptr<char[]>> snapshots;
+
+  Invocation() = default;
+  Invocation(const Invocation&) = delete;
+  Invocation& operator=(const Invocation&) = delete;
+
+  // Copies index tensors whose memory someone else may write to while the call runs: contents that were checked must
+  // be the contents that are used. `everything`: the JavaScript thread itself goes on running.
+  bool take_snapshots(bool everything);
+  ups_status run(ups_context* context) const;
+};
+
+}  // namespace upsilon::addon

@@ -1,0 +1,212 @@
+#include "thread_state.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "async.h"
+#include "context.h"
+#include "registry.h"
+
+namespace upsilon::addon {
+
+Contexts::~Contexts() {
+  for (const Entry& entry : entries_) ups_context_destroy(entry.context);
+}
+
+ups_context* Contexts::find(ups_device device) const {
+  for (const Entry& entry : entries_)
+    if (entry.device.type == device.type && entry.device.id == device.id) return entry.context;
+  return nullptr;
+}
+
+ups_context* Contexts::get(ups_device device, int32_t threads, Failure* failure) {
+  if (ups_context* known = find(device)) return known;
+  ups_context_options options{};
+  options.size = sizeof options;
+  options.device = device;
+  options.threads = threads;
+  ups_context* context = nullptr;
+  if (ups_context_create(&options, &context) != UPS_OK) {
+    *failure = Failure::of(*ups_last_error(nullptr));
+    return nullptr;
+  }
+  entries_.push_back({device, context});
+  return context;
+}
+
+void Contexts::set_threads(int32_t threads) {
+  for (const Entry& entry : entries_) (void)ups_set_threads(entry.context, threads);
+}
+
+double BlockTable::add(ups_block* block) {
+  if (free_.empty()) {
+    slots_.push_back({block, 1});
+    return slots_per_generation + static_cast<double>(slots_.size() - 1);
+  }
+  const uint32_t index = free_.back();
+  free_.pop_back();
+  Slot& reused = slots_[index];
+  reused.block = block;
+  return slots_per_generation * ++reused.generation + index;
+}
+
+const BlockTable::Slot* BlockTable::slot(double id) const {
+  if (!(id >= 0 && id < 9e15)) return nullptr;
+  const double generation = std::floor(id / slots_per_generation);
+  const auto index = static_cast<size_t>(id - generation * slots_per_generation);
+  if (index >= slots_.size() || slots_[index].generation != generation || !slots_[index].block) return nullptr;
+  return &slots_[index];
+}
+
+ups_block* BlockTable::find(double id) const {
+  const Slot* found = slot(id);
+  return found ? found->block : nullptr;
+}
+
+ups_block* BlockTable::take(double id) {
+  const Slot* found = slot(id);
+  if (!found) return nullptr;
+  const auto index = static_cast<uint32_t>(found - slots_.data());
+  ups_block* block = slots_[index].block;
+  slots_[index].block = nullptr;
+  free_.push_back(index);
+  return block;
+}
+
+ThreadState::ThreadState() : threads(-1), queue(std::make_unique<AsyncQueue>(*this)) {}
+ThreadState::~ThreadState() = default;
+
+namespace {
+
+size_t element_bytes(napi_typedarray_type type) {
+  switch (type) {
+    case napi_int8_array:
+    case napi_uint8_array:
+    case napi_uint8_clamped_array: return 1;
+    case napi_int16_array:
+    case napi_uint16_array: return 2;
+    case napi_int32_array:
+    case napi_uint32_array:
+    case napi_float32_array: return 4;
+    default: return 8;
+  }
+}
+
+void put_option(const Option& option, double value, char* options) {
+  const auto put = [&](auto typed) { std::memcpy(options + option.offset, &typed, sizeof typed); };
+  switch (option.type) {
+    case OptionType::f64:
+    case OptionType::i64:
+    case OptionType::u64: return put(value);  // integers come as their 64 bits
+    case OptionType::f32: return put(static_cast<float>(value));
+    default: return put(value >= INT32_MIN && value <= INT32_MAX ? static_cast<int32_t>(value) : INT32_MIN);
+  }
+}
+
+}  // namespace
+
+bool ThreadState::read(napi_env env, const napi_value* arrays, size_t array_count, Invocation* into,
+                       Failure* failure) const {
+  Invocation& call = *into;
+  const double number = frame[frame::operation];
+  call.operation = nullptr;
+  call.count = 2;
+  if (number != frame::copy) {
+    call.operation = number >= 0 && number < 1e6 ? ups_operation_at(static_cast<int32_t>(number)) : nullptr;
+    if (!call.operation) {
+      *failure = {UPS_INTERNAL, "", "operation", "there is no such operation"};
+      return false;
+    }
+    call.count = static_cast<int>(call.operation->schema.parameters.size());
+  }
+  const char* operation = call.operation ? call.operation->name : "copy";
+  if (call.operation) {
+    const auto& options = call.operation->schema.options;
+    for (size_t i = 0; i < options.size(); ++i) put_option(options[i], frame[frame::options_at + i], call.options);
+  }
+  call.device = {static_cast<int32_t>(frame[frame::device_type]), static_cast<int32_t>(frame[frame::device_id])};
+  size_t next_array = 0;
+  for (int i = 0; i < call.count; ++i) {
+    const double* record = frame + frame::tensors_at + i * frame::tensor_stride;
+    const auto kind = static_cast<MemoryKind>(static_cast<int>(record[frame::kind]));
+    call.pointers[i] = nullptr;
+    call.blocks[i] = nullptr;
+    call.shared[i] = kind == MemoryKind::shared;
+    if (kind == MemoryKind::absent) continue;
+    const auto fail = [&](ups_status status, const std::string& text) {
+      const std::string name = call.operation ? call.operation->schema.parameters[static_cast<size_t>(i)].name
+                                              : (i == 0 ? "source" : "destination");
+      *failure = {status, operation, name, name + " " + text};
+      return false;
+    };
+
+    ups_tensor& tensor = call.tensors[i];
+    tensor.dtype = dtypes[static_cast<int>(record[frame::dtype])];
+    tensor.ndim = static_cast<int32_t>(record[frame::dimensions]);
+    tensor.shape = call.shapes[i];
+    tensor.strides = nullptr;
+    tensor.byte_offset = 0;
+    if (tensor.ndim > UPS_MAX_DIMENSIONS)
+      return fail(UPS_SHAPE, format("has %d dimensions (at most %d)", tensor.ndim, UPS_MAX_DIMENSIONS));
+    for (int32_t d = 0; d < tensor.ndim; ++d) {
+      const double extent = record[frame::shape + d];
+      if (!(extent >= 0 && extent <= 9e15)) return fail(UPS_SHAPE, "has a dimension that is no size");
+      call.shapes[i][d] = static_cast<int64_t>(extent);
+    }
+    const int64_t elements = element_count(tensor);
+    if (elements < 0) return fail(UPS_SHAPE, "has the impossible shape " + shape_text(tensor));
+    const auto wanted = static_cast<double>(elements) * static_cast<double>(element_size(tensor.dtype));
+
+    char* memory = nullptr;
+    double size = 0;
+    if (kind == MemoryKind::block) {
+      ups_block* block = blocks.find(record[frame::block]);
+      if (!block) return fail(UPS_VALUE, "was disposed of");
+      call.blocks[i] = block;
+      memory = static_cast<char*>(ups_block_data(block));
+      size = static_cast<double>(ups_block_size(block));
+      tensor.device = ups_block_device(block);
+    } else {
+      napi_typedarray_type type;
+      size_t length = 0;
+      void* data = nullptr;
+      if (next_array >= array_count ||
+          napi_get_typedarray_info(env, arrays[next_array++], &type, &length, &data, nullptr, nullptr) != napi_ok)
+        return fail(UPS_INTERNAL, "did not arrive as a typed array");
+      memory = static_cast<char*>(data);
+      size = static_cast<double>(length * element_bytes(type));
+      tensor.device = {UPS_CPU, 0};
+    }
+    const double offset = record[frame::byte_offset];
+    if (!(offset >= 0 && offset + wanted <= size))
+      return fail(UPS_VALUE, format("has %.0f bytes of memory, but its shape ", std::max(size - offset, 0.0)) +
+                                 shape_text(tensor) + format(" needs %.0f (was the array detached or resized?)", wanted));
+    tensor.data = memory ? memory + static_cast<size_t>(offset) : nullptr;
+    call.pointers[i] = &tensor;
+  }
+  if (!call.operation && (!call.pointers[0] || !call.pointers[1])) {
+    *failure = {UPS_VALUE, "copy", "", "a tensor is missing"};
+    return false;
+  }
+  return true;
+}
+
+napi_value ThreadState::error(napi_env env, const Failure& failure) const {
+  napi_value arguments[4], self, factory, result = nullptr;
+  napi_create_int32(env, failure.status, &arguments[0]);
+  napi_create_string_utf8(env, failure.operation.data(), failure.operation.size(), &arguments[1]);
+  napi_create_string_utf8(env, failure.argument.data(), failure.argument.size(), &arguments[2]);
+  napi_create_string_utf8(env, failure.text.data(), failure.text.size(), &arguments[3]);
+  napi_get_undefined(env, &self);
+  napi_get_reference_value(env, make_error, &factory);
+  // Fails when the thread is being terminated: there is nobody left to tell.
+  return napi_call_function(env, self, factory, 4, arguments, &result) == napi_ok ? result : nullptr;
+}
+
+napi_value ThreadState::raise(napi_env env, const Failure& failure) const {
+  if (napi_value made = error(env, failure)) napi_throw(env, made);
+  return nullptr;
+}
+
+}  // namespace upsilon::addon

@@ -1,0 +1,94 @@
+// Everything the addon keeps for one JavaScript thread (main or worker): contexts, blocks, the frame, the queue of
+// asynchronous calls. Nothing of it is static, so any number of threads and of copies of the addon live side by side.
+#pragma once
+#include <napi.h>
+
+#include <atomic>
+#include <vector>
+
+#include "frame.h"
+
+namespace upsilon::addon {
+
+class AsyncQueue;
+
+// One context per device that was asked for.
+class Contexts {
+ public:
+  Contexts() = default;
+  ~Contexts();
+  Contexts(const Contexts&) = delete;
+  Contexts& operator=(const Contexts&) = delete;
+
+  // Null when the context cannot be made; `failure` says why.
+  ups_context* get(ups_device device, int32_t threads, Failure* failure);
+  ups_context* find(ups_device device) const;
+  void set_threads(int32_t threads);
+
+ private:
+  struct Entry {
+    ups_device device;
+    ups_context* context;
+  };
+  std::vector<Entry> entries_;
+};
+
+// Blocks are named by numbers that are never used twice, so a stale or invented number finds nothing.
+class BlockTable {
+ public:
+  double add(ups_block* block);
+  ups_block* find(double id) const;
+  // Takes the block out; the caller owns the table's reference then. Null when it is not there (any more).
+  ups_block* take(double id);
+
+ private:
+  struct Slot {
+    ups_block* block;
+    uint32_t generation;
+  };
+  static constexpr double slots_per_generation = 1 << 24;
+  std::vector<Slot> slots_;
+  std::vector<uint32_t> free_;
+  const Slot* slot(double id) const;
+};
+
+struct ThreadState {
+  ThreadState();
+  ~ThreadState();
+
+  void retain() { ++references_; }
+  void release() {
+    if (--references_ == 0) delete this;
+  }
+
+  // Reads the frame and the typed arrays into a call. On failure fills `failure` and returns false.
+  bool read(napi_env env, const napi_value* arrays, size_t array_count, Invocation* into, Failure* failure) const;
+  // Makes the JavaScript error for a failure, through the factory that was passed in at load.
+  napi_value error(napi_env env, const Failure& failure) const;
+  napi_value raise(napi_env env, const Failure& failure) const;
+  // The context of synchronous calls.
+  ups_context* context(ups_device device, Failure* failure) { return contexts.get(device, threads, failure); }
+
+  Contexts contexts;
+  BlockTable blocks;
+  int32_t threads;
+  ups_device last_device{UPS_CPU, 0};
+  double* frame = nullptr;
+  Napi::Reference<Napi::ArrayBuffer> frame_buffer;
+  Napi::FunctionReference make_error;
+  std::unique_ptr<AsyncQueue> queue;
+  Invocation invocation;  // of synchronous calls
+
+ private:
+  // The thread's instance data and every ArrayBuffer on a block hold a reference; all of them on this thread.
+  int references_ = 1;
+};
+
+// Registered with the functions of each file.
+void export_calls(Napi::Env env, Napi::Object exports, ThreadState& state);
+void export_blocks(Napi::Env env, Napi::Object exports);
+void export_machine(Napi::Env env, Napi::Object exports);
+
+inline ThreadState& state_of(Napi::Env env) { return *env.GetInstanceData<ThreadState>(); }
+
+}  // namespace upsilon::addon

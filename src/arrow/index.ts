@@ -1,0 +1,1 @@
+export { open, recordBatch, table, tensors } from './table';

@@ -1,0 +1,69 @@
+import { DeviceError } from './errors';
+import { type DeviceDescription, native } from './native';
+
+/** @internal */
+export interface Device {
+  readonly name: string;
+  /** `ups_device_type`, DLPack's numbers. */
+  readonly type: number;
+  readonly id: number;
+}
+
+/** @internal */
+export const cpu: Device = { name: 'cpu', type: 1, id: 0 };
+const CUDA = 2;
+const EMULATED = 12;
+const known = new Map<string, Device>([['cpu', cpu]]);
+
+/** @internal */
+export function deviceOf(name: string, operation = 'tensor'): Device {
+  const seen = known.get(name);
+  if (seen) return seen;
+  const parts = /^(cuda|emulated)(?::(\d{1,4}))?$/.exec(String(name));
+  if (!parts) {
+    throw new DeviceError(operation, 'device',
+      `device is '${String(name)}' (expected 'cpu', 'cuda:0' or another number, 'emulated:0')`);
+  }
+  const id = Number(parts[2] ?? 0);
+  const device = { name: `${parts[1]}:${id}`, type: parts[1] === 'cuda' ? CUDA : EMULATED, id };
+  known.set(name, device);
+  return device;
+}
+
+/** The devices of this machine; the CPU is always the first. Opens the CUDA plug-in if it is at hand. */
+export function devices(): DeviceDescription[] {
+  return native.devices();
+}
+
+/** Version, the variants of every operation, and why CUDA cannot be used (absent when it can). */
+export function info(): { version: string; variants: Record<string, string[]>; cudaUnavailableBecause?: string } {
+  const variants: Record<string, string[]> = {};
+  for (const operation of native.operations()) variants[operation.name] = operation.variants.split(' ').filter(Boolean);
+  const because = native.unavailableBecause(CUDA);
+  return { version: native.version(), variants, ...(because === undefined ? {} : { cudaUnavailableBecause: because }) };
+}
+
+/**
+ * How many CPU threads operations called from this JavaScript thread may use: 1 to 4096, or -1 for all cores (the
+ * default). Results have the same bits for any number.
+ * @throws ValueError for other numbers
+ */
+export function setThreads(threads: number): void {
+  native.setThreads(threads);
+}
+
+/** The variant that ran last on this JavaScript thread: `'avx2'`, `'reference'`, `'cuda'`... */
+export function lastVariant(): string {
+  return native.lastVariant();
+}
+
+/** Waits for a device, and throws what its kernels found wrong since the last time (an index out of range). */
+export function synchronize(device: string): void {
+  const { type, id } = deviceOf(device, 'synchronize');
+  native.synchronize(type, id);
+}
+
+/** What is alive in this process: native blocks and their bytes, and Arrow C exports and imports not yet released. */
+export function counters(): { blocks: number; blockBytes: number; arrowExports: number; arrowImports: number } {
+  return native.counters();
+}

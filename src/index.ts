@@ -1,0 +1,24 @@
+/**
+ * Machine learning kernels for particle physics on zero-copy Arrow tensors.
+ * @packageDocumentation
+ */
+export * from './operations';
+export * as arrow from './arrow';
+export * as safetensors from './safetensors';
+export { recordBatch } from './arrow';
+export { noGrad } from './autograd';
+export { counters, devices, info, lastVariant, setThreads, synchronize } from './device';
+export type { DType, TypedArray } from './dtype';
+export {
+  DeviceError, DTypeError, type ErrorCode, OutOfMemoryError, ShapeError, UpsilonError, ValueError,
+} from './errors';
+export { type Edges, Graph, graph, tree } from './graph';
+export type { Activation } from './ops/activation';
+export type { GraphConvOptions } from './ops/graphConv';
+export type { Layer } from './ops/mlp';
+export type { Pool } from './ops/setPool';
+export type { TreeConvOptions } from './ops/treeConv';
+export { Adam, type AdamOptions, Sgd, type SgdOptions } from './optim';
+export type { RandomOptions } from './random';
+export { Ragged, ragged, type RaggedLike } from './ragged';
+export { type NestedArray, Tensor, tensor, type TensorLike, type TensorOptions, zeros } from './tensor';

@@ -1,0 +1,55 @@
+import { cpu, type Device } from './device';
+import { dtypes, isShared, type TypedArray } from './dtype';
+import { native, type NativeBlock } from './native';
+
+/** `MemoryKind` of native/addon/frame.h. @internal */
+export const enum Kind { absent, array, shared, block }
+
+/** Where a tensor's elements are. Several tensors may share one. @internal */
+export interface Memory {
+  readonly kind: Kind;
+  /** Host memory: exactly the elements. */
+  readonly array: TypedArray | undefined;
+  /** For `Kind.block`: its number, and what keeps it alive. */
+  readonly block: number;
+  readonly keeper: NativeBlock | undefined;
+  readonly byteOffset: number;
+}
+
+/** Below this, memory of the JavaScript engine is cheaper than a block (measured: they break even at 4 to 16 KB). */
+const smallestBlock = 16384;
+/**
+ * Blocks are released by finalizers, which run only between turns of the event loop: a long synchronous loop would pile
+ * them up. Beyond this many bytes in one turn, the engine's own memory is used, which it frees at any time.
+ */
+const largestTurn = 256 * 2 ** 20;
+let bytesThisTurn = 0;
+
+/** @internal */
+export function wrapArray(array: TypedArray): Memory {
+  return { kind: isShared(array) ? Kind.shared : Kind.array, array, block: 0, keeper: undefined, byteOffset: 0 };
+}
+
+/** Memory for `elements` elements, not initialised. @internal */
+export function allocate(dtype: number, elements: number, device: Device): Memory {
+  const { bytes, Array } = dtypes[dtype]!;
+  const size = elements * bytes;
+  if (device === cpu) {
+    if (size < smallestBlock || bytesThisTurn + size > largestTurn) {
+      if (size < 2 ** 32) {
+        return { kind: Kind.array, array: new Array(elements), block: 0, keeper: undefined, byteOffset: 0 };
+      }
+    }
+    if (bytesThisTurn === 0) setImmediate(() => { bytesThisTurn = 0; }).unref();
+    bytesThisTurn += size;
+  }
+  const made = native.block(size, device.type, device.id);
+  const array = made.buffer && new Array(made.buffer, 0, elements);
+  if (made.id === undefined) return wrapArray(array!);
+  return { kind: Kind.block, array, block: made.id, keeper: made, byteOffset: 0 };
+}
+
+/** Frees a block now; memory of the engine is left to the engine. @internal */
+export function release(memory: Memory): void {
+  if (memory.kind === Kind.block) native.dispose(memory.block, memory.keeper!.buffer);
+}

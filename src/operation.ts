@@ -1,0 +1,101 @@
+// What every public operation does: turn arguments into tensors, run the forward kernel, record the backward one. That
+// backward belongs to forward is read off the names: a gradient is `d` plus the name of what it is the gradient of.
+import { record, wantsGradient } from './autograd';
+import { Kernel, type OptionValues, type Plan } from './call';
+import { dtypeCode, dtypes } from './dtype';
+import { ValueError } from './errors';
+import { type Graph } from './graph';
+import { Tensor, tensor, type TensorLike } from './tensor';
+
+/** Where the backward kernel's inputs come from, and whose gradients its outputs are. */
+interface BackwardPlan {
+  sources: { from: 'input' | 'output' | 'gradient' | 'extra'; index: number; name: string }[];
+  /** For every output of backward the forward input it belongs to. */
+  gradientOf: number[];
+}
+
+/** More inputs of backward than forward has: the transposed graph. */
+export type Extra = (name: string) => Tensor;
+
+/** An operation with its gradient. */
+export class Operation {
+  private readonly forward: Kernel;
+  private readonly backward: Kernel;
+  private backwardPlan: BackwardPlan | undefined;
+
+  constructor(readonly name: string) {
+    this.forward = new Kernel(`${name}_forward`);
+    this.backward = new Kernel(`${name}_backward`);
+  }
+
+  /** @param inputs - in schema order */
+  run(inputs: readonly (TensorLike | undefined)[], options?: OptionValues, out?: TensorLike, extra?: Extra): Tensor {
+    const plan = this.forward.description;
+    const tensors = toTensors(inputs, plan);
+    const result = this.forward.run(tensors, options, out === undefined ? undefined : [toOutput(out, this.name)])[0]!;
+    if (!wantsGradient(tensors)) return result;
+    if (out !== undefined) result._origin = undefined;
+    return record(result, tensors, (gradient, needed) => this.differentiate(tensors, result, gradient, needed, options, extra));
+  }
+
+  private differentiate(inputs: readonly (Tensor | undefined)[], result: Tensor, gradient: Tensor, needed: readonly boolean[],
+    options: OptionValues | undefined, extra: Extra | undefined): (Tensor | undefined)[] {
+    const { sources, gradientOf } = (this.backwardPlan ??= this.matchNames());
+    const arguments_ = sources.map(({ from, index, name }) =>
+      from === 'input' ? inputs[index] : from === 'output' ? result : from === 'gradient' ? gradient : extra?.(name));
+    const wanted = gradientOf.map((input) => needed[input]!);
+    const found = this.backward.run(arguments_, options, undefined, wanted);
+    const gradients: (Tensor | undefined)[] = inputs.map(() => undefined);
+    gradientOf.forEach((input, k) => { gradients[input] = found[k]; });
+    return gradients;
+  }
+
+  private matchNames(): BackwardPlan {
+    const forward = this.forward.description, backward = this.backward.description;
+    const inputs = forward.names.slice(0, forward.inputs), outputs = forward.names.slice(forward.inputs);
+    const sources = backward.names.slice(0, backward.inputs).map((name): BackwardPlan['sources'][number] => {
+      if (inputs.includes(name)) return { from: 'input', index: inputs.indexOf(name), name };
+      if (outputs.includes(name)) return { from: 'output', index: outputs.indexOf(name), name };
+      if (name.startsWith('d') && outputs.includes(name.slice(1))) return { from: 'gradient', index: 0, name };
+      return { from: 'extra', index: 0, name };
+    });
+    return { sources, gradientOf: backward.names.slice(backward.inputs).map((name) => inputs.indexOf(name.slice(1))) };
+  }
+}
+
+/** Arguments as tensors. Lists of numbers take the element type that the others and the schema ask for. */
+export function toTensors(inputs: readonly (TensorLike | undefined)[], plan: Plan): (Tensor | undefined)[] {
+  const tensors: (Tensor | undefined)[] = new Array<Tensor | undefined>(inputs.length);
+  let lists = false;
+  for (let i = 0; i < inputs.length; ++i) {
+    const input = inputs[i];
+    if (input === undefined || input instanceof Tensor) tensors[i] = input;
+    else if (input === null) tensors[i] = undefined;
+    else if (Array.isArray(input)) lists = true;
+    else tensors[i] = tensor(input, { name: plan.names[i]! });
+  }
+  if (lists) {
+    const real = dtypes[plan.realType(tensors)]!.name;
+    for (let i = 0; i < inputs.length; ++i) {
+      if (!Array.isArray(inputs[i])) continue;
+      const type = plan.types[i]!;
+      tensors[i] = tensor(inputs[i]!, { dtype: type === 'real' ? real : dtypes[dtypeCode[type]!]!.name, name: plan.names[i]! });
+    }
+  }
+  return tensors;
+}
+
+/** A tensor to write into: it must be memory that the caller keeps, not a list that would be copied. */
+export function toOutput(out: TensorLike, operation: string): Tensor {
+  if (out instanceof Tensor) {
+    if (out._requiresGrad && !out._origin) throw new ValueError(operation, 'out', 'out has requiresGrad (expected a tensor that is no parameter)');
+    return out;
+  }
+  if (Array.isArray(out)) throw new ValueError(operation, 'out', 'out is a list of numbers (expected a tensor or typed array)');
+  return tensor(out, { name: 'out' });
+}
+
+/** The transposed graph, for backward. */
+export function transposeOf(graph: Graph): Extra {
+  return (name) => graph._transposed()[name as 'transposedOffsets' | 'targets' | 'edges'];
+}

@@ -1,0 +1,2 @@
+/** Applied to the result of a layer. leakyRelu: slope 0.01; elu: alpha 1; gelu: the exact one. */
+export type Activation = 'none' | 'relu' | 'leakyRelu' | 'elu' | 'gelu' | 'tanh' | 'sigmoid';

@@ -1,0 +1,103 @@
+import { Kernel, type OptionValues } from './call';
+import { ValueError } from './errors';
+import { filled, Tensor } from './tensor';
+
+/** What is trained: tensors with `requiresGrad`. */
+export type Parameters = Iterable<Tensor> | Readonly<Record<string, Tensor>>;
+
+function listOf(parameters: Parameters): Tensor[] {
+  const list = Symbol.iterator in parameters ? [...(parameters as Iterable<Tensor>)] : Object.values(parameters);
+  for (const parameter of list) {
+    if (!(parameter instanceof Tensor) || !parameter.requiresGrad) throw new ValueError('optim', 'parameters', 'a parameter is no tensor with requiresGrad');
+  }
+  return list;
+}
+
+abstract class Optimizer {
+  protected readonly parameters: readonly Tensor[];
+  /** Steps taken so far, by parameter: one without a gradient does not take part. */
+  protected readonly steps: number[];
+
+  constructor(parameters: Parameters) {
+    this.parameters = listOf(parameters);
+    this.steps = this.parameters.map(() => 0);
+  }
+
+  /** Forgets the gradients. Call it before every `backward()`, which adds to them. */
+  zeroGrad(): void {
+    for (const parameter of this.parameters) parameter.grad = undefined;
+  }
+
+  /** Updates every parameter that has a gradient, in place. */
+  step(): void {
+    this.parameters.forEach((parameter, i) => {
+      if (parameter.grad) this.update(parameter, parameter.grad, i, ++this.steps[i]!);
+    });
+  }
+
+  protected abstract update(parameter: Tensor, gradient: Tensor, index: number, step: number): void;
+}
+
+/** Settings of {@link Adam}, as PyTorch's. */
+export interface AdamOptions {
+  /** Default 0.001. */
+  learningRate?: number;
+  /** Default 0.9. */
+  beta1?: number;
+  /** Default 0.999. */
+  beta2?: number;
+  /** Default 1e-8. */
+  epsilon?: number;
+  /** Default 0. */
+  weightDecay?: number;
+  /** Whether weights decay apart from the gradient (AdamW, arXiv:1711.05101). Default false. */
+  decoupled?: boolean;
+}
+
+/** Adam of Kingma and Ba, arXiv:1412.6980, each step one pass over the memory. */
+export class Adam extends Optimizer {
+  private static readonly kernel = new Kernel('adam');
+  private readonly state: { mean: Tensor; square: Tensor }[];
+  options: AdamOptions;
+
+  constructor(parameters: Parameters, options: AdamOptions = {}) {
+    super(parameters);
+    this.options = options;
+    this.state = this.parameters.map((parameter) => ({ mean: filled(parameter, 0), square: filled(parameter, 0) }));
+  }
+
+  protected update(parameter: Tensor, gradient: Tensor, index: number, step: number): void {
+    const { mean, square } = this.state[index]!;
+    Adam.kernel.run([gradient], { ...this.options, step } as OptionValues, [parameter, mean, square]);
+  }
+}
+
+/** Settings of {@link Sgd}, as PyTorch's. */
+export interface SgdOptions {
+  /** Default 0.01. */
+  learningRate?: number;
+  /** Default 0. */
+  momentum?: number;
+  /** Default 0. */
+  weightDecay?: number;
+  /** Default false. */
+  nesterov?: boolean;
+}
+
+/** Stochastic gradient descent with momentum. */
+export class Sgd extends Optimizer {
+  private static readonly kernel = new Kernel('sgd');
+  private readonly velocity: (Tensor | undefined)[];
+  options: SgdOptions;
+
+  constructor(parameters: Parameters, options: SgdOptions = {}) {
+    super(parameters);
+    this.options = options;
+    this.velocity = this.parameters.map((parameter) => (options.momentum ? filled(parameter, 0) : undefined));
+  }
+
+  protected update(parameter: Tensor, gradient: Tensor, index: number, step: number): void {
+    const velocity = this.velocity[index];
+    Sgd.kernel.run([gradient], { ...this.options, step } as OptionValues, [parameter, velocity], [true, velocity !== undefined]);
+  }
+}

@@ -1,0 +1,84 @@
+import type { Vector } from 'apache-arrow';
+
+import { isVector, listColumnOf, listVectorOf } from './arrow/column';
+import { cpu } from './device';
+import { dtypeCode } from './dtype';
+import { DTypeError, ShapeError } from './errors';
+import { wrapArray } from './memory';
+import { Tensor, tensor, type TensorLike } from './tensor';
+
+/** Rows of varying number per event: all rows one after the other, and where each event begins. */
+export interface RaggedLike {
+  /** `[N, ...]` */
+  values: TensorLike;
+  /** `[B+1]`: event b has the rows `offsets[b]` to `offsets[b+1] - 1`. */
+  offsets: TensorLike;
+}
+
+/** A list of events with varying numbers of rows: Arrow's `List` column, nothing padded. Made by {@link ragged}. */
+export class Ragged {
+  /** @internal */
+  constructor(
+    /** `[N, ...]`: the rows of all events. */
+    readonly values: Tensor,
+    /** int32 `[B+1]`: the event boundaries. They need not begin with 0 (a slice's do not). */
+    readonly offsets: Tensor,
+  ) {}
+
+  /** Number of events. */
+  get length(): number {
+    return this.offsets.shape[0]! - 1;
+  }
+
+  /** `'cpu'`, `'cuda:0'`... */
+  get device(): string {
+    return this.values.device;
+  }
+
+  /** An Arrow `List` vector on the same memory. */
+  toArrow(): Vector {
+    return listVectorOf(this.values.data, this.values._dtype, this.values.shape, this.offsets.data as Int32Array);
+  }
+
+  /** On another device: itself when it is there already. */
+  to(device: string): Ragged {
+    if (device === this.device) return this;
+    return new Ragged(this.values.to(device), this.offsets.to(device));
+  }
+
+  /** The same event boundaries around other rows. @internal */
+  with(values: Tensor): Ragged {
+    return new Ragged(values, this.offsets);
+  }
+}
+
+/** Int32 boundaries or indices from whatever holds them. @internal */
+export function indices(source: TensorLike, operation: string, name: string): Tensor {
+  const made = tensor(source, Array.isArray(source) ? { dtype: 'int32', name } : { name });
+  if (made._dtype !== dtypeCode['int32']) throw new DTypeError(operation, name, `${name} is ${made.dtype} (expected int32)`);
+  if (made.shape.length !== 1) throw new ShapeError(operation, name, `${name} has ${made.shape.length} dimensions (expected one)`);
+  return made;
+}
+
+/**
+ * Events with varying numbers of rows. An Arrow `List` column (also a slice) in one chunk is not copied.
+ * @param source - `List<T>`, `List<FixedSizeList<T>[F]>`..., or values `[N, ...]` and offsets `[B+1]`
+ * @throws ValueError for nulls
+ * @throws DTypeError when the column is no list, or its elements are of a type that no operation knows
+ */
+export function ragged(source: Vector | RaggedLike | Ragged, options: { name?: string; device?: string } = {}): Ragged {
+  const name = options.name ?? 'list';
+  let made: Ragged;
+  if (source instanceof Ragged) made = source;
+  else if (typeof source === 'object' && source !== null && isVector(source)) {
+    const { array, dtype, shape, offsets } = listColumnOf(source, name);
+    made = new Ragged(new Tensor(wrapArray(array), dtype, shape, cpu), new Tensor(wrapArray(offsets), dtypeCode['int32']!, [offsets.length], cpu));
+  } else if (typeof source === 'object' && source !== null && 'values' in source && 'offsets' in source) {
+    const offsets = indices(source.offsets, 'ragged', 'offsets');
+    if (offsets.size === 0) throw new ShapeError('ragged', 'offsets', 'offsets is [0] (expected at least one boundary)');
+    made = new Ragged(tensor(source.values, { name: 'values' }), offsets);
+  } else {
+    throw new DTypeError('ragged', name, `${name} is ${source === null ? 'null' : typeof source} (expected an Arrow List vector or { values, offsets })`);
+  }
+  return options.device === undefined ? made : made.to(options.device);
+}
