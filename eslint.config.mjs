@@ -2,7 +2,17 @@ import eslint from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 const nodeGlobals = Object.fromEntries(
-  ['Buffer', 'clearInterval', 'clearTimeout', 'console', 'fetch', 'performance', 'process', 'setImmediate', 'setInterval']
+  [
+    'Buffer',
+    'clearInterval',
+    'clearTimeout',
+    'console',
+    'fetch',
+    'performance',
+    'process',
+    'setImmediate',
+    'setInterval',
+  ]
     .concat(['setTimeout', 'structuredClone', 'TextDecoder', 'TextEncoder', 'URL'])
     .map((name) => [name, 'readonly']),
 );

@@ -52,7 +52,8 @@ function buildWithNodeGyp() {
   const nodeGyp = findNodeGyp();
   if (!nodeGyp) return false;
   say('building with node-gyp');
-  if (fs.existsSync(path.join(root, 'build', 'CMakeCache.txt'))) fs.rmSync(path.join(root, 'build'), { recursive: true });
+  if (fs.existsSync(path.join(root, 'build', 'CMakeCache.txt')))
+    fs.rmSync(path.join(root, 'build'), { recursive: true });
   const options = [`--nodedir=${path.join(root, 'native', 'gyp')}`, '--jobs', jobs, '--loglevel=warn'];
   return run(process.execPath, [nodeGyp, 'configure', 'build', ...options]) && loads(built);
 }

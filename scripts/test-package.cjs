@@ -32,8 +32,9 @@ try {
   const packages = [packed(root), ...(hasCuda ? [packed(cudaPackage)] : [])];
   fs.writeFileSync(path.join(project, 'package.json'), '{ "name": "empty", "private": true }\n');
   inProject('npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', ...packages);
-  for (const name of ['required.cjs', 'imported.mjs', 'typed.ts'])
-    fs.copyFileSync(path.join(root, 'test', 'package', name), path.join(project, name));
+  // The .in keeps the TypeScript file out of this repository's own compilations: it belongs to a user's project.
+  for (const name of ['required.cjs', 'imported.mjs', 'typed.ts.in'])
+    fs.copyFileSync(path.join(root, 'test', 'package', name), path.join(project, name.replace('.in', '')));
   inProject(process.execPath, 'required.cjs', ...(hasCuda ? ['--cuda-package'] : []));
   inProject(process.execPath, 'imported.mjs');
   const strict = ['--noEmit', '--strict', '--target', 'es2022', '--lib', 'es2023,esnext.disposable', '--types', 'node'];
