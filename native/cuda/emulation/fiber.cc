@@ -31,6 +31,7 @@ void* StackPool::take() {
   if (!free_.empty()) {
     void* stack = free_.back();
     free_.pop_back();
+    allow_access(stack, stack_bytes_);  // the marks of frames that were left, not returned from
     return stack;
   }
   void* memory = mmap(nullptr, guard_bytes() + stack_bytes_, PROT_READ | PROT_WRITE,
@@ -43,12 +44,12 @@ void* StackPool::take() {
   return static_cast<char*>(memory) + guard_bytes();
 }
 
-void StackPool::give(void* stack) {
-  allow_access(stack, stack_bytes_);  // frames that were left, not returned from, are still marked
-  free_.push_back(stack);
-}
+void StackPool::give(void* stack) { free_.push_back(stack); }
 
-void StackPool::discard(void* stack) { munmap(static_cast<char*>(stack) - guard_bytes(), guard_bytes() + stack_bytes_); }
+void StackPool::discard(void* stack) {
+  allow_access(stack, stack_bytes_);  // whatever is mapped there next
+  munmap(static_cast<char*>(stack) - guard_bytes(), guard_bytes() + stack_bytes_);
+}
 
 void StackPool::set_stack_bytes(size_t bytes) {
   bytes = (bytes + guard_bytes() - 1) / guard_bytes() * guard_bytes();
