@@ -1,10 +1,10 @@
 // The words of kernel sources where a plain C++ compiler reads them.
 #pragma once
 
-#define UPS_EMULATED 1
+#define UPS_EMULATION 1
 
 #define UPS_HD
-#define UPS_DEVICE inline
+#define UPS_ON_DEVICE inline
 #define UPS_KERNEL inline void
 #define UPS_KERNEL_LB(...) inline void
 #define UPS_UNROLL
