@@ -7,6 +7,7 @@
 #include "common/each_isa.h"
 #include "common/activate_rows.simd.h"
 #include "common/matmul.simd.h"
+#include "common/row_groups.simd.h"
 #include "common/sums.simd.h"
 
 UPS_SIMD_BEGIN
@@ -43,27 +44,25 @@ ups_status forward(const Call& call) {
   return UPS_OK;
 }
 
-// Backward works through fixed chunks of rows. dz = dy act' of a chunk is made in scratch, then dx = dz W. The weight's
-// gradient is a sum over all rows: chunks are dealt to a fixed number of groups, each group adds into a sum of its own,
-// and the groups are added in order. So bits depend on the shape only.
+// Backward works through fixed chunks of rows. dz = dy act' of a chunk is made in scratch, then dx = dz W; the weight's
+// gradient is a sum over all rows, in groups.
 constexpr int64_t backward_rows = 240;
-constexpr int64_t most_groups = 16, most_group_floats = int64_t{2} << 20;
 
 struct BackwardScratch {
-  int64_t chunks, groups, group_floats;
+  RowGroups groups;
+  int64_t group_floats;
   float *packed_weight, *group_sums;
   float *dz, *packed_x;  // per worker
   int64_t dz_floats, packed_x_floats;
 
   BackwardScratch(const LinearBackward<float>& f, int32_t workers, Pieces& pieces) {
-    chunks = ceil_div(f.rows, backward_rows);
     group_floats = f.outputs * f.inputs + f.outputs;
-    groups = std::max<int64_t>(1, std::min({chunks, most_groups, most_group_floats / std::max<int64_t>(group_floats, 1)}));
+    groups = RowGroups(f.rows, backward_rows, group_floats);
     dz_floats = round_up(backward_rows * f.outputs, 16);
     packed_x_floats = round_up(packed_size(backward_rows, f.inputs), 16);
     const bool gelu = f.activation == UPS_ACTIVATION_GELU;
     packed_weight = pieces.take<float>(packed_size(f.outputs, f.inputs) + (gelu ? packed_size(f.inputs, f.outputs) : 0));
-    group_sums = pieces.take<float>(groups * group_floats);
+    group_sums = pieces.take<float>(groups.count * group_floats);
     dz = pieces.take<float>(dz_floats * workers);
     packed_x = pieces.take<float>(packed_x_floats * workers);
   }
@@ -88,16 +87,13 @@ ups_status backward(const Call& call) {
       pack_panel(f.weight, f.inputs, f.outputs, f.inputs, panel, scratch.packed_weight);
     });
 
-  threads.run(scratch.groups, [&](int64_t group, int32_t worker) {
+  threads.run(scratch.groups.count, [&](int64_t group, int32_t worker) {
     float* dweight = scratch.group_sums + group * scratch.group_floats;
     float* dbias = dweight + f.outputs * f.inputs;
     std::memset(dweight, 0, sizeof(float) * static_cast<size_t>(scratch.group_floats));
     float* own_dz = scratch.dz + worker * scratch.dz_floats;
     float* packed_x = scratch.packed_x + worker * scratch.packed_x_floats;
-    const int64_t first_chunk = scratch.chunks * group / scratch.groups;
-    const int64_t end_chunk = scratch.chunks * (group + 1) / scratch.groups;
-    for (int64_t chunk = first_chunk; chunk < end_chunk; ++chunk) {
-      const int64_t first = chunk * backward_rows, rows = std::min(backward_rows, f.rows - first);
+    scratch.groups.each_chunk(group, [&](int64_t first, int64_t rows) {
       const float* x = f.x + first * f.inputs;
       const float* dz = f.dy + first * f.outputs;
       if (!plain) {
@@ -109,19 +105,14 @@ ups_status backward(const Call& call) {
       if (f.dx)
         multiply(Order::rows, dz, f.outputs, rows, scratch.packed_weight, f.outputs, f.inputs, f.dx + first * f.inputs,
                  f.inputs, {});
-      if (f.dweight) {
-        for (int64_t panel = 0; panel < panels(f.inputs); ++panel)
-          pack_panel(x, f.inputs, rows, f.inputs, panel, packed_x);
-        multiply(Order::columns, dz, f.outputs, f.outputs, packed_x, rows, f.inputs, dweight, f.inputs,
-                 {nullptr, true, false});
-      }
+      if (f.dweight) add_weight_gradient(dz, f.outputs, x, f.inputs, rows, packed_x, dweight);
       if (f.dbias) add_rows(dz, f.outputs, rows, f.outputs, dbias);
-    }
+    });
   });
 
-  if (f.dweight) add_in_order(threads, scratch.group_sums, scratch.groups, scratch.group_floats, f.outputs * f.inputs, f.dweight);
-  if (f.dbias)
-    add_in_order(threads, scratch.group_sums + f.outputs * f.inputs, scratch.groups, scratch.group_floats, f.outputs, f.dbias);
+  const int64_t groups = scratch.groups.count, stride = scratch.group_floats, weights = f.outputs * f.inputs;
+  if (f.dweight) add_in_order(threads, scratch.group_sums, groups, stride, weights, f.dweight);
+  if (f.dbias) add_in_order(threads, scratch.group_sums + weights, groups, stride, f.outputs, f.dbias);
   return UPS_OK;
 }
 

@@ -294,7 +294,7 @@ class Gate {
     if (call_.is_double) {  // float64 is the oracle's precision: the plain reference computes it
       kernel_ = operation_.reference_f64;
       context_.last_variant = variant_name(Variant::reference);
-      return kernel_.run ? UPS_OK : fail(UPS_UNSUPPORTED, "", "float64 is not supported");
+      return usable(kernel_) ? UPS_OK : fail(UPS_UNSUPPORTED, "", "this case is not supported");
     }
     if (context_.forced) return take(context_.forced_variant);
     for (const Variant v : {Variant::avx512, Variant::avx2, Variant::baseline})
