@@ -44,10 +44,12 @@ void StackPool::give(void* stack) {
   free_.push_back(stack);
 }
 
+void StackPool::discard(void* stack) { munmap(static_cast<char*>(stack) - guard_bytes, guard_bytes + stack_bytes_); }
+
 void StackPool::set_stack_bytes(size_t bytes) {
   bytes = (bytes + guard_bytes - 1) / guard_bytes * guard_bytes;
   if (bytes == stack_bytes_) return;
-  for (void* stack : free_) munmap(static_cast<char*>(stack) - guard_bytes, guard_bytes + stack_bytes_);
+  for (void* stack : free_) discard(stack);
   free_.clear();
   stack_bytes_ = bytes;
 }

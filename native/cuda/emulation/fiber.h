@@ -19,6 +19,8 @@ class StackPool {
   // Null when the system has no more memory for stacks.
   void* take();
   void give(void* stack);
+  // Back to the system and not to the pool.
+  void discard(void* stack);
   size_t stack_bytes() const { return stack_bytes_; }
   // Stacks of another size are given back to the system.
   void set_stack_bytes(size_t bytes);

@@ -33,6 +33,7 @@ void switch_lane(Machine& m, Fiber& from, Lane* to, bool from_ends) {
 }
 
 [[noreturn]] void leave_block(Machine& m) {
+  publish(&m.order_of_end);
   switch_lane(m, running_lane().fiber, nullptr, true);
   __builtin_unreachable();
 }
@@ -50,6 +51,24 @@ void take_stack_back(Machine& m, Lane& lane) {
   if (thread_sanitized || lane.fiber.stack == nullptr) return;
   m.stacks.give(lane.fiber.stack);
   lane.fiber.stack = nullptr;
+}
+
+// A thread that was left in the middle of a kernel.
+void abandon(Machine& m, Lane& lane) {
+  lane.copies.clear();
+  take_stack_back(m, lane);
+#ifdef UPS_EMULATION_TSAN
+  // In its name: what it did is over before the host goes on.
+  __tsan_switch_to_fiber(lane.fiber.tsan_identity, 1);
+  publish(&m.order_of_end);
+  __tsan_switch_to_fiber(m.host.fiber.tsan_identity, 1);
+  observe(&m.order_of_end);
+  // Its identity still has the frames of the kernel on its shadow stack, and its stack their accesses.
+  if (lane.fiber.stack != nullptr) m.stacks.discard(lane.fiber.stack);
+  __tsan_destroy_fiber(lane.fiber.tsan_identity);
+  lane.fiber = Fiber{};
+  lane.fiber.tsan_identity = __tsan_create_fiber(0);
+#endif
 }
 
 void describe_deadlock(Machine& m) {
@@ -158,11 +177,7 @@ bool run_block(Machine& m) {
   }
   switch_lane(m, m.host.fiber, first, false);
   if (m.error.empty()) return true;
-  // What the abandoned threads leave behind.
-  for (unsigned thread = 0; thread < m.threads; ++thread) {
-    take_stack_back(m, m.lanes[thread]);
-    m.lanes[thread].copies.clear();
-  }
+  for (unsigned thread = 0; thread < m.threads; ++thread) abandon(m, m.lanes[thread]);
   for (auto& warp : m.meetings)
     for (Meeting& meeting : warp) meeting.arrived = 0;
   m.at_barrier = m.barrier_predicates = 0;

@@ -22,13 +22,17 @@ inline void mma(FragC& c, const FragA_bf16& a, const FragB_bf16& b UPS_AND_SITE)
 
 namespace emu {
 
-// The row is read here, in the kernel's own translation unit, so that sanitizers see the access as the kernel's.
+// The row is read here, in the kernel's own translation unit, so that sanitizers see the access as the kernel's; word
+// by word for the reason that async_copy.h gives.
 template <int Matrices>
 void ldmatrix(uint32_t (&r)[Matrices], const void* row, bool transposed, Site site) {
   MatrixRow numbers{};
   if (current_thread->lane < 8 * Matrices) {
     if (reinterpret_cast<uintptr_t>(row) % 16 != 0) fail("ldmatrix: row %p is not aligned to 16 bytes", row);
-    memcpy(&numbers, row, sizeof numbers);
+    for (int word = 0; word < 4; ++word) {
+      memcpy(&numbers.numbers[2 * word], static_cast<const unsigned char*>(row) + 4 * word, 4);
+      asm volatile("" ::: "memory");
+    }
   }
   load_matrices(r, numbers, Matrices, transposed, site);
 }

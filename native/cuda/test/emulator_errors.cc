@@ -10,10 +10,10 @@ using test::Order;
 
 UPS_KERNEL_LB(32) barrier_in_branches(float* out) {
   if (threadIdx.x < 16) {
-    out[0] = 1;
+    out[threadIdx.x] = 1;
     __syncthreads();
   } else {
-    out[1] = 1;
+    out[threadIdx.x] = 2;
     __syncthreads();
   }
 }

@@ -225,7 +225,7 @@ UPS_KERNEL_LB(64) atomics(AtomicTargets* t) {
   atomicAdd(&t->float_sum, 0.5f);  // exact, so the order does not matter
   atomicAdd(&t->double_sum, 0.25);
   if (thread == 77) atomicExch(&t->exchanged, 5u);
-  unsigned seen = t->compared, expected;  // one more, without atomicAdd
+  unsigned seen = atomicCAS(&t->compared, 0u, 0u), expected;  // one more, without atomicAdd
   do {
     expected = seen;
     seen = atomicCAS(&t->compared, expected, expected + 1);
