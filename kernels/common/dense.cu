@@ -21,7 +21,7 @@ struct Product {
 };
 
 template <class Shape, int precision, Layout layout_a, Layout layout_b>
-UPS_KERNEL_LB(Shape::threads) multiply(const int32_t* fault, Product p) {
+UPS_KERNEL_LB(Shape::threads, 512 / Shape::threads) multiply(const int32_t* fault, Product p) {
   if (*fault != 0) return;
   constexpr int a_stride = stride_of<precision>(layout_a, Shape::rows, Shape::depth);
   constexpr int b_stride = stride_of<precision>(layout_b, Shape::columns, Shape::depth);

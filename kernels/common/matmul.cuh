@@ -86,7 +86,7 @@ class SumsByFma {
     const int thread = static_cast<int>(threadIdx.x);
     const int row_thread = thread / Shape::column_threads, column_thread = thread % Shape::column_threads;
     constexpr int rows_at_once = layout_a == Layout::along ? 1 : 4;
-    UPS_UNROLL
+    UPS_NO_UNROLL  // registers: more steps at once would be loaded ahead and spill
     for (int k = 0; k < Shape::depth; k += 4) {
       float of_b[own_columns][4];
       fetch<layout_b, Shape::column_threads>(b, b_stride, column_thread, 0, k, of_b);

@@ -8,6 +8,7 @@
 #define UPS_KERNEL inline void
 #define UPS_KERNEL_LB(...) inline void
 #define UPS_UNROLL
+#define UPS_NO_UNROLL
 
 // A reference into the block's own arena.  It may not be a static or thread_local array: AddressSanitizer does not
 // see overruns of those where they live in templates or inline functions.  The address of `key` names the object.
