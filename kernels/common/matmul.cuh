@@ -43,6 +43,9 @@ template <class Shape, Layout layout_a, Layout layout_b>
 class SumsByFma {
   static constexpr int own_rows = Shape::rows / Shape::row_threads, own_columns = Shape::columns / Shape::column_threads;
   static_assert(own_rows % 4 == 0 && own_columns % 4 == 0);
+  // Steps of depth that are in registers at once; more would spill where a line's steps do not come in one vector.
+  static constexpr int steps = layout_a == Layout::along && layout_b == Layout::along ? 4 : 2;
+  using Steps = std::conditional_t<steps == 4, float4, float2>;
 
   // Along: every row_threads-th line, so that neighbouring threads read neighbouring lines. Across: groups of four
   // neighbouring lines, read as one vector.
@@ -50,18 +53,19 @@ class SumsByFma {
   UPS_ON_DEVICE static int line(int thread, int own) {
     return layout == Layout::along ? thread + line_threads * own : 4 * thread + 4 * line_threads * (own / 4) + own % 4;
   }
-  // Four steps of depth of Count own lines: values[own][step].
+  // A few steps of depth of Count own lines: values[own][step].
   template <Layout layout, int line_threads, int Count>
-  UPS_ON_DEVICE static void fetch(const float* tile, int stride, int thread, int first_own, int k, float (&values)[Count][4]) {
+  UPS_ON_DEVICE static void fetch(const float* tile, int stride, int thread, int first_own, int k, float (&values)[Count][steps]) {
     if constexpr (layout == Layout::along) {
       UPS_UNROLL
       for (int own = 0; own < Count; ++own) {
-        const float4 v = *reinterpret_cast<const float4*>(tile + line<layout, line_threads>(thread, first_own + own) * stride + k);
-        values[own][0] = v.x, values[own][1] = v.y, values[own][2] = v.z, values[own][3] = v.w;
+        const auto v = *reinterpret_cast<const Steps*>(tile + line<layout, line_threads>(thread, first_own + own) * stride + k);
+        values[own][0] = v.x, values[own][1] = v.y;
+        if constexpr (steps == 4) values[own][2] = v.z, values[own][3] = v.w;
       }
     } else {
       UPS_UNROLL
-      for (int step = 0; step < 4; ++step)
+      for (int step = 0; step < steps; ++step)
         UPS_UNROLL
         for (int own = 0; own < Count; own += 4) {
           const float4 v = *reinterpret_cast<const float4*>(tile + (k + step) * stride +
@@ -86,16 +90,16 @@ class SumsByFma {
     const int thread = static_cast<int>(threadIdx.x);
     const int row_thread = thread / Shape::column_threads, column_thread = thread % Shape::column_threads;
     constexpr int rows_at_once = layout_a == Layout::along ? 1 : 4;
-    UPS_NO_UNROLL  // registers: more steps at once would be loaded ahead and spill
-    for (int k = 0; k < Shape::depth; k += 4) {
-      float of_b[own_columns][4];
+    UPS_NO_UNROLL
+    for (int k = 0; k < Shape::depth; k += steps) {
+      float of_b[own_columns][steps];
       fetch<layout_b, Shape::column_threads>(b, b_stride, column_thread, 0, k, of_b);
       UPS_UNROLL
       for (int r = 0; r < own_rows; r += rows_at_once) {
-        float of_a[rows_at_once][4];
+        float of_a[rows_at_once][steps];
         fetch<layout_a, Shape::row_threads>(a, a_stride, row_thread, r, k, of_a);
         UPS_UNROLL
-        for (int step = 0; step < 4; ++step)
+        for (int step = 0; step < steps; ++step)
           UPS_UNROLL
           for (int i = 0; i < rows_at_once; ++i)
             UPS_UNROLL
