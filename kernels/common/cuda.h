@@ -16,6 +16,13 @@ inline constexpr unsigned full_warp = 0xffffffffu;
 UPS_ON_DEVICE int64_t global_thread() { return static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; }
 UPS_ON_DEVICE int64_t global_threads() { return static_cast<int64_t>(gridDim.x) * blockDim.x; }
 
+// Threads that share a row: the smallest power of two that covers it, at most a warp.
+inline int lanes_for(int64_t width) {
+  int lanes = 1;
+  while (lanes < 32 && lanes < width) lanes *= 2;
+  return lanes;
+}
+
 // Launches the kernels of one call, one after the other in its stream; after a failure it launches no more.
 class Launcher {
  public:

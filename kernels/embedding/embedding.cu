@@ -8,13 +8,6 @@
 namespace upsilon {
 namespace {
 
-// Lanes that share a row: the smallest power of two that covers it, at most a warp.
-int lanes_for(int64_t width) {
-  int lanes = 1;
-  while (lanes < 32 && lanes < width) lanes *= 2;
-  return lanes;
-}
-
 template <int threads>
 UPS_KERNEL_LB(threads) look_up(const int32_t* fault, EmbeddingForward<float> f, int lanes) {
   if (*fault != 0) return;

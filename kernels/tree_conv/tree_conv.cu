@@ -121,12 +121,6 @@ UPS_ON_DEVICE void gather_row(const Tree& tree, const float* values, int64_t wid
   }
 }
 
-int lanes_for(int64_t width) {
-  int lanes = 1;
-  while (lanes < 32 && lanes < width) lanes *= 2;
-  return lanes;
-}
-
 // g[nodes, 3 width]
 template <int threads, Direction direction>
 UPS_KERNEL_LB(threads) gather(const int32_t* fault, Tree tree, const float* values, int64_t width, int lanes, float* g) {
