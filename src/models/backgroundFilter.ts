@@ -20,6 +20,16 @@ export interface BackgroundFilterOptions {
   selection?: Selection;
 }
 
+/** How far {@link BackgroundFilter.score} has come. */
+export interface ScoreProgress {
+  /** Events scored so far. */
+  events: number;
+  /** Particles that the network saw so far. */
+  particles: number;
+  /** Time in the network so far, without preparing its inputs {s}. */
+  networkSeconds: number;
+}
+
 const primaries: Selection = { required: 1, rejected: 0xf0 };
 /** Particles in one pass: hidden layers that stay in the cache; on a device, enough to keep it busy. */
 const nodesPerBatch = { host: 8192, device: 2 ** 18 };
@@ -133,18 +143,25 @@ export class BackgroundFilter {
    * `passProbability` of every event. An event without any selected particle gets the score of an empty one.
    * Blocks until it is done; whoever has an event loop to keep alive goes through {@link batches} instead.
    * @param particles - `List` columns, not copied
+   * @param options - `onBatch`: called after every batch, to show progress
    * @returns float32 `[B]`, on the CPU
    * @throws ValueError for a missing column, mothers outside their event or going round, numbers that are not finite;
    *   ShapeError for columns that do not belong together; DTypeError
    */
-  score(particles: Particles): Tensor {
+  score(particles: Particles, options: { onBatch?: (progress: ScoreProgress) => void } = {}): Tensor {
+    const progress: ScoreProgress = { events: 0, particles: 0, networkSeconds: 0 };
     return noGrad(() => {
       const events = eventsOf(particles, this.features);
       const scores = new Float32Array(events.count);
       const layers = new Layers(this.device);
       for (const forest of this.forests(events)) {
+        const start = performance.now();
         scores.set(this.run(forest, layers).to('cpu').data as Float32Array, forest.firstEvent);
         layers.endBatch();
+        progress.events += forest.events;
+        progress.particles += forest.tree.numNodes;
+        progress.networkSeconds += (performance.now() - start) / 1000;
+        options.onBatch?.({ ...progress });
       }
       return tensor(scores);
     });

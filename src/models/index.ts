@@ -1,2 +1,2 @@
-export { BackgroundFilter, type BackgroundFilterOptions } from './backgroundFilter';
+export { BackgroundFilter, type BackgroundFilterOptions, type ScoreProgress } from './backgroundFilter';
 export { type DecayForest, type ParticleColumn, type Particles, type Selection } from './decayForest';
