@@ -90,6 +90,8 @@ export class BackgroundFilter {
   readonly metadata: Readonly<Record<string, string>>;
   /** `'cpu'`, `'cuda:0'`... */
   readonly device: string;
+  /** Which particles the network sees. */
+  readonly selection: Selection;
   private readonly inputs: Inputs;
   private readonly convolutions: number;
 
@@ -118,8 +120,9 @@ export class BackgroundFilter {
     const rows = this.parameters['embedding.weight']!.shape[0];
     if (rows !== pdg.size + 1) throw new ShapeError('BackgroundFilter', 'tokens', `embedding.weight has ${rows} rows but tokens.pdg ${pdg.size} codes (expected one row more)`);
     const codes = Array.from(pdg.data as Int32Array, Number);
+    this.selection = options.selection ?? primaries;
     this.inputs = {
-      selection: options.selection ?? primaries,
+      selection: this.selection,
       tokens: new Map(codes.map((code, i) => [code, i + 1])),
       mean: mean.data as Float32Array,
       scale: scale.data as Float32Array,
