@@ -1,5 +1,6 @@
 import type { Vector } from 'apache-arrow';
 
+import type { TypedArray } from '../dtype';
 import { DTypeError, ShapeError, ValueError } from '../errors';
 import { type Graph, tree } from '../graph';
 import { type Ragged, ragged, type RaggedLike } from '../ragged';
@@ -10,7 +11,7 @@ export type ParticleColumn = Vector | Ragged | RaggedLike;
 
 /**
  * Generated particles, a list per event in every column; further columns are not looked at. Names and units are those
- * of the network's features; int32 and int64, float32 and float64 are taken.
+ * of the network's features, float32 or float64. Integers are int32; other types that hold such numbers are converted.
  */
 export interface Particles {
   /** Signed PDG codes. */
@@ -43,7 +44,6 @@ export interface DecayForest {
   features: Tensor;
 }
 
-type Integers = Int32Array | BigInt64Array;
 type Reals = Float32Array | Float64Array;
 
 /** The columns of all events, side by side in memory as the file has them. @internal */
@@ -64,12 +64,13 @@ function sameOffsets(a: Int32Array, b: Int32Array): boolean {
   return true;
 }
 
-function int32Of(values: Integers, name: string): Int32Array {
+/** ROOT ntuples hold everything as floating-point numbers. */
+function int32Of(values: ArrayLike<number | bigint>, name: string): Int32Array {
   if (values instanceof Int32Array) return values;
   const result = new Int32Array(values.length);
   for (let i = 0; i < values.length; ++i) {
     const value = Number(values[i]!);
-    if (value !== (value | 0)) throw new ValueError('BackgroundFilter', name, `${name} holds ${value} (expected 32 bits)`);
+    if (value !== (value | 0)) throw new ValueError('BackgroundFilter', name, `${name} holds ${value} (expected integers of 32 bits)`);
     result[i] = value;
   }
   return result;
@@ -82,7 +83,7 @@ export function eventsOf(particles: Particles, features: readonly string[]): Eve
     throw new ValueError('BackgroundFilter', 'particles', `particles is ${String(particles)} (expected columns by name)`);
   }
   let boundaries: Int32Array | undefined;
-  const read = (name: string): unknown => {
+  const read = (name: string): TypedArray => {
     const column = particles[name];
     if (column === undefined || column === null) throw new ValueError('BackgroundFilter', name, `there is no column ${name}`);
     const { values, offsets } = ragged(column, { name });
@@ -93,11 +94,7 @@ export function eventsOf(particles: Particles, features: readonly string[]): Eve
     if (values.size < own[own.length - 1]!) refuse(name, `${name} has ${values.size} values but its lists end at ${own[own.length - 1]}`);
     return values.data;
   };
-  const integers = (name: string): Int32Array => {
-    const values = read(name);
-    if (values instanceof Int32Array || values instanceof BigInt64Array) return int32Of(values, name);
-    throw new DTypeError('BackgroundFilter', name, `${name} holds no int32 or int64`);
-  };
+  const integers = (name: string): Int32Array => int32Of(read(name), name);
   const reals = (name: string): Reals => {
     const values = read(name);
     if (values instanceof Float32Array || values instanceof Float64Array) return values;
