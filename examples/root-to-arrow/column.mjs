@@ -26,7 +26,11 @@ export class Column {
     }
     // 64-bit integers arrive as numbers or as BigInts, depending on their size.
     const isBig = this.array instanceof BigInt64Array;
-    const converted = isBig ? Array.from(elements, BigInt) : typeof elements[0] === 'bigint' ? Array.from(elements, Number) : elements;
+    const converted = isBig
+      ? Array.from(elements, BigInt)
+      : typeof elements[0] === 'bigint'
+        ? Array.from(elements, Number)
+        : elements;
     this.array.set(converted, this.length);
     this.length += elements.length;
   }

@@ -27,7 +27,12 @@ function readArguments() {
   try {
     const { values, positionals } = parseArgs({
       allowPositionals: true,
-      options: { tree: { type: 'string' }, group: { type: 'string' }, rename: { type: 'string', multiple: true, default: [] }, help: { type: 'boolean', short: 'h' } },
+      options: {
+        tree: { type: 'string' },
+        group: { type: 'string' },
+        rename: { type: 'string', multiple: true, default: [] },
+        help: { type: 'boolean', short: 'h' },
+      },
     });
     return { ...values, positionals };
   } catch (error) {
@@ -36,11 +41,19 @@ function readArguments() {
 }
 
 async function treeOf(file, wanted) {
-  const names = [...new Set(file.fKeys.filter(({ fClassName }) => ['TTree', 'TNtuple', 'TNtupleD'].includes(fClassName)).map(({ fName }) => fName))];
+  const names = [
+    ...new Set(
+      file.fKeys
+        .filter(({ fClassName }) => ['TTree', 'TNtuple', 'TNtupleD'].includes(fClassName))
+        .map(({ fName }) => fName),
+    ),
+  ];
   const name = wanted ?? (names.includes('tree') ? 'tree' : names.length === 1 ? names[0] : undefined);
   if (name === undefined || !names.includes(name)) {
     const there = names.length > 0 ? `the file has ${names.join(', ')}` : 'the file has no TTree';
-    throw new UserError(name === undefined ? `say which tree with --tree (${there})` : `there is no tree ${name} (${there})`);
+    throw new UserError(
+      name === undefined ? `say which tree with --tree (${there})` : `there is no tree ${name} (${there})`,
+    );
   }
   return file.readObject(name);
 }
@@ -49,7 +62,10 @@ function renamed(columns, pairs) {
   for (const pair of pairs) {
     const [from, to] = pair.split('=');
     const column = columns.find(({ name }) => name === from);
-    if (!to || !column) throw new UserError(`--rename ${pair} names no column (expected old=new; there are ${columns.map(({ name }) => name).join(', ')})`);
+    if (!to || !column)
+      throw new UserError(
+        `--rename ${pair} names no column (expected old=new; there are ${columns.map(({ name }) => name).join(', ')})`,
+      );
     column.name = to;
   }
   return columns;
@@ -59,7 +75,8 @@ async function main() {
   const options = readArguments();
   if (options.help) return console.log(usage);
   const [input, output] = options.positionals;
-  if (!input || !output || options.positionals.length > 2) throw new UserError('expected an input and an output file (--help says more)');
+  if (!input || !output || options.positionals.length > 2)
+    throw new UserError('expected an input and an output file (--help says more)');
   if (!existsSync(input)) throw new UserError(`there is no file ${input}`);
   const file = await openFile(input).catch(() => undefined);
   if (!file?.fKeys) throw new UserError(`${input} is no ROOT file`);

@@ -5,13 +5,30 @@ import { Column } from './column.mjs';
 import { UserError } from './errors.mjs';
 
 const leafTypes = {
-  TLeafF: Float32Array, TLeafF16: Float32Array, TLeafD: Float64Array, TLeafD32: Float64Array, TLeafI: Int32Array,
-  TLeafS: Int32Array, TLeafB: Int32Array, TLeafO: Int32Array, TLeafL: BigInt64Array, TLeafG: BigInt64Array,
+  TLeafF: Float32Array,
+  TLeafF16: Float32Array,
+  TLeafD: Float64Array,
+  TLeafD32: Float64Array,
+  TLeafI: Int32Array,
+  TLeafS: Int32Array,
+  TLeafB: Int32Array,
+  TLeafO: Int32Array,
+  TLeafL: BigInt64Array,
+  TLeafG: BigInt64Array,
 };
 const vectorTypes = {
-  float: Float32Array, Float_t: Float32Array, double: Float64Array, Double_t: Float64Array, int: Int32Array,
-  Int_t: Int32Array, short: Int32Array, bool: Int32Array, long: BigInt64Array, Long64_t: BigInt64Array,
-  'unsigned int': BigInt64Array, UInt_t: BigInt64Array,
+  float: Float32Array,
+  Float_t: Float32Array,
+  double: Float64Array,
+  Double_t: Float64Array,
+  int: Int32Array,
+  Int_t: Int32Array,
+  short: Int32Array,
+  bool: Int32Array,
+  long: BigInt64Array,
+  Long64_t: BigInt64Array,
+  'unsigned int': BigInt64Array,
+  UInt_t: BigInt64Array,
 };
 
 /** A column for a branch of numbers or of lists of numbers, undefined for any other. */
@@ -27,8 +44,11 @@ function columnFor(branch) {
 
 /** All such branches of the tree. */
 export async function readNtuple(tree) {
-  const chosen = tree.fBranches.arr.map((branch) => ({ branch, column: columnFor(branch) })).filter(({ column }) => column);
-  if (chosen.length === 0) throw new UserError(`the tree ${tree.fName} has no branch of numbers or of lists of numbers`);
+  const chosen = tree.fBranches.arr
+    .map((branch) => ({ branch, column: columnFor(branch) }))
+    .filter(({ column }) => column);
+  if (chosen.length === 0)
+    throw new UserError(`the tree ${tree.fName} has no branch of numbers or of lists of numbers`);
   const columns = chosen.map(({ column }) => column);
   const selector = new TSelector();
   chosen.forEach(({ branch }, i) => selector.addBranch(branch, `column${i}`));
@@ -42,6 +62,7 @@ export async function readNtuple(tree) {
     };
   }
   await treeProcess(tree, selector);
-  if (new Set(columns.map(({ rows }) => rows)).size > 1) throw new UserError(`the branches of ${tree.fName} have different lengths`);
+  if (new Set(columns.map(({ rows }) => rows)).size > 1)
+    throw new UserError(`the branches of ${tree.fName} have different lengths`);
   return columns;
 }

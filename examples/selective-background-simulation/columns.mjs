@@ -32,8 +32,10 @@ export function columnOf(batch, name) {
  */
 function zeroBased(column, ups) {
   const { values, offsets } = ups.ragged(column, { name: 'mother' });
-  const begin = offsets.data[0], end = offsets.data[offsets.data.length - 1];
-  if (begin === end || values.data.subarray(begin, end).some((mother) => mother < 0)) return { mother: column, oneBased: false };
+  const begin = offsets.data[0],
+    end = offsets.data[offsets.data.length - 1];
+  if (begin === end || values.data.subarray(begin, end).some((mother) => mother < 0))
+    return { mother: column, oneBased: false };
   const shifted = Int32Array.from(values.data, (mother) => Number(mother) - 1);
   return { mother: { values: shifted, offsets }, oneBased: true };
 }

@@ -40,8 +40,11 @@ function readArguments() {
     parsed = parseArgs({
       allowPositionals: true,
       options: {
-        model: { type: 'string', default: bundled.model }, device: { type: 'string', default: 'cpu' },
-        threshold: { type: 'string' }, threads: { type: 'string' }, help: { type: 'boolean', short: 'h' },
+        model: { type: 'string', default: bundled.model },
+        device: { type: 'string', default: 'cpu' },
+        threshold: { type: 'string' },
+        threads: { type: 'string' },
+        help: { type: 'boolean', short: 'h' },
         out: { type: 'string', default: path.join(repository, 'build', 'demo') },
       },
     });
@@ -49,13 +52,17 @@ function readArguments() {
     throw new UserError(error.message);
   }
   const { values, positionals } = parsed;
-  if (positionals.length > 1) throw new UserError(`one file at a time (there are ${positionals.length}: ${positionals.join(', ')})`);
+  if (positionals.length > 1)
+    throw new UserError(`one file at a time (there are ${positionals.length}: ${positionals.join(', ')})`);
   const file = path.resolve(positionals[0] ?? bundled.events);
   const number = (name) => (values[name] === undefined ? undefined : Number(values[name]));
   const [threshold, threads] = [number('threshold'), number('threads')];
-  if (threshold !== undefined && !(threshold >= 0 && threshold <= 1)) throw new UserError(`--threshold is ${values.threshold} (expected 0 to 1)`);
-  if (threads !== undefined && !(Number.isInteger(threads) && threads > 0)) throw new UserError(`--threads is ${values.threads} (expected a positive integer)`);
-  for (const needed of [file, path.resolve(values.model)]) if (!existsSync(needed)) throw new UserError(`there is no file ${needed}`);
+  if (threshold !== undefined && !(threshold >= 0 && threshold <= 1))
+    throw new UserError(`--threshold is ${values.threshold} (expected 0 to 1)`);
+  if (threads !== undefined && !(Number.isInteger(threads) && threads > 0))
+    throw new UserError(`--threads is ${values.threads} (expected a positive integer)`);
+  for (const needed of [file, path.resolve(values.model)])
+    if (!existsSync(needed)) throw new UserError(`there is no file ${needed}`);
   return { ...values, file, model: path.resolve(values.model), out: path.resolve(values.out), threshold, threads };
 }
 
@@ -67,7 +74,10 @@ function scoreAll(table, filter, ups, onEvents) {
   for (const batch of table.batches) {
     const { particles, oneBased } = particlesOf(batch, filter, ups);
     let last = { particles: 0, networkSeconds: 0 };
-    const onBatch = (progress) => { onEvents(first + progress.events); last = progress; };
+    const onBatch = (progress) => {
+      onEvents(first + progress.events);
+      last = progress;
+    };
     scores.set(filter.score(particles, { onBatch }).data, first);
     total.particles += last.particles;
     total.networkSeconds += last.networkSeconds;
@@ -90,11 +100,16 @@ function evaluate(scores, threshold, passes, process) {
   const result = { simulated: shareAbove(scores) ?? 0, curves: [], processes: [], passes };
   const codes = process ? [...new Set(process)].sort((a, b) => a - b).slice(0, 3) : [];
   result.processes = codes.map((code, i) => ({
-    name: processNames[code] ?? `process ${code}`, kind: ['two', 'three', 'one'][i],
-    scores: scores.filter((_, event) => process[event] === code), passes: passes?.filter((_, event) => process[event] === code),
+    name: processNames[code] ?? `process ${code}`,
+    kind: ['two', 'three', 'one'][i],
+    scores: scores.filter((_, event) => process[event] === code),
+    passes: passes?.filter((_, event) => process[event] === code),
   }));
   if (!passes) return result;
-  result.ofLabel = { pass: scores.filter((_, event) => passes[event]), fail: scores.filter((_, event) => !passes[event]) };
+  result.ofLabel = {
+    pass: scores.filter((_, event) => passes[event]),
+    fail: scores.filter((_, event) => !passes[event]),
+  };
   result.kept = shareAbove(result.ofLabel.pass);
   result.failingSimulated = shareAbove(result.ofLabel.fail);
   const several = result.processes.length > 1 ? result.processes : [];
@@ -112,18 +127,28 @@ const say = (label, value) => console.log(`${label.padEnd(26)}${value}`);
 
 function print(run, ups) {
   const count = run.scores.length;
-  say('events', `${grouped(count)}, ${grouped(run.particles)} particles in the network${run.oneBased ? ' (mothers counted from 1, as basf2 does)' : ''}`);
-  say('network', `${grouped(count / run.networkSeconds)} events/s on ${run.device}${run.device === 'cpu' ? ` (${ups.lastVariant()})` : ''}, ${(1e6 * run.networkSeconds / count).toFixed(1)} µs per event`);
+  say(
+    'events',
+    `${grouped(count)}, ${grouped(run.particles)} particles in the network${run.oneBased ? ' (mothers counted from 1, as basf2 does)' : ''}`,
+  );
+  say(
+    'network',
+    `${grouped(count / run.networkSeconds)} events/s on ${run.device}${run.device === 'cpu' ? ` (${ups.lastVariant()})` : ''}, ${((1e6 * run.networkSeconds) / count).toFixed(1)} µs per event`,
+  );
   say('file to scores', `${grouped(count / run.seconds)} events/s, ${run.seconds.toFixed(2)} s`);
   say('would be simulated', `${percent(run.simulated)} of the events at threshold ${run.threshold.toPrecision(3)}`);
   if (run.kept !== undefined) {
     const kept = Math.round(run.kept * run.ofLabel.pass.length);
     say('passing events kept', `${percent(run.kept)} (${kept} of ${run.ofLabel.pass.length})`);
   }
-  for (const { name, area, error } of run.curves) say(name === 'all' ? 'AUC' : `AUC ${name}`, `${area.toFixed(3)} ± ${error.toFixed(3)}`);
+  for (const { name, area, error } of run.curves)
+    say(name === 'all' ? 'AUC' : `AUC ${name}`, `${area.toFixed(3)} ± ${error.toFixed(3)}`);
   const cost = bill(count, run.simulated * count, run.kept);
-  say('computing time saved', `${grouped(cost.saved)} of ${grouped(cost.without)} HS06 s (${percent(cost.saved / cost.without)})` +
-    (cost.gain === undefined ? '' : `; ${cost.gain.toFixed(1)} times as many passing events in the same time`));
+  say(
+    'computing time saved',
+    `${grouped(cost.saved)} of ${grouped(cost.without)} HS06 s (${percent(cost.saved / cost.without)})` +
+      (cost.gain === undefined ? '' : `; ${cost.gain.toFixed(1)} times as many passing events in the same time`),
+  );
 }
 
 /** The bundled events with the bundled weights have PyTorch's scores beside them. */
@@ -132,7 +157,10 @@ function compare(scores, { file, model }, ups) {
   const expected = ups.safetensors.load(golden);
   const probability = largestDifference(scores, expected.passProbability.data);
   const ofLogit = largestDifference(Array.from(scores, logit), expected.logit.data);
-  say('largest difference', `${probability.toExponential(1)} in passProbability, ${ofLogit.toExponential(1)} in its logit, from PyTorch`);
+  say(
+    'largest difference',
+    `${probability.toExponential(1)} in passProbability, ${ofLogit.toExponential(1)} in its logit, from PyTorch`,
+  );
 }
 
 /** Indices 0, 1, 2... beside the scores, so that rows stay recognisable when they are filtered or sorted. */
@@ -155,8 +183,13 @@ async function main() {
   if (threshold === undefined) throw new UserError(`${options.model} names no threshold; give one with --threshold`);
   const table = ups.arrow.open(file);
   if (table.numRows === 0) throw new UserError(`there is no event in ${file}`);
-  console.log(`${path.relative('', file)} -> ${path.relative('', options.model)}, ${grouped(filter.parameterCount)} weights`);
-  const bar = new SingleBar({ format: '{bar} {value}/{total} events, {eta_formatted} to go', clearOnComplete: true, hideCursor: true }, Presets.shades_classic);
+  console.log(
+    `${path.relative('', file)} -> ${path.relative('', options.model)}, ${grouped(filter.parameterCount)} weights`,
+  );
+  const bar = new SingleBar(
+    { format: '{bar} {value}/{total} events, {eta_formatted} to go', clearOnComplete: true, hideCursor: true },
+    Presets.shades_classic,
+  );
   bar.start(table.numRows, 0);
   let scored;
   try {
@@ -168,7 +201,11 @@ async function main() {
 
   const skimmed = labels(table, 'skimmed');
   const run = {
-    ...scored, seconds, threshold, device: filter.device, file: path.basename(options.file),
+    ...scored,
+    seconds,
+    threshold,
+    device: filter.device,
+    file: path.basename(options.file),
     ...evaluate(scored.scores, threshold, skimmed, labels(table, 'process')),
   };
   run.tree = treeToDraw(table, filter, run, ups);
@@ -176,13 +213,19 @@ async function main() {
   print(run, ups);
   compare(scored.scores, { ...options, file }, ups);
   const written = ['scores.arrow', 'report.html'].map((name) => path.join(options.out, name));
-  writeScores(written[0], scored.scores, { events: path.basename(options.file), model: path.basename(options.model), threshold: String(threshold) }, ups);
+  writeScores(
+    written[0],
+    scored.scores,
+    { events: path.basename(options.file), model: path.basename(options.model), threshold: String(threshold) },
+    ups,
+  );
   writeFileSync(written[1], page(run));
   for (const name of written) say('written', path.relative('', name));
 }
 
 main().catch((error) => {
-  const isTheUsers = error instanceof UserError || String(error.code).startsWith('ERR_UPSILON_') || error.syscall !== undefined;
+  const isTheUsers =
+    error instanceof UserError || String(error.code).startsWith('ERR_UPSILON_') || error.syscall !== undefined;
   console.error(isTheUsers ? `demo: ${error.message.split('\n')[0]}` : error);
   process.exitCode = 1;
 });

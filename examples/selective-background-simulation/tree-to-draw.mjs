@@ -12,16 +12,22 @@ function particlesIn(batch, event, filter, ups) {
   };
   const [mother, status] = [column('mother'), particles.status && column('status')];
   const { required, rejected } = filter.selection;
-  const kept = [...mother.keys()].filter((i) => !status || ((status[i] & required) === required && (status[i] & rejected) === 0));
+  const kept = [...mother.keys()].filter(
+    (i) => !status || ((status[i] & required) === required && (status[i] & rejected) === 0),
+  );
   const place = new Map(kept.map((i, at) => [i, at]));
   const ancestor = (i) => {
     let of = mother[i];
     while (of >= 0 && !place.has(of)) of = mother[of];
     return of < 0 ? -1 : place.get(of);
   };
-  const pick = (name) => { const values = column(name); return kept.map((i) => values[i]); };
+  const pick = (name) => {
+    const values = column(name);
+    return kept.map((i) => values[i]);
+  };
   const [energy, px, py, pz] = ['energy', 'px', 'py', 'pz'].map(pick);
-  const mass = columnOf(batch, 'mass') ? pick('mass')
+  const mass = columnOf(batch, 'mass')
+    ? pick('mass')
     : energy.map((e, i) => Math.sqrt(Math.max(0, e ** 2 - px[i] ** 2 - py[i] ** 2 - pz[i] ** 2)));
   return { pdg: pick('pdg'), mother: kept.map(ancestor), mass, energy };
 }
@@ -36,7 +42,8 @@ export function treeToDraw(table, filter, run, ups) {
     const batch = table.batches.find(({ numRows }) => within < numRows || ((within -= numRows), false));
     const particles = particlesIn(batch, within, filter, ups);
     const count = particles.pdg.length;
-    if (count > 0 && count <= mostParticles) return { event, score: scores[event], passes: passes && Boolean(passes[event]), particles };
+    if (count > 0 && count <= mostParticles)
+      return { event, score: scores[event], passes: passes && Boolean(passes[event]), particles };
   }
   return undefined;
 }

@@ -8,7 +8,16 @@ import { setPool } from '../ops/setPool';
 import { treeConv } from '../ops/treeConv';
 import { load, metadata, type Source } from '../safetensors';
 import { empty, shapeText, Tensor, tensor } from '../tensor';
-import { type DecayForest, endOfBatch, type Events, eventsOf, forestOf, type Inputs, type Particles, type Selection } from './decayForest';
+import {
+  type DecayForest,
+  endOfBatch,
+  type Events,
+  eventsOf,
+  forestOf,
+  type Inputs,
+  type Particles,
+  type Selection,
+} from './decayForest';
 
 export interface BackgroundFilterOptions {
   /** Where the network runs; default `'cpu'`. */
@@ -58,7 +67,8 @@ class Layers {
   place(name: string, rows: number, width: number): Tensor | undefined {
     if (this.device !== cpu.name) return undefined;
     let memory = this.memory.get(name);
-    if (!memory || memory.size < rows * width) this.memory.set(name, memory = empty(dtypeCode['float32']!, [rows * width], cpu));
+    if (!memory || memory.size < rows * width)
+      this.memory.set(name, (memory = empty(dtypeCode['float32'], [rows * width], cpu)));
     return tensor(memory.data.subarray(0, rows * width) as Float32Array, { shape: [rows, width] });
   }
 
@@ -95,7 +105,11 @@ export class BackgroundFilter {
   private readonly inputs: Inputs;
   private readonly convolutions: number;
 
-  private constructor(tensors: Record<string, Tensor>, notes: Record<string, string>, options: BackgroundFilterOptions) {
+  private constructor(
+    tensors: Record<string, Tensor>,
+    notes: Record<string, string>,
+    options: BackgroundFilterOptions,
+  ) {
     this.device = deviceOf(options.device ?? 'cpu', 'BackgroundFilter').name;
     this.metadata = notes;
     this.features = featureNames(notes);
@@ -111,14 +125,24 @@ export class BackgroundFilter {
     if (layers === 0) need('conv1.self.weight');
     this.convolutions = layers;
     const weights = ['embedding.weight', 'output.weight', 'output.bias'];
-    for (let i = 1; i <= layers; ++i) for (const part of ['self.weight', 'parent.weight', 'daughters.weight', 'bias']) weights.push(`conv${i}.${part}`);
+    for (let i = 1; i <= layers; ++i)
+      for (const part of ['self.weight', 'parent.weight', 'daughters.weight', 'bias']) weights.push(`conv${i}.${part}`);
     this.parameters = Object.fromEntries(weights.map((name) => [name, need(name).to(this.device)]));
     const width = this.features.length;
     if (mean.size !== width || scale.size !== width) {
-      throw new ShapeError('BackgroundFilter', 'features', `features.mean is ${shapeText(mean.shape)} and features.scale ${shapeText(scale.shape)} but there are ${width} features`);
+      throw new ShapeError(
+        'BackgroundFilter',
+        'features',
+        `features.mean is ${shapeText(mean.shape)} and features.scale ${shapeText(scale.shape)} but there are ${width} features`,
+      );
     }
-    const rows = this.parameters['embedding.weight']!.shape[0];
-    if (rows !== pdg.size + 1) throw new ShapeError('BackgroundFilter', 'tokens', `embedding.weight has ${rows} rows but tokens.pdg ${pdg.size} codes (expected one row more)`);
+    const rows = this.parameters['embedding.weight'].shape[0];
+    if (rows !== pdg.size + 1)
+      throw new ShapeError(
+        'BackgroundFilter',
+        'tokens',
+        `embedding.weight has ${rows} rows but tokens.pdg ${pdg.size} codes (expected one row more)`,
+      );
     const codes = Array.from(pdg.data as Int32Array, Number);
     this.selection = options.selection ?? primaries;
     this.inputs = {
@@ -199,24 +223,38 @@ export class BackgroundFilter {
     const p = this.parameters;
     const use = (made: Tensor): Tensor => layers?.use(made) ?? made;
     const place = (name: string, rows: number, width: number): Tensor | undefined => layers?.place(name, rows, width);
-    const tree = forest.tree.to(this.device), offsets = use(tree.nodeOffsets!), nodes = tree.numNodes;
+    const tree = forest.tree.to(this.device),
+      offsets = use(tree.nodeOffsets!),
+      nodes = tree.numNodes;
     use(tree.mother!);
-    const table = p['embedding.weight']!;
-    let h = use(embedding(use(forest.tokens.to(this.device)), table, {
-      append: use(forest.features.to(this.device)),
-      out: place('input', nodes, table.shape[1]! + this.features.length),
-    }));
+    const table = p['embedding.weight'];
+    let h = use(
+      embedding(use(forest.tokens.to(this.device)), table, {
+        append: use(forest.features.to(this.device)),
+        out: place('input', nodes, table.shape[1] + this.features.length),
+      }),
+    );
     for (let i = 1; i <= this.convolutions; ++i) {
-      const self = p[`conv${i}.self.weight`]!;
-      h = use(treeConv(tree, h, {
-        self, parent: p[`conv${i}.parent.weight`]!, daughters: p[`conv${i}.daughters.weight`]!, bias: p[`conv${i}.bias`]!,
-        normalization: 'mean', activation: 'relu',
-        out: place(i % 2 === 1 ? 'odd' : 'even', nodes, self.shape[0]!),
-      }));
+      const self = p[`conv${i}.self.weight`];
+      h = use(
+        treeConv(tree, h, {
+          self,
+          parent: p[`conv${i}.parent.weight`],
+          daughters: p[`conv${i}.daughters.weight`],
+          bias: p[`conv${i}.bias`],
+          normalization: 'mean',
+          activation: 'relu',
+          out: place(i % 2 === 1 ? 'odd' : 'even', nodes, self.shape[0]),
+        }),
+      );
     }
-    const pooled = use(setPool({ values: h, offsets }, 'mean', { out: place('pooled', forest.events, h.shape[1]!) }));
-    return use(linear(pooled, p['output.weight']!, {
-      bias: p['output.bias']!, activation: 'sigmoid', out: place('output', forest.events, 1),
-    }));
+    const pooled = use(setPool({ values: h, offsets }, 'mean', { out: place('pooled', forest.events, h.shape[1]) }));
+    return use(
+      linear(pooled, p['output.weight'], {
+        bias: p['output.bias'],
+        activation: 'sigmoid',
+        out: place('output', forest.events, 1),
+      }),
+    );
   }
 }

@@ -12,12 +12,14 @@ const names = ['pdg', 'mother', 'status', ...filter.features];
 
 function columns(file: string, other: Record<string, string> = {}): ups.models.Particles {
   const table = ups.arrow.open(file);
-  return Object.fromEntries(names.map((name) => [name, table.getChild(other[name] ?? name)!])) as unknown as ups.models.Particles;
+  return Object.fromEntries(
+    names.map((name) => [name, table.getChild(other[name] ?? name)!]),
+  ) as unknown as ups.models.Particles;
 }
 
 function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let largest = 0;
-  for (let i = 0; i < b.length; ++i) largest = Math.max(largest, Math.abs(a[i]! - b[i]!));
+  for (let i = 0; i < b.length; ++i) largest = Math.max(largest, Math.abs(a[i] - b[i]));
   return largest;
 }
 
@@ -27,10 +29,17 @@ const logit = (probability: number): number => Math.log(probability / (1 - proba
 function twoEvents(change: Record<string, unknown> = {}): ups.models.Particles {
   const offsets = Int32Array.of(0, 3, 4);
   const list = (values: unknown): unknown => ({ values, offsets });
-  const features = Object.fromEntries(filter.features.map((name, f) => [name, list(Float32Array.of(0.1 * f, 1, -0.5, 2))]));
+  const features = Object.fromEntries(
+    filter.features.map((name, f) => [name, list(Float32Array.of(0.1 * f, 1, -0.5, 2))]),
+  );
   return {
-    pdg: list(Int32Array.of(300553, 521, -521, 22)), mother: list(Int32Array.of(-1, 0, 0, -1)), status: list(Int32Array.of(1, 1, 1, 1)),
-    ...features, ...Object.fromEntries(Object.entries(change).map(([name, values]) => [name, values === undefined ? undefined : list(values)])),
+    pdg: list(Int32Array.of(300553, 521, -521, 22)),
+    mother: list(Int32Array.of(-1, 0, 0, -1)),
+    status: list(Int32Array.of(1, 1, 1, 1)),
+    ...features,
+    ...Object.fromEntries(
+      Object.entries(change).map(([name, values]) => [name, values === undefined ? undefined : list(values)]),
+    ),
   } as unknown as ups.models.Particles;
 }
 
@@ -45,9 +54,13 @@ describe('BackgroundFilter', () => {
   test("has PyTorch's score of every bundled event", () => {
     const scores = filter.score(bundled);
     expect(scores.shape).toEqual([1640]);
-    expect(largestDifference(scores.data as Float32Array, golden['passProbability']!.data as Float32Array)).toBeLessThan(1e-5);
+    expect(largestDifference(scores.data as Float32Array, golden['passProbability'].data as Float32Array)).toBeLessThan(
+      1e-5,
+    );
     // float32 logits reach -21, where their steps are 2e-6.
-    expect(largestDifference(Array.from(scores.data as Float32Array, logit), golden['logit']!.data as Float32Array)).toBeLessThan(5e-5);
+    expect(
+      largestDifference(Array.from(scores.data as Float32Array, logit), golden['logit'].data as Float32Array),
+    ).toBeLessThan(5e-5);
   });
 
   test('gives the same bits batch by batch and for any number of threads', () => {
@@ -62,7 +75,12 @@ describe('BackgroundFilter', () => {
   test('tells of its progress', () => {
     const seen: number[] = [];
     let particles = 0;
-    filter.score(bundled, { onBatch: (progress) => { seen.push(progress.events); particles = progress.particles; } });
+    filter.score(bundled, {
+      onBatch: (progress) => {
+        seen.push(progress.events);
+        particles = progress.particles;
+      },
+    });
     expect(seen.length).toBeGreaterThan(1);
     expect(seen[seen.length - 1]).toBe(1640);
     expect(particles).toBe(54598);
@@ -71,7 +89,8 @@ describe('BackgroundFilter', () => {
   test('reads the mothers where the column has them', () => {
     const particles = twoEvents();
     const [forest] = filter.batches(particles);
-    const column = (particles.mother as { values: Int32Array }).values, used = forest!.tree.mother!.data as Int32Array;
+    const column = (particles.mother as { values: Int32Array }).values,
+      used = forest.tree.mother!.data as Int32Array;
     expect(used.buffer).toBe(column.buffer);
     expect(used.byteOffset).toBe(column.byteOffset);
   });
@@ -80,19 +99,24 @@ describe('BackgroundFilter', () => {
     const offsets = Int32Array.of(0, 5);
     const list = (values: unknown): never => ({ values, offsets }) as never;
     // A virtual particle between the Υ(4S) and the B mesons, and a secondary photon.
-    const features = Object.fromEntries(filter.features.map((name, f) => [name, list(Float32Array.of(0.1 * f, 77, 1, -0.5, 99))]));
+    const features = Object.fromEntries(
+      filter.features.map((name, f) => [name, list(Float32Array.of(0.1 * f, 77, 1, -0.5, 99))]),
+    );
     const scores = scoresOf({
-      pdg: list(BigInt64Array.of(300553n, 23n, 521n, -521n, 22n)), mother: list(Int32Array.of(-1, 0, 1, 1, 2)), status: list(Int32Array.of(1, 17, 1, 1, 8)), ...features,
+      pdg: list(BigInt64Array.of(300553n, 23n, 521n, -521n, 22n)),
+      mother: list(Int32Array.of(-1, 0, 1, 1, 2)),
+      status: list(Int32Array.of(1, 17, 1, 1, 8)),
+      ...features,
     });
     expect(scores[0]).toBe(scoresOf(twoEvents())[0]);
   });
 
   test('gives gradients of its parameters', () => {
     const own = ups.models.BackgroundFilter.load(join(example, 'model.safetensors'));
-    const weight = own.parameters['output.weight']!;
+    const weight = own.parameters['output.weight'];
     weight.requiresGrad = true;
     const [forest] = own.batches(twoEvents());
-    own.forward(forest!).backward(ups.tensor([1, 1]));
+    own.forward(forest).backward(ups.tensor([1, 1]));
     expect(weight.grad!.shape).toEqual([1, 64]);
     expect(Math.max(...(weight.grad!.data as Float32Array))).toBeGreaterThan(0);
   });
@@ -123,12 +147,21 @@ describe('BackgroundFilter', () => {
   });
 
   test('takes no events', () => {
-    const nothing = { values: new Int32Array(0), offsets: Int32Array.of(0) }, reals = { values: new Float32Array(0), offsets: Int32Array.of(0) };
-    expect(filter.score({ pdg: nothing, mother: nothing, ...Object.fromEntries(filter.features.map((name) => [name, reals])) }).shape).toEqual([0]);
+    const nothing = { values: new Int32Array(0), offsets: Int32Array.of(0) },
+      reals = { values: new Float32Array(0), offsets: Int32Array.of(0) };
+    expect(
+      filter.score({
+        pdg: nothing,
+        mother: nothing,
+        ...Object.fromEntries(filter.features.map((name) => [name, reals])),
+      }).shape,
+    ).toEqual([0]);
   });
 
   test('refuses files that hold something else', () => {
-    expect(() => ups.models.BackgroundFilter.load(join(repository, 'test', 'golden', 'pass-probability.safetensors'))).toThrow('there is no tensor tokens.pdg');
+    expect(() =>
+      ups.models.BackgroundFilter.load(join(repository, 'test', 'golden', 'pass-probability.safetensors')),
+    ).toThrow('there is no tensor tokens.pdg');
     expect(() => ups.models.BackgroundFilter.load(join(repository, 'package.json'))).toThrow(ups.UpsilonError);
   });
 
@@ -139,8 +172,11 @@ describe('BackgroundFilter', () => {
     const { values, offsets } = ups.ragged(particles.mother as never);
     const mother = { values: (values.data as Int32Array).map((one) => one - 1), offsets };
     const logits = scoresOf({ ...particles, mother }).map(logit);
-    expect(largestDifference(logits, [
-      -3.689493, -5.774386, -6.475359, -2.507339, -7.716177, -5.063810, 1.099280, -3.301411, -6.194216, -6.332756,
-    ])).toBeLessThan(1e-5);
+    expect(
+      largestDifference(
+        logits,
+        [-3.689493, -5.774386, -6.475359, -2.507339, -7.716177, -5.06381, 1.09928, -3.301411, -6.194216, -6.332756],
+      ),
+    ).toBeLessThan(1e-5);
   });
 });

@@ -31,41 +31,79 @@ function tiles(run, cost) {
     [percent(cost.saved / cost.without), 'of the computing time saved'],
     [grouped(run.scores.length / run.networkSeconds), 'events/s through the network'],
   ];
-  return `<div class="tiles">${entries.filter(Boolean).map(([value, label]) => `<div class="tile"><b>${value}</b><span>${label}</span></div>`).join('')}</div>`;
+  return `<div class="tiles">${entries
+    .filter(Boolean)
+    .map(([value, label]) => `<div class="tile"><b>${value}</b><span>${label}</span></div>`)
+    .join('')}</div>`;
 }
 
 function plots(run) {
   const axis = scoreAxis(run.scores);
   const all = { name: `all, ${grouped(run.scores.length)}`, kind: 'all', scores: run.scores };
-  const byLabel = run.passes ? [
-    { name: `pass the skim, ${grouped(run.ofLabel.pass.length)}`, kind: 'one', scores: run.ofLabel.pass },
-    { name: `fail, ${grouped(run.ofLabel.fail.length)}`, kind: 'two', scores: run.ofLabel.fail },
-  ].filter(({ scores }) => scores.length > 0) : [all];
-  const cards = [card('Scores', run.passes ? 'Every class is normalised to its own number of events.' : 'The file has no labels.',
-    legend(byLabel) + scoreDistribution('Distribution of passProbability', byLabel, axis, run.threshold))];
+  const byLabel = run.passes
+    ? [
+        { name: `pass the skim, ${grouped(run.ofLabel.pass.length)}`, kind: 'one', scores: run.ofLabel.pass },
+        { name: `fail, ${grouped(run.ofLabel.fail.length)}`, kind: 'two', scores: run.ofLabel.fail },
+      ].filter(({ scores }) => scores.length > 0)
+    : [all];
+  const cards = [
+    card(
+      'Scores',
+      run.passes ? 'Every class is normalised to its own number of events.' : 'The file has no labels.',
+      legend(byLabel) + scoreDistribution('Distribution of passProbability', byLabel, axis, run.threshold),
+    ),
+  ];
   if (run.processes.length > 1) {
-    cards.push(card('Scores by process', 'What the network thinks of continuum and of BB̅ events.',
-      legend(run.processes.map(({ name, kind, scores }) => ({ kind, name: `${name}, ${grouped(scores.length)}` }))) +
-      scoreDistribution('Distribution of passProbability by process', run.processes, axis, run.threshold)));
+    cards.push(
+      card(
+        'Scores by process',
+        'What the network thinks of continuum and of BB̅ events.',
+        legend(run.processes.map(({ name, kind, scores }) => ({ kind, name: `${name}, ${grouped(scores.length)}` }))) +
+          scoreDistribution('Distribution of passProbability by process', run.processes, axis, run.threshold),
+      ),
+    );
   }
   if (run.curves.length > 0) {
-    const entries = run.curves.map(({ name, kind, area, error }) => ({ kind, name: `${name} ${area.toFixed(3)} ± ${error.toFixed(3)}` }));
-    cards.push(card('ROC', 'Areas under the curves with their statistical errors; lower left is the strictest threshold.',
-      legend(entries) + rocCurves('ROC curves', run.curves, [run.failingSimulated, run.kept])));
+    const entries = run.curves.map(({ name, kind, area, error }) => ({
+      kind,
+      name: `${name} ${area.toFixed(3)} ± ${error.toFixed(3)}`,
+    }));
+    cards.push(
+      card(
+        'ROC',
+        'Areas under the curves, with their statistical errors.',
+        legend(entries) + rocCurves('ROC curves', run.curves, [run.failingSimulated, run.kept]),
+      ),
+    );
   }
   const groups = run.passes ? [...byLabel.slice(0, 1), all] : [all];
-  cards.push(card('Choice of the threshold', 'What is above it goes on to detector simulation and reconstruction.',
-    legend(groups) + thresholdChoice('Shares of events above a threshold', groups, axis, run.threshold)));
+  cards.push(
+    card(
+      'Choice of the threshold',
+      'What is above it goes on to detector simulation and reconstruction.',
+      legend(groups) + thresholdChoice('Shares of events above a threshold', groups, axis, run.threshold),
+    ),
+  );
   return `<div class="plots">${cards.join('')}</div>`;
 }
 
 function treeCard({ event, score, passes, particles }) {
   const drawn = decayTree(`Decay tree of event ${event}`, particles);
-  const kinds = [['charged', 'charged, stable'], ['neutral', 'neutral, stable'], ['invisible', 'neutrino'], ['decaying', 'decays']];
-  const caption = `Event ${grouped(event)}, passProbability ${score.toPrecision(3)}${passes === undefined ? '' : passes ? '; it passes the skim' : '; it fails the skim'}. ` +
+  const kinds = [
+    ['charged', 'charged, stable'],
+    ['neutral', 'neutral, stable'],
+    ['invisible', 'neutrino'],
+    ['decaying', 'decays'],
+  ];
+  const caption =
+    `Event ${grouped(event)}, passProbability ${score.toPrecision(3)}${passes === undefined ? '' : passes ? '; it passes the skim' : '; it fails the skim'}. ` +
     'Numbers are mass · energy in the laboratory {GeV}; only particles that the network sees.';
   const key = `<div class="legend">${kinds.map(([kind, name]) => `<span><i class="dot ${kind}"></i>${name}</span>`).join('')}</div>`;
-  return card('One decay tree', caption, `${key}<div class="scroll"><div style="min-width:${Math.round(drawn.width * 0.86)}px">${drawn.markup}</div></div>`);
+  return card(
+    'One decay tree',
+    caption,
+    `${key}<div class="scroll"><div style="min-width:${Math.round(drawn.width * 0.86)}px">${drawn.markup}</div></div>`,
+  );
 }
 
 function tables(run, cost) {
@@ -75,22 +113,54 @@ function tables(run, cost) {
     ['particles that the network saw', grouped(run.particles)],
     ['threshold', run.threshold.toPrecision(3)],
     ['would be simulated', share(run.simulated * run.scores.length, run.scores.length)],
-    ...(run.passes ? [['pass the skim', share(run.ofLabel.pass.length, run.scores.length)],
-      ['passing events kept', run.kept === undefined ? '–' : share(run.kept * run.ofLabel.pass.length, run.ofLabel.pass.length)]] : []),
+    ...(run.passes
+      ? [
+          ['pass the skim', share(run.ofLabel.pass.length, run.scores.length)],
+          [
+            'passing events kept',
+            run.kept === undefined ? '–' : share(run.kept * run.ofLabel.pass.length, run.ofLabel.pass.length),
+          ],
+        ]
+      : []),
     ['events/s, network alone', grouped(run.scores.length / run.networkSeconds)],
     ['events/s, file to scores', grouped(run.scores.length / run.seconds)],
     ['device', escape(run.device)],
   ];
   const kiloOrNot = (value) => (value >= 1e7 ? `${grouped(value / 1000)} k` : grouped(value));
   const costs = [
-    ['framework and generation', always.toFixed(2), kiloOrNot(run.scores.length * always), kiloOrNot(run.scores.length * always)],
-    ['detector simulation', stages['Detector simulation'].toFixed(2), kiloOrNot(run.scores.length * stages['Detector simulation']), kiloOrNot(run.simulated * run.scores.length * stages['Detector simulation'])],
-    ['reconstruction', stages['Event reconstruction'].toFixed(2), kiloOrNot(run.scores.length * stages['Event reconstruction']), kiloOrNot(run.simulated * run.scores.length * stages['Event reconstruction'])],
-    ['<b>together</b>', `<b>${(always + detector).toFixed(2)}</b>`, `<b>${kiloOrNot(cost.without)}</b>`, `<b>${kiloOrNot(cost.withFilter)}</b>`],
+    [
+      'framework and generation',
+      always.toFixed(2),
+      kiloOrNot(run.scores.length * always),
+      kiloOrNot(run.scores.length * always),
+    ],
+    [
+      'detector simulation',
+      stages['Detector simulation'].toFixed(2),
+      kiloOrNot(run.scores.length * stages['Detector simulation']),
+      kiloOrNot(run.simulated * run.scores.length * stages['Detector simulation']),
+    ],
+    [
+      'reconstruction',
+      stages['Event reconstruction'].toFixed(2),
+      kiloOrNot(run.scores.length * stages['Event reconstruction']),
+      kiloOrNot(run.simulated * run.scores.length * stages['Event reconstruction']),
+    ],
+    [
+      '<b>together</b>',
+      `<b>${(always + detector).toFixed(2)}</b>`,
+      `<b>${kiloOrNot(cost.without)}</b>`,
+      `<b>${kiloOrNot(cost.withFilter)}</b>`,
+    ],
   ];
-  const gain = cost.gain === undefined ? '' : ` The same computing time yields ${cost.gain.toFixed(1)} times as many events that pass.`;
-  return `<div class="tables">${card('Figures', escape(run.file), table(undefined, figures))}` +
-    `${card('Computing time {HS06·s}', `Per event after ${talk}.${gain}`, table(['', 'per event', 'without filter', 'with filter'], costs))}</div>`;
+  const gain =
+    cost.gain === undefined
+      ? ''
+      : ` The same computing time yields ${cost.gain.toFixed(1)} times as many events that pass.`;
+  return (
+    `<div class="tables">${card('Figures', escape(run.file), table(undefined, figures))}` +
+    `${card('Computing time {HS06·s}', `Per event after ${talk}.${gain}`, table(['', 'per event', 'without filter', 'with filter'], costs))}</div>`
+  );
 }
 
 const script = `

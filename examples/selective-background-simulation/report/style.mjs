@@ -1,16 +1,34 @@
 const colours = {
   light: {
-    page: '#f6f7f9', card: '#ffffff', ink: '#16202c', muted: '#5d6b7a', rule: '#e2e6eb', axis: '#9aa6b2',
-    one: '#d9480f', two: '#1c6fd1', three: '#2b8a3e', all: '#3d4a57',
+    page: '#f6f7f9',
+    card: '#ffffff',
+    ink: '#16202c',
+    muted: '#5d6b7a',
+    rule: '#e2e6eb',
+    axis: '#9aa6b2',
+    one: '#d9480f',
+    two: '#1c6fd1',
+    three: '#2b8a3e',
+    all: '#3d4a57',
   },
   dark: {
-    page: '#0f1419', card: '#182029', ink: '#e6ebf0', muted: '#94a3b3', rule: '#2a3541', axis: '#5b6875',
-    one: '#ff8a4c', two: '#5ea8ff', three: '#69db7c', all: '#c2ccd6',
+    page: '#0f1419',
+    card: '#182029',
+    ink: '#e6ebf0',
+    muted: '#94a3b3',
+    rule: '#2a3541',
+    axis: '#5b6875',
+    one: '#ff8a4c',
+    two: '#5ea8ff',
+    three: '#69db7c',
+    all: '#c2ccd6',
   },
 };
 
 function variables(theme) {
-  return Object.entries(colours[theme]).map(([name, value]) => `--${name}:${value}`).join(';');
+  return Object.entries(colours[theme])
+    .map(([name, value]) => `--${name}:${value}`)
+    .join(';');
 }
 
 /** The page's style; colours follow the system unless the page's button says otherwise. */

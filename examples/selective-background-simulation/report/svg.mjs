@@ -31,13 +31,41 @@ export function area(points, kind) {
  * @returns the frame's markup and the functions from values to places
  */
 export function frame(width, height, x, y) {
-  const left = 58, right = width - 26, top = 14, bottom = height - 48;
-  const toX = (value) => left + (value - x.low) / (x.high - x.low) * (right - left);
-  const toY = (value) => bottom - (value - y.low) / (y.high - y.low) * (bottom - top);
+  const left = 58,
+    right = width - 26,
+    top = 14,
+    bottom = height - 48;
+  const toX = (value) => left + ((value - x.low) / (x.high - x.low)) * (right - left);
+  const toY = (value) => bottom - ((value - y.low) / (y.high - y.low)) * (bottom - top);
   const parts = [
-    ...x.ticks.map(([value, label]) => line([[toX(value), top], [toX(value), bottom]], 'grid') + text(toX(value), bottom + 18, label)),
-    ...y.ticks.map(([value, label]) => line([[left, toY(value)], [right, toY(value)]], 'grid') + text(left - 8, toY(value) + 4, label, { anchor: 'end' })),
-    line([[left, top], [left, bottom], [right, bottom]], 'axis'),
+    ...x.ticks.map(
+      ([value, label]) =>
+        line(
+          [
+            [toX(value), top],
+            [toX(value), bottom],
+          ],
+          'grid',
+        ) + text(toX(value), bottom + 18, label),
+    ),
+    ...y.ticks.map(
+      ([value, label]) =>
+        line(
+          [
+            [left, toY(value)],
+            [right, toY(value)],
+          ],
+          'grid',
+        ) + text(left - 8, toY(value) + 4, label, { anchor: 'end' }),
+    ),
+    line(
+      [
+        [left, top],
+        [left, bottom],
+        [right, bottom],
+      ],
+      'axis',
+    ),
     text((left + right) / 2, height - 8, x.title, { kind: 'title' }),
     text(14, (top + bottom) / 2, y.title, { kind: 'title', rotate: true }),
   ];
