@@ -13,6 +13,7 @@ export {
   DeviceError, DTypeError, type ErrorCode, OutOfMemoryError, ShapeError, UpsilonError, ValueError,
 } from './errors';
 export { type Edges, Graph, graph, tree } from './graph';
+export * as models from './models';
 export type { Activation } from './ops/activation';
 export type { GraphConvOptions } from './ops/graphConv';
 export type { Layer } from './ops/mlp';
