@@ -17,6 +17,8 @@ import pathlib
 import torch
 from torch.nn import functional
 
+torch.sparse.check_sparse_tensor_invariants.disable()  # saying so silences a warning; off is the default
+
 ACTIVATIONS = {
     "none": lambda z: z,
     "relu": functional.relu,

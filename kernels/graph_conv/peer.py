@@ -47,9 +47,12 @@ class Adjacency:
         back = node.clone().scatter_reduce_(0, self.target, self.source, "amin").flip(0).cummin(0).values.flip(0)
         is_cut = reach <= node
         is_cut[:-1] &= back[1:] > node[:-1]
-        sizes = torch.diff(torch.cat([node.new_full((1,), -1), torch.nonzero(is_cut).squeeze(1)]))
-        size = int(sizes[0]) if len(sizes) else 0
-        return size if len(sizes) > 1 and bool((sizes == size).all()) and size <= 256 else None
+        last = torch.cat([node.new_full((1,), -1), torch.nonzero(is_cut).squeeze(1)])
+        smallest = int(torch.diff(last).max()) if self.nodes else 1
+        for size in range(smallest, min(self.nodes // 2, 256) + 1):
+            if self.nodes % size == 0 and bool(is_cut[size - 1 :: size].all()):
+                return size
+        return None
 
     def blocks(self, size):
         dense = self.weight.new_zeros(self.nodes // size, size, size)
