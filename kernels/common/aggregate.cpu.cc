@@ -9,64 +9,73 @@ UPS_SIMD_SHARED_BEGIN
 namespace {
 
 // Edges ahead whose rows are fetched early. A row of 64 floats is four cache lines; random rows of a large graph come
-// from L3 or memory, and some twelve rows in flight hide that latency.
-constexpr int32_t fetch_ahead = 12;
+// from L3 or memory, and some sixteen rows in flight hide that latency.
+constexpr int64_t fetch_ahead = 16;
 constexpr int line_vectors = 64 / sizeof(Floats);  // vectors in a cache line
 
-[[gnu::always_inline]] inline float coefficient(const Edges& edges, int32_t e) {
-  float c = edges.weights ? edges.weights[edges.ids ? edges.ids[e] : e] : 1.0f;
-  if (edges.source_scale) c *= edges.source_scale[edges.sources[e]];
+template <bool weighted>
+[[gnu::always_inline]] inline float coefficient(const Aggregation& g, int64_t e, int32_t source) {
+  float c = g.source_scale ? g.source_scale[source] : 1.0f;
+  if (weighted) c *= g.edge_weights[g.edge_ids ? g.edge_ids[e] : e];
   return c;
 }
 
-// `vectors` vectors of features from column `at` on, kept in registers over all edges.
-template <int vectors, bool whole>
-[[gnu::always_inline]] inline void columns(const Edges& edges, int32_t first, int32_t end, int64_t self, float loop,
-                                           float scale, const float* x, int64_t features, int64_t at, int64_t tail,
-                                           float* y) {
-  const auto row_part = [&](const float* row, int v) {
-    return whole || v + 1 < vectors ? load(row + at + v * lanes) : load_first(row + at + v * lanes, tail);
+// `vectors` vectors of features from column `at` on, kept in registers over the edges of a row. `tail` > 0: the last
+// vector has so many features.
+template <int vectors, bool weighted>
+void columns(const Aggregation& g, int64_t first, int64_t rows, const float* x, int64_t features, int64_t at,
+             int64_t tail, float* y) {
+  const auto part = [&](const float* row, int v) {
+    return vectors == 1 && tail ? load_first(row + at, tail) : load(row + at + v * lanes);
   };
-  Floats sums[vectors];
+  for (int64_t r = 0; r < rows; ++r) {
+    const int64_t i = first + r;
+    Floats sums[vectors];
 #pragma GCC unroll 8
-  for (int v = 0; v < vectors; ++v) sums[v] = zero();
-  for (int32_t e = first; e < end; ++e) {
-    const int32_t source = edges.sources[e];
-    if (e + fetch_ahead < end) {
-      const float* later = x + edges.sources[e + fetch_ahead] * features + at;
+    for (int v = 0; v < vectors; ++v) sums[v] = zero();
+    const int64_t end = g.row_offsets[i + 1];
+    for (int64_t e = g.row_offsets[i]; e < end; ++e) {
+      if (e + fetch_ahead < g.edges) {
+        const float* later = x + g.sources[e + fetch_ahead] * features + at;
 #pragma GCC unroll 8
-      for (int v = 0; v < vectors; v += line_vectors) __builtin_prefetch(later + v * lanes);
+        for (int v = 0; v < vectors; v += line_vectors) __builtin_prefetch(later + v * lanes);
+      }
+      const int32_t source = g.sources[e];
+      if (g.loop && source == i) continue;
+      const Floats c = broadcast(coefficient<weighted>(g, e, source));
+      const float* row = x + source * features;
+#pragma GCC unroll 8
+      for (int v = 0; v < vectors; ++v) sums[v] = c * part(row, v) + sums[v];
     }
-    if (source == self) continue;
-    const Floats c = broadcast(coefficient(edges, e));
-    const float* row = x + source * features;
+    if (g.loop) {
+      const Floats c = broadcast(g.source_scale ? g.loop[i] * g.source_scale[i] : g.loop[i]);
+      const float* row = x + i * features;
 #pragma GCC unroll 8
-    for (int v = 0; v < vectors; ++v) sums[v] = c * row_part(row, v) + sums[v];
+      for (int v = 0; v < vectors; ++v) sums[v] = c * part(row, v) + sums[v];
+    }
+    const Floats t = broadcast(g.target_scale ? g.target_scale[i] : 1.0f);
+    float* to = y + r * features + at;
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; ++v)
+      if (vectors == 1 && tail) store_first(to, t * sums[v], tail);
+      else store(to + v * lanes, t * sums[v]);
   }
-  if (self >= 0) {
-    const Floats c = broadcast(loop * (edges.source_scale ? edges.source_scale[self] : 1.0f));
-    const float* row = x + self * features;
-#pragma GCC unroll 8
-    for (int v = 0; v < vectors; ++v) sums[v] = c * row_part(row, v) + sums[v];
-  }
-#pragma GCC unroll 8
-  for (int v = 0; v < vectors; ++v)
-    if (whole || v + 1 < vectors) store(y + at + v * lanes, broadcast(scale) * sums[v]);
-    else store_first(y + at + v * lanes, broadcast(scale) * sums[v], tail);
+}
+
+template <bool weighted>
+void all_columns(const Aggregation& g, int64_t first, int64_t rows, const float* x, int64_t features, float* y) {
+  int64_t at = 0;
+  for (; at + 8 * lanes <= features; at += 8 * lanes) columns<8, weighted>(g, first, rows, x, features, at, 0, y);
+  for (; at + 4 * lanes <= features; at += 4 * lanes) columns<4, weighted>(g, first, rows, x, features, at, 0, y);
+  for (; at < features; at += lanes)
+    columns<1, weighted>(g, first, rows, x, features, at, features - at < lanes ? features - at : 0, y);
 }
 
 }  // namespace
 
-void aggregate_row(const Edges& edges, int32_t first, int32_t end, int64_t self, float loop, float scale,
-                   const float* x, int64_t features, float* y) {
-  int64_t at = 0;
-  for (; at + 8 * lanes <= features; at += 8 * lanes)
-    columns<8, true>(edges, first, end, self, loop, scale, x, features, at, 0, y);
-  for (; at + 4 * lanes <= features; at += 4 * lanes)
-    columns<4, true>(edges, first, end, self, loop, scale, x, features, at, 0, y);
-  for (; at + lanes <= features; at += lanes)
-    columns<1, true>(edges, first, end, self, loop, scale, x, features, at, 0, y);
-  if (at < features) columns<1, false>(edges, first, end, self, loop, scale, x, features, at, features - at, y);
+void aggregate_rows(const Aggregation& g, int64_t first, int64_t rows, const float* x, int64_t features, float* y) {
+  if (g.edge_weights) all_columns<true>(g, first, rows, x, features, y);
+  else all_columns<false>(g, first, rows, x, features, y);
 }
 
 UPS_SIMD_SHARED_END

@@ -1,18 +1,19 @@
-// The sum over a node's edges, y = scale * (sum over edges of w_e s_source x[source] + loop * s_self x[self]).
+// Sums over the edges of a CSR graph: y_i = t_i (sum over edges e of row i of w_e s_source(e) x_source(e) + loop_i s_i x_i).
 // Compiled in common/aggregate.cpu.cc.
 
 UPS_SIMD_SHARED_BEGIN
 
-struct Edges {
-  const int32_t* sources;
-  const int32_t* ids = nullptr;          // where an edge's weight lies; null: at the edge itself
-  const float* weights = nullptr;        // per edge; null: 1
-  const float* source_scale = nullptr;   // per node; null: 1
+struct Aggregation {
+  const int32_t *row_offsets, *sources;
+  const int32_t* edge_ids = nullptr;    // where an edge's weight lies; null: at the edge itself
+  const float* edge_weights = nullptr;  // null: 1
+  const float* source_scale = nullptr;  // s, per node; null: 1
+  const float* target_scale = nullptr;  // t, per row; null: 1
+  const float* loop = nullptr;          // null: no loops; otherwise edges from i to i are left out and the loop is added last
+  int64_t edges = 0;                    // row_offsets never reach beyond
 };
 
-// Sums rows of x over the edges first .. end in their order. `self` < 0: no loop; otherwise edges from `self` are left
-// out and `loop` times row `self` is added last.
-void aggregate_row(const Edges& edges, int32_t first, int32_t end, int64_t self, float loop, float scale,
-                   const float* x, int64_t features, float* y);
+// y[r, :] for the rows first .. first + rows; y points to the first of them.
+void aggregate_rows(const Aggregation& graph, int64_t first, int64_t rows, const float* x, int64_t features, float* y);
 
 UPS_SIMD_SHARED_END

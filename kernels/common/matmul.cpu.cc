@@ -64,28 +64,64 @@ void narrow_tile(int64_t rows, const float* a, int64_t step, int64_t depth, cons
   for (int64_t r = 0; r < rows; ++r) std::memcpy(c + r * c_stride, whole + r * panel_columns, bytes);
 }
 
+// One panel's worth of a row tile: whole or narrow.
+template <Order order>
+void panel_tile(int64_t rows, const float* a, int64_t step, int64_t depth, const float* b, float* c, int64_t c_stride,
+                int64_t columns, const float* bias, bool accumulate, bool relu) {
+  if (columns >= panel_columns) tiles<order>[rows](a, step, depth, b, c, c_stride, bias, accumulate, relu);
+  else narrow_tile<order>(rows, a, step, depth, b, c, c_stride, columns, bias, accumulate, relu);
+}
+
+// B in cache: row tiles outside, panels inside, so that a tile of A is read once.
+template <Order order>
+void multiply_slice(const float* a, int64_t a_step, int64_t rows, const float* b, int64_t b_panel, int64_t depth,
+                    int64_t columns, float* c, int64_t c_stride, const float* bias, bool accumulate, bool relu) {
+  for (int64_t r = 0; r < rows; r += tile_rows)
+    for (int64_t p = 0; p < panels(columns); ++p)
+      panel_tile<order>(std::min<int64_t>(rows - r, tile_rows), order == Order::rows ? a + r * a_step : a + r, a_step,
+                        depth, b + p * b_panel, c + r * c_stride + p * panel_columns, c_stride,
+                        columns - p * panel_columns, bias ? bias + p * panel_columns : nullptr, accumulate, relu);
+}
+
+// B larger than the cache: a block of A is rearranged into tiles (its rows may lie pages apart), then every panel slice
+// stays in L1 while the block's tiles pass (K. Goto and R. van de Geijn, ACM TOMS 34, 12 (2008)).
+constexpr int64_t block_rows = 4 * 12;
+void multiply_slice_blocked(const float* a, int64_t a_step, int64_t rows, const float* b, int64_t b_panel,
+                            int64_t depth, int64_t columns, float* c, int64_t c_stride, const float* bias,
+                            bool accumulate, bool relu) {
+  alignas(64) float block[block_rows * depth_slice];  // [tile][k][row of the tile]
+  for (int64_t r0 = 0; r0 < rows; r0 += block_rows) {
+    const int64_t block_end = std::min(rows, r0 + block_rows);
+    for (int64_t r = r0; r < block_end; ++r) {
+      float* to = block + (r - r0) / tile_rows * tile_rows * depth + (r - r0) % tile_rows;
+      for (int64_t k = 0; k < depth; ++k) to[k * tile_rows] = a[r * a_step + k];
+    }
+    for (int64_t p = 0; p < panels(columns); ++p)
+      for (int64_t r = r0; r < block_end; r += tile_rows)
+        panel_tile<Order::columns>(std::min<int64_t>(block_end - r, tile_rows), block + (r - r0) * depth, tile_rows,
+                                   depth, b + p * b_panel, c + r * c_stride + p * panel_columns, c_stride,
+                                   columns - p * panel_columns, bias ? bias + p * panel_columns : nullptr, accumulate,
+                                   relu);
+  }
+}
+
+constexpr int64_t cached_floats = 32 * 1024;  // B up to 128 KiB is taken to stay in L2 beside the rows of A and C
+
 template <Order order>
 void multiply_in(const float* a, int64_t a_step, int64_t rows, const float* packed, int64_t depth, int64_t columns,
                  float* c, int64_t c_stride, const Finish& finish) {
+  const bool blocked = order == Order::rows && depth * columns > cached_floats;
   for (int64_t k0 = 0; k0 == 0 || k0 < depth; k0 += depth_slice) {
     const int64_t slice = std::min(depth - k0, depth_slice);
-    const bool first = k0 == 0, last = k0 + depth_slice >= depth;
-    const bool accumulate = finish.accumulate || !first;
-    for (int64_t r = 0; r < rows; r += tile_rows) {
-      const int64_t here = std::min<int64_t>(rows - r, tile_rows);
-      const float* a_tile = order == Order::rows ? a + r * a_step + k0 : a + k0 * a_step + r;
-      for (int64_t p = 0; p < panels(columns); ++p) {
-        const float* b = packed + (p * depth + k0) * panel_columns;
-        float* c_tile = c + r * c_stride + p * panel_columns;
-        const float* bias = finish.bias && first ? finish.bias + p * panel_columns : nullptr;
-        const int64_t width = columns - p * panel_columns;
-        if (width >= panel_columns)
-          tiles<order>[here](a_tile, a_step, slice, b, c_tile, c_stride, bias, accumulate, finish.relu && last);
-        else
-          narrow_tile<order>(here, a_tile, a_step, slice, b, c_tile, c_stride, width, bias, accumulate,
-                             finish.relu && last);
-      }
-    }
+    const bool accumulate = finish.accumulate || k0 > 0, relu = finish.relu && k0 + depth_slice >= depth;
+    const float* bias = k0 == 0 ? finish.bias : nullptr;
+    const float* a_slice = order == Order::rows ? a + k0 : a + k0 * a_step;
+    const float* b = packed + k0 * panel_columns;
+    const int64_t b_panel = depth * panel_columns;
+    if (blocked)
+      multiply_slice_blocked(a_slice, a_step, rows, b, b_panel, slice, columns, c, c_stride, bias, accumulate, relu);
+    else
+      multiply_slice<order>(a_slice, a_step, rows, b, b_panel, slice, columns, c, c_stride, bias, accumulate, relu);
   }
 }
 

@@ -17,9 +17,17 @@ typedef int32_t Ints __attribute__((vector_size(UPS_LANES * 4)));
 [[gnu::always_inline]] inline Floats zero() { return Floats{}; }
 
 // The first `count` < lanes elements; the others are 0, their memory is not touched.
+#if defined(UPS_HAS_AVX2) && UPS_LANES == 8
+[[gnu::always_inline]] inline __m256i first_lanes(int64_t count) {
+  alignas(64) static constexpr int32_t ones_then_zeros[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(ones_then_zeros + 8 - count));
+}
+#endif
 [[gnu::always_inline]] inline Floats load_first(const float* from, int64_t count) {
 #if defined(UPS_HAS_AVX512)
   return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), from);
+#elif defined(UPS_HAS_AVX2) && UPS_LANES == 8
+  return _mm256_maskload_ps(from, first_lanes(count));
 #else
   Floats v{};
   for (int64_t i = 0; i < count; ++i) v[i] = from[i];
@@ -29,8 +37,29 @@ typedef int32_t Ints __attribute__((vector_size(UPS_LANES * 4)));
 [[gnu::always_inline]] inline void store_first(float* to, Floats v, int64_t count) {
 #if defined(UPS_HAS_AVX512)
   _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << count) - 1), v);
+#elif defined(UPS_HAS_AVX2) && UPS_LANES == 8
+  _mm256_maskstore_ps(to, first_lanes(count), v);
 #else
   for (int64_t i = 0; i < count; ++i) to[i] = v[i];
+#endif
+}
+
+[[gnu::always_inline]] inline Floats sqrt(Floats v) {
+#if defined(UPS_HAS_AVX512)
+  return _mm512_maskz_sqrt_ps(0xffff, v);
+#elif defined(UPS_HAS_AVX2)
+  for (int i = 0; i < lanes; i += 8) {
+    __m256 part;
+    std::memcpy(&part, reinterpret_cast<const char*>(&v) + 4 * i, sizeof part);
+    part = _mm256_sqrt_ps(part);
+    std::memcpy(reinterpret_cast<char*>(&v) + 4 * i, &part, sizeof part);
+  }
+  return v;
+#elif defined(__x86_64__)
+  return _mm_sqrt_ps(v);
+#else
+  for (int i = 0; i < lanes; ++i) v[i] = std::sqrt(v[i]);
+  return v;
 #endif
 }
 

@@ -32,30 +32,20 @@ void all_node_factors(const Call& call, const Graph& f, const NodeFactors<float>
   });
 }
 
-// One row of Â m.
-struct Adjacency {
-  Edges edges;
-  const int32_t* row_offsets;
-  const float *target_scale, *loop;
-  bool self_loops;
-
-  template <class Graph>
-  static Adjacency forward(const Graph& f, const NodeFactors<float>& factors) {
-    const bool symmetric = f.options.normalization == UPS_NORMALIZATION_SYMMETRIC;
-    return {{f.sources, nullptr, f.edge_weights, symmetric ? factors.source : nullptr},
-            f.row_offsets, factors.target, factors.loop, f.options.self_loops != 0};
-  }
-  // The transposed matrix swaps the roles of the two factors.
-  static Adjacency transposed(const GraphConvBackward<float>& f, const NodeFactors<float>& factors) {
-    const bool none = f.options.normalization == UPS_NORMALIZATION_NONE;
-    return {{f.targets, f.edge_ids, f.edge_weights, none ? nullptr : factors.target},
-            f.transposed_offsets, factors.source, factors.loop, f.options.self_loops != 0};
-  }
-  void row(int64_t i, const float* m, int64_t features, float* result) const {
-    aggregate_row(edges, row_offsets[i], row_offsets[i + 1], self_loops ? i : -1, loop[i], target_scale[i], m,
-                  features, result);
-  }
-};
+// Â, and its transpose, which swaps the roles of the two factors.
+template <class Graph>
+Aggregation adjacency(const Graph& f, const NodeFactors<float>& factors) {
+  const bool symmetric = f.options.normalization == UPS_NORMALIZATION_SYMMETRIC;
+  const bool none = f.options.normalization == UPS_NORMALIZATION_NONE;
+  return {f.row_offsets, f.sources, nullptr, f.edge_weights, symmetric ? factors.source : nullptr,
+          none ? nullptr : factors.target, f.options.self_loops ? factors.loop : nullptr, f.edges};
+}
+Aggregation transposed_adjacency(const GraphConvBackward<float>& f, const NodeFactors<float>& factors) {
+  const bool symmetric = f.options.normalization == UPS_NORMALIZATION_SYMMETRIC;
+  const bool none = f.options.normalization == UPS_NORMALIZATION_NONE;
+  return {f.transposed_offsets, f.targets, f.edge_ids, f.edge_weights, none ? nullptr : factors.target,
+          symmetric ? factors.source : nullptr, f.options.self_loops ? factors.loop : nullptr, f.edges};
+}
 
 struct ForwardScratch {
   NodeFactors<float> factors;
@@ -81,7 +71,7 @@ size_t forward_workspace(const Call& call) {
 template <class Graph>
 void convolve(const Call& call, const Graph& f, const ForwardScratch& scratch, int32_t activation, float* y) {
   Threads& threads = *call.threads;
-  const Adjacency adjacency = Adjacency::forward(f, scratch.factors);
+  const Aggregation graph = adjacency(f, scratch.factors);
   const bool relu = activation == UPS_ACTIVATION_RELU;
   const int64_t tasks = ceil_div(f.nodes, tile_of_rows);
   pack_weight(threads, f.weight, f.inputs, f.outputs, scratch.packed);
@@ -92,20 +82,18 @@ void convolve(const Call& call, const Graph& f, const ForwardScratch& scratch, i
                scratch.product + first * f.outputs, f.outputs, {});
     });
     threads.run(tasks, [&](int64_t task, int32_t) {
-      const int64_t first = task * tile_of_rows, end = std::min(f.nodes, first + tile_of_rows);
-      for (int64_t i = first; i < end; ++i) {
-        float* row = y + i * f.outputs;
-        adjacency.row(i, scratch.product, f.outputs, row);
-        finish_row(row, f.bias, f.outputs, relu);
-      }
-      activate_rows(y + first * f.outputs, (end - first) * f.outputs, activation);
+      const int64_t first = task * tile_of_rows, rows = std::min(tile_of_rows, f.nodes - first);
+      float* tile = y + first * f.outputs;
+      aggregate_rows(graph, first, rows, scratch.product, f.outputs, tile);
+      for (int64_t r = 0; r < rows; ++r) finish_row(tile + r * f.outputs, f.bias, f.outputs, relu);
+      activate_rows(tile, rows * f.outputs, activation);
     });
     return;
   }
   threads.run(tasks, [&](int64_t task, int32_t worker) {
     const int64_t first = task * tile_of_rows, rows = std::min(tile_of_rows, f.nodes - first);
     float* gathered = scratch.gathered + worker * scratch.gathered_floats;
-    for (int64_t r = 0; r < rows; ++r) adjacency.row(first + r, f.x, f.inputs, gathered + r * f.inputs);
+    aggregate_rows(graph, first, rows, f.x, f.inputs, gathered);
     multiply(Order::rows, gathered, f.inputs, rows, scratch.packed, f.inputs, f.outputs, y + first * f.outputs,
              f.outputs, {f.bias, false, relu});
     activate_rows(y + first * f.outputs, rows * f.outputs, activation);
@@ -165,12 +153,11 @@ ups_status backward(const Call& call) {
     });
   }
 
-  const Adjacency adjacency = Adjacency::transposed(f, scratch.forward.factors);
+  const Aggregation graph = transposed_adjacency(f, scratch.forward.factors);
   scratch.sums.run(threads, [&](int64_t chunk, float* sum, int32_t worker) {
     const int64_t first = chunk * chunk_rows, rows = std::min(chunk_rows, f.nodes - first);
     float* gathered = scratch.gathered + worker * scratch.gathered_floats;
-    if (f.dx || f.dweight)
-      for (int64_t r = 0; r < rows; ++r) adjacency.row(first + r, dz, f.outputs, gathered + r * f.outputs);
+    if (f.dx || f.dweight) aggregate_rows(graph, first, rows, dz, f.outputs, gathered);
     if (f.dx)
       multiply(Order::rows, gathered, f.outputs, rows, scratch.packed_weight, f.outputs, f.inputs,
                f.dx + first * f.inputs, f.inputs, {});

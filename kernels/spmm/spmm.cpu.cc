@@ -12,12 +12,11 @@ UPS_SIMD_BEGIN
 constexpr int64_t rows_per_task = 256;
 
 ups_status run(const Call& call, const Spmm<float>& f) {
-  const Edges edges{f.sources, f.edge_ids, f.edge_weights};
+  Aggregation graph{f.row_offsets, f.sources, f.edge_ids, f.edge_weights};
+  graph.edges = f.edges;
   call.threads->run(ceil_div(f.rows, rows_per_task), [&](int64_t task, int32_t) {
-    const int64_t end = std::min(f.rows, (task + 1) * rows_per_task);
-    for (int64_t row = task * rows_per_task; row < end; ++row)
-      aggregate_row(edges, f.row_offsets[row], f.row_offsets[row + 1], -1, 0, 1, f.x, f.features,
-                    f.y + row * f.features);
+    const int64_t first = task * rows_per_task;
+    aggregate_rows(graph, first, std::min(rows_per_task, f.rows - first), f.x, f.features, f.y + first * f.features);
   });
   return UPS_OK;
 }

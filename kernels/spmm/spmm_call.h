@@ -8,17 +8,17 @@ namespace upsilon {
 
 template <class T>
 struct Spmm {
-  int64_t rows, features;
+  int64_t rows, features, edges;
   const int32_t *row_offsets, *sources, *edge_ids;  // edge_ids null: edges are in their own order
   const T *edge_weights, *x;
   T* y;
 
   static Spmm forward(const Call& call) {
-    return {call.dims[0], call.dims[3], call.data<const int32_t>(0), call.data<const int32_t>(1), nullptr,
+    return {call.dims[0], call.dims[3], call.dims[1], call.data<const int32_t>(0), call.data<const int32_t>(1), nullptr,
             call.data<const T>(2), call.data<const T>(3), call.data<T>(4)};
   }
   static Spmm backward(const Call& call) {
-    return {call.dims[0], call.dims[3], call.data<const int32_t>(0), call.data<const int32_t>(1),
+    return {call.dims[0], call.dims[3], call.dims[1], call.data<const int32_t>(0), call.data<const int32_t>(1),
             call.data<const int32_t>(2), call.data<const T>(3), call.data<const T>(4), call.data<T>(5)};
   }
 };

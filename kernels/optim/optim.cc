@@ -1,0 +1,68 @@
+// Reference: the definition, in plain loops.
+#include "optim/optim.h"
+
+#include "common/kernel.h"
+#include "optim/optim_call.h"
+
+namespace upsilon {
+namespace {
+
+template <class T>
+ups_status accumulate_reference(const Call& call) {
+  const Accumulate<T> f(call);
+  for (int64_t i = 0; i < f.count; ++i) f.y[i] += f.scale * f.x[i];
+  return UPS_OK;
+}
+
+template <class T>
+ups_status sgd_reference(const Call& call) {
+  const Sgd<T> f(call);
+  for (int64_t i = 0; i < f.count; ++i) {
+    T gradient = f.gradient[i] + f.weight_decay * f.parameter[i];
+    if (f.velocity) {
+      f.velocity[i] = f.first_step ? gradient : f.momentum * f.velocity[i] + gradient;
+      gradient = f.nesterov ? gradient + f.momentum * f.velocity[i] : f.velocity[i];
+    }
+    f.parameter[i] -= f.learning_rate * gradient;
+  }
+  return UPS_OK;
+}
+
+template <class T>
+ups_status adam_reference(const Call& call) {
+  const Adam<T> f(call);
+  for (int64_t i = 0; i < f.count; ++i) {
+    const T gradient = f.gradient[i] + f.gradient_decay * f.parameter[i];
+    f.mean[i] = f.beta1 * f.mean[i] + f.one_minus_beta1 * gradient;
+    f.square[i] = f.beta2 * f.square[i] + f.one_minus_beta2 * gradient * gradient;
+    f.parameter[i] = f.parameter_factor * f.parameter[i] -
+                     f.step_size * f.mean[i] / (std::sqrt(f.square_scale * f.square[i]) + f.epsilon);
+  }
+  return UPS_OK;
+}
+
+const OperationEntry accumulate{"accumulate", UPS_ACCUMULATE_SCHEMA, sizeof(ups_accumulate_options),
+                                {accumulate_reference<float>}, {accumulate_reference<double>}};
+const OperationEntry sgd{"sgd", UPS_SGD_SCHEMA, sizeof(ups_sgd_options),
+                         {sgd_reference<float>, nullptr, sgd_supports}, {sgd_reference<double>, nullptr, sgd_supports}};
+const OperationEntry adam{"adam", UPS_ADAM_SCHEMA, sizeof(ups_adam_options),
+                          {adam_reference<float>, nullptr, adam_supports},
+                          {adam_reference<double>, nullptr, adam_supports}};
+
+}  // namespace
+}  // namespace upsilon
+
+ups_status ups_accumulate(ups_context* context, const ups_tensor* x, const ups_tensor* y,
+                          const ups_accumulate_options* options) {
+  return upsilon::call(context, upsilon::accumulate, {x, y}, options);
+}
+
+ups_status ups_sgd(ups_context* context, const ups_tensor* gradient, const ups_tensor* parameter,
+                   const ups_tensor* velocity, const ups_sgd_options* options) {
+  return upsilon::call(context, upsilon::sgd, {gradient, parameter, velocity}, options);
+}
+
+ups_status ups_adam(ups_context* context, const ups_tensor* gradient, const ups_tensor* parameter,
+                    const ups_tensor* mean, const ups_tensor* square, const ups_adam_options* options) {
+  return upsilon::call(context, upsilon::adam, {gradient, parameter, mean, square}, options);
+}

@@ -1,0 +1,73 @@
+// Checked calls of the optimiser steps, as plain numbers and pointers. Numbers that depend on the step are worked out in
+// double and rounded once.
+#pragma once
+#include <cmath>
+
+#include "core/operation.h"
+#include "optim/optim.h"
+
+namespace upsilon {
+
+template <class T>
+struct Accumulate {
+  int64_t count;
+  const T* x;
+  T* y;
+  T scale;
+
+  explicit Accumulate(const Call& call)
+      : count(call.dims[0]), x(call.data<const T>(0)), y(call.data<T>(1)),
+        scale(static_cast<T>(call.option<ups_accumulate_options>().scale)) {}
+};
+
+template <class T>
+struct Sgd {
+  int64_t count;
+  const T* gradient;
+  T *parameter, *velocity;
+  T learning_rate, momentum, weight_decay;
+  bool nesterov, first_step;
+
+  explicit Sgd(const Call& call)
+      : count(call.dims[0]), gradient(call.data<const T>(0)), parameter(call.data<T>(1)), velocity(call.data<T>(2)) {
+    const auto& o = call.option<ups_sgd_options>();
+    learning_rate = static_cast<T>(o.learning_rate);
+    momentum = static_cast<T>(o.momentum);
+    weight_decay = static_cast<T>(o.weight_decay);
+    nesterov = o.nesterov != 0;
+    first_step = o.step == 1;
+  }
+};
+
+template <class T>
+struct Adam {
+  int64_t count;
+  const T* gradient;
+  T *parameter, *mean, *square;
+  T beta1, one_minus_beta1, beta2, one_minus_beta2, epsilon;
+  T step_size;         // learning_rate / (1 - beta1^step)
+  T square_scale;      // 1 / (1 - beta2^step)
+  T gradient_decay;    // weight_decay, where it is a part of the gradient
+  T parameter_factor;  // 1 - learning_rate weight_decay, where it is decoupled
+
+  explicit Adam(const Call& call)
+      : count(call.dims[0]), gradient(call.data<const T>(0)), parameter(call.data<T>(1)), mean(call.data<T>(2)),
+        square(call.data<T>(3)) {
+    const auto& o = call.option<ups_adam_options>();
+    beta1 = static_cast<T>(o.beta1);
+    one_minus_beta1 = static_cast<T>(1 - o.beta1);
+    beta2 = static_cast<T>(o.beta2);
+    one_minus_beta2 = static_cast<T>(1 - o.beta2);
+    epsilon = static_cast<T>(o.epsilon);
+    step_size = static_cast<T>(o.learning_rate / (1 - std::pow(o.beta1, o.step)));
+    square_scale = static_cast<T>(1 / (1 - std::pow(o.beta2, o.step)));
+    gradient_decay = static_cast<T>(o.decoupled ? 0.0 : o.weight_decay);
+    parameter_factor = static_cast<T>(o.decoupled ? 1 - o.learning_rate * o.weight_decay : 1.0);
+  }
+};
+
+// Steps count from 1: Adam's corrections divide by zero at 0.
+inline bool adam_supports(const Call& call) { return call.option<ups_adam_options>().step >= 1; }
+inline bool sgd_supports(const Call& call) { return call.option<ups_sgd_options>().step >= 1; }
+
+}  // namespace upsilon
