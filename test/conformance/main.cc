@@ -1,0 +1,384 @@
+// Conformance: every registered operation x every variant x every case of kernels/*/cases.json. No operation is named
+// here: a new one joins by its folder alone. What a case can say is in cases.h, how results are judged in compare.h.
+//
+// For each case the float64 reference is the oracle and the float32 reference the yardstick. Each variant then runs
+// with aligned memory, with memory shifted by one element and, on the CPU, with 2 and 5 threads: same bits each time,
+// no byte written outside the outputs, no input changed, whatever the outputs held before. On the emulated device it
+// runs under shuffled thread schedules instead. Backward passes are checked once by finite differences.
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <stdexcept>
+
+#include "compare.h"
+#include "core/context.h"
+#include "core/cpu.h"
+#include "gradients.h"
+#include "inputs.h"
+#include "invoke.h"
+#include "report.h"
+#include "schedules.h"
+
+#ifndef UPSILON_SOURCE_DIRECTORY
+#define UPSILON_SOURCE_DIRECTORY "."
+#endif
+
+namespace upsilon::conformance {
+namespace {
+
+// The float32 reference against float64, relative L2: beyond this the oracle and the yardstick do not compute the same.
+constexpr double reference_limit = 1e-3;
+
+struct Settings {
+  std::string kernels = UPSILON_SOURCE_DIRECTORY "/kernels", filter, variant, device_name = "cpu", json;
+  ups_device device{UPS_CPU, 0};
+  int32_t precision = UPS_FP32;
+  int64_t schedules = 0;
+  bool list = false, quick = false, benches = false;
+
+  bool wants(const Case& c) const {
+    if (quick && c.large) return false;
+    if (device.type == UPS_EMULATED && c.large) return false;
+    const size_t slash = filter.find('/');
+    if (c.operation.find(filter.substr(0, slash)) == std::string::npos) return false;
+    return slash == std::string::npos || c.name.find(filter.substr(slash + 1)) != std::string::npos;
+  }
+};
+
+// Contexts live as long as the run: their thread pools start once.
+class Contexts {
+ public:
+  ~Contexts() {
+    for (const auto& [key, context] : all_) ups_context_destroy(context);
+  }
+  ups_context* get(const char* variant, int32_t threads, const Settings& settings) {
+    ups_context*& context = all_[{variant, threads}];
+    if (context) return context;
+    ups_context_options options{};
+    options.size = sizeof options;
+    options.threads = threads;
+    options.variant = variant;
+    if (std::strcmp(variant, "cuda") == 0) {
+      options.device = settings.device;
+      options.precision = settings.precision;
+    }
+    if (ups_context_create(&options, &context) != UPS_OK) throw std::runtime_error(ups_last_error(nullptr)->text);
+    return context;
+  }
+
+ private:
+  std::map<std::pair<std::string, int32_t>, ups_context*> all_;
+};
+
+// Inputs changed by half a unit in the last place, equal numbers alike: no float32 computation can be asked to be more
+// accurate than what this does to the result.
+Arguments with_rounding_noise(const Schema& schema, const Arguments& arguments) {
+  Arguments noisy = arguments;
+  for (size_t i = 0; i < noisy.size(); ++i) {
+    if (!noisy[i] || schema.parameters[i].type != ElementType::real) continue;
+    for (int64_t k = 0; k < noisy[i]->count(); ++k) {
+      const double value = noisy[i]->value(k);
+      uint64_t bits = 0;
+      std::memcpy(&bits, &value, sizeof bits);
+      noisy[i]->set(k, value * (1 + (Random(bits).bits() & 1 ? 0x1p-24 : -0x1p-24)));
+    }
+  }
+  return noisy;
+}
+
+class Conformance {
+ public:
+  explicit Conformance(const Settings& settings) : settings_(settings) {}
+
+  int run() {
+    std::vector<std::string> problems;
+    const auto cases = load_cases(settings_.kernels, settings_.benches, &problems);
+    for (const std::string& problem : problems) report_.fail("case files", "any", "none", 0, problem);
+    std::map<std::string, std::vector<const Case*>> by_operation;
+    for (const Case& c : cases)
+      if (settings_.wants(c)) by_operation[c.operation].push_back(&c);
+    if (settings_.list) {
+      for (const auto& [name, list] : by_operation)
+        for (const Case* c : list) std::printf("%s\n", c->id().c_str());
+      return 0;
+    }
+    if (settings_.device.type != UPS_CPU) (void)contexts_.get("cuda", 1, settings_);
+    if (settings_.schedules > 0 && !choose_schedule(0))
+      throw std::runtime_error("--schedules needs --device emulated:0 and a plug-in that exports upsilon_emulation_configure");
+    for (const ups_operation& operation : operations()) {
+      const auto found = by_operation.find(operation.name);
+      if (found != by_operation.end()) run_operation(operation, found->second);
+      else if (settings_.filter.empty() && !settings_.benches)
+        report_.fail(operation.name, "any", "none", 0, "the operation has no cases");
+    }
+    note_absent_variants(by_operation);
+    report_.print();
+    if (!settings_.json.empty() && !report_.write_json(settings_.json, settings_.device_name))
+      throw std::runtime_error(settings_.json + " cannot be written");
+    return report_.failed() == 0 ? 0 : 1;
+  }
+
+ private:
+  const Settings& settings_;
+  Contexts contexts_;
+  Report report_;
+
+  bool on_device() const { return settings_.device.type != UPS_CPU; }
+  ups_context* reference() { return contexts_.get("reference", 1, settings_); }
+
+  bool has(const ups_operation& operation, Variant v) const {
+    return v == Variant::cuda ? plugin_kernel(*plugin_for(settings_.device.type), operation.name).run != nullptr
+                              : operation.kernels[static_cast<int>(v)].run != nullptr;
+  }
+  std::vector<Variant> variants() const {
+    std::vector<Variant> chosen;
+    for (int v = 0; v < variant_count; ++v) {
+      const auto variant = static_cast<Variant>(v);
+      if (!settings_.variant.empty() && settings_.variant != variant_name(variant)) continue;
+      if (on_device() ? variant == Variant::cuda : cpu_can_run(variant)) chosen.push_back(variant);
+    }
+    return chosen;
+  }
+
+  void note_absent_variants(const std::map<std::string, std::vector<const Case*>>& by_operation) {
+    for (int v = 0; v < variant_count; ++v) {
+      const auto variant = static_cast<Variant>(v);
+      if (on_device() != (variant == Variant::cuda)) continue;
+      if (!on_device() && !cpu_can_run(variant)) {
+        report_.note(std::string("this processor cannot run ") + variant_name(variant));
+        continue;
+      }
+      bool built = variant != Variant::lanes16;  // compiled for tests only, where the build asks for it
+      for (const ups_operation& operation : operations()) built = built || has(operation, variant);
+      if (!built) report_.note(std::string("this build has no ") + variant_name(variant) + " variants");
+      else
+        for (const ups_operation& operation : operations())
+          if (by_operation.count(operation.name) && !has(operation, variant))
+            report_.note(std::string("operation ") + operation.name + " has no " + variant_name(variant) + " variant");
+    }
+  }
+
+  void run_operation(const ups_operation& operation, const std::vector<const Case*>& cases) {
+    for (const Case* c : cases) {
+      try {
+        run_case(operation, *c);
+      } catch (const std::exception& e) {
+        report_.fail(operation.name, "reference", c->name, c->seed, e.what());
+      }
+    }
+  }
+
+  struct Prepared {
+    Arguments arguments, wide;  // float32, and promoted
+    std::vector<char> options;
+    Outcome oracle, yardstick;
+    std::optional<Outcome> noisy;
+  };
+
+  void run_case(const ups_operation& operation, const Case& c) {
+    Prepared p;
+    p.arguments = Inputs(c, reference(), false).arguments(operation);
+    p.wide = promoted(operation.schema, p.arguments);
+    p.options = c.option_bytes(operation.schema);
+    const auto on_reference = [&](const Arguments& arguments) {
+      Outcome o = invoke(reference(), {UPS_CPU, 0}, operation, arguments, p.options.data(), {}, "reference");
+      if (o.status != UPS_OK) throw std::runtime_error("the reference refuses: " + o.text);
+      return o;
+    };
+    p.oracle = on_reference(p.wide);
+    p.yardstick = on_reference(p.arguments);
+    for (const Variant variant : variants())
+      if (has(operation, variant)) run_variant(operation, c, p, variant);
+    if (!on_device() && settings_.variant.empty()) run_gradient(operation, c, p);
+  }
+
+  void run_gradient(const ups_operation& operation, const Case& c, const Prepared& p) {
+    const ups_operation* forward = forward_of(operation);
+    int64_t elements = 0;
+    for (const auto& argument : p.arguments) elements += argument ? argument->count() : 0;
+    if (!forward || !c.gradient.value_or(elements < 2000)) return;
+    const GradientCheck check = check_gradient(c, *forward, operation, reference());
+    if (check.failure.empty()) report_.pass(operation.name, "gradient", 0, "");
+    else report_.fail(operation.name, "gradient", c.name, c.seed, check.failure);
+  }
+
+  void run_variant(const ups_operation& operation, const Case& c, Prepared& p, Variant variant) {
+    const char* name = variant_name(variant);
+    const auto fail = [&](const std::string& text) { report_.fail(operation.name, name, c.name, c.seed, text); };
+    Outcome first;
+    struct Run {
+      const char* what;
+      int32_t threads;
+      bool shifted;
+      int64_t schedule;
+    };
+    std::vector<Run> runs = {{"", 1, false, 0}, {"with memory shifted by one element", 1, true, 1}};
+    if (variant != Variant::reference && variant != Variant::cuda) {
+      runs.push_back({"with 2 threads", 2, false, 0});
+      if (!settings_.quick) runs.push_back({"with 5 threads", 5, true, 0});
+    }
+    for (int64_t s = 2; s < settings_.schedules; ++s) runs.push_back({"under another schedule", 1, s % 2 == 1, s});
+    for (const Run& run : runs) {
+      if (settings_.schedules > 0) choose_schedule(run.schedule);
+      const auto said = [&](const std::string& text) {
+        return (*run.what ? std::string(run.what) + ": " : "") + text +
+               (settings_.schedules > 0 ? " (schedule " + std::to_string(run.schedule) + ")" : "");
+      };
+      Outcome outcome;
+      try {
+        outcome = invoke(contexts_.get(name, run.threads, settings_),
+                         variant == Variant::cuda ? settings_.device : ups_device{UPS_CPU, 0}, operation, p.arguments,
+                         p.options.data(), {run.shifted}, name);
+      } catch (const std::exception& e) {
+        return fail(said(e.what()));
+      }
+      if (outcome.status == UPS_UNSUPPORTED) {
+        report_.tally(operation.name, name).unsupported.push_back(c.name);
+        return;
+      }
+      if (outcome.status != UPS_OK) return fail(said(outcome.text));
+      if (!outcome.violation.empty()) return fail(said(outcome.violation));
+      if (run.what == runs[0].what) {
+        first = std::move(outcome);
+        continue;
+      }
+      for (size_t i = 0; i < first.outputs.size(); ++i) {
+        if (!first.outputs[i]) continue;
+        const int64_t at = first_difference(*first.outputs[i], *outcome.outputs[i]);
+        if (at < 0) continue;
+        return fail(said(value_text(operation.schema.parameters[i], *outcome.outputs[i], at) +
+                         " differs from the first run's " + number(first.outputs[i]->value(at))));
+      }
+    }
+    judge(operation, c, p, variant, first);
+  }
+
+  static std::string number(double value) {
+    char text[40];
+    std::snprintf(text, sizeof text, "%.9g", value);
+    return text;
+  }
+  static std::string value_text(const Parameter& parameter, const HostTensor& tensor, int64_t at) {
+    return parameter.name + tensor.place(at) + " = " + number(tensor.value(at));
+  }
+
+  void judge(const ups_operation& operation, const Case& c, Prepared& p, Variant variant, const Outcome& outcome) {
+    const char* name = variant_name(variant);
+    double worst = 0;
+    bool leaning = false;
+    std::string worst_at = c.name;
+    for (size_t i = 0; i < outcome.outputs.size(); ++i) {
+      if (!outcome.outputs[i]) continue;
+      const Parameter& parameter = operation.schema.parameters[i];
+      const HostTensor &found = *outcome.outputs[i], &oracle = *p.oracle.outputs[i], &yardstick = *p.yardstick.outputs[i];
+      const auto fail = [&](int64_t at, const std::string& more) {
+        report_.fail(operation.name, name, c.name, c.seed,
+                     value_text(parameter, found, at) + ", float64 reference " + number(oracle.value(at)) +
+                         ", float32 reference " + number(yardstick.value(at)) + more);
+      };
+      if (!found.is_float() || c.exact) {
+        const int64_t at = first_difference(found, yardstick);
+        if (at >= 0) return fail(at, ": equality is wanted");
+        if (!found.is_float()) continue;
+      }
+      const Errors of_found = errors(found, oracle), of_yardstick = errors(yardstick, oracle);
+      if (of_found.different_kind >= 0) return fail(of_found.different_kind, "");
+      if (variant == Variant::reference && of_found.l2 > reference_limit)
+        return fail(of_found.worst, ": float32 and float64 reference disagree by " + number(of_found.l2));
+      const double factor = parameter.name[0] == 'd' ? 3 : 2, floor = c.floor + precision_floor();
+      const auto share = [&](double more_l2, double more_max) {
+        return std::fmax(of_found.l2 / (factor * std::fmax(of_yardstick.l2, more_l2) + floor),
+                         of_found.max / (factor * std::fmax(of_yardstick.max, more_max) + floor));
+      };
+      double of_allowed = share(0, 0);
+      if (of_allowed > 1) {
+        // With few elements the yardstick may be right by luck, or the sums cancel: then what rounding the inputs does
+        // to the exact result counts as the yardstick's error.
+        if (!p.noisy)
+          p.noisy = invoke(reference(), {UPS_CPU, 0}, operation, with_rounding_noise(operation.schema, p.wide),
+                           p.options.data(), {}, "reference");
+        const Errors of_noise = errors(*p.noisy->outputs[i], oracle);
+        of_allowed = share(of_noise.l2, of_noise.max);
+        leaning = of_allowed <= 1;
+      }
+      if (of_allowed > 1)
+        return fail(of_found.worst, ": errors L2 " + number(of_found.l2) + ", largest " + number(of_found.max) +
+                                        "; float32 reference " + number(of_yardstick.l2) + ", " +
+                                        number(of_yardstick.max));
+      if (of_allowed > worst) {
+        worst = of_allowed;
+        worst_at = c.name + ", " + parameter.name;
+      }
+    }
+    report_.pass(operation.name, name, worst, worst_at);
+    report_.tally(operation.name, name).leaning += leaning;
+  }
+
+  // Matrix products in fewer bits, where the run asks for it: 10 bits of mantissa (tf32), 7 (bf16).
+  double precision_floor() const {
+    return settings_.precision == UPS_TF32 ? 1e-3 : settings_.precision == UPS_BF16 ? 1e-2 : 0;
+  }
+};
+
+constexpr const char* usage =
+    "upsilon_conformance [--list] [--filter operation[/case]] [--variant name] [--device cpu|cuda:0|emulated:0]\n"
+    "                    [--precision fp32|tf32|bf16] [--schedules n] [--json file] [--quick] [--benches]\n"
+    "                    [--kernels directory]\n"
+    "  --filter     parts of names\n"
+    "  --schedules  emulated device: each case under n shuffled thread schedules (at least 2)\n"
+    "  --quick      without large cases and with fewer thread counts\n"
+    "  --benches    the cases of the benches instead\n"
+    "  --kernels    where the case files are\n";
+
+bool read_settings(int count, char** words, Settings& settings) {
+  for (int i = 1; i < count; ++i) {
+    const std::string word = words[i];
+    if (word == "--list") settings.list = true;
+    else if (word == "--quick") settings.quick = true;
+    else if (word == "--benches") settings.benches = true;
+    else if (i + 1 == count) return false;
+    else if (word == "--filter") settings.filter = words[++i];
+    else if (word == "--variant") settings.variant = words[++i];
+    else if (word == "--json") settings.json = words[++i];
+    else if (word == "--kernels") settings.kernels = words[++i];
+    else if (word == "--schedules") settings.schedules = std::atoll(words[++i]);
+    else if (word == "--precision") {
+      const std::string precision = words[++i];
+      if (precision != "fp32" && precision != "tf32" && precision != "bf16") return false;
+      settings.precision = precision == "fp32" ? UPS_FP32 : precision == "tf32" ? UPS_TF32 : UPS_BF16;
+    } else if (word == "--device") {
+      settings.device_name = words[++i];
+      const size_t colon = settings.device_name.find(':');
+      const std::string kind = settings.device_name.substr(0, colon);
+      settings.device = {kind == "cpu" ? UPS_CPU : kind == "cuda" ? UPS_CUDA : UPS_EMULATED,
+                         colon == std::string::npos ? 0 : std::atoi(settings.device_name.c_str() + colon + 1)};
+      if (kind != "cpu" && kind != "cuda" && kind != "emulated") return false;
+    } else {
+      return false;
+    }
+  }
+  Variant variant;
+  return settings.variant.empty() || variant_from_name(settings.variant.c_str(), &variant);
+}
+
+}  // namespace
+}  // namespace upsilon::conformance
+
+int main(int count, char** words) {
+  using namespace upsilon::conformance;
+  Settings settings;
+  if (!read_settings(count, words, settings)) {
+    std::fputs(usage, stderr);
+    return 2;
+  }
+  unsetenv("UPSILON_FORCE");  // this test chooses variants itself
+  try {
+    return Conformance(settings).run();
+  } catch (const std::exception& e) {
+    std::printf("%s\n0 passed, 1 failed\n", e.what());
+    return 1;
+  }
+}
