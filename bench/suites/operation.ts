@@ -9,7 +9,7 @@ import { flopsOf } from '../work';
 
 /** Relative L2 error of a float32 result against the float64 reference; the conformance test is stricter. */
 const tolerance = 2e-5;
-const smallWork = 4e6;
+const smallWork = 3e7;
 
 function call(at: Case, tensors: Tensors): () => void {
   const { parameters, inputs } = describe(at.operation)!;
