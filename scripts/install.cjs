@@ -29,8 +29,8 @@ function buildWithCMake() {
     `-DUPSILON_EMULATED=${isCheckout ? 'ON' : 'OFF'}`,
     `-DUPSILON_CUDA=${nvcc ? 'ON' : 'OFF'}`,
   ]);
-  const build = (...targets) => run('cmake', ['--build', 'build', '-j', jobs, '--target', ...targets]);
-  if (!configured || !build('upsilon_node', ...(isCheckout ? ['upsilon_emulated'] : [])) || !loads(built)) return false;
+  const build = (target) => run('cmake', ['--build', 'build', '-j', jobs, '--target', target]);
+  if (!configured || !build('upsilon_loadable') || !loads(built)) return false;
   if (nvcc && !build('upsilon_cuda')) say('the CUDA plug-in could not be built; everything else works without it');
   return true;
 }
@@ -52,7 +52,8 @@ function buildWithNodeGyp() {
   const nodeGyp = findNodeGyp();
   if (!nodeGyp) return false;
   say('building with node-gyp');
-  if (fs.existsSync(path.join(root, 'build', 'CMakeCache.txt'))) fs.rmSync(path.join(root, 'build'), { recursive: true });
+  if (fs.existsSync(path.join(root, 'build', 'CMakeCache.txt')))
+    fs.rmSync(path.join(root, 'build'), { recursive: true });
   const options = [`--nodedir=${path.join(root, 'native', 'gyp')}`, '--jobs', jobs, '--loglevel=warn'];
   return run(process.execPath, [nodeGyp, 'configure', 'build', ...options]) && loads(built);
 }

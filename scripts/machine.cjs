@@ -42,7 +42,16 @@ function findNvcc() {
 // Configures a build folder; a folder left over from another tool, place or generator is made anew.
 function configure(folder, options) {
   const generator = answer('ninja', ['--version']) ? ['-G', 'Ninja'] : [];
-  const args = ['-S', '.', '-B', folder, ...generator, '--log-level=NOTICE', ...options, `-DNODE_EXECUTABLE=${process.execPath}`];
+  const args = [
+    '-S',
+    '.',
+    '-B',
+    folder,
+    ...generator,
+    '--log-level=NOTICE',
+    ...options,
+    `-DNODE_EXECUTABLE=${process.execPath}`,
+  ];
   const where = path.join(root, folder);
   if (fs.existsSync(where) && !fs.existsSync(path.join(where, 'CMakeCache.txt'))) fs.rmSync(where, { recursive: true });
   if (run('cmake', args, { stdio: ['ignore', 'ignore', fs.existsSync(where) ? 'ignore' : 'inherit'] })) return true;

@@ -28,7 +28,8 @@ function prepare(): { inputs: Tensors; expected: number; nodes: number } {
     const size = (table.getChild('pdg')!.get(i) as { length: number }).length;
     if (Math.abs(size - 41) < Math.abs(nodes - 41)) [event, nodes] = [i, size];
   }
-  const known = new Map(Array.from(weights['tokens.pdg']!.data, (code, i) => [Number(code), i + 1]));
+  const known = new Map<number, number>();
+  (weights['tokens.pdg']!.data as Int32Array).forEach((code, i) => known.set(code, i + 1));
   const tokens = Int32Array.from(column('pdg', event), (code) => known.get(code) ?? 0);
   const mean = weights['features.mean']!.data, scale = weights['features.scale']!.data;
   const features = new Float32Array(nodes * featureColumns.length);

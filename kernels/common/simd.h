@@ -38,7 +38,19 @@ typedef int32_t Ints __attribute__((vector_size(UPS_LANES * 4)));
 #if defined(UPS_HAS_AVX512)
   _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << count) - 1), v);
 #elif defined(UPS_HAS_AVX2) && UPS_LANES == 8
-  _mm256_maskstore_ps(to, first_lanes(count), v);
+  // Halves by halves: a masked store takes many cycles on AMD processors.
+  __m128 part = _mm256_castps256_ps128(v);
+  if (count & 4) {
+    _mm_storeu_ps(to, part);
+    part = _mm256_extractf128_ps(v, 1);
+    to += 4;
+  }
+  if (count & 2) {
+    _mm_storel_pi(reinterpret_cast<__m64*>(to), part);
+    part = _mm_movehl_ps(part, part);
+    to += 2;
+  }
+  if (count & 1) _mm_store_ss(to, part);
 #else
   for (int64_t i = 0; i < count; ++i) to[i] = v[i];
 #endif

@@ -5,13 +5,14 @@
 
 UPS_SIMD_BEGIN
 
-constexpr int64_t chunk_rows = 240;  // a multiple of every tile height
+constexpr int64_t chunk_rows = 240;  // what most layers take: a multiple of every tile height
 constexpr int64_t most_groups = 16, most_sum_floats = int64_t{2} << 20;
 
 struct GroupSums {
-  int64_t chunks, groups, floats;
-  float* sums;
+  int64_t chunks = 0, groups = 1, floats = 0;
+  float* sums = nullptr;
 
+  GroupSums() = default;
   // `floats`: numbers summed up, e.g. outputs * inputs + outputs for a weight and a bias.
   GroupSums(int64_t chunks_, int64_t floats_, Pieces& pieces) : chunks(chunks_), floats(floats_) {
     const int64_t affordable = most_sum_floats / std::max<int64_t>(floats, 1);

@@ -3,7 +3,8 @@
  * y[b, :] = pool of x[i, :] over offsets[b] <= i < offsets[b+1]; an empty set gives 0.
  * Backward: sum passes dy to every element, mean dy / size, max and min to the extreme element, ties to the lowest
  * index; rows of x outside every set get 0. x is needed for max and min only.
- * NaN in a set makes its max and min NaN, as in PyTorch. The same bits for any number of threads and any batching. */
+ * NaN in a set makes its max and min NaN, as in PyTorch; the first NaN then gets the gradient. The same bits for any
+ * number of threads and any batching: a set's sum depends on the set alone. */
 #ifndef UPSILON_OPS_SET_POOL_H
 #define UPSILON_OPS_SET_POOL_H
 #include "upsilon/upsilon.h"

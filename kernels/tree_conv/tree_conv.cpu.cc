@@ -11,6 +11,7 @@
 #include "common/each_isa.h"
 #include "common/activate_rows.simd.h"
 #include "common/matmul.simd.h"
+#include "common/rows.simd.h"
 #include "common/sums.simd.h"
 #include "common/weight_gradient.simd.h"
 
@@ -18,11 +19,6 @@ UPS_SIMD_BEGIN
 
 constexpr int64_t batch_nodes = chunk_rows;  // nodes of a batch; also of a task, which owns the events that begin in it
 
-inline void add_row(float* to, const float* from, int64_t count) {
-  each_vector(count, [&](int64_t c, int64_t here) {
-    store_some(to + c, load_some(to + c, here) + load_some(from + c, here), here);
-  });
-}
 inline void scale_row(float* to, const float* from, float factor, int64_t count) {
   each_vector(count, [&](int64_t c, int64_t here) {
     store_some(to + c, broadcast(factor) * load_some(from + c, here), here);
@@ -151,7 +147,7 @@ struct Batch {
   // For every mother the sum of its daughters' rows, in the order of the nodes.
   void sum_daughters(const float* rows, int64_t features, float* to) const {
     std::memset(to, 0, sizeof(float) * static_cast<size_t>(mothers * features));
-    each_daughter([&](int64_t i, int64_t mother) { add_row(to + scratch.slot[mother] * features, rows + i * features, features); });
+    each_daughter([&](int64_t i, int64_t mother) { add_row(rows + i * features, features, to + scratch.slot[mother] * features); });
   }
   void divide_by_daughters(float* rows, int64_t features) const {
     for (int64_t i = 0; i < nodes; ++i)
@@ -161,10 +157,10 @@ struct Batch {
   // rows of y += what belongs to the node's mother, and what belongs to the node as a mother.
   void spread(const float* of_mother, const float* as_mother, int64_t features, float* y) const {
     each_daughter([&](int64_t i, int64_t mother) {
-      add_row(y + i * features, of_mother + scratch.slot[mother] * features, features);
+      add_row(of_mother + scratch.slot[mother] * features, features, y + i * features);
     });
     for (int64_t i = 0; i < nodes; ++i)
-      if (scratch.slot[i] >= 0) add_row(y + i * features, as_mother + scratch.slot[i] * features, features);
+      if (scratch.slot[i] >= 0) add_row(as_mother + scratch.slot[i] * features, features, y + i * features);
   }
 
   // Prepares the rows that the three weights are applied to; returns those of W_self.

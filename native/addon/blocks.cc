@@ -17,18 +17,15 @@ struct Hold {
   ThreadState* state;
   ups_block* block;
   double id;
+  bool* let_go;  // set when it happens while the holder is still being made
 };
 
 void let_go(Hold* hold) {
+  if (hold->let_go) *hold->let_go = true;
   if (ups_block* block = hold->state->blocks.take(hold->id)) ups_block_release(block);
   ups_block_release(hold->block);
   hold->state->release();
   delete hold;
-}
-
-Hold* hold_block(ThreadState& state, ups_block* block) {
-  state.retain();
-  return new Hold{&state, ups_block_retain(block), state.blocks.add(block)};
 }
 
 Napi::Value fail(Napi::Env env, ThreadState& state, const Failure& failure) {
@@ -38,37 +35,35 @@ Napi::Value fail(Napi::Env env, ThreadState& state, const Failure& failure) {
 
 // {id, buffer?, keeper?}; takes over the reference to `block`.
 Napi::Value wrap(Napi::Env env, ThreadState& state, ups_block* block) {
-  Napi::Object result = Napi::Object::New(env);
-  Hold* hold = hold_block(state, block);
+  Hold* hold = new Hold{&state, ups_block_retain(block), state.blocks.add(block), nullptr};
+  state.retain();
   const double id = hold->id;
+  const bool on_host = ups_block_device(block).type == UPS_CPU;
+  const auto finalize = [](napi_env, void*, void* hint) { let_go(static_cast<Hold*>(hint)); };
+  static char nothing[1];  // an empty block may have no memory, an external ArrayBuffer needs an address
+  void* data = ups_block_data(block) ? ups_block_data(block) : nothing;
+  const size_t bytes = ups_block_size(block);
   napi_value value = nullptr;
-  if (ups_block_device(block).type == UPS_CPU) {
-    static char nothing[1];  // an empty block may have no memory, an external ArrayBuffer needs an address
-    void* data = ups_block_data(block) ? ups_block_data(block) : nothing;
-    const napi_status status = napi_create_external_arraybuffer(
-        env, data, ups_block_size(block), [](napi_env, void*, void* hint) { let_go(static_cast<Hold*>(hint)); }, hold, &value);
-    if (status == napi_no_external_buffers_allowed) {
-      // The engine forbids memory from outside (Electron): its own memory is used instead, and copied into once.
-      void* copy = nullptr;
-      const napi_status made = napi_create_arraybuffer(env, ups_block_size(block), &copy, &value);
-      if (made == napi_ok && ups_block_size(block)) std::memcpy(copy, data, ups_block_size(block));
-      let_go(hold);
-      if (made != napi_ok) return fail(env, state, {UPS_OUT_OF_MEMORY, "", "", "memory is exhausted"});
-      result.Set("buffer", value);
-      return result;
-    }
-    // On every other failure the engine has called the finalizer itself.
-    if (status != napi_ok) return env.Undefined();
-    result.Set("buffer", value);
-  } else {
-    if (napi_create_external(env, nullptr, [](napi_env, void*, void* hint) { let_go(static_cast<Hold*>(hint)); }, hold,
-                             &value) != napi_ok) {
-      let_go(hold);
-      return fail(env, state, {UPS_OUT_OF_MEMORY, "", "", "memory is exhausted"});
-    }
-    result.Set("keeper", value);
+  bool gone = false;
+  hold->let_go = &gone;
+  const napi_status status = on_host ? napi_create_external_arraybuffer(env, data, bytes, finalize, hold, &value)
+                                     : napi_create_external(env, nullptr, finalize, hold, &value);
+  if (status == napi_ok) {
+    hold->let_go = nullptr;
+    Napi::Object result = Napi::Object::New(env);
+    result.Set(on_host ? "buffer" : "keeper", value);
+    result.Set("id", id);
+    return result;
   }
-  result.Set("id", id);
+  // The engine forbids memory from outside (Electron): its own memory is used instead, and copied into once.
+  const bool forbidden = status == napi_no_external_buffers_allowed;
+  void* copy = nullptr;
+  const bool copied = forbidden && napi_create_arraybuffer(env, bytes, &copy, &value) == napi_ok;
+  if (copied && bytes) std::memcpy(copy, data, bytes);
+  if (!gone) let_go(hold);  // some failures come after the finalizer has run, some without
+  if (!copied) return fail(env, state, {UPS_OUT_OF_MEMORY, "", "", "no ArrayBuffer can be made"});
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("buffer", value);
   return result;
 }
 

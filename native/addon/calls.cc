@@ -1,11 +1,25 @@
 // Calls of operations: the hot path, in plain Node-API. What JavaScript needs to know about an operation in order to
 // call it comes from the schema, so nothing here knows any operation.
+#include <algorithm>
+#include <exception>
+
 #include "async.h"
 #include "context.h"
 #include "registry.h"
 
 namespace upsilon::addon {
 namespace {
+
+// Exceptions end here: nobody above could catch them.
+template <napi_value (*body)(napi_env, napi_callback_info)>
+napi_value guarded(napi_env env, napi_callback_info info) {
+  try {
+    return body(env, info);
+  } catch (const std::exception& e) {
+    napi_throw_error(env, "ERR_UPSILON_INTERNAL", e.what());
+    return nullptr;
+  }
+}
 
 // call(...typed arrays in the order of the frame's tensors)
 napi_value call(napi_env env, napi_callback_info info) {
@@ -145,8 +159,8 @@ Napi::Value describe_operations(const Napi::CallbackInfo& info) {
 void export_calls(Napi::Env env, Napi::Object exports, ThreadState& state) {
   // The state travels with the function: looking up instance data would be one more call into the engine.
   const napi_property_descriptor calls[] = {
-      {"call", nullptr, call, nullptr, nullptr, nullptr, napi_enumerable, &state},
-      {"callAsync", nullptr, call_async, nullptr, nullptr, nullptr, napi_enumerable, &state}};
+      {"call", nullptr, guarded<call>, nullptr, nullptr, nullptr, napi_enumerable, &state},
+      {"callAsync", nullptr, guarded<call_async>, nullptr, nullptr, nullptr, napi_enumerable, &state}};
   napi_define_properties(env, exports, 2, calls);
   exports.Set("operations", Napi::Function::New<describe_operations>(env, "operations"));
 }

@@ -1,6 +1,8 @@
 // Everything the addon keeps for one JavaScript thread (main or worker): contexts, blocks, the frame, the queue of
 // asynchronous calls. Nothing of it is static, so any number of threads and of copies of the addon live side by side.
 #pragma once
+// A worker that is being terminated can no longer be thrown at; without this, node-addon-api ends the process instead.
+#define NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS
 #include <napi.h>
 
 #include <atomic>

@@ -8,8 +8,8 @@
 namespace upsilon::conformance {
 namespace {
 
-// Exported by the emulated plug-in.
-using Configure = void (*)(const char* order, uint64_t seed, const char* streams);
+// Exported by the emulated plug-in; returns 0 when it knows both words.
+using Configure = int (*)(const char* order, uint64_t seed, const char* streams);
 
 Configure find_configure() {
   std::string path;
@@ -31,9 +31,8 @@ bool choose_schedule(int64_t number) {
   static const Configure configure = find_configure();
   if (!configure) return false;
   constexpr const char* streams[] = {"eager", "lazy", "random"};
-  configure(number == 0 ? "forward" : number == 1 ? "reverse" : "random", static_cast<uint64_t>(number),
-            streams[number % 3]);
-  return true;
+  return configure(number == 0 ? "forward" : number == 1 ? "reverse" : "random", static_cast<uint64_t>(number),
+                   streams[number % 3]) == 0;
 }
 
 }  // namespace upsilon::conformance

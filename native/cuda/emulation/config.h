@@ -26,9 +26,9 @@ struct Config {
   bool record_sites = false;    // collects barrier_sites()
   int skip_line = 0;            // mutation: the barriers on this line (of skip_file, if given) do not happen
   std::string skip_file;        // the file's name without folders
-  size_t stack_bytes = 64 * 1024;
-  size_t shared_bytes = 163 * 1024;         // per block, static and dynamic: compute capability 8.0
-  size_t static_shared_bytes = 48 * 1024;   // the linker's limit
+  size_t stack_bytes = 64 * 1024;  // of a device thread; under ThreadSanitizer the first choice stays
+  size_t shared_bytes = 163 * 1024;  // per block, static and dynamic: compute capability 8.0
+  size_t static_shared_bytes = 48 * 1024;  // the linker's limit
   size_t device_bytes = size_t{8} << 30;    // cudaMalloc beyond this fails
   uint64_t spin_limit = uint64_t{1} << 27;  // this many fruitless yields of spinning threads are a livelock
 };

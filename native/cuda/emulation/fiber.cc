@@ -1,11 +1,10 @@
 #include "fiber.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstdint>
 #include <cstdlib>
-
-#include "sanitizers.h"
 
 #if defined(__x86_64__) && defined(__linux__) && !defined(UPS_EMULATION_UCONTEXT)
 #define UPS_EMULATION_ASM_SWITCH 1
@@ -19,7 +18,12 @@ namespace ups::emu {
 
 namespace {
 
-constexpr size_t guard_bytes = 65536;  // a page on every system we know
+// One page, so that the stacks are an odd number of pages apart: with a power of two their tops would share a few
+// sets of the caches and of the TLB.
+size_t guard_bytes() {
+  static const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  return page;
+}
 
 }  // namespace
 
@@ -27,28 +31,30 @@ void* StackPool::take() {
   if (!free_.empty()) {
     void* stack = free_.back();
     free_.pop_back();
+    allow_access(stack, stack_bytes_);  // the marks of frames that were left, not returned from
     return stack;
   }
-  void* memory = mmap(nullptr, guard_bytes + stack_bytes_, PROT_READ | PROT_WRITE,
+  void* memory = mmap(nullptr, guard_bytes() + stack_bytes_, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) return nullptr;
-  if (mprotect(memory, guard_bytes, PROT_NONE) != 0) {
-    munmap(memory, guard_bytes + stack_bytes_);
+  if (mprotect(memory, guard_bytes(), PROT_NONE) != 0) {
+    munmap(memory, guard_bytes() + stack_bytes_);
     return nullptr;
   }
-  return static_cast<char*>(memory) + guard_bytes;
+  return static_cast<char*>(memory) + guard_bytes();
 }
 
-void StackPool::give(void* stack) {
-  allow_access(stack, stack_bytes_);  // frames that were left, not returned from, are still marked
-  free_.push_back(stack);
-}
+void StackPool::give(void* stack) { free_.push_back(stack); }
 
-void StackPool::discard(void* stack) { munmap(static_cast<char*>(stack) - guard_bytes, guard_bytes + stack_bytes_); }
+void StackPool::discard(void* stack) {
+  allow_access(stack, stack_bytes_);  // whatever is mapped there next
+  munmap(static_cast<char*>(stack) - guard_bytes(), guard_bytes() + stack_bytes_);
+}
 
 void StackPool::set_stack_bytes(size_t bytes) {
-  bytes = (bytes + guard_bytes - 1) / guard_bytes * guard_bytes;
+  bytes = (bytes + guard_bytes() - 1) / guard_bytes() * guard_bytes();
   if (bytes == stack_bytes_) return;
+  if (thread_sanitized && stack_bytes_ != 0) return;  // the identities keep the stacks they have
   for (void* stack : free_) discard(stack);
   free_.clear();
   stack_bytes_ = bytes;
@@ -82,16 +88,8 @@ ups_emulation_switch:
   ret
 .size ups_emulation_switch,.-ups_emulation_switch
 )");
-extern "C" void ups_emulation_switch(void** save, void* target);
-
-namespace {
-
-void switch_context(void** save, void* target) { ups_emulation_switch(save, target); }
-
-}  // namespace
-
 void prepare(Fiber& fiber, size_t stack_bytes, void (*entry)()) {
-  // Stacks are a power of two apart: without an offset of their own their tops would share a few cache sets.
+  // For the same reason every stack begins at an offset of its own.
   const auto base = reinterpret_cast<uintptr_t>(fiber.stack);
   const uintptr_t color = (base >> 12) * 0x9e3779b97f4a7c15ull >> 58;
   auto* top = reinterpret_cast<void**>((base + stack_bytes - color * 64) & ~uintptr_t{15});
@@ -103,15 +101,11 @@ void prepare(Fiber& fiber, size_t stack_bytes, void (*entry)()) {
 
 #else
 
-namespace {
-
-void switch_context(void** save, void* target) {
+extern "C" void ups_emulation_switch(void** save, void* target) {
   ucontext_t here;
   *save = &here;
   swapcontext(&here, static_cast<ucontext_t*>(target));
 }
-
-}  // namespace
 
 void prepare(Fiber& fiber, size_t stack_bytes, void (*entry)()) {
   constexpr size_t context_bytes = (sizeof(ucontext_t) + 63) / 64 * 64;
@@ -125,39 +119,5 @@ void prepare(Fiber& fiber, size_t stack_bytes, void (*entry)()) {
 }
 
 #endif
-
-namespace {
-
-void finish_switch([[maybe_unused]] void* fake_stack, [[maybe_unused]] Host& host) {
-#ifdef UPS_EMULATION_ASAN
-  const void* bottom = nullptr;
-  size_t bytes = 0;
-  __sanitizer_finish_switch_fiber(fake_stack, &bottom, &bytes);
-  if (host.stack_bottom == nullptr) {  // the first switch of a launch comes from the OS thread
-    host.stack_bottom = bottom;
-    host.stack_bytes = bytes;
-  }
-#endif
-}
-
-}  // namespace
-
-void switch_fiber(Fiber& from, Fiber& to, [[maybe_unused]] bool from_ends, Host& host,
-                  [[maybe_unused]] size_t stack_bytes) {
-#ifdef UPS_EMULATION_ASAN
-  // A fiber that ends passes null, so that its fake stack is freed.
-  __sanitizer_start_switch_fiber(from_ends ? nullptr : &from.fake_stack,
-                                 to.stack != nullptr ? to.stack : host.stack_bottom,
-                                 to.stack != nullptr ? stack_bytes : host.stack_bytes);
-#endif
-#ifdef UPS_EMULATION_TSAN
-  constexpr unsigned without_ordering = 1;
-  __tsan_switch_to_fiber(to.tsan_identity, without_ordering);
-#endif
-  switch_context(&from.context, to.context);
-  finish_switch(from.fake_stack, host);
-}
-
-void entered_fiber(Host& host) { finish_switch(nullptr, host); }
 
 }  // namespace ups::emu

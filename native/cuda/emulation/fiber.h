@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <vector>
 
+#include "sanitizers.h"
+
 namespace ups::emu {
 
 struct Fiber {
@@ -33,15 +35,46 @@ class StackPool {
 // Makes the fiber, which has a stack, start in entry() when it is switched to; entry never returns.
 void prepare(Fiber& fiber, size_t stack_bytes, void (*entry)());
 
-// Switches from the running fiber to another.  A fiber that ends is never switched to again.
+// The OS thread that runs a launch.
 struct Host {
   Fiber fiber;
-  const void* stack_bottom = nullptr;  // of the OS thread, as AddressSanitizer reports it on the first switch
+  const void* stack_bottom = nullptr;  // as AddressSanitizer reports it on the first switch
   size_t stack_bytes = 0;
 };
-void switch_fiber(Fiber& from, Fiber& to, bool from_ends, Host& host, size_t stack_bytes);
+
+extern "C" void ups_emulation_switch(void** save, void* target);
+
+inline void finish_switch([[maybe_unused]] void* fake_stack, [[maybe_unused]] Host& host) {
+#ifdef UPS_EMULATION_ASAN
+  const void* bottom = nullptr;
+  size_t bytes = 0;
+  __sanitizer_finish_switch_fiber(fake_stack, &bottom, &bytes);
+  if (host.stack_bottom == nullptr) {  // the first switch of a launch comes from the OS thread
+    host.stack_bottom = bottom;
+    host.stack_bytes = bytes;
+  }
+#endif
+}
+
+// Switches from the running fiber to another; one that ends is never switched to again.  Inline, because after a
+// switch every return to a caller is one that the processor predicts wrong.
+inline void switch_fiber(Fiber& from, Fiber& to, [[maybe_unused]] bool from_ends, Host& host,
+                         [[maybe_unused]] size_t stack_bytes) {
+#ifdef UPS_EMULATION_ASAN
+  // A fiber that ends passes null, so that its fake stack is freed.
+  __sanitizer_start_switch_fiber(from_ends ? nullptr : &from.fake_stack,
+                                 to.stack != nullptr ? to.stack : host.stack_bottom,
+                                 to.stack != nullptr ? stack_bytes : host.stack_bytes);
+#endif
+#ifdef UPS_EMULATION_TSAN
+  constexpr unsigned without_ordering = 1;
+  __tsan_switch_to_fiber(to.tsan_identity, without_ordering);
+#endif
+  ups_emulation_switch(&from.context, to.context);
+  finish_switch(from.fake_stack, host);
+}
 
 // The first thing a new fiber calls.
-void entered_fiber(Host& host);
+inline void entered_fiber(Host& host) { finish_switch(nullptr, host); }
 
 }  // namespace ups::emu

@@ -32,10 +32,8 @@ namespace upsilon {
 class error : public std::runtime_error {
  public:
   error(ups_status status, std::string operation, std::string argument, const std::string& text)
-      : std::runtime_error(operation.empty() ? text : operation + ": " + text),
-        status_(status),
-        operation_(std::move(operation)),
-        argument_(std::move(argument)) {}
+      : std::runtime_error(operation.empty() ? text : operation + ": " + text), status_(status),
+        operation_(std::move(operation)), argument_(std::move(argument)) {}
   explicit error(const ups_error& e) : error(e.status, e.operation, e.argument, e.text) {}
 
   ups_status status() const noexcept { return status_; }
@@ -285,10 +283,8 @@ class context {
   static std::nullptr_t pass(std::nullptr_t) noexcept { return nullptr; }
   template <class Argument>
   static auto pass(const Argument& argument) noexcept {
-    if constexpr (std::is_class_v<Argument>)
-      return &argument;
-    else
-      return argument;
+    if constexpr (std::is_class_v<Argument>) return &argument;
+    else return argument;
   }
 };
 

@@ -1,0 +1,80 @@
+// Reference: the definition, in plain loops.
+#include "set_pool/set_pool.h"
+
+#include "common/kernel.h"
+#include "set_pool/set_pool_call.h"
+
+namespace upsilon {
+namespace {
+
+// Whether `value` takes the place of the extreme so far: beyond it, or the first NaN.
+template <class T>
+bool replaces(T value, T extreme, int32_t pool) {
+  if (std::isnan(extreme)) return false;
+  return std::isnan(value) || (pool == UPS_POOL_MAX ? value > extreme : value < extreme);
+}
+
+// The extreme element of a set that is not empty, in one channel.
+template <class T>
+int64_t find_extreme(const T* x, int64_t channels, int64_t channel, int64_t begin, int64_t end, int32_t pool) {
+  int64_t extreme = begin;
+  for (int64_t i = begin + 1; i < end; ++i)
+    if (replaces(x[i * channels + channel], x[extreme * channels + channel], pool)) extreme = i;
+  return extreme;
+}
+
+template <class T>
+ups_status forward_reference(const Call& call) {
+  const SetPoolForward<T> f(call);
+  for (int64_t set = 0; set < f.sets; ++set)
+    for (int64_t c = 0; c < f.channels; ++c) {
+      const int64_t begin = f.offsets[set], end = f.offsets[set + 1];
+      T pooled(0);
+      if (is_extreme(f.pool) && begin < end) {
+        pooled = f.x[find_extreme(f.x, f.channels, c, begin, end, f.pool) * f.channels + c];
+      } else if (begin < end) {
+        for (int64_t i = begin; i < end; ++i) pooled += f.x[i * f.channels + c];
+        if (f.pool == UPS_POOL_MEAN) pooled /= static_cast<T>(end - begin);
+      }
+      f.y[set * f.channels + c] = pooled;
+    }
+  return UPS_OK;
+}
+
+template <class T>
+ups_status backward_reference(const Call& call) {
+  const SetPoolBackward<T> f(call);
+  std::fill_n(f.dx, f.elements * f.channels, T(0));
+  for (int64_t set = 0; set < f.sets; ++set)
+    for (int64_t c = 0; c < f.channels; ++c) {
+      const int64_t begin = f.offsets[set], end = f.offsets[set + 1];
+      if (begin == end) continue;
+      const T dy = f.dy[set * f.channels + c];
+      if (is_extreme(f.pool)) {
+        f.dx[find_extreme(f.x, f.channels, c, begin, end, f.pool) * f.channels + c] = dy;
+      } else {
+        const T share = f.pool == UPS_POOL_MEAN ? dy / static_cast<T>(end - begin) : dy;
+        for (int64_t i = begin; i < end; ++i) f.dx[i * f.channels + c] = share;
+      }
+    }
+  return UPS_OK;
+}
+
+const OperationEntry forward{"set_pool_forward", UPS_SET_POOL_FORWARD_SCHEMA, sizeof(ups_set_pool_options),
+                             {forward_reference<float>}, {forward_reference<double>}};
+const OperationEntry backward{"set_pool_backward", UPS_SET_POOL_BACKWARD_SCHEMA, sizeof(ups_set_pool_options),
+                              {backward_reference<float>, nullptr, set_pool_backward_supports},
+                              {backward_reference<double>, nullptr, set_pool_backward_supports}};
+
+}  // namespace
+}  // namespace upsilon
+
+ups_status ups_set_pool_forward(ups_context* context, const ups_tensor* x, const ups_tensor* offsets,
+                                const ups_tensor* y, const ups_set_pool_options* options) {
+  return upsilon::call(context, upsilon::forward, {x, offsets, y}, options);
+}
+
+ups_status ups_set_pool_backward(ups_context* context, const ups_tensor* x, const ups_tensor* offsets,
+                                 const ups_tensor* dy, const ups_tensor* dx, const ups_set_pool_options* options) {
+  return upsilon::call(context, upsilon::backward, {x, offsets, dy, dx}, options);
+}

@@ -1,0 +1,347 @@
+// The gate: every kind of wrong call gives a typed error that names operation and argument, with a text that says what
+// was found and what was wanted. An operation of the test's own stands for all.
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+#include "core/context.h"
+#include "core/operation.h"
+#include "support/check.h"
+
+using namespace upsilon;
+
+namespace {
+
+constexpr const char* probe_schema =
+    "x: real[N, K], weight: real[M, K], bias?: real[M], offsets: i32[B+1] splits N, indices: i32[N] below M, "
+    "mother: i32[N] forest offsets, extra?: f32[E], joined?: f32[E+K] "
+    "-> y: real[N, M|K], dx?: real[N, K], state?&: real[M]; mode: first|second, flag: bool";
+enum { x, weight, bias, offsets, indices, mother, extra, joined, y, dx, state, arguments };
+struct ProbeOptions {
+  int32_t mode, flag;
+};
+
+bool kernel_ran = false;
+ups_status probe(const Call& call) {
+  kernel_ran = true;
+  // What the gate promises to a kernel.
+  CHECK(call.dims[0] == call.tensors[x]->shape[0] && call.dims[1] == call.tensors[x]->shape[1]);
+  CHECK(call.dims[2] == call.tensors[weight]->shape[0] && call.dims[3] == call.tensors[offsets]->shape[0] - 1);
+  for (int64_t i = 0; i < call.dims[0]; ++i) {
+    const int32_t index = call.data<const int32_t>(indices)[i];
+    CHECK(index >= 0 && index < call.dims[2]);
+  }
+  return UPS_OK;
+}
+const OperationEntry probe_entry{"probe", probe_schema, sizeof(ProbeOptions), {probe}, {probe}};
+
+const OperationEntry leading_entry{
+    "probe_leading", "x: real[..., K] -> y: real[..., K]", 0, {[](const Call&) { return UPS_OK; }}, {}};
+const OperationEntry failing_entry{
+    "probe_failing", "x: real[N] -> y: real[N]", 0, {[](const Call&) { return UPS_INTERNAL; }}, {}};
+const OperationEntry hungry_entry{"probe_hungry",
+                                  "x: real[N] -> y: real[N]",
+                                  0,
+                                  {[](const Call&) { return UPS_OK; }, [](const Call&) { return size_t{1} << 60; }},
+                                  {}};
+
+struct Tensor {
+  std::vector<double> memory;
+  std::vector<int64_t> shape, strides;
+  ups_tensor view{};
+
+  void set(ups_dtype dtype, std::vector<int64_t> shape_) {
+    shape = std::move(shape_);
+    memory.assign(64, 0);
+    view = {memory.data(), {UPS_CPU, 0}, static_cast<int32_t>(shape.size()), dtype, shape.data(), nullptr, 0};
+  }
+  int32_t* ints() { return reinterpret_cast<int32_t*>(memory.data()); }
+};
+
+constexpr ups_dtype f32{UPS_FLOAT, 32, 1}, f64{UPS_FLOAT, 64, 1}, i32{UPS_INT, 32, 1};
+
+// A good call, to be spoilt: N = 4, K = 5, M = 3, B = 2, E = 3.
+struct Good {
+  Tensor tensors[arguments];
+  const ups_tensor* pointers[arguments];
+  ProbeOptions options{1, 1};
+
+  Good() {
+    tensors[x].set(f32, {4, 5});
+    tensors[weight].set(f32, {3, 5});
+    tensors[bias].set(f32, {3});
+    tensors[offsets].set(i32, {3});
+    tensors[indices].set(i32, {4});
+    tensors[mother].set(i32, {4});
+    tensors[extra].set(f32, {3});
+    tensors[joined].set(f32, {8});
+    tensors[y].set(f32, {4, 3});
+    tensors[dx].set(f32, {4, 5});
+    tensors[state].set(f32, {3});
+    const int32_t good_offsets[] = {0, 4, 4}, good_mothers[] = {-1, 0, 1, 0};
+    std::memcpy(tensors[offsets].ints(), good_offsets, sizeof good_offsets);
+    std::memcpy(tensors[mother].ints(), good_mothers, sizeof good_mothers);
+    for (int i = 0; i < arguments; ++i) pointers[i] = &tensors[i].view;
+  }
+  ups_status call(ups_context* context) {
+    kernel_ran = false;
+    return ups_call(context, ups_operation_find("probe"), pointers, arguments, &options);
+  }
+};
+
+ups_context* make_context() {
+  ups_context* context = nullptr;
+  CHECK(ups_context_create(nullptr, &context) == UPS_OK);
+  return context;
+}
+
+void expect(ups_context* context, Good& bad, ups_status status, const char* argument, const char* text) {
+  CHECK(bad.call(context) == status);
+  CHECK(!kernel_ran);
+  const ups_error* error = ups_last_error(context);
+  CHECK(error->status == status);
+  CHECK_TEXT(error->operation, "probe");
+  CHECK_TEXT(error->argument, argument);
+  CHECK_TEXT(error->text, text);
+}
+
+void presence_and_layout(ups_context* context) {
+  { Good g; CHECK(g.call(context) == UPS_OK && kernel_ran); }
+  { Good g; for (int i : {bias, extra, joined, dx, state}) g.pointers[i] = nullptr; CHECK(g.call(context) == UPS_OK); }
+  { Good g; g.pointers[x] = nullptr; expect(context, g, UPS_VALUE, "x", "x is missing (expected [N, K])"); }
+  { Good g; g.pointers[y] = nullptr; expect(context, g, UPS_VALUE, "y", "y is missing (expected [N, M|K])"); }
+  {
+    Good g;
+    g.tensors[x].view.data = nullptr;
+    expect(context, g, UPS_VALUE, "x", "x has no memory (its data is null)");
+  }
+  {
+    Good g;
+    g.tensors[weight].view.byte_offset = 2;
+    expect(context, g, UPS_VALUE, "weight", "weight is not aligned to its element size");
+  }
+  {
+    Good g;
+    g.tensors[x].strides = {1, 4};
+    g.tensors[x].view.strides = g.tensors[x].strides.data();
+    expect(context, g, UPS_SHAPE, "x", "x is strided (expected dense row-major memory)");
+    g.tensors[x].strides = {5, 1};
+    CHECK(g.call(context) == UPS_OK);
+  }
+  {
+    Good g;
+    g.tensors[x].view.device = {UPS_CUDA, 1};
+    expect(context, g, UPS_DEVICE, "x", "x is on cuda:1 (expected cpu)");
+    g.tensors[x].view.device = {UPS_EMULATED, 0};
+    expect(context, g, UPS_DEVICE, "x", "x is on emulated:0 (expected cpu)");
+    g.tensors[x].view.device = {99, 0};
+    expect(context, g, UPS_DEVICE, "x", "x is on device type 99 (expected cpu)");
+    g.tensors[x].view.device = {UPS_CUDA_HOST, 0};
+    CHECK(g.call(context) == UPS_OK);
+  }
+}
+
+void dtypes(ups_context* context) {
+  { Good g; g.tensors[weight].view.dtype = f64; expect(context, g, UPS_DTYPE, "weight", "weight is float64 (expected float32, as x)"); }
+  { Good g; g.tensors[y].view.dtype = f64; expect(context, g, UPS_DTYPE, "y", "y is float64 (expected float32, as x)"); }
+  { Good g; g.tensors[x].view.dtype = i32; expect(context, g, UPS_DTYPE, "x", "x is int32 (expected float32 or float64)"); }
+  { Good g; g.tensors[x].view.dtype = {UPS_FLOAT, 16, 1}; expect(context, g, UPS_DTYPE, "x", "x is an unknown dtype (expected float32)"); }
+  { Good g; g.tensors[x].view.dtype = {UPS_FLOAT, 32, 4}; expect(context, g, UPS_DTYPE, "x", "x is an unknown dtype (expected float32)"); }
+  { Good g; g.tensors[offsets].view.dtype = f32; expect(context, g, UPS_DTYPE, "offsets", "offsets is float32 (expected int32)"); }
+  { Good g; g.tensors[indices].view.dtype = {UPS_INT, 64, 1}; expect(context, g, UPS_DTYPE, "indices", "indices is int64 (expected int32)"); }
+  { Good g; g.tensors[extra].view.dtype = f64; expect(context, g, UPS_DTYPE, "extra", "extra is float64 (expected float32)"); }
+  Good g;
+  for (int i : {x, weight, bias, y, dx, state}) g.tensors[i].view.dtype = f64;
+  CHECK(g.call(context) == UPS_OK);
+  CHECK_TEXT(ups_last_variant(context), "reference");
+}
+
+void shapes(ups_context* context) {
+  { Good g; g.tensors[x].set(f32, {20}); expect(context, g, UPS_SHAPE, "x", "x is [20] (expected x [N, K])"); }
+  { Good g; g.tensors[x].set(f32, {}); expect(context, g, UPS_SHAPE, "x", "x is [] (expected x [N, K])"); }
+  { Good g; g.tensors[weight].set(f32, {3, 6}); expect(context, g, UPS_SHAPE, "weight", "weight is [3, 6] but x is [4, 5], where K is 5 (expected weight [M, K])"); }
+  { Good g; g.tensors[indices].set(i32, {5}); expect(context, g, UPS_SHAPE, "indices", "indices is [5] but x is [4, 5], where N is 4 (expected indices [N])"); }
+  { Good g; g.tensors[offsets].set(i32, {0}); expect(context, g, UPS_SHAPE, "offsets", "offsets is [0] (expected offsets [B+1])"); }
+  { Good g; g.tensors[y].set(f32, {4, 4}); expect(context, g, UPS_SHAPE, "y", "y is [4, 4] but 3 are wanted in dimension 1 (expected y [N, M|K])"); }
+  { Good g; g.tensors[joined].set(f32, {7}); expect(context, g, UPS_SHAPE, "joined", "joined is [7] but 8 are wanted in dimension 0 (expected joined [E+K])"); }
+  {
+    Good g;  // a name that only an argument left out has counts as 0
+    g.pointers[extra] = nullptr;
+    g.tensors[joined].set(f32, {5});
+    CHECK(g.call(context) == UPS_OK);
+  }
+  { Good g; g.tensors[x].set(f32, {-1, 5}); expect(context, g, UPS_SHAPE, "x", "x has the impossible shape [-1, 5]"); }
+  { Good g; g.tensors[x].set(f32, {INT64_MAX, 5}); expect(context, g, UPS_SHAPE, "x", "x has the impossible shape [9223372036854775807, 5]"); }
+  { Good g; g.tensors[x].view.ndim = 9; expect(context, g, UPS_SHAPE, "x", "x has 9 dimensions (at most 8)"); }
+  { Good g; g.tensors[x].view.ndim = -1; expect(context, g, UPS_SHAPE, "x", "x has -1 dimensions (at most 8)"); }
+  { Good g; g.tensors[x].view.shape = nullptr; CHECK(g.call(context) == UPS_SHAPE); }
+  Good g;  // no rows: nothing needs memory
+  for (int i : {x, y, dx}) g.tensors[i].shape[0] = 0;
+  for (int i : {indices, mother}) g.tensors[i].shape[0] = 0;
+  for (int i : {x, y, dx, indices, mother}) g.tensors[i].view.data = nullptr;
+  std::memset(g.tensors[offsets].ints(), 0, 12);
+  CHECK(g.call(context) == UPS_OK);
+}
+
+void contents(ups_context* context) {
+  const auto with = [&](int which, std::vector<int32_t> values, const char* text) {
+    Good g;
+    std::memcpy(g.tensors[which].ints(), values.data(), values.size() * sizeof(int32_t));
+    expect(context, g, UPS_VALUE, which == offsets ? "offsets" : which == indices ? "indices" : "mother", text);
+  };
+  with(offsets, {0, 3, 1}, "offsets decreases from 3 to 1 at position 2");
+  with(offsets, {0, 4, 9}, "offsets ends with 9 but N is only 4");
+  with(offsets, {-1, 2, 4}, "offsets begins with -1 (expected at least 0)");
+  with(offsets, {INT_MIN, 0, INT_MAX}, "offsets begins with -2147483648 (expected at least 0)");
+  with(indices, {0, 3, 0, 0}, "indices has 3 at position 1 (expected 0 <= index < M = 3)");
+  with(indices, {0, 0, 0, -1}, "indices has -1 at position 3 (expected 0 <= index < M = 3)");
+  with(indices, {INT_MIN, 0, 0, 0}, "indices has -2147483648 at position 0 (expected 0 <= index < M = 3)");
+  with(mother, {-1, 7, 0, 0}, "mother has 7 at position 1 (expected -1 or an index below 4, the size of event 0)");
+  with(mother, {-1, -2, 0, 0}, "mother has -2 at position 1 (expected -1 or an index below 4, the size of event 0)");
+  with(mother, {-1, 1, 0, 0}, "mother makes a cycle through node 1 of event 0");
+  with(mother, {3, -1, 0, 2}, "mother makes a cycle through node 0 of event 0");
+}
+
+void options_and_overlap(ups_context* context) {
+  { Good g; g.options.mode = 2; expect(context, g, UPS_VALUE, "mode", "mode is 2 (expected 0 to 1)"); }
+  { Good g; g.options.mode = -1; expect(context, g, UPS_VALUE, "mode", "mode is -1 (expected 0 to 1)"); }
+  { Good g; g.options.flag = 2; expect(context, g, UPS_VALUE, "flag", "flag is 2 (expected 0 to 1)"); }
+  {
+    Good g;
+    g.tensors[y].view.data = g.tensors[x].memory.data();
+    expect(context, g, UPS_VALUE, "y", "y shares memory with x (expected memory of its own)");
+    g.tensors[y].view.byte_offset = 19 * sizeof(float);  // the last number of x
+    expect(context, g, UPS_VALUE, "y", "y shares memory with x (expected memory of its own)");
+    g.tensors[y].view.byte_offset = 20 * sizeof(float);  // right behind it
+    CHECK(g.call(context) == UPS_OK);
+  }
+  {
+    Good g;
+    g.tensors[dx].view.data = g.tensors[y].memory.data();
+    expect(context, g, UPS_VALUE, "y", "y shares memory with dx (expected memory of its own)");
+  }
+  {
+    Good g;  // inputs may share
+    g.tensors[weight].view.data = g.tensors[x].memory.data();
+    CHECK(g.call(context) == UPS_OK);
+    CHECK(ups_call(context, ups_operation_find("probe"), g.pointers, arguments, nullptr) == UPS_OK);
+  }
+}
+
+void whole_calls(ups_context* context) {
+  Good g;
+  const ups_operation* operation = ups_operation_find("probe");
+  CHECK(ups_call(context, operation, g.pointers, 3, nullptr) == UPS_VALUE);
+  CHECK_TEXT(ups_last_error(context)->text, "3 tensors were given (expected 11: " + std::string(probe_schema) + ")");
+  CHECK(ups_call(context, operation, nullptr, arguments, nullptr) == UPS_VALUE);
+  CHECK(ups_call(context, nullptr, g.pointers, arguments, nullptr) == UPS_VALUE);
+  CHECK_TEXT(ups_last_error(context)->text, "there is no such operation");
+  CHECK(ups_call(nullptr, operation, g.pointers, arguments, nullptr) == UPS_VALUE);
+  CHECK(ups_operation_find("prob") == nullptr && ups_operation_find(nullptr) == nullptr);
+
+  Tensor in, out;
+  const ups_tensor* both[] = {&in.view, &out.view};
+  in.set(f32, {2, 3, 4});
+  out.set(f32, {2, 3, 4});
+  const ups_operation* leading = ups_operation_find("probe_leading");
+  CHECK(ups_call(context, leading, both, 2, nullptr) == UPS_OK);
+  out.set(f32, {5, 4});
+  CHECK(ups_call(context, leading, both, 2, nullptr) == UPS_SHAPE);
+  CHECK_TEXT(ups_last_error(context)->text,
+             "y is [5, 4] but x is [2, 3, 4], which has other leading dimensions (expected y [..., K])");
+  in.set(f64, {4});
+  out.set(f64, {4});
+  CHECK(ups_call(context, leading, both, 2, nullptr) == UPS_UNSUPPORTED);
+  CHECK_TEXT(ups_last_error(context)->text, "this case is not supported in float64");
+
+  in.set(f32, {4});
+  out.set(f32, {4});
+  CHECK(ups_call(context, ups_operation_find("probe_failing"), both, 2, nullptr) == UPS_INTERNAL);
+  CHECK_TEXT(ups_last_error(context)->text, "a defect of the library");
+  CHECK_TEXT(ups_last_error(context)->operation, "probe_failing");
+#if !defined(__SANITIZE_ADDRESS__)  // which takes a refused allocation for a fault
+  CHECK(ups_call(context, ups_operation_find("probe_hungry"), both, 2, nullptr) == UPS_OUT_OF_MEMORY);
+#endif
+}
+
+void contexts() {
+  const auto refused = [](ups_context_options options, ups_status status, const std::string& text) {
+    options.size = sizeof options;
+    ups_context* context = nullptr;
+    CHECK(ups_context_create(&options, &context) == status && !context);
+    CHECK_TEXT(ups_last_error(nullptr)->text, text);
+  };
+  refused({0, {}, 5000, 0, nullptr}, UPS_VALUE, "threads is 5000 (at most 4096)");
+  refused({0, {}, 1, 3, nullptr}, UPS_VALUE, "precision is 3 (expected 0, 1 or 2)");
+  refused({0, {}, 1, 0, "mmx"}, UPS_VALUE,
+          "mmx is no variant (expected reference, baseline, avx2, lanes16, avx512 or cuda)");
+  refused({0, {}, 1, 0, "cuda"}, UPS_DEVICE, "cuda is asked for, but the context is on the CPU");
+  refused({0, {77, 0}, 1, 0, nullptr}, UPS_DEVICE, "there is no such kind of device");
+  CHECK(ups_context_create(nullptr, nullptr) == UPS_VALUE);
+
+  setenv("UPSILON_FORCE", "baseline", 1);
+  ups_context_options options{sizeof options, {}, 1, 0, "reference"};
+  ups_context* context = nullptr;
+  CHECK(ups_context_create(&options, &context) == UPS_OK);
+  unsetenv("UPSILON_FORCE");
+  Good g;
+  expect(context, g, UPS_UNSUPPORTED, "", "the baseline variant does not support this case");
+  CHECK_TEXT(ups_last_variant(context), "baseline");
+  CHECK(ups_set_threads(context, 5000) == UPS_VALUE && ups_set_threads(context, -2) == UPS_VALUE);
+  CHECK(ups_set_threads(context, -1) == UPS_OK && ups_set_threads(nullptr, 1) == UPS_VALUE);
+  ups_context_destroy(context);
+  ups_context_destroy(nullptr);
+}
+
+// Calls spoilt at random: a status and a named argument each time, never more. Run under AddressSanitizer too.
+void spoilt_at_random(ups_context* context) {
+  uint64_t bits = 1;
+  const auto below = [&](uint64_t bound) {
+    bits = bits * 6364136223846793005u + 1442695040888963407u;
+    return static_cast<int64_t>((bits >> 33) % bound);
+  };
+  int refused = 0;
+  for (int round = 0; round < 20000; ++round) {
+    Good g;
+    for (int64_t spoils = below(3); spoils >= 0; --spoils) {
+      const int which = static_cast<int>(below(arguments));
+      Tensor& t = g.tensors[which];
+      switch (below(8)) {
+        case 0: g.pointers[which] = nullptr; break;
+        case 1: t.view.data = nullptr; break;
+        case 2: if (!t.shape.empty()) t.shape[static_cast<size_t>(below(t.shape.size()))] = below(7) - 1; break;
+        case 3: t.view.dtype = below(2) ? f64 : i32; break;
+        case 4: t.view.ndim = static_cast<int32_t>(below(3)) ; break;
+        case 5: t.ints()[below(4)] = static_cast<int32_t>(below(9)) - 3; break;
+        case 6: t.view.device.type = static_cast<int32_t>(below(13)); break;
+        default: t.view.byte_offset = static_cast<uint64_t>(below(9)); break;
+      }
+      t.view.ndim = std::min<int32_t>(t.view.ndim, static_cast<int32_t>(t.shape.size()));
+    }
+    const ups_status status = g.call(context);
+    if (status == UPS_OK) continue;
+    ++refused;
+    const ups_error* error = ups_last_error(context);
+    const bool named = error->status == status && std::strcmp(error->operation, "probe") == 0 && *error->argument && *error->text;
+    if (!named || kernel_ran) CHECK(named && !kernel_ran);
+  }
+  CHECK(refused > 10000);
+}
+
+}  // namespace
+
+int main() {
+  unsetenv("UPSILON_FORCE");
+  ups_context* context = make_context();
+  presence_and_layout(context);
+  dtypes(context);
+  shapes(context);
+  contents(context);
+  options_and_overlap(context);
+  whole_calls(context);
+  contexts();
+  spoilt_at_random(context);
+  ups_context_destroy(context);
+  return finish_checks();
+}
