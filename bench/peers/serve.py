@@ -82,11 +82,14 @@ class Server:
         if found["torch"]:
             import torch
 
+            import event_network
             import peer
 
             torch.set_num_threads(threads)
             self.functions = peer.load(KERNELS)
-        if found["onnx"]:
+            self.functions["event_network"] = event_network.of_inputs(event_network.torch_event_network)
+        if found["onnx"] and found["torch"]:
+            self.models["event_network"] = event_network.of_inputs(event_network.onnx_event_network)
             for path in sorted(KERNELS.glob("*/onnx_model.py")):
                 spec = importlib.util.spec_from_file_location(f"onnx_{path.parent.name}", path)
                 module = importlib.util.module_from_spec(spec)

@@ -1,5 +1,6 @@
 // One event at a time through the C interface: the network of the selective background simulation on a tree of 41 particles,
-// one thread, in a C++ program that counts its allocations (bench/native/one_event.cc).
+// one thread, in a C++ program that counts its allocations (bench/native/one_event.cc). For peers on one thread run it with
+// --threads 1.
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
