@@ -6,7 +6,8 @@ import type { Settings } from './settings';
 
 export async function runBenny(cases: readonly BenchCase[], settings: Settings): Promise<void> {
   for (const suite of new Set(cases.map((entry) => entry.suite))) {
-    const added = cases.filter((entry) => entry.suite === suite && entry.prepare)
+    const added = cases
+      .filter((entry) => entry.suite === suite && entry.prepare)
       .map((entry) => benny.add(entry.name, () => entry.prepare!(settings)));
     if (added.length > 0) await benny.suite(suite, ...added, benny.cycle(), benny.complete());
   }

@@ -23,8 +23,18 @@ export function nativeProgram(name: string): { path: string } | { problem: strin
     return existsSync(path) ? { path } : { problem: `${name} is missing, and there is no CMake to build it with` };
   }
   const commands = [
-    ['-S', root, '-B', sources, '-DCMAKE_BUILD_TYPE=Release', '-DUPSILON_BUILD_BENCHES=ON', '-DUPSILON_BUILD_ADDON=OFF',
-      '-DUPSILON_BUILD_SHARED=OFF', '-DUPSILON_EMULATED=OFF', '-DUPSILON_CUDA=OFF'],
+    [
+      '-S',
+      root,
+      '-B',
+      sources,
+      '-DCMAKE_BUILD_TYPE=Release',
+      '-DUPSILON_BUILD_BENCHES=ON',
+      '-DUPSILON_BUILD_ADDON=OFF',
+      '-DUPSILON_BUILD_SHARED=OFF',
+      '-DUPSILON_EMULATED=OFF',
+      '-DUPSILON_CUDA=OFF',
+    ],
     ['--build', sources, '--parallel', String(Math.min(2, cpus().length)), '--target', name],
   ];
   for (const words of commands) {
@@ -40,7 +50,9 @@ export function nativeProgram(name: string): { path: string } | { problem: strin
 export function measureCeilings(threads: number, milliseconds: number): Ceilings | { problem: string } {
   const program = nativeProgram('upsilon_ceilings');
   if ('problem' in program) return program;
-  return JSON.parse(execFileSync(program.path, [String(threads), String(milliseconds)], { encoding: 'utf8' })) as Ceilings;
+  return JSON.parse(
+    execFileSync(program.path, [String(threads), String(milliseconds)], { encoding: 'utf8' }),
+  ) as Ceilings;
 }
 
 /** Bandwidth of the smallest measured memory level that holds a working set. */
@@ -55,7 +67,13 @@ export function describeMachine(): Record<string, unknown> {
   if (git.status === 0) commit = git.stdout.trim();
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
   return {
-    processor: cpus()[0]?.model, cores: cpus().length, memory_GB: Math.round(totalmem() / 2 ** 30),
-    system: `${process.platform} ${release()}`, node: process.version, version, commit, date: new Date().toISOString(),
+    processor: cpus()[0]?.model,
+    cores: cpus().length,
+    memory_GB: Math.round(totalmem() / 2 ** 30),
+    system: `${process.platform} ${release()}`,
+    node: process.version,
+    version,
+    commit,
+    date: new Date().toISOString(),
   };
 }

@@ -60,29 +60,32 @@ export function timedAsync(name: string, run: () => Promise<unknown>): Contestan
 
 /** q-quantile of sorted numbers, the next larger one of the sample. */
 function quantile(sorted: Float64Array, q: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.ceil(q * sorted.length) - 1)]!;
+  return sorted[Math.min(sorted.length - 1, Math.ceil(q * sorted.length) - 1)];
 }
 
 export async function measure(contestants: readonly Contestant[], effort: Effort): Promise<Record<string, Timing>> {
   const calls: number[] = [];
   for (const contestant of contestants) {
     const first = await contestant.sample(2);
-    calls.push(Math.max(1, Math.min(20000, Math.floor(effort.round_ms / Math.max(first[1]!, 1e-4)))));
+    calls.push(Math.max(1, Math.min(20000, Math.floor(effort.round_ms / Math.max(first[1], 1e-4)))));
     await contestant.sample(Math.ceil(calls.at(-1)! / 4)); // compiled by the engine, caches and clock settled
   }
   const samples: number[][] = contestants.map(() => []);
   for (let round = 0; round < effort.rounds; ++round) {
     for (const [i, contestant] of contestants.entries()) {
       if (effort.pause_ms > 0) await pause(effort.pause_ms);
-      const durations = await contestant.sample(calls[i]!);
-      for (let k = 0; k < durations.length; ++k) samples[i]!.push(durations[k]!);
+      const durations = await contestant.sample(calls[i]);
+      for (let k = 0; k < durations.length; ++k) samples[i].push(durations[k]);
     }
   }
   const timings: Record<string, Timing> = {};
   contestants.forEach(({ name }, i) => {
-    const sorted = Float64Array.from(samples[i]!).sort();
+    const sorted = Float64Array.from(samples[i]).sort();
     timings[name] = {
-      median_ms: quantile(sorted, 0.5), p99_ms: quantile(sorted, 0.99), min_ms: sorted[0]!, calls: sorted.length,
+      median_ms: quantile(sorted, 0.5),
+      p99_ms: quantile(sorted, 0.99),
+      min_ms: sorted[0],
+      calls: sorted.length,
       rounds: effort.rounds,
     };
   });

@@ -17,7 +17,13 @@ type Answer = { outputs: Column[] } | { problem: string };
 
 const asTensor = (column: Column): Tensor | undefined => column && tensor(column.data, { shape: column.shape });
 const asColumn = (value: Tensor | undefined): Column =>
-  value && { data: value.dtype === 'int32' ? Int32Array.from(value.data as Int32Array) : Float64Array.from(value.data as Float32Array), shape: value.shape };
+  value && {
+    data:
+      value.dtype === 'int32'
+        ? Int32Array.from(value.data as Int32Array)
+        : Float64Array.from(value.data as Float32Array),
+    shape: value.shape,
+  };
 
 if (!isMainThread && parentPort) {
   const port = parentPort;
@@ -41,7 +47,13 @@ export class Reference {
     try {
       this.worker = new Worker(__filename);
       const one: Column = { data: Float64Array.of(1), shape: [1, 1] };
-      await this.ask({ operation: 'linear_forward', inputs: [one, one, undefined], options: {}, outputs: [undefined], wanted: [true] });
+      await this.ask({
+        operation: 'linear_forward',
+        inputs: [one, one, undefined],
+        options: {},
+        outputs: [undefined],
+        wanted: [true],
+      });
     } finally {
       if (before === undefined) delete process.env['UPSILON_FORCE'];
       else process.env['UPSILON_FORCE'] = before;
@@ -56,7 +68,12 @@ export class Reference {
   }
 
   /** The results, in schema order. `outputs`: tensors of their shapes, with what is read by an update in place. */
-  async run(operation: string, inputs: (Tensor | undefined)[], options: Record<string, unknown>, outputs: (Tensor | undefined)[]): Promise<Column[]> {
+  async run(
+    operation: string,
+    inputs: (Tensor | undefined)[],
+    options: Record<string, unknown>,
+    outputs: (Tensor | undefined)[],
+  ): Promise<Column[]> {
     const wanted = outputs.map((output) => output !== undefined);
     return this.ask({ operation, inputs: inputs.map(asColumn), options, outputs: outputs.map(asColumn), wanted });
   }
@@ -68,10 +85,11 @@ export class Reference {
 
 /** |found - expected| / |expected| over all elements. */
 export function relativeError(found: ArrayLike<number>, expected: ArrayLike<number>): number {
-  let difference = 0, size = 0;
+  let difference = 0,
+    size = 0;
   for (let i = 0; i < expected.length; ++i) {
-    difference += (found[i]! - expected[i]!) ** 2;
-    size += expected[i]! ** 2;
+    difference += (found[i] - expected[i]) ** 2;
+    size += expected[i] ** 2;
   }
   return Math.sqrt(difference / Math.max(size, 1e-60));
 }

@@ -68,7 +68,9 @@ export function lines(row: Row & Derived, earlier: (Row & Derived) | undefined):
   for (const note of row.notes) printed.push(`    ${note}`);
   if (earlier?.median_ms !== undefined && row.median_ms !== undefined) {
     const change = row.median_ms / earlier.median_ms;
-    printed.push(`    before: ${duration(earlier.median_ms)}, now ${change < 1 ? `${(1 / change).toPrecision(3)}x faster` : `${change.toPrecision(3)}x as long`}`);
+    printed.push(
+      `    before: ${duration(earlier.median_ms)}, now ${change < 1 ? `${(1 / change).toPrecision(3)}x faster` : `${change.toPrecision(3)}x as long`}`,
+    );
   }
   return printed;
 }

@@ -20,9 +20,12 @@ async function main(): Promise<number> {
   const report = await import('./report');
   const { allSuites } = await import('./suites/all');
 
-  const chosen = allSuites().filter((entry) =>
-    (settings.filters.length === 0 || settings.filters.some((filter) => `${entry.suite}/${entry.name}`.includes(filter))) &&
-    (!settings.quick || entry.small));
+  const chosen = allSuites().filter(
+    (entry) =>
+      (settings.filters.length === 0 ||
+        settings.filters.some((filter) => `${entry.suite}/${entry.name}`.includes(filter))) &&
+      (!settings.quick || entry.small),
+  );
   if (settings.list) {
     for (const entry of chosen) console.log(`${entry.suite}/${entry.name}`);
     return 0;
@@ -39,12 +42,19 @@ async function main(): Promise<number> {
   }
 
   const machine = describeMachine();
-  console.log(`upsilon-kernels ${info().version} on ${String(machine['processor'])}, ${settings.threads} threads, ${settings.device}`);
+  console.log(
+    `upsilon-kernels ${info().version} on ${String(machine['processor'])}, ${settings.threads} threads, ${settings.device}`,
+  );
   const ceilings = settings.device === 'cpu' ? measureCeilings(settings.threads, settings.quick ? 4 : 200) : undefined;
   const known = ceilings && !('problem' in ceilings) ? ceilings : undefined;
   if (known) {
-    const levels = known.bandwidth.map(({ bytes, read, copy }) => `${(bytes / 2 ** 20).toPrecision(2)} MiB ${(Math.max(read, copy) / 1e9).toPrecision(3)}`);
-    console.log(`ceilings: ${(known.flops / 1e9).toPrecision(3)} GFLOP/s (${known.isa}); GB/s by working set: ${levels.join(', ')}`);
+    const levels = known.bandwidth.map(
+      ({ bytes, read, copy }) =>
+        `${(bytes / 2 ** 20).toPrecision(2)} MiB ${(Math.max(read, copy) / 1e9).toPrecision(3)}`,
+    );
+    console.log(
+      `ceilings: ${(known.flops / 1e9).toPrecision(3)} GFLOP/s (${known.isa}); GB/s by working set: ${levels.join(', ')}`,
+    );
   } else if (ceilings && 'problem' in ceilings) {
     console.log(`no ceilings: ${ceilings.problem}`);
   }
@@ -53,7 +63,13 @@ async function main(): Promise<number> {
   const peers = settings.peers ? await Peers.start(settings) : undefined;
   for (const line of peers?.missing ?? []) console.log(line);
   const earlier = settings.baseline === undefined ? undefined : report.readResults(resolve(settings.baseline));
-  const results = { machine, settings: { ...settings }, ceilings: known, peers: peers?.versions, rows: [] as ReturnType<typeof report.derive>[] };
+  const results = {
+    machine,
+    settings: { ...settings },
+    ceilings: known,
+    peers: peers?.versions,
+    rows: [] as ReturnType<typeof report.derive>[],
+  };
   console.log(report.header);
   const effort = settings.quick ? quick : thorough;
   let failures = 0;
@@ -68,7 +84,11 @@ async function main(): Promise<number> {
     if (row.problem !== undefined) ++failures;
     const derived = report.derive(row, known);
     results.rows.push(derived);
-    for (const line of report.lines(derived, earlier?.rows.find((other) => other.case === row.case))) console.log(line);
+    for (const line of report.lines(
+      derived,
+      earlier?.rows.find((other) => other.case === row.case),
+    ))
+      console.log(line);
   }
   await peers?.stop();
   await reference.stop();
@@ -77,7 +97,12 @@ async function main(): Promise<number> {
   return failures > 0 ? 1 : 0;
 }
 
-main().then((code) => { process.exitCode = code; }, (error: unknown) => {
-  console.error(error);
-  process.exitCode = 1;
-});
+main().then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    console.error(error);
+    process.exitCode = 1;
+  },
+);

@@ -49,10 +49,20 @@ export function readSettings(words: readonly string[], cores: number): Settings 
     });
     if (values.help) return usage;
     const threads = values.threads === undefined ? cores : Number(values.threads);
-    if (!Number.isInteger(threads) || threads < 1) return `--threads is '${values.threads}' (expected a number from 1 on)`;
+    if (!Number.isInteger(threads) || threads < 1)
+      return `--threads is '${values.threads}' (expected a number from 1 on)`;
     return {
-      filters: positionals, list: values.list!, device: values.device!, variant: values.variant, threads, json: values.json,
-      baseline: values.baseline, peers: values.peers!, quick: values.quick!, benny: values.benny!, python: values.python,
+      filters: positionals,
+      list: values.list,
+      device: values.device,
+      variant: values.variant,
+      threads,
+      json: values.json,
+      baseline: values.baseline,
+      peers: values.peers,
+      quick: values.quick,
+      benny: values.benny,
+      python: values.python,
     };
   } catch (error) {
     return `${(error as Error).message}\n\n${usage}`;

@@ -22,13 +22,22 @@ interface Runtime {
   Tensor: new (type: string, data: unknown, dims: readonly number[]) => OnnxTensor;
 }
 
-const typeNames: Readonly<Record<string, string>> = { float32: 'float32', float64: 'float64', int32: 'int32', int64: 'int64' };
+const typeNames: Readonly<Record<string, string>> = {
+  float32: 'float32',
+  float64: 'float64',
+  int32: 'int32',
+  int64: 'int64',
+};
 const tolerance = 2e-4;
 
 export class OnnxRuntime {
   private sessions: Session[] = [];
 
-  private constructor(private readonly runtime: Runtime, readonly version: string, private readonly threads: number) {}
+  private constructor(
+    private readonly runtime: Runtime,
+    readonly version: string,
+    private readonly threads: number,
+  ) {}
 
   static find(threads: number): OnnxRuntime | { problem: string } {
     const require = createRequire(join(root, 'bench', 'package.json'));
@@ -43,15 +52,25 @@ export class OnnxRuntime {
   }
 
   /** A contestant, or why it is none. */
-  async open({ name, model, feeds }: { name: string; model: string; feeds: string }, expected?: Tensor): Promise<Contestant | string> {
+  async open(
+    { name, model, feeds }: { name: string; model: string; feeds: string },
+    expected?: Tensor,
+  ): Promise<Contestant | string> {
     const session = await this.runtime.InferenceSession.create(model, {
-      executionProviders: ['cpu'], intraOpNumThreads: this.threads, interOpNumThreads: 1, logSeverityLevel: 3,
+      executionProviders: ['cpu'],
+      intraOpNumThreads: this.threads,
+      interOpNumThreads: 1,
+      logSeverityLevel: 3,
     });
     this.sessions.push(session);
-    const inputs = Object.fromEntries(Object.entries(safetensors.load(feeds)).map(([key, tensor]) =>
-      [key, new this.runtime.Tensor(typeNames[tensor.dtype]!, tensor.data.slice(), tensor.shape)]));
-    const output = session.outputNames[0]!;
-    const first = (await session.run(inputs))[output]!;
+    const inputs = Object.fromEntries(
+      Object.entries(safetensors.load(feeds)).map(([key, tensor]) => [
+        key,
+        new this.runtime.Tensor(typeNames[tensor.dtype], tensor.data.slice(), tensor.shape),
+      ]),
+    );
+    const output = session.outputNames[0];
+    const first = (await session.run(inputs))[output];
     if (expected) {
       const error = relativeError(first.data, expected.data as Float32Array);
       if (!(error <= tolerance)) return `its result differs by ${error.toPrecision(2)}`;

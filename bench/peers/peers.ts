@@ -39,7 +39,8 @@ export class Peers {
       peers.python = python;
       const found = await python.ask<Record<string, string | null>>({ do: 'hello', threads: settings.threads });
       Object.assign(peers.versions, found);
-      for (const [name, version] of Object.entries(found)) if (version === null) peers.missing.push(`Python has no ${name}`);
+      for (const [name, version] of Object.entries(found))
+        if (version === null) peers.missing.push(`Python has no ${name}`);
     } catch (error) {
       await peers.python?.stop();
       peers.python = undefined;
@@ -50,23 +51,35 @@ export class Peers {
     else {
       peers.onnx = onnx;
       peers.versions['onnxruntime-node'] = onnx.version;
-      if (!peers.versions['onnx']) peers.missing.push('onnxruntime-node is here, but its models are built by Python\'s onnx');
+      if (!peers.versions['onnx'])
+        peers.missing.push("onnxruntime-node is here, but its models are built by Python's onnx");
     }
     return peers;
   }
 
   async open(wanted: Opened): Promise<{ contestants: Contestant[]; notes: string[] }> {
-    const contestants: Contestant[] = [], notes: string[] = [];
+    const contestants: Contestant[] = [],
+      notes: string[] = [];
     const python = this.python;
     if (!python) return { contestants, notes };
-    const inputs = join(this.folder, 'inputs.safetensors'), expected = join(this.folder, 'expected.safetensors');
+    const inputs = join(this.folder, 'inputs.safetensors'),
+      expected = join(this.folder, 'expected.safetensors');
     safetensors.save(inputs, wanted.inputs);
     safetensors.save(expected, wanted.expected);
     const { operation, options, dims, absent, outputs, both } = wanted;
     if (this.versions['torch']) {
       try {
-        const found = await python.ask<{ peers: string[]; left_out: Record<string, string> }>(
-          { do: 'open', operation, inputs, expected, outputs, absent, options, dims, both });
+        const found = await python.ask<{ peers: string[]; left_out: Record<string, string> }>({
+          do: 'open',
+          operation,
+          inputs,
+          expected,
+          outputs,
+          absent,
+          options,
+          dims,
+          both,
+        });
         for (const name of found.peers) contestants.push(python.contestant(name));
         for (const [name, why] of Object.entries(found.left_out)) notes.push(`${name} is left out: ${why}`);
       } catch (error) {
@@ -75,8 +88,15 @@ export class Peers {
     }
     if (this.onnx && this.versions['onnx'] && !both) {
       try {
-        const { models } = await python.ask<{ models: { name: string; model: string; feeds: string }[] }>(
-          { do: 'model', operation, inputs, absent, options, dims, folder: this.folder });
+        const { models } = await python.ask<{ models: { name: string; model: string; feeds: string }[] }>({
+          do: 'model',
+          operation,
+          inputs,
+          absent,
+          options,
+          dims,
+          folder: this.folder,
+        });
         const result = Object.values(wanted.expected)[0];
         for (const model of models) {
           const opened = await this.onnx.open(model, result);
@@ -91,8 +111,21 @@ export class Peers {
   }
 
   /** For suites that build models of their own. */
-  async openModel(operation: string, inputs: Tensors, expected: Tensors): Promise<{ contestants: Contestant[]; notes: string[] }> {
-    return this.open({ operation, both: false, dims: {}, options: {}, inputs, expected, outputs: Object.keys(expected), absent: [] });
+  async openModel(
+    operation: string,
+    inputs: Tensors,
+    expected: Tensors,
+  ): Promise<{ contestants: Contestant[]; notes: string[] }> {
+    return this.open({
+      operation,
+      both: false,
+      dims: {},
+      options: {},
+      inputs,
+      expected,
+      outputs: Object.keys(expected),
+      absent: [],
+    });
   }
 
   async close(): Promise<void> {

@@ -13,7 +13,10 @@ export class PythonProcess {
   private ended: Error | undefined;
   private readonly lines: Interface;
 
-  private constructor(private readonly process: ChildProcessByStdio<Writable, Readable, null>, name: string) {
+  private constructor(
+    private readonly process: ChildProcessByStdio<Writable, Readable, null>,
+    name: string,
+  ) {
     this.lines = createInterface({ input: process.stdout });
     this.lines.on('line', (line) => {
       const answer = JSON.parse(line) as { problem?: string };
@@ -52,7 +55,10 @@ export class PythonProcess {
   }
 
   contestant(name: string): Contestant {
-    return { name, sample: async (calls) => (await this.ask<{ ms: number[] }>({ do: 'sample', peer: name, calls })).ms };
+    return {
+      name,
+      sample: async (calls) => (await this.ask<{ ms: number[] }>({ do: 'sample', peer: name, calls })).ms,
+    };
   }
 
   async stop(): Promise<void> {

@@ -18,24 +18,38 @@ class LargeOutput implements BenchCase {
   }
 
   async run(bench: Bench): Promise<Row> {
-    const x = tensor(Float32Array.from({ length: this.rows }, (_, i) => i % 1000), { shape: [this.rows, 1] });
+    const x = tensor(
+      Float32Array.from({ length: this.rows }, (_, i) => i % 1000),
+      { shape: [this.rows, 1] },
+    );
     const weight = tensor(new Float32Array(columns).fill(0.5), { shape: [columns, 1] });
     const out = linear(x, weight);
     const last = 0.5 * ((this.rows - 1) % 1000);
     const row: Row = {
-      case: `${this.suite}/${this.name}`, ours: 'upsilon, output reused', timings: {}, notes: [], flops: 2 * this.rows * columns,
+      case: `${this.suite}/${this.name}`,
+      ours: 'upsilon, output reused',
+      timings: {},
+      notes: [],
+      flops: 2 * this.rows * columns,
       bytes: 4 * (this.rows + columns + this.rows * columns),
     };
     const contestants = [
       timed('upsilon, output reused', () => void linear(x, weight, { out })),
       timed('upsilon, fresh output, disposed of', () => linear(x, weight).dispose()),
     ];
-    contestants[0]!.sample(1);
-    if (out.data[out.size - 1] !== last) row.problem = `the last element is ${String(out.data[out.size - 1])} (expected ${last})`;
+    await contestants[0].sample(1);
+    if (out.data[out.size - 1] !== last)
+      row.problem = `the last element is ${String(out.data[out.size - 1])} (expected ${last})`;
     if (bench.peers) {
       const found = await bench.peers.open({
-        operation: 'linear_forward', both: false, dims: { rows: this.rows, K: 1, M: columns }, options: { activation: 'none' },
-        inputs: { x, weight }, expected: { y: out } as Record<string, Tensor>, outputs: ['y'], absent: ['bias'],
+        operation: 'linear_forward',
+        both: false,
+        dims: { rows: this.rows, K: 1, M: columns },
+        options: { activation: 'none' },
+        inputs: { x, weight },
+        expected: { y: out },
+        outputs: ['y'],
+        absent: ['bias'],
       });
       contestants.push(...found.contestants);
       row.notes.push(...found.notes);

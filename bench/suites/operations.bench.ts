@@ -8,7 +8,9 @@ export function suite(): BenchCase[] {
   const found: BenchCase[] = [];
   for (const at of cases) {
     found.push(new OperationCase(at));
-    const forward = cases.find((other) => other.name === at.name && other.operation === at.operation.replace(/_backward$/, '_forward'));
+    const forward = cases.find(
+      (other) => other.name === at.name && other.operation === at.operation.replace(/_backward$/, '_forward'),
+    );
     if (forward && forward !== at && takesForward(at.operation)) found.push(new OperationCase(at, forward));
   }
   return found;

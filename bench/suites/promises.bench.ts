@@ -13,7 +13,8 @@ interface Turns {
 
 /** Counts how often a timer fires while a promise is pending. */
 async function watch(work: () => Promise<unknown>): Promise<Turns> {
-  let ticks = 0, gap = 0;
+  let ticks = 0,
+    gap = 0;
   const start = performance.now();
   let last = start;
   const tick = (): void => {
@@ -21,7 +22,10 @@ async function watch(work: () => Promise<unknown>): Promise<Turns> {
     gap = Math.max(gap, now - last);
     last = now;
   };
-  const timer = setInterval(() => { ++ticks; tick(); }, interval);
+  const timer = setInterval(() => {
+    ++ticks;
+    tick();
+  }, interval);
   await work();
   tick();
   clearInterval(timer);
@@ -48,19 +52,30 @@ class EventLoop implements BenchCase {
     linear(probe, weight);
     const rows = Math.min(2 ** 18, Math.ceil((256 * this.target) / (performance.now() - start)));
     const x = tensor(new Float32Array(rows * width), { shape: [rows, width] });
-    const expected = linear(x, weight), out = tensor(new Float32Array(rows * width), { shape: [rows, width] });
+    const expected = linear(x, weight),
+      out = tensor(new Float32Array(rows * width), { shape: [rows, width] });
     const ours = await watch(() => linearAsync(x, weight, { out }));
     const possible = Math.floor(ours.elapsed_ms / interval);
     const row: Row = {
-      case: `${this.suite}/${this.name}`, timings: {}, notes: [],
+      case: `${this.suite}/${this.name}`,
+      timings: {},
+      notes: [],
       figures: {
-        'upsilon': `${ours.ticks} of ${possible} ticks in ${ours.elapsed_ms.toFixed(0)} ms, longest gap ${ours.longest_gap_ms.toFixed(1)} ms`,
-        ticks: ours.ticks, possible_ticks: possible, longest_gap_ms: ours.longest_gap_ms,
+        upsilon: `${ours.ticks} of ${possible} ticks in ${ours.elapsed_ms.toFixed(0)} ms, longest gap ${ours.longest_gap_ms.toFixed(1)} ms`,
+        ticks: ours.ticks,
+        possible_ticks: possible,
+        longest_gap_ms: ours.longest_gap_ms,
       },
     };
     const opened = await bench.peers?.open({
-      operation: 'linear_forward', both: false, dims: { rows, K: width, M: width }, options: { activation: 'none' },
-      inputs: { x, weight }, expected: { y: expected }, outputs: ['y'], absent: ['bias'],
+      operation: 'linear_forward',
+      both: false,
+      dims: { rows, K: width, M: width },
+      options: { activation: 'none' },
+      inputs: { x, weight },
+      expected: { y: expected },
+      outputs: ['y'],
+      absent: ['bias'],
     });
     const runtime = opened?.contestants.find(({ name }) => name.startsWith('onnxruntime'));
     if (runtime) {
