@@ -18,7 +18,7 @@ export type { GraphConvOptions } from './ops/graphConv';
 export type { Layer } from './ops/mlp';
 export type { Pool } from './ops/setPool';
 export type { TreeConvOptions } from './ops/treeConv';
-export { Adam, type AdamOptions, Sgd, type SgdOptions } from './optim';
+export * as optim from './optim';
 export type { RandomOptions } from './random';
 export { Ragged, ragged, type RaggedLike } from './ragged';
 export { type NestedArray, Tensor, tensor, type TensorLike, type TensorOptions, zeros } from './tensor';

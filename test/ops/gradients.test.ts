@@ -67,7 +67,7 @@ test('gradients accumulate, and noGrad and detach cut the tape', () => {
   expect(() => ups.linear([[1], [2]], weight).backward()).toThrow(ups.ShapeError);
 });
 
-test.each([() => ups.Adam, () => ups.Sgd])('an optimiser finds the minimum', (optimizer) => {
+test.each([() => ups.optim.Adam, () => ups.optim.Sgd])('an optimiser finds the minimum', (optimizer) => {
   const weight = ups.tensor([[5]], { requiresGrad: true });
   const steps = new (optimizer())([weight], { learningRate: 0.1 });
   for (let i = 0; i < 300; ++i) {

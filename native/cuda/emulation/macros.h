@@ -1,13 +1,14 @@
 // The words of kernel sources where a plain C++ compiler reads them.
 #pragma once
 
-#define UPS_EMULATED 1
+#define UPS_EMULATION 1
 
 #define UPS_HD
-#define UPS_DEVICE inline
+#define UPS_ON_DEVICE inline
 #define UPS_KERNEL inline void
 #define UPS_KERNEL_LB(...) inline void
 #define UPS_UNROLL
+#define UPS_NO_UNROLL
 
 // A reference into the block's own arena.  It may not be a static or thread_local array: AddressSanitizer does not
 // see overruns of those where they live in templates or inline functions.  The address of `key` names the object.

@@ -4,10 +4,11 @@
 #include <cuda_runtime.h>
 
 #define UPS_HD __host__ __device__
-#define UPS_DEVICE __device__ __forceinline__
+#define UPS_ON_DEVICE __device__ __forceinline__
 #define UPS_KERNEL static __global__ void
 #define UPS_KERNEL_LB(...) static __global__ void __launch_bounds__(__VA_ARGS__)
 #define UPS_UNROLL _Pragma("unroll")
+#define UPS_NO_UNROLL _Pragma("unroll 1")
 
 #define UPS_SHARED(T, name, ...) __shared__ T name __VA_ARGS__
 // One name for all kernels: the compiler wants every extern declaration of it to have the same type.

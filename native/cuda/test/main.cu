@@ -31,7 +31,7 @@ int run_alone(const char* name) {
   return EXIT_FAILURE;
 }
 
-#ifdef UPS_EMULATED
+#ifdef UPS_EMULATION
 
 using ups::emu::Config;
 using ups::emu::Order;

@@ -60,7 +60,7 @@ UPS_KERNEL_LB(128) row_sums(const float* __restrict__ values, float* __restrict_
   if (row < rows && tile.rank == 0) sums[row] = sum;
 }
 
-UPS_DEVICE void copy_four(float* shared, const float* matrix, int row, int column, int rows, int columns) {
+UPS_ON_DEVICE void copy_four(float* shared, const float* matrix, int row, int column, int rows, int columns) {
   const bool inside = row < rows && column < columns;
   const size_t at = static_cast<size_t>(row) * static_cast<size_t>(columns) + static_cast<size_t>(column);
   ups::cp_async<16>(shared, inside ? matrix + at : matrix, inside);

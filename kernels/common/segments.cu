@@ -1,0 +1,175 @@
+// One team of threads per piece of a segment and group of columns: lanes are neighbouring columns, 8 slots share the
+// rows. Floor: x once through memory.
+#include "common/segments.h"
+
+namespace upsilon {
+namespace {
+
+constexpr int slots = 8;
+constexpr int pool_threads = 256;
+
+struct Sum {
+  static constexpr bool has_where = false;
+  float value;
+  UPS_ON_DEVICE static Sum empty() { return {0.0f}; }
+  UPS_ON_DEVICE void add(float x, int32_t) { value += x; }
+  UPS_ON_DEVICE void join(const Sum& other) { value += other.value; }
+};
+
+template <bool smallest>
+struct Extreme {
+  static constexpr bool has_where = true;
+  float value;
+  int32_t where;
+  UPS_ON_DEVICE static Extreme empty() { return {0.0f, -1}; }
+  UPS_ON_DEVICE void join(const Extreme& other) {
+    if (other.where >= 0) add(other.value, other.where);
+  }
+  UPS_ON_DEVICE void add(float x, int32_t position) {
+    const bool nan = x != x, own_nan = value != value;
+    const bool beats = where < 0 || (nan && !own_nan) || (!nan && !own_nan && (smallest ? x < value : x > value));
+    const bool equal = nan ? own_nan : x == value;
+    if (beats || (equal && position < where)) value = x, where = position;
+  }
+};
+
+template <class Pool>
+struct Results {  // of finished segments
+  float* value;
+  int32_t* where;
+  bool mean;
+  UPS_ON_DEVICE void put(int64_t at, const Pool& pool, int64_t size) const {
+    if (value) value[at] = mean && size > 0 ? pool.value / static_cast<float>(size) : pool.value;
+    if constexpr (Pool::has_where)
+      if (where) where[at] = pool.where;
+  }
+};
+
+template <class Pool>
+struct SegmentPieces {  // of segments that have several
+  float* value;
+  int32_t* where;
+  UPS_ON_DEVICE void put(int64_t at, const Pool& pool) const {
+    value[at] = pool.value;
+    if constexpr (Pool::has_where) where[at] = pool.where;
+  }
+  UPS_ON_DEVICE Pool get(int64_t at) const {
+    Pool pool = Pool::empty();
+    pool.value = value[at];
+    if constexpr (Pool::has_where) pool.where = where[at];
+    return pool;
+  }
+};
+
+// The last segment that begins at or before a position; there is one.
+UPS_ON_DEVICE int64_t segment_at(const int32_t* offsets, int64_t segments, int64_t position) {
+  int64_t low = 0, high = segments;
+  while (high - low > 1) {
+    const int64_t middle = (low + high) / 2;
+    if (offsets[middle] <= position) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+// Work item w < segments: the first piece of segment w. Item segments + q: the later piece that begins among the
+// positions q * segment_piece and following, of which there is at most one, since all pieces but a last one are full.
+template <class Pool, int lanes>
+UPS_KERNEL_LB(pool_threads) pool_pieces(const int32_t* fault, Segments s, int64_t items, SegmentPieces<Pool> pieces,
+                                        Results<Pool> results) {
+  if (*fault != 0) return;
+  constexpr int teams = pool_threads / (slots * lanes);
+  UPS_SHARED(Pool, partial, [pool_threads]);
+  const int thread = static_cast<int>(threadIdx.x);
+  const int lane = thread % lanes, slot = thread / lanes % slots, team = thread / (slots * lanes);
+  const int64_t column_groups = (s.columns + lanes - 1) / lanes;
+  const int64_t work = static_cast<int64_t>(blockIdx.x) * teams + team;
+  const int64_t item = work / column_groups, column = work % column_groups * lanes + lane;
+
+  int64_t segment = -1, begin = 0, end = 0;
+  bool first = true;
+  if (item < s.segments) {
+    segment = item;
+    begin = s.offsets[segment], end = s.offsets[segment + 1];
+  } else if (item < items) {
+    const int64_t window = (item - s.segments) * segment_piece;
+    const int64_t found = s.segments > 0 && s.offsets[0] <= window ? segment_at(s.offsets, s.segments, window) : -1;
+    if (found >= 0) {
+      const int64_t start = s.offsets[found];
+      const int64_t number = (window - start + segment_piece - 1) / segment_piece;
+      begin = start + number * segment_piece, end = s.offsets[found + 1];
+      if (number > 0 && begin < end) segment = found, first = false;
+    }
+  }
+  const int64_t size = end - begin;
+  if (end > begin + segment_piece) end = begin + segment_piece;
+
+  Pool pool = Pool::empty();
+  if (segment >= 0 && column < s.columns)
+    for (int64_t p = begin + slot; p < end; p += slots) {
+      const int64_t row = s.order ? s.order[p] : p;
+      pool.add(s.x[row * s.x_stride + column], static_cast<int32_t>(p));
+    }
+  partial[thread] = pool;
+  UPS_UNROLL
+  for (int half = slots / 2; half > 0; half /= 2) {
+    __syncthreads();
+    if (slot < half) {
+      pool.join(partial[thread + half * lanes]);
+      partial[thread] = pool;
+    }
+  }
+  if (slot != 0 || segment < 0 || column >= s.columns) return;
+  if (first && size <= segment_piece) results.put(segment * s.columns + column, pool, size);
+  else pieces.put(item * s.columns + column, pool);
+}
+
+// Joins the pieces of each segment that has several.
+template <class Pool>
+UPS_KERNEL_LB(block_threads) join_pieces(const int32_t* fault, Segments s, SegmentPieces<Pool> pieces, Results<Pool> results) {
+  if (*fault != 0) return;
+  for (int64_t at = global_thread(); at < s.segments * s.columns; at += global_threads()) {
+    const int64_t segment = at / s.columns, column = at % s.columns;
+    const int64_t begin = s.offsets[segment], size = s.offsets[segment + 1] - begin;
+    if (size <= segment_piece) continue;
+    Pool pool = pieces.get(at);
+    for (int64_t p = begin + segment_piece; p < begin + size; p += segment_piece)
+      pool.join(pieces.get((s.segments + p / segment_piece) * s.columns + column));
+    results.put(at, pool, size);
+  }
+}
+
+// Positions that can begin a later piece lie in this many windows.
+int64_t windows(const Segments& s) { return s.positions > segment_piece ? ceil_div(s.positions, segment_piece) : 0; }
+
+template <class Pool, int lanes>
+void launch_pieces(Launcher& launch, const Segments& s, SegmentPieces<Pool> pieces, Results<Pool> results) {
+  const int64_t items = s.segments + windows(s);
+  constexpr int teams = pool_threads / (slots * lanes);
+  launch.grid(pool_pieces<Pool, lanes>, ceil_div(items * ceil_div(s.columns, lanes), teams), 1, pool_threads, 0, s,
+              items, pieces, results);
+}
+
+template <class Pool>
+void pool(Launcher& launch, const Segments& s, SegmentPieces<Pool> pieces, Results<Pool> results) {
+  if (s.segments == 0 || s.columns == 0) return;
+  if (s.columns > 8) launch_pieces<Pool, 32>(launch, s, pieces, results);
+  else launch_pieces<Pool, 8>(launch, s, pieces, results);
+  if (windows(s) > 0) launch.elements(join_pieces<Pool>, s.segments * s.columns, s, pieces, results);
+}
+
+}  // namespace
+
+int64_t segment_floats(const Segments& s) { return windows(s) > 0 ? (s.segments + windows(s)) * s.columns : 0; }
+
+void segment_sums(Launcher& launch, const Segments& segments, bool mean, float* scratch, float* y) {
+  pool<Sum>(launch, segments, {scratch, nullptr}, {y, nullptr, mean});
+}
+
+void segment_extremes(Launcher& launch, const Segments& segments, bool smallest, float* scratch, int32_t* scratch_where,
+                      float* y, int32_t* where) {
+  if (smallest) pool<Extreme<true>>(launch, segments, {scratch, scratch_where}, {y, where, false});
+  else pool<Extreme<false>>(launch, segments, {scratch, scratch_where}, {y, where, false});
+}
+
+}  // namespace upsilon

@@ -1,0 +1,92 @@
+// CUDA: the stable sort of common/counting_sort.cu, by target or by source.
+#include "graph/graph.h"
+
+#include "common/counting_sort.h"
+#include "graph/graph_call.h"
+
+namespace upsilon {
+namespace {
+
+// Without weights given, every edge has weight 1.
+template <int threads>
+UPS_KERNEL_LB(threads) take_edges(const int32_t* fault, GraphFromEdges<float> f, const int32_t* order) {
+  if (*fault != 0) return;
+  for (int64_t place = global_thread(); place < f.edges; place += global_threads()) {
+    const int32_t edge = order[place];
+    f.sources[place] = f.edge_sources[edge];
+    if (f.weights) f.weights[place] = f.edge_weights ? f.edge_weights[edge] : 1.0f;
+  }
+}
+
+size_t from_edges_workspace(const Call& call) {
+  Pieces pieces(nullptr);
+  (void)CountingSort(pieces, call.dims[0], call.dims[1]);
+  return pieces.bytes();
+}
+
+ups_status from_edges(const Call& call) {
+  const GraphFromEdges<float> f(call);
+  Pieces pieces(call.workspace);
+  CountingSort sort(pieces, f.edges, f.nodes);
+  Launcher launch(call);
+  sort.run(launch, f.edge_targets);
+  sort.bucket_offsets(launch, f.row_offsets, f.nodes + 1);
+  launch.elements(take_edges<block_threads>, f.edges, f, sort.order);
+  return launch.status();
+}
+
+// Edges outside every row are sorted behind those of the last node.
+template <int threads>
+UPS_KERNEL_LB(threads) choose_keys(const int32_t* fault, GraphTranspose f, int32_t* keys) {
+  if (*fault != 0) return;
+  for (int64_t edge = global_thread(); edge < f.edges; edge += global_threads())
+    keys[edge] = edge >= f.row_offsets[0] && edge < f.row_offsets[f.rows] ? f.sources[edge] : static_cast<int32_t>(f.nodes);
+}
+
+template <int threads>
+UPS_KERNEL_LB(threads) find_targets(const int32_t* fault, GraphTranspose f, const int32_t* order) {
+  if (*fault != 0) return;
+  for (int64_t place = global_thread(); place < f.edges; place += global_threads()) {
+    const bool used = place < f.transposed_offsets[f.nodes];
+    const int32_t edge = used ? order[place] : 0;
+    // The row of an edge: the one before the first that begins behind it.
+    f.targets[place] = used ? static_cast<int32_t>(lower_bound(f.row_offsets, f.rows + 1, int64_t{edge} + 1) - 1) : 0;
+    f.edge_ids[place] = edge;
+  }
+}
+
+struct TransposeScratch {
+  CountingSort sort;
+  int32_t* keys;
+  TransposeScratch(const GraphTranspose& f, Pieces& pieces) : sort(pieces, f.edges, f.nodes + 1) {
+    keys = pieces.take<int32_t>(f.edges);
+  }
+};
+
+size_t transpose_workspace(const Call& call) {
+  Pieces pieces(nullptr);
+  (void)TransposeScratch(GraphTranspose(call), pieces);
+  return pieces.bytes();
+}
+
+ups_status transpose(const Call& call) {
+  const GraphTranspose f(call);
+  Pieces pieces(call.workspace);
+  TransposeScratch scratch(f, pieces);
+  Launcher launch(call);
+  launch.elements(choose_keys<block_threads>, f.edges, f, scratch.keys);
+  scratch.sort.run(launch, scratch.keys);
+  scratch.sort.bucket_offsets(launch, f.transposed_offsets, f.nodes + 1);
+  launch.elements(find_targets<block_threads>, f.edges, f, scratch.sort.order);
+  return launch.status();
+}
+
+// Edges and nodes are numbered in 32 bits.
+bool from_edges_supports(const Call& call) { return call.dims[0] <= INT32_MAX && call.dims[1] < INT32_MAX; }
+bool transpose_supports(const Call& call) { return call.dims[1] <= INT32_MAX && call.dims[2] < INT32_MAX; }
+
+UPS_CUDA_VARIANT(from_edges, "graph_from_edges", from_edges, from_edges_workspace, from_edges_supports)
+UPS_CUDA_VARIANT(transpose, "graph_transpose", transpose, transpose_workspace, transpose_supports)
+
+}  // namespace
+}  // namespace upsilon

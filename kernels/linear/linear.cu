@@ -1,0 +1,39 @@
+// CUDA: the products of common/dense.cu.
+#include "linear/linear.h"
+
+#include "common/dense.h"
+#include "linear/linear_call.h"
+
+namespace upsilon {
+namespace {
+
+ups_status forward(const Call& call) {
+  const LinearForward<float> f(call);
+  Launcher launch(call);
+  product_with_weight(launch, call.precision, f.x, f.weight, f.bias, f.y, f.rows, f.inputs, f.outputs, f.activation);
+  return launch.status();
+}
+
+size_t backward_workspace(const Call& call) {
+  const LinearBackward<float> f(call);
+  Pieces pieces(nullptr);
+  (void)DenseScratch(pieces, f.rows, f.inputs, f.outputs, f.activation);
+  return pieces.bytes();
+}
+
+ups_status backward(const Call& call) {
+  const LinearBackward<float> f(call);
+  Pieces pieces(call.workspace);
+  const DenseScratch scratch(pieces, f.rows, f.inputs, f.outputs, f.activation);
+  Launcher launch(call);
+  dense_backward(launch, call.precision,
+                 {f.rows, f.inputs, f.outputs, f.x, f.weight, f.bias, f.y, f.dy, f.dx, f.dweight, f.dbias, f.activation},
+                 scratch);
+  return launch.status();
+}
+
+UPS_CUDA_VARIANT(forward, "linear_forward", forward)
+UPS_CUDA_VARIANT(backward, "linear_backward", backward, backward_workspace)
+
+}  // namespace
+}  // namespace upsilon

@@ -1,0 +1,109 @@
+// CUDA: the segment reductions of common/segments.cu.
+#include "set_pool/set_pool.h"
+
+#include "common/segments.h"
+#include "set_pool/set_pool_call.h"
+
+namespace upsilon {
+namespace {
+
+template <class Pooling>
+Segments segments_of(const Pooling& f) {
+  return {f.offsets, nullptr, f.x, f.channels, f.elements, f.sets, f.channels};
+}
+
+struct Scratch {
+  float* value;
+  int32_t* where;
+  template <class Pooling>
+  Scratch(const Pooling& f, Pieces& pieces) {
+    const int64_t count = segment_floats(segments_of(f));
+    value = pieces.take<float>(count);
+    where = pieces.take<int32_t>(!is_extreme(f.pool) ? 0 : count);
+  }
+};
+
+size_t forward_workspace(const Call& call) {
+  Pieces pieces(nullptr);
+  (void)Scratch(SetPoolForward<float>(call), pieces);
+  return pieces.bytes();
+}
+
+ups_status forward(const Call& call) {
+  const SetPoolForward<float> f(call);
+  Pieces pieces(call.workspace);
+  const Scratch scratch(f, pieces);
+  Launcher launch(call);
+  if (!is_extreme(f.pool)) segment_sums(launch, segments_of(f), f.pool == UPS_POOL_MEAN, scratch.value, f.y);
+  else
+    segment_extremes(launch, segments_of(f), f.pool == UPS_POOL_MIN, scratch.value, scratch.where, f.y, nullptr);
+  return launch.status();
+}
+
+// A warp finds the sets of 32 rows, then writes those rows of dx side by side. `where` is null for sum and mean.
+template <int threads>
+UPS_KERNEL_LB(threads) spread(const int32_t* fault, SetPoolBackward<float> f, const int32_t* where) {
+  if (*fault != 0) return;
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+  const int64_t warps = global_threads() / 32, groups = (f.elements + 31) / 32;
+  for (int64_t group = global_thread() / 32; group < groups; group += warps) {
+    const int64_t own_row = group * 32 + lane;
+    int64_t own_set = -1;
+    float own_scale = 0.0f;
+    if (f.sets > 0 && own_row >= f.offsets[0] && own_row < f.offsets[f.sets]) {
+      int64_t low = 0, high = f.sets;  // the last set that begins at or before the row
+      while (high - low > 1) {
+        const int64_t middle = (low + high) / 2;
+        if (f.offsets[middle] <= own_row) low = middle;
+        else high = middle;
+      }
+      own_set = low;
+      own_scale = f.pool == UPS_POOL_MEAN ? 1.0f / static_cast<float>(f.offsets[low + 1] - f.offsets[low]) : 1.0f;
+    }
+    for (int64_t i = lane; i < 32 * f.channels; i += 32) {
+      const int row = static_cast<int>(i / f.channels);
+      const int64_t column = i % f.channels, set = ups::Tile<32>::here().shfl(own_set, row);
+      const float scale = ups::Tile<32>::here().shfl(own_scale, row);
+      if (group * 32 + row >= f.elements) continue;
+      float dx = 0.0f;
+      if (set >= 0 && (!where || where[set * f.channels + column] == group * 32 + row))
+        dx = f.dy[set * f.channels + column] * scale;
+      f.dx[group * 32 * f.channels + i] = dx;
+    }
+  }
+}
+
+struct BackwardScratch : Scratch {
+  int32_t* extreme;
+  BackwardScratch(const SetPoolBackward<float>& f, Pieces& pieces) : Scratch(f, pieces) {
+    extreme = pieces.take<int32_t>(!is_extreme(f.pool) ? 0 : f.sets * f.channels);
+  }
+};
+
+size_t backward_workspace(const Call& call) {
+  const SetPoolBackward<float> f(call);
+  Pieces pieces(nullptr);
+  (void)BackwardScratch(f, pieces);
+  return !is_extreme(f.pool) ? 0 : pieces.bytes();
+}
+
+ups_status backward(const Call& call) {
+  const SetPoolBackward<float> f(call);
+  Launcher launch(call);
+  const int32_t* where = nullptr;
+  if (is_extreme(f.pool)) {
+    Pieces pieces(call.workspace);
+    const BackwardScratch scratch(f, pieces);
+    segment_extremes(launch, segments_of(f), f.pool == UPS_POOL_MIN, scratch.value, scratch.where, nullptr,
+                     scratch.extreme);
+    where = scratch.extreme;
+  }
+  if (f.channels > 0) launch.elements(spread<block_threads>, f.elements, f, where);
+  return launch.status();
+}
+
+UPS_CUDA_VARIANT(forward, "set_pool_forward", forward, forward_workspace)
+UPS_CUDA_VARIANT(backward, "set_pool_backward", backward, backward_workspace, set_pool_backward_supports)
+
+}  // namespace
+}  // namespace upsilon
