@@ -36,5 +36,5 @@ export interface BenchCase {
   small: boolean;
   run(bench: Bench): Promise<Row>;
   /** What benny can repeat. */
-  prepare?(settings: Settings): () => void;
+  prepare?: (settings: Settings) => () => void;
 }
