@@ -19,7 +19,7 @@ const nodeGlobals = Object.fromEntries(
 const commonJsGlobals = { __dirname: 'readonly', exports: 'writable', module: 'writable', require: 'readonly' };
 
 export default tseslint.config(
-  { ignores: ['**/node_modules/', 'dist/', 'dist-test/', 'build/', 'build-*/', 'prebuilds/', 'coverage/', '.venv/'] },
+  { ignores: ['**/node_modules/', 'dist/', 'dist-test/', 'dist-bench/', 'build/', 'build-*/', 'prebuilds/', 'coverage/', '.venv/'] },
   eslint.configs.recommended,
   {
     files: ['**/*.js', '**/*.mjs', '**/*.cjs'],

@@ -1,0 +1,93 @@
+// Warm-up, rounds taken in turn by all contestants, median and 99th percentile.
+import { setTimeout as pause } from 'node:timers/promises';
+
+export interface Contestant {
+  name: string;
+  /** Runs that many times and gives the duration of each {ms}. */
+  sample(calls: number): Promise<ArrayLike<number>>;
+}
+
+export interface Timing {
+  median_ms: number;
+  p99_ms: number;
+  min_ms: number;
+  calls: number;
+  rounds: number;
+}
+
+export interface Effort {
+  /** Of one contestant in one round. */
+  round_ms: number;
+  rounds: number;
+  /** Between contestants, so that the threads of one are asleep when the next one runs. */
+  pause_ms: number;
+}
+
+export const thorough: Effort = { round_ms: 60, rounds: 12, pause_ms: 20 };
+export const quick: Effort = { round_ms: 2, rounds: 2, pause_ms: 0 };
+
+/** A function of this process, timed call by call. */
+export function timed(name: string, run: () => void): Contestant {
+  return {
+    name,
+    sample: (calls) => {
+      const durations = new Float64Array(calls);
+      for (let i = 0; i < calls; ++i) {
+        const start = performance.now();
+        run();
+        durations[i] = performance.now() - start;
+      }
+      return Promise.resolve(durations);
+    },
+  };
+}
+
+/** As {@link timed}, for functions that give a promise. */
+export function timedAsync(name: string, run: () => Promise<unknown>): Contestant {
+  return {
+    name,
+    sample: async (calls) => {
+      const durations = new Float64Array(calls);
+      for (let i = 0; i < calls; ++i) {
+        const start = performance.now();
+        await run();
+        durations[i] = performance.now() - start;
+      }
+      return durations;
+    },
+  };
+}
+
+/** q-quantile of sorted numbers, the next larger one of the sample. */
+function quantile(sorted: Float64Array, q: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.ceil(q * sorted.length) - 1)];
+}
+
+export async function measure(contestants: readonly Contestant[], effort: Effort): Promise<Record<string, Timing>> {
+  const calls: number[] = [];
+  for (const contestant of contestants) {
+    const first = await contestant.sample(2);
+    calls.push(Math.max(1, Math.min(20000, Math.floor(effort.round_ms / Math.max(first[1], 1e-4)))));
+    await contestant.sample(Math.ceil(calls.at(-1)! / 4)); // compiled by the engine, caches and clock settled
+  }
+  const samples: number[][] = contestants.map(() => []);
+  for (let round = 0; round < effort.rounds; ++round) {
+    for (const [i, contestant] of contestants.entries()) {
+      if (effort.pause_ms > 0) await pause(effort.pause_ms);
+      const durations = await contestant.sample(calls[i]);
+      for (let k = 0; k < durations.length; ++k) samples[i].push(durations[k]);
+    }
+  }
+  const timings: Record<string, Timing> = {};
+  contestants.forEach(({ name }, i) => {
+    const sorted = Float64Array.from(samples[i]).sort();
+    timings[name] = {
+      median_ms: quantile(sorted, 0.5),
+      p99_ms: quantile(sorted, 0.99),
+      min_ms: sorted[0],
+      calls: sorted.length,
+      rounds: effort.rounds,
+    };
+  });
+  return timings;
+}

@@ -1,0 +1,243 @@
+"""The bench cases of kernels/<op>/cases.json as calls: shapes, options and inputs, and what each call is bound to do.
+
+The language of the files is described in test/conformance/cases.h. The inputs here are made for timing: sizes and structure are
+what the case says, the numbers are random.
+"""
+
+import array
+import functools
+import itertools
+import json
+import math
+import pathlib
+import random
+from dataclasses import dataclass
+
+import upsilon
+
+PATTERN = 65521  # real tensors repeat so many normal numbers: a prime, so that no two rows of a matrix are alike
+
+
+@dataclass
+class Case:
+    operation: str
+    name: str
+    dims: dict
+    leading: list
+    options: dict
+    omit: set
+    data: dict
+    derive: list
+
+    @property
+    def id(self):
+        return f"{self.operation}/{self.name}"
+
+
+def _spread(entry):
+    """One entry of a file -> its combinations of dims and options, named as the conformance test names them."""
+    dims = entry.get("dims", {})
+    choices = []
+    for key, value in dims.items():
+        many = isinstance(value, list) and (key != "..." or (value and isinstance(value[0], list)))
+        choices.append([("dims", key, v, many) for v in (value if many else [value])])
+    for key, value in entry.get("options", {}).items():
+        many = isinstance(value, list)
+        choices.append([("options", key, v, many) for v in (value if many else [value])])
+    for combination in itertools.product(*choices):
+        picked = {"dims": {}, "options": {}}
+        name = entry["name"]
+        for kind, key, value, many in combination:
+            picked[kind][key] = value
+            if many:
+                name += f" {key}={value}" if key != "..." else f" {value}"
+        yield name, picked["dims"], picked["options"]
+
+
+def load(kernels, library):
+    cases = []
+    for path in sorted(pathlib.Path(kernels).glob("*/cases.json")):
+        file = json.loads(path.read_text())
+        for entry in file.get("bench", []):
+            for name, dims, options in _spread(entry):
+                leading = dims.pop("...", [])
+                for operation in entry["operations"]:
+                    if operation not in library.operations:
+                        continue
+                    known = {o.name for o in library.schema(operation).options}
+                    cases.append(Case(operation, name, dims, leading if isinstance(leading, list) else [leading],
+                                      {k: v for k, v in options.items() if k in known}, set(entry.get("omit", [])),
+                                      entry.get("data", {}), file.get("derive", [])))
+    return cases
+
+
+def load_work(kernels):
+    work = {}
+    for path in sorted(pathlib.Path(kernels).glob("*/work.json")):
+        work.update(json.loads(path.read_text()))
+    return work
+
+
+def bound_dims(case):
+    """Dimension names as the formulas of work.json use them; `rows` is the product of the leading dimensions."""
+    names = {"rows": math.prod(case.leading)}
+    names.update(case.dims)
+    return names
+
+
+def flops_of(case, work):
+    formula = work.get(case.operation, {}).get("flops")
+    if formula is None:
+        return 0
+    known = bound_dims(case)
+
+    class Dims(dict):  # layers that a case does not have count nothing
+        def __missing__(self, key):
+            return known.get(key, 0)
+
+    return eval(formula, {"__builtins__": {}}, Dims(min=min, max=max))
+
+
+def is_given(case, parameter):
+    if not parameter.optional:
+        return True
+    if parameter.name in case.omit:
+        return False
+    return all(n == "..." or n in case.dims for names, alternatives, _ in parameter.dims for n in names) and \
+        all(any(n in case.dims for n in alternatives) for _, alternatives, _ in parameter.dims if alternatives)
+
+
+def shape_of(case, parameter):
+    shape = []
+    for names, alternatives, constant in parameter.dims:
+        if names == ["..."]:
+            shape += case.leading
+        elif alternatives:
+            shape.append(case.dims[next(n for n in alternatives if n in case.dims)])
+        else:
+            # An optional part of a sum (the appended features of an embedding) counts 0 when it is left out.
+            shape.append(sum(case.dims.get(n, 0) for n in names) + constant)
+    return shape
+
+
+@functools.lru_cache
+def _normal_pattern(positive):
+    source = random.Random(20260101)
+    values = array.array("f", (source.gauss(0, 1) for _ in range(PATTERN)))
+    return array.array("f", (abs(v) + 0.1 for v in values)) if positive else values
+
+
+def _real(count, hint, start):
+    pattern = _normal_pattern(hint.get("values") == "positive")
+    start %= PATTERN
+    scale = hint.get("scale", 1)
+    rolled = pattern[start:] + pattern[:start]
+    if scale != 1:
+        rolled = array.array("f", (v * scale for v in rolled))
+    return (rolled * (count // PATTERN + 1))[:count]
+
+
+def _splits(count, bound, hint, source):
+    sets = count - 1
+    if hint.get("values") == "equal" and sets:
+        return array.array("i", (bound * s // sets for s in range(count)))
+    cuts = sorted(source.choices(range(bound + 1), k=count))
+    cuts[0] = 0
+    if sets > 0:
+        cuts[-1] = bound
+    return array.array("i", cuts)
+
+
+def _indices(count, bound, hint, rows, source):
+    if rows is None or not hint.get("blocks"):
+        return array.array("i", source.choices(range(bound), k=count)) if count else array.array("i")
+    block, found = hint["blocks"], array.array("i", bytes(4 * count))
+    for row in range(len(rows) - 1):
+        low = row // block * block
+        high = min(low + block, bound)
+        for e in range(rows[row], rows[row + 1]):
+            found[e] = source.randrange(low, high)
+    return found
+
+
+def _forest(count, offsets, hint, source):
+    mothers = array.array("i", [-1]) * count
+    for begin, end in zip(offsets, offsets[1:]):
+        for i in range(begin + 1, end):
+            mothers[i] = 0 if hint.get("values") == "star" else i - begin - 1 if hint.get("values") == "chain" \
+                else source.randrange(i - begin)
+    return mothers
+
+
+def make_inputs(case, library, reference):
+    """Host tensors by name: inputs, and outputs that are updated in place."""
+    schema = library.schema(case.operation)
+    source = random.Random(case.id)
+    tensors = {}
+    derived = {}
+    for operation in case.derive:
+        for p in library.schema(operation).outputs:
+            derived.setdefault(p.name, operation)
+    needed = [p for p in schema.parameters if not p.output or p.in_place]
+
+    def make(parameter, wanted_by):
+        shape, hint = shape_of(case, parameter), case.data.get(parameter.name, {})
+        count = math.prod(shape)
+        if parameter.dtype in ("real", "f32"):
+            return upsilon.host(_real(count, hint, source.randrange(PATTERN)), shape, "f32")
+        if parameter.rule[:1] == ["forest"]:
+            values = _forest(count, tensors[parameter.rule[1]].owner, hint, source)
+        elif parameter.rule[:1] == ["splits"]:
+            values = _splits(count, case.dims[parameter.rule[1]], hint, source)
+        elif parameter.rule[:1] == ["below"]:
+            rows = hint.get("rows")
+            values = _indices(count, case.dims[parameter.rule[1]], hint, tensors[rows].owner if rows else None, source)
+        else:
+            raise ValueError(f"{wanted_by}: {parameter.name} has no rule by which numbers could be made")
+        return upsilon.host(values, shape, "i32")
+
+    later = []
+    for parameter in needed:
+        if not is_given(case, parameter):
+            continue
+        if parameter.name in derived and derived[parameter.name] != case.operation:
+            later.append(parameter)
+        else:
+            tensors[parameter.name] = make(parameter, case.operation)
+    for parameter in later:
+        if parameter.name not in tensors:
+            _derive(case, library, reference, derived[parameter.name], tensors)
+    names = {p.name for p in needed}
+    return {name: tensor for name, tensor in tensors.items() if name in names}
+
+
+def _derive(case, library, context, operation, tensors):
+    """Runs an operation whose outputs are inputs of the case."""
+    schema = library.schema(operation)
+    arguments = {p.name: tensors.get(p.name) for p in schema.inputs}
+    own = Case(operation, case.name, dict(case.dims), case.leading, case.options, case.omit, case.data, [])
+    for p in schema.inputs:  # dimensions that go by another name there
+        if arguments[p.name] is not None:
+            for (names, alternatives, constant), extent in zip(p.dims, arguments[p.name].shape):
+                if len(names) == 1 and names != ["..."] and not alternatives:
+                    own.dims.setdefault(names[0], extent - constant)
+    for p in schema.outputs:
+        if is_given(own, p):
+            tensors[p.name] = arguments[p.name] = upsilon.zeros(shape_of(own, p), "f32" if p.dtype == "real" else p.dtype)
+    known = {o.name for o in schema.options}
+    context.call(operation, arguments, {k: v for k, v in case.options.items() if k in known})
+
+
+def make_outputs(case, library, empty):
+    """Tensors for the outputs that are not updated in place, each from empty(shape, dtype)."""
+    return {p.name: empty(shape_of(case, p), "f32" if p.dtype == "real" else p.dtype)
+            for p in library.schema(case.operation).outputs if not p.in_place and is_given(case, p)}
+
+
+def bytes_of(case, tensors, library):
+    """What has to move at least: inputs once, outputs once, both for what is updated in place."""
+    total = 0
+    for p in library.schema(case.operation).parameters:
+        if tensors.get(p.name) is not None:
+            total += tensors[p.name].bytes * (2 if p.in_place else 1)
+    return total
