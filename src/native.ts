@@ -71,7 +71,7 @@ export interface Counters {
 }
 
 interface Native {
-  initialize(makeError: typeof errorOf): FrameLayout;
+  initialize(makeError: (status: number, operation: string, argument: string, text: string) => Error): FrameLayout;
   operations(): OperationDescription[];
   call(...arrays: TypedArray[]): void;
   callAsync(...arrays: TypedArray[]): Promise<void>;
