@@ -10,7 +10,13 @@ export { noGrad } from './autograd';
 export { counters, devices, info, lastVariant, setThreads, synchronize } from './device';
 export type { DType, TypedArray } from './dtype';
 export {
-  DeviceError, DTypeError, type ErrorCode, OutOfMemoryError, ShapeError, UpsilonError, ValueError,
+  DeviceError,
+  DTypeError,
+  type ErrorCode,
+  OutOfMemoryError,
+  ShapeError,
+  UpsilonError,
+  ValueError,
 } from './errors';
 export { type Edges, Graph, graph, tree } from './graph';
 export * as models from './models';
