@@ -4,5 +4,9 @@ module.exports = {
   roots: ['<rootDir>/dist-test'],
   transform: {},
   testTimeout: 60000,
-  moduleNameMapper: { '^upsilon-kernels$': '<rootDir>/dist/index.js', '^upsilon-kernels/promises$': '<rootDir>/dist/promises.js', '^upsilon-kernels/internal/(.*)$': '<rootDir>/dist/$1.js' },
+  moduleNameMapper: {
+    '^upsilon-kernels$': '<rootDir>/dist/index.js',
+    '^upsilon-kernels/promises$': '<rootDir>/dist/promises.js',
+    '^upsilon-kernels/internal/(.*)$': '<rootDir>/dist/$1.js',
+  },
 };

@@ -71,10 +71,23 @@ function laterFirst(root: Tensor): Tensor[] {
 
 /** @internal */
 export function backward(root: Tensor, given: Tensor | undefined): void {
-  if (!root._requiresGrad) throw new ValueError('backward', 'requiresGrad', 'nothing that this tensor was computed from has requiresGrad');
-  if (!given && root.size !== 1) throw new ShapeError('backward', 'gradient', `gradient is missing and the tensor is ${shapeText(root.shape)} (only a scalar can do without)`);
-  if (given && (given.shape.length !== root.shape.length || given.shape.some((extent, d) => extent !== root.shape[d]))) {
-    throw new ShapeError('backward', 'gradient', `gradient is ${shapeText(given.shape)} but the tensor is ${shapeText(root.shape)}`);
+  if (!root._requiresGrad)
+    throw new ValueError('backward', 'requiresGrad', 'nothing that this tensor was computed from has requiresGrad');
+  if (!given && root.size !== 1)
+    throw new ShapeError(
+      'backward',
+      'gradient',
+      `gradient is missing and the tensor is ${shapeText(root.shape)} (only a scalar can do without)`,
+    );
+  if (
+    given &&
+    (given.shape.length !== root.shape.length || given.shape.some((extent, d) => extent !== root.shape[d]))
+  ) {
+    throw new ShapeError(
+      'backward',
+      'gradient',
+      `gradient is ${shapeText(given.shape)} but the tensor is ${shapeText(root.shape)}`,
+    );
   }
   noGrad(() => {
     // Gradients so far, and whether their memory is ours to add to.
@@ -102,7 +115,10 @@ export function backward(root: Tensor, given: Tensor | undefined): void {
         continue;
       }
       const { inputs, backward: towardsInputs } = tensor._origin;
-      const gradients = towardsInputs(here.gradient, inputs.map((input) => input?._requiresGrad ?? false));
+      const gradients = towardsInputs(
+        here.gradient,
+        inputs.map((input) => input?._requiresGrad ?? false),
+      );
       inputs.forEach((input, i) => {
         const gradient = gradients[i];
         // A gradient that was only passed on (a reshape) is still in use elsewhere.

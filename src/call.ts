@@ -4,7 +4,13 @@ import { cpu, type Device } from './device';
 import { dtypeCode, dtypes, type TypedArray } from './dtype';
 import { camelCase, publicName, UpsilonError, ValueError } from './errors';
 import { Kind } from './memory';
-import { type DimensionDescription, frameLayout, native, type OperationDescription, type OptionDescription } from './native';
+import {
+  type DimensionDescription,
+  frameLayout,
+  native,
+  type OperationDescription,
+  type OptionDescription,
+} from './native';
 import { empty, Tensor } from './tensor';
 
 const frame = new Float64Array(frameLayout.buffer);
@@ -14,9 +20,16 @@ const { optionsAt, tensorsAt, tensorStride } = frameLayout;
 const descriptions = new Map<string, [OperationDescription, number]>();
 
 function describe(name: string): [OperationDescription, number] {
-  if (descriptions.size === 0) native.operations().forEach((operation, index) => descriptions.set(operation.name, [operation, index]));
+  if (descriptions.size === 0)
+    native.operations().forEach((operation, index) => descriptions.set(operation.name, [operation, index]));
   const found = descriptions.get(name);
-  if (!found) throw new UpsilonError('ERR_UPSILON_INTERNAL', publicName(name), '', 'the native library does not have this operation');
+  if (!found)
+    throw new UpsilonError(
+      'ERR_UPSILON_INTERNAL',
+      publicName(name),
+      '',
+      'the native library does not have this operation',
+    );
   return found;
 }
 
@@ -94,7 +107,12 @@ export class Kernel {
    * @param outputs - in schema order; made here where not given and wanted
    * @param wanted - which outputs are wanted; default all
    */
-  run(inputs: readonly (Tensor | undefined)[], options?: OptionValues, outputs?: readonly (Tensor | undefined)[], wanted?: readonly boolean[]): (Tensor | undefined)[] {
+  run(
+    inputs: readonly (Tensor | undefined)[],
+    options?: OptionValues,
+    outputs?: readonly (Tensor | undefined)[],
+    wanted?: readonly boolean[],
+  ): (Tensor | undefined)[] {
     const plan = this.description;
     const arrays: TypedArray[] = [];
     let device = cpu;
@@ -106,7 +124,8 @@ export class Kernel {
         frame[at] = Kind.absent;
         continue;
       }
-      if (input._disposed) throw new ValueError(publicName(this.name), plan.names[i]!, `${plan.names[i]} was disposed of`);
+      if (input._disposed)
+        throw new ValueError(publicName(this.name), plan.names[i]!, `${plan.names[i]} was disposed of`);
       if (!located) {
         device = input._device;
         located = true;
@@ -205,7 +224,8 @@ export class Plan {
       const option = this.options[i]!;
       const value = values?.[option.publicName];
       const at = optionsAt + i;
-      if (option.type === 'uint64' || option.type === 'int64') frameBits[at] = this.wide(option, value ?? option.default);
+      if (option.type === 'uint64' || option.type === 'int64')
+        frameBits[at] = this.wide(option, value ?? option.default);
       else if (value === undefined) frame[at] = option.default;
       else if (option.type === 'choice') frame[at] = this.choice(option, value);
       else if (option.type === 'boolean') frame[at] = value ? 1 : 0;
@@ -215,7 +235,11 @@ export class Plan {
 
   private refuse(option: { publicName: string }, value: unknown, expected: string): never {
     const shown = typeof value === 'string' ? `'${value}'` : String(value);
-    throw new ValueError(publicName(this.operation), option.publicName, `${option.publicName} is ${shown} (expected ${expected})`);
+    throw new ValueError(
+      publicName(this.operation),
+      option.publicName,
+      `${option.publicName} is ${shown} (expected ${expected})`,
+    );
   }
   private choice(option: OptionDescription & { publicName: string }, value: unknown): number {
     const index = option.choices.indexOf(value as string);
@@ -223,13 +247,15 @@ export class Plan {
   }
   private number(option: OptionDescription & { publicName: string }, value: unknown): number {
     if (typeof value !== 'number') return this.refuse(option, value, 'a number');
-    if (option.type === 'int32' && !(Number.isInteger(value) && Math.abs(value) < 2 ** 31)) return this.refuse(option, value, 'an integer');
+    if (option.type === 'int32' && !(Number.isInteger(value) && Math.abs(value) < 2 ** 31))
+      return this.refuse(option, value, 'an integer');
     return value;
   }
   private wide(option: OptionDescription & { publicName: string }, value: unknown): bigint {
     const integer = typeof value === 'number' && Number.isSafeInteger(value) ? BigInt(value) : value;
     if (typeof integer !== 'bigint') return this.refuse(option, value, 'an integer below 2^53, or a bigint');
-    const fits = option.type === 'uint64' ? BigInt.asUintN(64, integer) === integer : BigInt.asIntN(64, integer) === integer;
+    const fits =
+      option.type === 'uint64' ? BigInt.asUintN(64, integer) === integer : BigInt.asIntN(64, integer) === integer;
     return fits ? BigInt.asIntN(64, integer) : this.refuse(option, value, 'an integer of 64 bits');
   }
 }

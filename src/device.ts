@@ -21,8 +21,11 @@ export function deviceOf(name: string, operation = 'tensor'): Device {
   if (seen) return seen;
   const parts = /^(cuda|emulated)(?::(\d{1,4}))?$/.exec(String(name));
   if (!parts) {
-    throw new DeviceError(operation, 'device',
-      `device is '${String(name)}' (expected 'cpu', 'cuda:0' or another number, 'emulated:0')`);
+    throw new DeviceError(
+      operation,
+      'device',
+      `device is '${String(name)}' (expected 'cpu', 'cuda:0' or another number, 'emulated:0')`,
+    );
   }
   const id = Number(parts[2] ?? 0);
   const device = { name: `${parts[1]}:${id}`, type: parts[1] === 'cuda' ? CUDA : EMULATED, id };

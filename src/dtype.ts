@@ -23,11 +23,21 @@ export const dtypes: readonly DTypeInfo[] = [
 
 /** @internal */
 export const dtypeCode: Readonly<Record<string, number>> = Object.freeze(
-  Object.assign(Object.create(null) as Record<string, number>,
-    { float32: 0, float64: 1, int32: 2, int64: 3, uint8: 4 }));
+  Object.assign(Object.create(null) as Record<string, number>, {
+    float32: 0,
+    float64: 1,
+    int32: 2,
+    int64: 3,
+    uint8: 4,
+  }),
+);
 
 const codeOfClass: Readonly<Record<string, number>> = Object.assign(Object.create(null) as Record<string, number>, {
-  Float32Array: 0, Float64Array: 1, Int32Array: 2, BigInt64Array: 3, Uint8Array: 4,
+  Float32Array: 0,
+  Float64Array: 1,
+  Int32Array: 2,
+  BigInt64Array: 3,
+  Uint8Array: 4,
 });
 
 /** The class is asked for by name: arrays of another realm (a vm context, Jest) are as good. @internal */

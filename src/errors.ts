@@ -82,12 +82,19 @@ export function errorOf(status: number, operation: string, argument: string, tex
   // Only texts about an operation name arguments; others may quote a file's name, which stays as it is.
   const said = operation ? text.replace(/\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\b/g, camelCase) : text;
   switch (status) {
-    case 1: return new ShapeError(name, where, said);
-    case 2: return new DTypeError(name, where, said);
-    case 3: return new ValueError(name, where, said);
-    case 4: return new DeviceError(name, where, said);
-    case 5: return new OutOfMemoryError(name, where, said);
-    case 6: return new UpsilonError('ERR_UPSILON_UNSUPPORTED', name, where, said);
-    default: return new UpsilonError('ERR_UPSILON_INTERNAL', name, where, said);
+    case 1:
+      return new ShapeError(name, where, said);
+    case 2:
+      return new DTypeError(name, where, said);
+    case 3:
+      return new ValueError(name, where, said);
+    case 4:
+      return new DeviceError(name, where, said);
+    case 5:
+      return new OutOfMemoryError(name, where, said);
+    case 6:
+      return new UpsilonError('ERR_UPSILON_UNSUPPORTED', name, where, said);
+    default:
+      return new UpsilonError('ERR_UPSILON_INTERNAL', name, where, said);
   }
 }

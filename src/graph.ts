@@ -47,7 +47,10 @@ export class Graph {
   private transposed: Transposed | undefined;
 
   /** @internal */
-  constructor(numNodes: number, parts: { rows?: { rowOffsets: Tensor; sources: Tensor }; weights?: Tensor; nodeOffsets?: Tensor; mother?: Tensor }) {
+  constructor(
+    numNodes: number,
+    parts: { rows?: { rowOffsets: Tensor; sources: Tensor }; weights?: Tensor; nodeOffsets?: Tensor; mother?: Tensor },
+  ) {
     this.numNodes = numNodes;
     this.rows = parts.rows;
     this.weights = parts.weights;
@@ -95,7 +98,11 @@ export class Graph {
     if (this.transposed) return this.transposed;
     const { rowOffsets, sources } = this.edgeRows();
     const device = sources._device;
-    const outputs = [empty(int32, [this.numNodes + 1], device), empty(int32, [sources.size], device), empty(int32, [sources.size], device)];
+    const outputs = [
+      empty(int32, [this.numNodes + 1], device),
+      empty(int32, [sources.size], device),
+      empty(int32, [sources.size], device),
+    ];
     const [transposedOffsets, targets, edges] = transpose.run([rowOffsets, sources], undefined, outputs);
     return (this.transposed = { transposedOffsets: transposedOffsets!, targets: targets!, edges: edges! });
   }
@@ -104,10 +111,13 @@ export class Graph {
   private edgeRows(): { rowOffsets: Tensor; sources: Tensor } {
     if (this.rows) return this.rows;
     const device = this.mother!.device;
-    const mother = this.mother!.to('cpu').data as Int32Array, offsets = this.nodeOffsets!.to('cpu').data as Int32Array;
-    const from: number[] = [], to: number[] = [];
+    const mother = this.mother!.to('cpu').data as Int32Array,
+      offsets = this.nodeOffsets!.to('cpu').data as Int32Array;
+    const from: number[] = [],
+      to: number[] = [];
     for (let event = 0; event + 1 < offsets.length; ++event) {
-      const begin = offsets[event]!, end = offsets[event + 1]!;
+      const begin = offsets[event]!,
+        end = offsets[event + 1]!;
       for (let node = begin; node < end; ++node) {
         if (mother[node]! < 0) continue;
         from.push(begin + mother[node]!, node);
@@ -125,10 +135,23 @@ function checkCount(numNodes: unknown): void {
   }
 }
 
-function rowsOf(sources: Tensor, targets: Tensor, numNodes: number, weights: Tensor | undefined): { rowOffsets: Tensor; sources: Tensor; weights: Tensor | undefined } {
+function rowsOf(
+  sources: Tensor,
+  targets: Tensor,
+  numNodes: number,
+  weights: Tensor | undefined,
+): { rowOffsets: Tensor; sources: Tensor; weights: Tensor | undefined } {
   const device = sources._device;
-  const outputs = [empty(int32, [numNodes + 1], device), empty(int32, [sources.size], device), weights && empty(weights._dtype, weights.shape, device)];
-  const [rowOffsets, sorted, sortedWeights] = fromEdges.run([sources, targets, weights], undefined, outputs, [true, true, weights !== undefined]);
+  const outputs = [
+    empty(int32, [numNodes + 1], device),
+    empty(int32, [sources.size], device),
+    weights && empty(weights._dtype, weights.shape, device),
+  ];
+  const [rowOffsets, sorted, sortedWeights] = fromEdges.run([sources, targets, weights], undefined, outputs, [
+    true,
+    true,
+    weights !== undefined,
+  ]);
   return { rowOffsets: rowOffsets!, sources: sorted!, weights: sortedWeights };
 }
 
@@ -143,9 +166,15 @@ export function graph(edges: Edges | Vector): Graph {
     const sources = indices(rows.values, 'graph', 'neighbours');
     return new Graph(rows.length, { rows: { rowOffsets: rows.offsets, sources } });
   }
-  if (typeof edges !== 'object' || edges === null) throw new ValueError('graph', 'edges', `edges is ${String(edges)} (expected { sources, targets, numNodes } or an Arrow List vector)`);
+  if (typeof edges !== 'object' || edges === null)
+    throw new ValueError(
+      'graph',
+      'edges',
+      `edges is ${String(edges)} (expected { sources, targets, numNodes } or an Arrow List vector)`,
+    );
   checkCount(edges.numNodes);
-  const sources = indices(edges.sources, 'graph', 'sources'), targets = indices(edges.targets, 'graph', 'targets');
+  const sources = indices(edges.sources, 'graph', 'sources'),
+    targets = indices(edges.targets, 'graph', 'targets');
   const weights = edges.weights === undefined ? undefined : tensor(edges.weights, { name: 'weights' });
   const nodeOffsets = edges.nodeOffsets === undefined ? undefined : indices(edges.nodeOffsets, 'graph', 'nodeOffsets');
   const built = rowsOf(sources, targets, edges.numNodes, weights);
@@ -160,7 +189,8 @@ export function graph(edges: Edges | Vector): Graph {
  */
 export function tree(source: Vector | { mother: TensorLike; offsets: TensorLike } | Ragged): Graph {
   if (typeof source === 'object' && source !== null && 'mother' in source) {
-    const mother = indices(source.mother, 'tree', 'mother'), nodeOffsets = indices(source.offsets, 'tree', 'offsets');
+    const mother = indices(source.mother, 'tree', 'mother'),
+      nodeOffsets = indices(source.offsets, 'tree', 'offsets');
     return new Graph(mother.size, { mother, nodeOffsets });
   }
   const events = ragged(source, { name: 'mother' });
@@ -171,5 +201,9 @@ export function tree(source: Vector | { mother: TensorLike; offsets: TensorLike 
 /** @internal */
 export function checkGraph(value: unknown, operation: string): Graph {
   if (value instanceof Graph) return value;
-  throw new ValueError(operation, 'graph', `graph is ${value === null ? 'null' : typeof value} (expected what graph() or tree() gives)`);
+  throw new ValueError(
+    operation,
+    'graph',
+    `graph is ${value === null ? 'null' : typeof value} (expected what graph() or tree() gives)`,
+  );
 }

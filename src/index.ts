@@ -10,9 +10,16 @@ export { noGrad } from './autograd';
 export { counters, devices, info, lastVariant, setThreads, synchronize } from './device';
 export type { DType, TypedArray } from './dtype';
 export {
-  DeviceError, DTypeError, type ErrorCode, OutOfMemoryError, ShapeError, UpsilonError, ValueError,
+  DeviceError,
+  DTypeError,
+  type ErrorCode,
+  OutOfMemoryError,
+  ShapeError,
+  UpsilonError,
+  ValueError,
 } from './errors';
 export { type Edges, Graph, graph, tree } from './graph';
+export * as models from './models';
 export type { Activation } from './ops/activation';
 export type { GraphConvOptions } from './ops/graphConv';
 export type { Layer } from './ops/mlp';

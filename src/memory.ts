@@ -3,7 +3,12 @@ import { dtypes, isShared, type TypedArray } from './dtype';
 import { native, type NativeBlock } from './native';
 
 /** `MemoryKind` of native/addon/frame.h. @internal */
-export const enum Kind { absent, array, shared, block }
+export const enum Kind {
+  absent,
+  array,
+  shared,
+  block,
+}
 
 /** Where a tensor's elements are. Several tensors may share one. @internal */
 export interface Memory {
@@ -40,7 +45,10 @@ export function allocate(dtype: number, elements: number, device: Device): Memor
         return { kind: Kind.array, array: new Array(elements), block: 0, keeper: undefined, byteOffset: 0 };
       }
     }
-    if (bytesThisTurn === 0) setImmediate(() => { bytesThisTurn = 0; }).unref();
+    if (bytesThisTurn === 0)
+      setImmediate(() => {
+        bytesThisTurn = 0;
+      }).unref();
     bytesThisTurn += size;
   }
   const made = native.block(size, device.type, device.id);

@@ -71,7 +71,7 @@ export interface Counters {
 }
 
 interface Native {
-  initialize(makeError: typeof errorOf): FrameLayout;
+  initialize(makeError: (status: number, operation: string, argument: string, text: string) => Error): FrameLayout;
   operations(): OperationDescription[];
   call(...arrays: TypedArray[]): void;
   callAsync(...arrays: TypedArray[]): Promise<void>;
@@ -114,12 +114,15 @@ function load(): Native {
   const found = (existsSync(shipped) ? attempt(shipped) : undefined) ?? attempt(`@upsilon-kernels/${platform}`);
   if (found) return found;
   throw new UpsilonError(
-    'ERR_UPSILON_NO_BINARY', '', '',
+    'ERR_UPSILON_NO_BINARY',
+    '',
+    '',
     `upsilon-kernels has no native binary that loads on ${platform} with Node ${process.version}.\n` +
       `Tried:\n${tried.join('\n')}\n` +
       'If the package was installed with --no-optional or --omit=optional, install it again without. On a platform\n' +
       'without a prebuilt binary it is compiled from source, which needs CMake and a C++20 compiler (g++ 11 or\n' +
-      'clang 14): run `npm rebuild upsilon-kernels`.');
+      'clang 14): run `npm rebuild upsilon-kernels`.',
+  );
 }
 
 export const native = load();

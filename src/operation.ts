@@ -35,24 +35,37 @@ export class Operation {
     const result = this.forward.run(tensors, options, out === undefined ? undefined : [toOutput(out, this.name)])[0]!;
     if (!wantsGradient(tensors)) return result;
     if (out !== undefined) result._origin = undefined;
-    return record(result, tensors, (gradient, needed) => this.differentiate(tensors, result, gradient, needed, options, extra));
+    return record(result, tensors, (gradient, needed) =>
+      this.differentiate(tensors, result, gradient, needed, options, extra),
+    );
   }
 
-  private differentiate(inputs: readonly (Tensor | undefined)[], result: Tensor, gradient: Tensor, needed: readonly boolean[],
-    options: OptionValues | undefined, extra: Extra | undefined): (Tensor | undefined)[] {
+  private differentiate(
+    inputs: readonly (Tensor | undefined)[],
+    result: Tensor,
+    gradient: Tensor,
+    needed: readonly boolean[],
+    options: OptionValues | undefined,
+    extra: Extra | undefined,
+  ): (Tensor | undefined)[] {
     const { sources, gradientOf } = (this.backwardPlan ??= this.matchNames());
     const arguments_ = sources.map(({ from, index, name }) =>
-      from === 'input' ? inputs[index] : from === 'output' ? result : from === 'gradient' ? gradient : extra?.(name));
+      from === 'input' ? inputs[index] : from === 'output' ? result : from === 'gradient' ? gradient : extra?.(name),
+    );
     const wanted = gradientOf.map((input) => needed[input]!);
     const found = this.backward.run(arguments_, options, undefined, wanted);
     const gradients: (Tensor | undefined)[] = inputs.map(() => undefined);
-    gradientOf.forEach((input, k) => { gradients[input] = found[k]; });
+    gradientOf.forEach((input, k) => {
+      gradients[input] = found[k];
+    });
     return gradients;
   }
 
   private matchNames(): BackwardPlan {
-    const forward = this.forward.description, backward = this.backward.description;
-    const inputs = forward.names.slice(0, forward.inputs), outputs = forward.names.slice(forward.inputs);
+    const forward = this.forward.description,
+      backward = this.backward.description;
+    const inputs = forward.names.slice(0, forward.inputs),
+      outputs = forward.names.slice(forward.inputs);
     const sources = backward.names.slice(0, backward.inputs).map((name): BackwardPlan['sources'][number] => {
       if (inputs.includes(name)) return { from: 'input', index: inputs.indexOf(name), name };
       if (outputs.includes(name)) return { from: 'output', index: outputs.indexOf(name), name };
@@ -79,7 +92,10 @@ export function toTensors(inputs: readonly (TensorLike | undefined)[], plan: Pla
     for (let i = 0; i < inputs.length; ++i) {
       if (!Array.isArray(inputs[i])) continue;
       const type = plan.types[i]!;
-      tensors[i] = tensor(inputs[i]!, { dtype: type === 'real' ? real : dtypes[dtypeCode[type]!]!.name, name: plan.names[i]! });
+      tensors[i] = tensor(inputs[i]!, {
+        dtype: type === 'real' ? real : dtypes[dtypeCode[type]!]!.name,
+        name: plan.names[i]!,
+      });
     }
   }
   return tensors;
@@ -88,10 +104,12 @@ export function toTensors(inputs: readonly (TensorLike | undefined)[], plan: Pla
 /** A tensor to write into: it must be memory that the caller keeps, not a list that would be copied. */
 export function toOutput(out: TensorLike, operation: string): Tensor {
   if (out instanceof Tensor) {
-    if (out._requiresGrad && !out._origin) throw new ValueError(operation, 'out', 'out has requiresGrad (expected a tensor that is no parameter)');
+    if (out._requiresGrad && !out._origin)
+      throw new ValueError(operation, 'out', 'out has requiresGrad (expected a tensor that is no parameter)');
     return out;
   }
-  if (Array.isArray(out)) throw new ValueError(operation, 'out', 'out is a list of numbers (expected a tensor or typed array)');
+  if (Array.isArray(out))
+    throw new ValueError(operation, 'out', 'out is a list of numbers (expected a tensor or typed array)');
   return tensor(out, { name: 'out' });
 }
 

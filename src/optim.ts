@@ -8,7 +8,8 @@ export type Parameters = Iterable<Tensor> | Readonly<Record<string, Tensor>>;
 function listOf(parameters: Parameters): Tensor[] {
   const list = Symbol.iterator in parameters ? [...(parameters as Iterable<Tensor>)] : Object.values(parameters);
   for (const parameter of list) {
-    if (!(parameter instanceof Tensor) || !parameter.requiresGrad) throw new ValueError('optim', 'parameters', 'a parameter is no tensor with requiresGrad');
+    if (!(parameter instanceof Tensor) || !parameter.requiresGrad)
+      throw new ValueError('optim', 'parameters', 'a parameter is no tensor with requiresGrad');
   }
   return list;
 }
@@ -98,6 +99,11 @@ export class Sgd extends Optimizer {
 
   protected update(parameter: Tensor, gradient: Tensor, index: number, step: number): void {
     const velocity = this.velocity[index];
-    Sgd.kernel.run([gradient], { ...this.options, step } as OptionValues, [parameter, velocity], [true, velocity !== undefined]);
+    Sgd.kernel.run(
+      [gradient],
+      { ...this.options, step } as OptionValues,
+      [parameter, velocity],
+      [true, velocity !== undefined],
+    );
   }
 }

@@ -1,7 +1,9 @@
 import { collect } from './call';
 
 /** An operation, or a group of them, giving promises. */
-export type Promised<T> = T extends (...args: infer A) => infer R ? (...args: A) => Promise<R> : { [K in keyof T]: Promised<T[K]> };
+export type Promised<T> = T extends (...args: infer A) => infer R
+  ? (...args: A) => Promise<R>
+  : { [K in keyof T]: Promised<T[K]> };
 
 /**
  * The same function with its kernel calls off the main thread. Arguments are looked at and results are made right away,
@@ -13,11 +15,18 @@ function promisedFunction(operation: (...args: unknown[]) => unknown): (...args:
     Error.captureStackTrace(site, call);
     const { result, error, calls } = collect(() => operation(...args));
     // What was queued before a later call was refused still runs; nobody needs to hear of it.
-    if (error !== undefined) return Promise.allSettled(calls).then(() => { throw error; });
-    return Promise.all(calls).then(() => result, (reason: unknown) => {
-      if (reason instanceof Error) reason.stack = `${reason.name}: ${reason.message}\n${(site.stack ?? '').split('\n').slice(1).join('\n')}`;
-      throw reason;
-    });
+    if (error !== undefined)
+      return Promise.allSettled(calls).then(() => {
+        throw error;
+      });
+    return Promise.all(calls).then(
+      () => result,
+      (reason: unknown) => {
+        if (reason instanceof Error)
+          reason.stack = `${reason.name}: ${reason.message}\n${(site.stack ?? '').split('\n').slice(1).join('\n')}`;
+        throw reason;
+      },
+    );
   };
   return Object.defineProperty(call, 'name', { value: operation.name });
 }

@@ -55,8 +55,10 @@ export class Ragged {
 /** Int32 boundaries or indices from whatever holds them. @internal */
 export function indices(source: TensorLike, operation: string, name: string): Tensor {
   const made = tensor(source, Array.isArray(source) ? { dtype: 'int32', name } : { name });
-  if (made._dtype !== dtypeCode['int32']) throw new DTypeError(operation, name, `${name} is ${made.dtype} (expected int32)`);
-  if (made.shape.length !== 1) throw new ShapeError(operation, name, `${name} has ${made.shape.length} dimensions (expected one)`);
+  if (made._dtype !== dtypeCode['int32'])
+    throw new DTypeError(operation, name, `${name} is ${made.dtype} (expected int32)`);
+  if (made.shape.length !== 1)
+    throw new ShapeError(operation, name, `${name} has ${made.shape.length} dimensions (expected one)`);
   return made;
 }
 
@@ -72,13 +74,21 @@ export function ragged(source: Vector | RaggedLike | Ragged, options: { name?: s
   if (source instanceof Ragged) made = source;
   else if (typeof source === 'object' && source !== null && isVector(source)) {
     const { array, dtype, shape, offsets } = listColumnOf(source, name);
-    made = new Ragged(new Tensor(wrapArray(array), dtype, shape, cpu), new Tensor(wrapArray(offsets), dtypeCode['int32']!, [offsets.length], cpu));
+    made = new Ragged(
+      new Tensor(wrapArray(array), dtype, shape, cpu),
+      new Tensor(wrapArray(offsets), dtypeCode['int32']!, [offsets.length], cpu),
+    );
   } else if (typeof source === 'object' && source !== null && 'values' in source && 'offsets' in source) {
     const offsets = indices(source.offsets, 'ragged', 'offsets');
-    if (offsets.size === 0) throw new ShapeError('ragged', 'offsets', 'offsets is [0] (expected at least one boundary)');
+    if (offsets.size === 0)
+      throw new ShapeError('ragged', 'offsets', 'offsets is [0] (expected at least one boundary)');
     made = new Ragged(tensor(source.values, { name: 'values' }), offsets);
   } else {
-    throw new DTypeError('ragged', name, `${name} is ${source === null ? 'null' : typeof source} (expected an Arrow List vector or { values, offsets })`);
+    throw new DTypeError(
+      'ragged',
+      name,
+      `${name} is ${source === null ? 'null' : typeof source} (expected an Arrow List vector or { values, offsets })`,
+    );
   }
   return options.device === undefined ? made : made.to(options.device);
 }

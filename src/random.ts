@@ -19,8 +19,10 @@ function generator(name: string): (shape: readonly number[], options: RandomOpti
   const kernel = new Kernel(name);
   return (shape, options) => {
     checkShape(shape, undefined, 'random');
-    const out = options.out !== undefined ? toOutput(options.out, 'random').reshape(shape)
-      : empty(dtypeCode[options.dtype ?? 'float32'] ?? 0, [...shape], deviceOf(options.device ?? 'cpu', 'random'));
+    const out =
+      options.out !== undefined
+        ? toOutput(options.out, 'random').reshape(shape)
+        : empty(dtypeCode[options.dtype ?? 'float32'] ?? 0, [...shape], deviceOf(options.device ?? 'cpu', 'random'));
     return kernel.run([], { seed: options.seed, stream: options.stream }, [out])[0]!;
   };
 }

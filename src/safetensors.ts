@@ -9,9 +9,20 @@ import { wrapArray } from './memory';
 import { native } from './native';
 import { elementsOf, Tensor, type TensorLike, tensor } from './tensor';
 
-const typeOf: Readonly<Record<string, DType>> = Object.assign(Object.create(null) as Record<string, DType>,
-  { F32: 'float32', F64: 'float64', I32: 'int32', I64: 'int64', U8: 'uint8' });
-const nameOf: Readonly<Record<DType, string>> = { float32: 'F32', float64: 'F64', int32: 'I32', int64: 'I64', uint8: 'U8' };
+const typeOf: Readonly<Record<string, DType>> = Object.assign(Object.create(null) as Record<string, DType>, {
+  F32: 'float32',
+  F64: 'float64',
+  I32: 'int32',
+  I64: 'int64',
+  U8: 'uint8',
+});
+const nameOf: Readonly<Record<DType, string>> = {
+  float32: 'F32',
+  float64: 'F64',
+  int32: 'I32',
+  int64: 'I64',
+  uint8: 'U8',
+};
 /** What the format's own readers allow. */
 const longestHeader = 100_000_000;
 
@@ -45,7 +56,8 @@ function isObject(value: unknown): value is Record<string, unknown> {
 function headerOf(bytes: Uint8Array): { header: Record<string, unknown>; begin: number } {
   if (bytes.length < 8) refuse(`the file has ${bytes.length} bytes (expected at least 8)`);
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
-  if (length > longestHeader || length > bytes.length - 8) refuse(`the header has ${length} bytes but the file has ${bytes.length}`);
+  if (length > longestHeader || length > bytes.length - 8)
+    refuse(`the header has ${length} bytes but the file has ${bytes.length}`);
   let header: unknown;
   try {
     header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, 8 + length)));
@@ -57,7 +69,13 @@ function headerOf(bytes: Uint8Array): { header: Record<string, unknown>; begin: 
 }
 
 function entryOf(name: string, value: unknown): Entry {
-  if (!isObject(value) || typeof value['dtype'] !== 'string' || !isSizes(value['shape']) || !isSizes(value['data_offsets']) || value['data_offsets'].length !== 2) {
+  if (
+    !isObject(value) ||
+    typeof value['dtype'] !== 'string' ||
+    !isSizes(value['shape']) ||
+    !isSizes(value['data_offsets']) ||
+    value['data_offsets'].length !== 2
+  ) {
     refuse(`${name} has a malformed entry (expected dtype, shape and data_offsets)`);
   }
   return value as unknown as Entry;
@@ -75,18 +93,28 @@ export function load(source: Source): Record<string, Tensor> {
   const ranges: [number, number][] = [];
   for (const [name, value] of Object.entries(header)) {
     if (name === '__metadata__') continue;
-    const { dtype, shape, data_offsets: [from, to] } = entryOf(name, value);
+    const {
+      dtype,
+      shape,
+      data_offsets: [from, to],
+    } = entryOf(name, value);
     const known = typeOf[dtype];
-    if (!known) throw new DTypeError('safetensors', name, `${name} is ${dtype} (expected ${Object.keys(typeOf).join(', ')})`);
+    if (!known)
+      throw new DTypeError('safetensors', name, `${name} is ${dtype} (expected ${Object.keys(typeOf).join(', ')})`);
     if (shape.length > 8) refuse(`${name} has ${shape.length} dimensions (at most 8)`);
     const code = dtypeCode[known]!;
     const { bytes: size, Array } = dtypes[code]!;
     const elements = elementsOf(shape);
-    if (to < from || to > bytes.length - begin) refuse(`${name} has the bytes ${from} to ${to} but there are ${bytes.length - begin}`);
-    if (to - from !== elements * size) refuse(`${name} has ${to - from} bytes but its shape [${shape.join(', ')}] needs ${elements * size}`);
+    if (to < from || to > bytes.length - begin)
+      refuse(`${name} has the bytes ${from} to ${to} but there are ${bytes.length - begin}`);
+    if (to - from !== elements * size)
+      refuse(`${name} has ${to - from} bytes but its shape [${shape.join(', ')}] needs ${elements * size}`);
     ranges.push([from, to]);
     const at = bytes.byteOffset + begin + from;
-    const array: TypedArray = at % size === 0 ? new Array(bytes.buffer, at, elements) : new Array(bytes.slice(begin + from, begin + to).buffer, 0, elements);
+    const array: TypedArray =
+      at % size === 0
+        ? new Array(bytes.buffer, at, elements)
+        : new Array(bytes.slice(begin + from, begin + to).buffer, 0, elements);
     tensors[name] = new Tensor(wrapArray(array), code, shape, cpu);
   }
   // The format forbids holes and overlaps, so that a file is nothing but its tensors.
@@ -103,7 +131,8 @@ export function load(source: Source): Record<string, Tensor> {
 export function metadata(source: Source): Record<string, string> {
   const { header } = headerOf(bytesOf(source));
   const notes = Object.hasOwn(header, '__metadata__') ? header['__metadata__'] : {};
-  if (!isObject(notes) || !Object.values(notes).every((note) => typeof note === 'string')) refuse('__metadata__ holds something else than texts');
+  if (!isObject(notes) || !Object.values(notes).every((note) => typeof note === 'string'))
+    refuse('__metadata__ holds something else than texts');
   return notes as Record<string, string>;
 }
 
@@ -115,9 +144,14 @@ function writeAll(file: number, bytes: Uint8Array): void {
  * Saves tensors by name. The file appears under its name when it is complete: whoever has an older one mapped keeps it.
  * @throws DeviceError for tensors that are not on the CPU
  */
-export function save(file: string, tensors: Readonly<Record<string, TensorLike>>, notes?: Readonly<Record<string, string>>): void {
+export function save(
+  file: string,
+  tensors: Readonly<Record<string, TensorLike>>,
+  notes?: Readonly<Record<string, string>>,
+): void {
   // Largest elements first, so that every tensor is aligned to its elements.
-  const entries = Object.entries(tensors).map(([name, value]) => ({ name, value: tensor(value, { name }) }))
+  const entries = Object.entries(tensors)
+    .map(([name, value]) => ({ name, value: tensor(value, { name }) }))
     .sort((a, b) => dtypes[b.value._dtype]!.bytes - dtypes[a.value._dtype]!.bytes || (a.name < b.name ? -1 : 1));
   const header = Object.create(null) as Record<string, unknown>;
   if (notes) header['__metadata__'] = notes;
@@ -136,7 +170,10 @@ export function save(file: string, tensors: Readonly<Record<string, TensorLike>>
   const handle = openSync(unfinished, 'w');
   try {
     writeAll(handle, padded);
-    for (const { value: { data } } of entries) writeAll(handle, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    for (const {
+      value: { data },
+    } of entries)
+      writeAll(handle, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     fsyncSync(handle);
     closeSync(handle);
     renameSync(unfinished, file);

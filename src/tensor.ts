@@ -105,13 +105,19 @@ export class Tensor {
    * @throws ShapeError when there are more or fewer
    */
   item(): number {
-    if (this.size !== 1) throw new ShapeError('tensor', 'item', `item of a tensor of shape ${shapeText(this.shape)} (expected one element)`);
+    if (this.size !== 1)
+      throw new ShapeError(
+        'tensor',
+        'item',
+        `item of a tensor of shape ${shapeText(this.shape)} (expected one element)`,
+      );
     return Number((this._memory.array ? this : this.to('cpu')).data[0]);
   }
 
   /** The tensor as an Arrow vector on the same memory: `FixedSizeList` for every dimension after the first. */
   toArrow(): Vector {
-    if (this.shape.length === 0) throw new ShapeError('tensor', 'toArrow', 'a scalar is no column (expected at least one dimension)');
+    if (this.shape.length === 0)
+      throw new ShapeError('tensor', 'toArrow', 'a scalar is no column (expected at least one dimension)');
     return vectorOf(this.data, this._dtype, this.shape);
   }
 
@@ -159,7 +165,11 @@ export class Tensor {
 
   set requiresGrad(wanted: boolean) {
     if (wanted && !dtypes[this._dtype]!.floating) {
-      throw new DTypeError('tensor', 'requiresGrad', `a tensor of ${this.dtype} has no gradient (expected float32 or float64)`);
+      throw new DTypeError(
+        'tensor',
+        'requiresGrad',
+        `a tensor of ${this.dtype} has no gradient (expected float32 or float64)`,
+      );
     }
     this._requiresGrad = wanted;
   }
@@ -171,7 +181,10 @@ export class Tensor {
    * @throws ShapeError when it is left out and the tensor has several elements, or has another shape
    */
   backward(gradient?: TensorLike): void {
-    autograd.backward(this, gradient === undefined ? undefined : tensor(gradient, { dtype: this.dtype, device: this.device }));
+    autograd.backward(
+      this,
+      gradient === undefined ? undefined : tensor(gradient, { dtype: this.dtype, device: this.device }),
+    );
   }
 
   /** The same memory, but what is computed from it is not traced back. */
@@ -195,11 +208,23 @@ export class Tensor {
 
 /** @internal */
 export function checkShape(shape: readonly number[], elements: number | undefined, operation: string): void {
-  if (!Array.isArray(shape) || shape.length > 8 || !shape.every((extent) => Number.isSafeInteger(extent) && extent >= 0)) {
-    throw new ShapeError(operation, 'shape', `shape is ${Array.isArray(shape) ? shapeText(shape) : String(shape)} (expected at most 8 sizes)`);
+  if (
+    !Array.isArray(shape) ||
+    shape.length > 8 ||
+    !shape.every((extent) => Number.isSafeInteger(extent) && extent >= 0)
+  ) {
+    throw new ShapeError(
+      operation,
+      'shape',
+      `shape is ${Array.isArray(shape) ? shapeText(shape) : String(shape)} (expected at most 8 sizes)`,
+    );
   }
   if (elements !== undefined && elementsOf(shape) !== elements) {
-    throw new ShapeError(operation, 'shape', `shape ${shapeText(shape)} has ${elementsOf(shape)} elements but there are ${elements}`);
+    throw new ShapeError(
+      operation,
+      'shape',
+      `shape ${shapeText(shape)} has ${elementsOf(shape)} elements but there are ${elements}`,
+    );
   }
 }
 
@@ -220,10 +245,15 @@ function fromLists(lists: readonly NestedArray[], dtype: number, name: string): 
     if (depth === shape.length) {
       if (Array.isArray(value)) throw new ShapeError('tensor', name, `${name} has lists of different depths`);
       if (typeof value !== 'number' && typeof value !== 'bigint' && typeof value !== 'boolean') {
-        throw new DTypeError('tensor', name, `${name} holds ${value === null ? 'null' : typeof value} (expected numbers)`);
+        throw new DTypeError(
+          'tensor',
+          name,
+          `${name} holds ${value === null ? 'null' : typeof value} (expected numbers)`,
+        );
       }
       if (dtype === dtypeCode['int64']) {
-        if (typeof value === 'number' && !Number.isInteger(value)) throw new ValueError('tensor', name, `${name} holds ${value} (expected integers)`);
+        if (typeof value === 'number' && !Number.isInteger(value))
+          throw new ValueError('tensor', name, `${name} holds ${value} (expected integers)`);
         array[at++] = BigInt(value);
       } else {
         const number = Number(value);
@@ -235,7 +265,11 @@ function fromLists(lists: readonly NestedArray[], dtype: number, name: string): 
       return;
     }
     if (!Array.isArray(value) || value.length !== shape[depth]) {
-      throw new ShapeError('tensor', name, `${name} has lists of different lengths (expected ${shape[depth]} everywhere at depth ${depth})`);
+      throw new ShapeError(
+        'tensor',
+        name,
+        `${name} has lists of different lengths (expected ${shape[depth]} everywhere at depth ${depth})`,
+      );
     }
     for (const inner of value as readonly NestedArray[]) fill(inner, depth + 1);
   };
@@ -261,7 +295,11 @@ export function tensor(source: TensorLike, options: TensorOptions = {}): Tensor 
   const name = options.name ?? 'source';
   const wanted = options.dtype === undefined ? undefined : dtypeCode[options.dtype];
   if (options.dtype !== undefined && wanted === undefined) {
-    throw new DTypeError('tensor', 'dtype', `dtype is '${String(options.dtype)}' (expected float32, float64, int32, int64 or uint8)`);
+    throw new DTypeError(
+      'tensor',
+      'dtype',
+      `dtype is '${String(options.dtype)}' (expected float32, float64, int32, int64 or uint8)`,
+    );
   }
   let made = view(source, wanted, name);
   if (wanted !== undefined && made._dtype !== wanted) {
@@ -283,9 +321,14 @@ function view(source: TensorLike, wanted: number | undefined, name: string): Ten
   if (isTypedArray(source)) {
     const dtype = codeOfArray(source);
     if (dtype !== undefined) return new Tensor(wrapArray(source), dtype, [source.length], cpu);
-    if (wanted !== undefined) return new Tensor(wrapArray(converted(source, wanted)), wanted, [(source as TypedArray).length], cpu);
+    if (wanted !== undefined)
+      return new Tensor(wrapArray(converted(source, wanted)), wanted, [(source as TypedArray).length], cpu);
     const found = (source as { [Symbol.toStringTag]: string })[Symbol.toStringTag];
-    throw new DTypeError('tensor', name, `${name} is a ${found} (expected Float32Array, Float64Array, Int32Array, BigInt64Array or Uint8Array; or say which dtype it is to become)`);
+    throw new DTypeError(
+      'tensor',
+      name,
+      `${name} is a ${found} (expected Float32Array, Float64Array, Int32Array, BigInt64Array or Uint8Array; or say which dtype it is to become)`,
+    );
   }
   if (Array.isArray(source)) {
     const { array, shape } = fromLists(source as readonly NestedArray[], wanted ?? 0, name);
@@ -300,7 +343,11 @@ function view(source: TensorLike, wanted: number | undefined, name: string): Ten
       return new Tensor(wrapArray(source.data), dtypeCode[source.dtype]!, [...source.shape], cpu);
     }
   }
-  throw new DTypeError('tensor', name, `${name} is ${source === null ? 'null' : typeof source} (expected a tensor, a typed array, an Arrow vector or lists of numbers)`);
+  throw new DTypeError(
+    'tensor',
+    name,
+    `${name} is ${source === null ? 'null' : typeof source} (expected a tensor, a typed array, an Arrow vector or lists of numbers)`,
+  );
 }
 
 /** @internal */
@@ -317,10 +364,21 @@ export function filled(like: Tensor, value: number): Tensor {
 }
 
 /** A tensor of zeros. */
-export function zeros(shape: readonly number[], options: { dtype?: DType; device?: string; requiresGrad?: boolean } = {}): Tensor {
+export function zeros(
+  shape: readonly number[],
+  options: { dtype?: DType; device?: string; requiresGrad?: boolean } = {},
+): Tensor {
   const dtype = options.dtype ?? 'float32';
   checkShape(shape, undefined, 'zeros');
   const code = dtypeCode[dtype];
-  if (code === undefined) throw new DTypeError('zeros', 'dtype', `dtype is '${String(dtype)}' (expected float32, float64, int32, int64 or uint8)`);
-  return tensor(filled(empty(code, [...shape], cpu), 0), { device: options.device ?? 'cpu', requiresGrad: options.requiresGrad ?? false });
+  if (code === undefined)
+    throw new DTypeError(
+      'zeros',
+      'dtype',
+      `dtype is '${String(dtype)}' (expected float32, float64, int32, int64 or uint8)`,
+    );
+  return tensor(filled(empty(code, [...shape], cpu), 0), {
+    device: options.device ?? 'cpu',
+    requiresGrad: options.requiresGrad ?? false,
+  });
 }

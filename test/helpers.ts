@@ -5,7 +5,7 @@ export function numbers(count: number, seed = 1): number[] {
   let state = seed >>> 0;
   return Array.from({ length: count }, () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return (state / 2 ** 31) - 1;
+    return state / 2 ** 31 - 1;
   });
 }
 
@@ -36,7 +36,12 @@ export async function collectGarbage(): Promise<void> {
  * Compares gradients with central differences, in float64, where the reference computes.
  * @param parameters - differentiated one after the other
  */
-export function checkGradients(parameters: ups.Tensor[], compute: () => ups.Tensor, step = 1e-5, tolerance = 1e-6): void {
+export function checkGradients(
+  parameters: ups.Tensor[],
+  compute: () => ups.Tensor,
+  step = 1e-5,
+  tolerance = 1e-6,
+): void {
   for (const parameter of parameters) {
     parameter.requiresGrad = true;
     parameter.grad = undefined;

@@ -35,6 +35,7 @@ void slope(Launcher& launch, const float* y, const float* dy, float* dz, float* 
 struct DenseScratch {
   float* dz = nullptr;  // null where dy itself serves
   float* parts = nullptr;
+  DenseScratch() = default;
   DenseScratch(Pieces& pieces, int64_t rows, int64_t depth, int64_t columns, int32_t activation);
 };
 

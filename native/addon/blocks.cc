@@ -80,8 +80,9 @@ Napi::Value create_block(const Napi::CallbackInfo& info) {
   if (!(bytes >= 0 && bytes <= 9e15 && bytes == std::floor(bytes)))
     return fail(env, state, {UPS_VALUE, "", "bytes", format("a block cannot have %g bytes", bytes)});
   if (device.type == UPS_CPU && bytes > largest_array_buffer)
-    return fail(env, state, {UPS_OUT_OF_MEMORY, "", "bytes",
-                             format("%.0f bytes do not fit into one ArrayBuffer (at most %.0f)", bytes, largest_array_buffer)});
+    return fail(env, state,
+                {UPS_OUT_OF_MEMORY, "", "bytes",
+                 format("%.0f bytes do not fit into one ArrayBuffer (at most %.0f)", bytes, largest_array_buffer)});
   Failure failure;
   ups_context* context = state.context(device, &failure);
   if (!context) return fail(env, state, failure);
@@ -96,7 +97,8 @@ Napi::Value map_file(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   ThreadState& state = state_of(env);
   const std::string path = info[0].IsString() ? info[0].As<Napi::String>().Utf8Value() : std::string();
-  if (path.find('\0') != std::string::npos) return fail(env, state, {UPS_VALUE, "", "path", "the path holds a zero byte"});
+  if (path.find('\0') != std::string::npos)
+    return fail(env, state, {UPS_VALUE, "", "path", "the path holds a zero byte"});
   Failure failure;
   ups_context* context = state.context({UPS_CPU, 0}, &failure);
   if (!context) return fail(env, state, failure);
@@ -106,9 +108,10 @@ Napi::Value map_file(const Napi::CallbackInfo& info) {
   const auto size = static_cast<double>(ups_block_size(block));
   if (size > largest_array_buffer) {
     ups_block_release(block);
-    return fail(env, state, {UPS_OUT_OF_MEMORY, "", "path",
-                             format("%s: %.0f bytes do not fit into one ArrayBuffer (at most %.0f)", path.c_str(), size,
-                                    largest_array_buffer)});
+    return fail(env, state,
+                {UPS_OUT_OF_MEMORY, "", "path",
+                 format("%s: %.0f bytes do not fit into one ArrayBuffer (at most %.0f)", path.c_str(), size,
+                        largest_array_buffer)});
   }
   return wrap(env, state, block);
 }

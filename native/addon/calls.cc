@@ -119,13 +119,15 @@ Napi::Object describe(Napi::Env env, const Schema& schema, const Parameter& p) {
   result.Set("rule", rule_text(p.rule));
   result.Set("leading", p.leading);
   result.Set("dims", list(env, p.dims, [&](const Dimension& dim) {
-    const auto name = [&](int index) { return Napi::String::New(env, schema.dim_names[static_cast<size_t>(index)]); };
-    Napi::Object described = Napi::Object::New(env);
-    described.Set("sum", list(env, dim.names, name));
-    described.Set("firstOf", list(env, dim.alternatives, name));
-    described.Set("constant", static_cast<double>(dim.constant));
-    return described;
-  }));
+               const auto name = [&](int index) {
+                 return Napi::String::New(env, schema.dim_names[static_cast<size_t>(index)]);
+               };
+               Napi::Object described = Napi::Object::New(env);
+               described.Set("sum", list(env, dim.names, name));
+               described.Set("firstOf", list(env, dim.alternatives, name));
+               described.Set("constant", static_cast<double>(dim.constant));
+               return described;
+             }));
   return result;
 }
 
@@ -148,7 +150,8 @@ Napi::Value describe_operations(const Napi::CallbackInfo& info) {
     result.Set("variants", operation.variants);
     const Schema& schema = operation.schema;
     result.Set("inputs", schema.inputs);
-    result.Set("parameters", list(env, schema.parameters, [&](const Parameter& p) { return describe(env, schema, p); }));
+    result.Set("parameters",
+               list(env, schema.parameters, [&](const Parameter& p) { return describe(env, schema, p); }));
     result.Set("options", list(env, schema.options, [&](const Option& o) { return describe(env, o); }));
     return result;
   });

@@ -34,8 +34,8 @@ inline constexpr double copy = -1;
 enum class MemoryKind : int { absent, array, shared, block };
 
 // In the order of the dtypes' codes in JavaScript.
-inline constexpr ups_dtype dtypes[] = {{UPS_FLOAT, 32, 1}, {UPS_FLOAT, 64, 1}, {UPS_INT, 32, 1},
-                                       {UPS_INT, 64, 1},   {UPS_UINT, 8, 1}};
+inline constexpr ups_dtype dtypes[] = {
+    {UPS_FLOAT, 32, 1}, {UPS_FLOAT, 64, 1}, {UPS_INT, 32, 1}, {UPS_INT, 64, 1}, {UPS_UINT, 8, 1}};
 
 // A failure on its way to JavaScript. The texts of the core live only until the next call, so they are copied.
 struct Failure {

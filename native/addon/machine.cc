@@ -5,9 +5,7 @@
 namespace upsilon::addon {
 namespace {
 
-const char* kind_text(int32_t type) {
-  return type == UPS_CUDA ? "cuda" : type == UPS_EMULATED ? "emulated" : "cpu";
-}
+const char* kind_text(int32_t type) { return type == UPS_CUDA ? "cuda" : type == UPS_EMULATED ? "emulated" : "cpu"; }
 
 Napi::Value devices(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -41,7 +39,8 @@ Napi::Value set_threads(const Napi::CallbackInfo& info) {
   ThreadState& state = state_of(env);
   const double wanted = info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : 0;
   if (wanted != -1 && !(wanted >= 1 && wanted <= 4096 && wanted == static_cast<int32_t>(wanted))) {
-    state.raise(env, {UPS_VALUE, "set_threads", "threads", format("threads is %g (expected 1 to 4096, or -1 for all cores)", wanted)});
+    state.raise(env, {UPS_VALUE, "set_threads", "threads",
+                      format("threads is %g (expected 1 to 4096, or -1 for all cores)", wanted)});
     return env.Undefined();
   }
   state.threads = static_cast<int32_t>(wanted);

@@ -181,7 +181,8 @@ bool ThreadState::read(napi_env env, const napi_value* arrays, size_t array_coun
     const double offset = record[frame::byte_offset];
     if (!(offset >= 0 && offset + wanted <= size))
       return fail(UPS_VALUE, format("has %.0f bytes of memory, but its shape ", std::max(size - offset, 0.0)) +
-                                 shape_text(tensor) + format(" needs %.0f (was the array detached or resized?)", wanted));
+                                 shape_text(tensor) +
+                                 format(" needs %.0f (was the array detached or resized?)", wanted));
     tensor.data = memory ? memory + static_cast<size_t>(offset) : nullptr;
     call.pointers[i] = &tensor;
   }

@@ -5,7 +5,18 @@
 //  - buffers that come from files are padded: the length of the Data counts, not that of the array.
 //  - makeData does not look at the class of the array: Float64 memory can claim to be Float32.
 import {
-  type Data, type DataType, Field, FixedSizeList, Float32, Float64, Int32, Int64, List, makeData, makeVector, Uint8,
+  type Data,
+  type DataType,
+  Field,
+  FixedSizeList,
+  Float32,
+  Float64,
+  Int32,
+  Int64,
+  List,
+  makeData,
+  makeVector,
+  Uint8,
   type Vector,
 } from 'apache-arrow';
 
@@ -13,7 +24,10 @@ import { codeOfArray, dtypeCode, dtypes, type TypedArray } from '../dtype';
 import { DTypeError, ValueError } from '../errors';
 
 /** Type numbers of Arrow's flatbuffer format. */
-const INT = 2, FLOAT = 3, LIST = 12, FIXED_SIZE_LIST = 16;
+const INT = 2,
+  FLOAT = 3,
+  LIST = 12,
+  FIXED_SIZE_LIST = 16;
 
 export interface Column {
   array: TypedArray;
@@ -43,12 +57,17 @@ function primitiveCode(type: DataType, name: string, operation: string): number 
   if (typeId === INT && bitWidth === 64 && isSigned) return dtypeCode['int64']!;
   if (typeId === INT && bitWidth === 8 && !isSigned) return dtypeCode['uint8']!;
   const hint = typeId === LIST ? '; lists of varying length are for ragged()' : '';
-  throw new DTypeError(operation, name, `${name} is a column of ${String(type)} (expected Float32, Float64, Int32, Int64, Uint8 or FixedSizeLists of them${hint})`);
+  throw new DTypeError(
+    operation,
+    name,
+    `${name} is a column of ${String(type)} (expected Float32, Float64, Int32, Int64, Uint8 or FixedSizeLists of them${hint})`,
+  );
 }
 
 function refuseNulls(data: Data, name: string, operation: string): void {
   const nulls = data.nullCount;
-  if (nulls > 0) throw new ValueError(operation, name, `${name} has ${nulls} null${nulls === 1 ? '' : 's'} (expected none)`);
+  if (nulls > 0)
+    throw new ValueError(operation, name, `${name} has ${nulls} null${nulls === 1 ? '' : 's'} (expected none)`);
 }
 
 /** Elements of the primitive column at the bottom of nested FixedSizeLists, and the sizes of these lists. */
@@ -62,16 +81,29 @@ function flatten(data: Data, name: string, operation: string): Column {
     const rowElements = inner.shape.slice(1).reduce((product, extent) => product * extent, 1);
     const array = inner.array.subarray(0, data.length * size * rowElements) as TypedArray;
     if (array.length < data.length * size * rowElements) {
-      throw new ValueError(operation, name, `${name} has ${array.length} elements but ${data.length} lists of ${size} rows need ${data.length * size * rowElements}`);
+      throw new ValueError(
+        operation,
+        name,
+        `${name} has ${array.length} elements but ${data.length} lists of ${size} rows need ${data.length * size * rowElements}`,
+      );
     }
     return { array, dtype: inner.dtype, shape: [data.length, size, ...inner.shape.slice(1)] };
   }
   const dtype = primitiveCode(data.type, name, operation);
   const values = (data.values ?? new dtypes[dtype]!.Array(0)) as TypedArray;
   if (codeOfArray(values) !== dtype) {
-    throw new DTypeError(operation, name, `${name} says that it is ${String(data.type)} but its memory is a ${values[Symbol.toStringTag]} (expected a ${dtypes[dtype]!.Array.name})`);
+    throw new DTypeError(
+      operation,
+      name,
+      `${name} says that it is ${String(data.type)} but its memory is a ${values[Symbol.toStringTag]} (expected a ${dtypes[dtype]!.Array.name})`,
+    );
   }
-  if (values.length < data.length) throw new ValueError(operation, name, `${name} has ${values.length} elements of memory but its length is ${data.length}`);
+  if (values.length < data.length)
+    throw new ValueError(
+      operation,
+      name,
+      `${name} has ${values.length} elements of memory but its length is ${data.length}`,
+    );
   return { array: values.subarray(0, data.length) as TypedArray, dtype, shape: [data.length] };
 }
 
@@ -96,7 +128,8 @@ function chunksOf(vector: Vector): readonly Data[] {
 function refuseNullsOf(vector: Vector, name: string, operation: string): void {
   // Over all chunks, so that the message has the whole number.
   const nulls = vector.nullCount;
-  if (nulls > 0) throw new ValueError(operation, name, `${name} has ${nulls} null${nulls === 1 ? '' : 's'} (expected none)`);
+  if (nulls > 0)
+    throw new ValueError(operation, name, `${name} has ${nulls} null${nulls === 1 ? '' : 's'} (expected none)`);
 }
 
 export function columnOf(vector: Vector, name: string): Column {
@@ -106,29 +139,49 @@ export function columnOf(vector: Vector, name: string): Column {
 
 /** A List column: its offsets as they are (a slice's do not start at 0), and all elements they refer to. */
 export function listColumnOf(vector: Vector, name: string): ListColumn {
-  if (!isList(vector)) throw new DTypeError('ragged', name, `${name} is a column of ${String(vector.type)} (expected a List)`);
+  if (!isList(vector))
+    throw new DTypeError('ragged', name, `${name} is a column of ${String(vector.type)} (expected a List)`);
   refuseNullsOf(vector, name, 'ragged');
   const parts = chunksOf(vector).map((chunk): ListColumn => {
     // Arrow allows a list column of length 0 without any offset.
-    const offsets = chunk.length === 0 && !(chunk.valueOffsets?.length > 0) ? new Int32Array(1) : (chunk.valueOffsets as Int32Array).subarray(0, chunk.length + 1);
-    if (offsets.length < chunk.length + 1) throw new ValueError('ragged', name, `${name} has ${offsets.length} offsets but its length is ${chunk.length}`);
+    const offsets =
+      chunk.length === 0 && !(chunk.valueOffsets?.length > 0)
+        ? new Int32Array(1)
+        : (chunk.valueOffsets as Int32Array).subarray(0, chunk.length + 1);
+    if (offsets.length < chunk.length + 1)
+      throw new ValueError('ragged', name, `${name} has ${offsets.length} offsets but its length is ${chunk.length}`);
     const child = chunk.children[0] ?? makeData({ type: (chunk.type as List).children[0]!.type, length: 0 } as never);
-    const begin = offsets[0]!, end = offsets[chunk.length]!;
+    const begin = offsets[0]!,
+      end = offsets[chunk.length]!;
     // Nulls outside the slice are nobody's business; then the slice is looked at, with offsets of its own.
     if (child.nullCount > 0 && begin >= 0 && end >= begin && end <= child.length) {
-      return { ...flatten(child.slice(begin, end - begin), name, 'ragged'), offsets: offsets.map((offset) => offset - begin) };
+      return {
+        ...flatten(child.slice(begin, end - begin), name, 'ragged'),
+        offsets: offsets.map((offset) => offset - begin),
+      };
     }
     return { ...flatten(child, name, 'ragged'), offsets };
   });
   if (parts.length === 1) return parts[0]!;
   const used = parts.map((part) => {
-    const begin = part.offsets[0]!, end = part.offsets[part.offsets.length - 1]!;
+    const begin = part.offsets[0]!,
+      end = part.offsets[part.offsets.length - 1]!;
     const row = part.shape.slice(1).reduce((product, extent) => product * extent, 1);
-    if (begin < 0 || end < begin || end > part.shape[0]!) throw new ValueError('ragged', name, `${name} has offsets from ${begin} to ${end} but only ${part.shape[0]} elements`);
-    return { ...part, array: part.array.subarray(begin * row, end * row) as TypedArray, shape: [end - begin, ...part.shape.slice(1)] };
+    if (begin < 0 || end < begin || end > part.shape[0]!)
+      throw new ValueError(
+        'ragged',
+        name,
+        `${name} has offsets from ${begin} to ${end} but only ${part.shape[0]} elements`,
+      );
+    return {
+      ...part,
+      array: part.array.subarray(begin * row, end * row) as TypedArray,
+      shape: [end - begin, ...part.shape.slice(1)],
+    };
   });
   const offsets = new Int32Array(1 + used.reduce((sum, part) => sum + part.offsets.length - 1, 0));
-  let list = 0, base = 0;
+  let list = 0,
+    base = 0;
   for (const part of used) {
     for (let i = 1; i < part.offsets.length; ++i) offsets[++list] = base + part.offsets[i]! - part.offsets[0]!;
     base += part.shape[0]!;
@@ -136,7 +189,13 @@ export function listColumnOf(vector: Vector, name: string): ListColumn {
   return { ...gather(used), offsets };
 }
 
-const arrowTypes: readonly (() => DataType)[] = [() => new Float32(), () => new Float64(), () => new Int32(), () => new Int64(), () => new Uint8()];
+const arrowTypes: readonly (() => DataType)[] = [
+  () => new Float32(),
+  () => new Float64(),
+  () => new Int32(),
+  () => new Int64(),
+  () => new Uint8(),
+];
 
 function dataOf(array: TypedArray, dtype: number, shape: readonly number[]): Data {
   let data: Data = makeData({ type: arrowTypes[dtype]!(), length: array.length, nullCount: 0, data: array } as never);
@@ -157,5 +216,7 @@ export function vectorOf(array: TypedArray, dtype: number, shape: readonly numbe
 export function listVectorOf(array: TypedArray, dtype: number, shape: readonly number[], offsets: Int32Array): Vector {
   const child = dataOf(array, dtype, shape);
   const type = new List(new Field('item', child.type, false));
-  return makeVector(makeData({ type, length: offsets.length - 1, nullCount: 0, valueOffsets: offsets, child } as never));
+  return makeVector(
+    makeData({ type, length: offsets.length - 1, nullCount: 0, valueOffsets: offsets, child } as never),
+  );
 }

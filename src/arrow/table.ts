@@ -1,5 +1,14 @@
 import {
-  type Data, Field, List, makeData, RecordBatch, Schema, Struct, Table, tableFromIPC, type Vector,
+  type Data,
+  Field,
+  List,
+  makeData,
+  RecordBatch,
+  Schema,
+  Struct,
+  Table,
+  tableFromIPC,
+  type Vector,
 } from 'apache-arrow';
 
 import { ShapeError, ValueError } from '../errors';
@@ -21,22 +30,32 @@ export function open(file: string): Table {
   try {
     return tableFromIPC(new Uint8Array(mapped.buffer!));
   } catch (error) {
-    throw new ValueError('arrow.open', 'file', `${file} is no Arrow file: ${error instanceof Error ? error.message : String(error)}`);
+    throw new ValueError(
+      'arrow.open',
+      'file',
+      `${file} is no Arrow file: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 }
 
-const extensionName = 'ARROW:extension:name', extensionMetadata = 'ARROW:extension:metadata';
+const extensionName = 'ARROW:extension:name',
+  extensionMetadata = 'ARROW:extension:metadata';
 const fixedShape = 'arrow.fixed_shape_tensor';
 
 /** Rows of more than one dimension become one FixedSizeList whose field says the shape: Arrow's canonical extension type. */
 function column(name: string, value: Tensor | Ragged): { field: Field; data: Data } {
   const values = value instanceof Ragged ? value.values : value;
-  if (values.shape.length === 0) throw new ShapeError('recordBatch', name, `${name} is a scalar (expected at least one dimension)`);
+  if (values.shape.length === 0)
+    throw new ShapeError('recordBatch', name, `${name} is a scalar (expected at least one dimension)`);
   const row = values.shape.slice(1);
   const flat = row.length > 1 ? values.detach().reshape([values.shape[0]!, elementsOf(row)]) : values;
-  const metadata = row.length > 0
-    ? new Map([[extensionName, fixedShape], [extensionMetadata, JSON.stringify({ shape: row })]])
-    : undefined;
+  const metadata =
+    row.length > 0
+      ? new Map([
+          [extensionName, fixedShape],
+          [extensionMetadata, JSON.stringify({ shape: row })],
+        ])
+      : undefined;
   if (!(value instanceof Ragged)) {
     const data = flat.toArrow().data[0]!;
     return { field: new Field(name, data.type, false, metadata), data };
@@ -44,7 +63,13 @@ function column(name: string, value: Tensor | Ragged): { field: Field; data: Dat
   // The extension type is the list's element, so its field carries the shape.
   const child = flat.toArrow().data[0]!;
   const type = new List(new Field('item', child.type, false, metadata));
-  const data = makeData({ type, length: value.length, nullCount: 0, valueOffsets: value.offsets.data as Int32Array, child } as never);
+  const data = makeData({
+    type,
+    length: value.length,
+    nullCount: 0,
+    valueOffsets: value.offsets.data as Int32Array,
+    child,
+  } as never);
   return { field: new Field(name, type, false), data };
 }
 
@@ -57,10 +82,20 @@ export function recordBatch(columns: Columns): RecordBatch {
   const parts = Object.entries(columns).map(([name, value]) => column(name, value));
   const length = parts[0]?.data.length ?? 0;
   for (const { field, data } of parts) {
-    if (data.length !== length) throw new ShapeError('recordBatch', field.name, `${field.name} has ${data.length} rows but ${parts[0]!.field.name} has ${length}`);
+    if (data.length !== length)
+      throw new ShapeError(
+        'recordBatch',
+        field.name,
+        `${field.name} has ${data.length} rows but ${parts[0]!.field.name} has ${length}`,
+      );
   }
   const fields = parts.map(({ field }) => field);
-  const data = makeData({ type: new Struct(fields), length, nullCount: 0, children: parts.map((part) => part.data) } as never);
+  const data = makeData({
+    type: new Struct(fields),
+    length,
+    nullCount: 0,
+    children: parts.map((part) => part.data),
+  } as never);
   return new RecordBatch(new Schema(fields), data as never);
 }
 
@@ -73,7 +108,8 @@ function shapeIn(metadata: Map<string, string>, name: string): number[] | undefi
   if (metadata.get(extensionName) !== fixedShape) return undefined;
   try {
     const { shape } = JSON.parse(metadata.get(extensionMetadata) ?? '') as { shape: unknown };
-    if (Array.isArray(shape) && shape.every((extent) => Number.isSafeInteger(extent) && (extent as number) >= 0)) return shape as number[];
+    if (Array.isArray(shape) && shape.every((extent) => Number.isSafeInteger(extent) && (extent as number) >= 0))
+      return shape as number[];
   } catch {
     // Said below, as for any other metadata that is no shape.
   }

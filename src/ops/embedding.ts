@@ -11,6 +11,10 @@ const operation = new Operation('embedding');
  * @returns `[N, E]`, or `[N, E + F]`
  * @throws ValueError for an index outside the table
  */
-export function embedding(indices: TensorLike, table: TensorLike, options?: { append?: TensorLike; out?: TensorLike }): Tensor {
+export function embedding(
+  indices: TensorLike,
+  table: TensorLike,
+  options?: { append?: TensorLike; out?: TensorLike },
+): Tensor {
   return operation.run([indices, table, options?.append], undefined, options?.out);
 }

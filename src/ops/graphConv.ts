@@ -26,5 +26,10 @@ export interface GraphConvOptions {
  */
 export function graphConv(graph: Graph, x: TensorLike, weight: TensorLike, options?: GraphConvOptions): Tensor {
   const { rowOffsets, sources, weights } = checkGraph(graph, 'graphConv');
-  return operation.run([rowOffsets, sources, weights, x, weight, options?.bias], options as Record<string, unknown>, options?.out, transposeOf(graph));
+  return operation.run(
+    [rowOffsets, sources, weights, x, weight, options?.bias],
+    options as Record<string, unknown>,
+    options?.out,
+    transposeOf(graph),
+  );
 }

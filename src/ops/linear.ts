@@ -12,6 +12,10 @@ const operation = new Operation('linear');
  * @returns `[..., Fout]`
  * @throws ShapeError, DTypeError
  */
-export function linear(x: TensorLike, weight: TensorLike, options?: { bias?: TensorLike; activation?: Activation; out?: TensorLike }): Tensor {
+export function linear(
+  x: TensorLike,
+  weight: TensorLike,
+  options?: { bias?: TensorLike; activation?: Activation; out?: TensorLike },
+): Tensor {
   return operation.run([x, weight, options?.bias], options, options?.out);
 }

@@ -25,7 +25,8 @@ const layersPerCall = 4;
  * @throws ShapeError, DTypeError; ValueError without a layer
  */
 export function mlp(x: TensorLike, layers: readonly Layer[], options?: { out?: TensorLike }): Tensor {
-  if (!Array.isArray(layers) || layers.length === 0) throw new ValueError('mlp', 'layers', 'layers is empty (expected at least one layer)');
+  if (!Array.isArray(layers) || layers.length === 0)
+    throw new ValueError('mlp', 'layers', 'layers is empty (expected at least one layer)');
   let result: TensorLike = x;
   for (let first = 0; first < layers.length; first += layersPerCall) {
     const part = (layers as readonly Layer[]).slice(first, first + layersPerCall);

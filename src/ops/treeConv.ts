@@ -36,6 +36,9 @@ export interface TreeConvOptions {
 export function treeConv(tree: Graph, x: TensorLike, options: TreeConvOptions): Tensor {
   const { mother, nodeOffsets } = checkGraph(tree, 'treeConv');
   if (!mother) throw new ValueError('treeConv', 'tree', 'tree is a graph without mothers (expected what tree() gives)');
-  return operation.run([nodeOffsets, mother, x, options?.self, options?.parent, options?.daughters, options?.bias],
-    options as unknown as Record<string, unknown>, options?.out);
+  return operation.run(
+    [nodeOffsets, mother, x, options?.self, options?.parent, options?.daughters, options?.bias],
+    options as unknown as Record<string, unknown>,
+    options?.out,
+  );
 }

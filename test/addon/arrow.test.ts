@@ -19,7 +19,9 @@ function matrixColumn(values: Float32Array, width: number): arrow.Vector {
 function listColumn(values: Float32Array, offsets: Int32Array): arrow.Vector {
   const child = arrow.makeData({ type: new arrow.Float32(), length: values.length, nullCount: 0, data: values });
   const type = new arrow.List(item(child.type));
-  return arrow.makeVector(arrow.makeData({ type, length: offsets.length - 1, nullCount: 0, valueOffsets: offsets, child } as never));
+  return arrow.makeVector(
+    arrow.makeData({ type, length: offsets.length - 1, nullCount: 0, valueOffsets: offsets, child } as never),
+  );
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'upsilon-'));
@@ -39,7 +41,10 @@ test('columns in one chunk are views: the same address', () => {
 
 test('a file that is mapped reaches the kernel at its own address', () => {
   const values = Float32Array.from({ length: 4000 }, (_, i) => i % 7);
-  const table = ups.arrow.table({ x: ups.tensor(values, { shape: [1000, 4] }), e: ups.tensor(Float64Array.from([...Array(1000).keys()])) });
+  const table = ups.arrow.table({
+    x: ups.tensor(values, { shape: [1000, 4] }),
+    e: ups.tensor(Float64Array.from([...Array(1000).keys()])),
+  });
   const file = join(folder, 'table.arrow');
   writeFileSync(file, arrow.tableToIPC(table, 'file'));
   const mapped = ups.arrow.open(file);
@@ -54,7 +59,10 @@ test('a file that is mapped reaches the kernel at its own address', () => {
 test('slices begin where they begin, and copy nothing', () => {
   const values = Float32Array.from({ length: 12 }, (_, i) => i);
   const matrix = ups.tensor(matrixColumn(values, 4).slice(1, 3));
-  expect(matrix.toArray()).toEqual([[4, 5, 6, 7], [8, 9, 10, 11]]);
+  expect(matrix.toArray()).toEqual([
+    [4, 5, 6, 7],
+    [8, 9, 10, 11],
+  ]);
   expect(native.addressOf(matrix.data)).toBe(native.addressOf(values.subarray(4)));
   const list = ups.ragged(listColumn(values, Int32Array.of(0, 3, 3, 7, 12)).slice(1, 3));
   expect([...list.offsets.data]).toEqual([3, 3, 7]);
@@ -69,10 +77,19 @@ test('padded buffers: the length of the column counts', () => {
 });
 
 test('several chunks are gathered once', () => {
-  const first = Float32Array.of(1, 2, 3, 4), second = Float32Array.of(5, 6);
+  const first = Float32Array.of(1, 2, 3, 4),
+    second = Float32Array.of(5, 6);
   const column = matrixColumn(first, 2).concat(matrixColumn(second, 2));
-  expect(ups.tensor(column).toArray()).toEqual([[1, 2], [3, 4], [5, 6]]);
-  const list = ups.ragged(listColumn(first, Int32Array.of(0, 1, 4)).slice(1, 2).concat(listColumn(second, Int32Array.of(0, 0, 2))));
+  expect(ups.tensor(column).toArray()).toEqual([
+    [1, 2],
+    [3, 4],
+    [5, 6],
+  ]);
+  const list = ups.ragged(
+    listColumn(first, Int32Array.of(0, 1, 4))
+      .slice(1, 2)
+      .concat(listColumn(second, Int32Array.of(0, 0, 2))),
+  );
   expect([...list.offsets.data]).toEqual([0, 3, 3, 5]);
   expect([...list.values.data]).toEqual([2, 3, 4, 5, 6]);
 });
@@ -89,12 +106,21 @@ test('nulls are refused with their number and the name of the column', () => {
 });
 
 test('types that no operation knows, and memory that is not what it claims', () => {
-  for (const column of [arrow.vectorFromArray(['a']), arrow.vectorFromArray([true]), arrow.makeVector(Uint16Array.of(1)), listColumn(Float32Array.of(1), Int32Array.of(0, 1))]) {
+  for (const column of [
+    arrow.vectorFromArray(['a']),
+    arrow.vectorFromArray([true]),
+    arrow.makeVector(Uint16Array.of(1)),
+    listColumn(Float32Array.of(1), Int32Array.of(0, 1)),
+  ]) {
     expect(thrown(() => ups.tensor(column))).toBeInstanceOf(ups.DTypeError);
   }
-  const lie = arrow.makeVector(new arrow.Data(new arrow.Float32(), 0, 2, 0, [undefined, Float64Array.of(1, 2)] as never));
+  const lie = arrow.makeVector(
+    new arrow.Data(new arrow.Float32(), 0, 2, 0, [undefined, Float64Array.of(1, 2)] as never),
+  );
   expect(thrown(() => ups.tensor(lie))).toBeInstanceOf(ups.DTypeError);
-  const short = arrow.makeVector(arrow.makeData({ type: new arrow.Float32(), length: 9, nullCount: 0, data: Float32Array.of(1, 2) }));
+  const short = arrow.makeVector(
+    arrow.makeData({ type: new arrow.Float32(), length: 9, nullCount: 0, data: Float32Array.of(1, 2) }),
+  );
   expect(thrown(() => ups.tensor(short))).toBeInstanceOf(ups.ValueError);
 });
 
@@ -103,17 +129,31 @@ test('empty columns', () => {
   expect(ups.tensor(matrixColumn(new Float32Array(0), 3)).shape).toEqual([0, 3]);
   expect(ups.ragged(listColumn(new Float32Array(0), Int32Array.of(0))).length).toBe(0);
   expect(ups.linear(matrixColumn(new Float32Array(0), 3), [[1, 2, 3]]).shape).toEqual([0, 1]);
-  expect(ups.tensor(new arrow.Table(new arrow.Schema([new arrow.Field('x', new arrow.Float32())])).getChild('x')!).shape).toEqual([0]);
+  expect(
+    ups.tensor(new arrow.Table(new arrow.Schema([new arrow.Field('x', new arrow.Float32())])).getChild('x')!).shape,
+  ).toEqual([0]);
 });
 
 test('toArrow and back keep memory and shape', () => {
-  for (const data of [Float32Array.of(1, 2, 3, 4), Float64Array.of(1, 2, 3, 4), Int32Array.of(1, 2, 3, 4), BigInt64Array.of(1n, 2n, 3n, 4n), Uint8Array.of(1, 2, 3, 4)]) {
+  for (const data of [
+    Float32Array.of(1, 2, 3, 4),
+    Float64Array.of(1, 2, 3, 4),
+    Int32Array.of(1, 2, 3, 4),
+    BigInt64Array.of(1n, 2n, 3n, 4n),
+    Uint8Array.of(1, 2, 3, 4),
+  ]) {
     const there = ups.tensor(data, { shape: [2, 2] }).toArrow();
     const back = ups.tensor(there);
     expect(back.shape).toEqual([2, 2]);
     expect(native.addressOf(back.data)).toBe(native.addressOf(data));
   }
-  const list = ups.ragged({ values: ups.tensor([[1, 2], [3, 4]]), offsets: Int32Array.of(0, 0, 2) });
+  const list = ups.ragged({
+    values: ups.tensor([
+      [1, 2],
+      [3, 4],
+    ]),
+    offsets: Int32Array.of(0, 0, 2),
+  });
   const back = ups.ragged(list.toArrow());
   expect(native.addressOf(back.values.data)).toBe(native.addressOf(list.values.data));
   expect([...back.offsets.data]).toEqual([0, 0, 2]);
@@ -121,8 +161,14 @@ test('toArrow and back keep memory and shape', () => {
 
 test('record batches carry the shapes of tensors through IPC', () => {
   const batch = ups.recordBatch({
-    image: ups.tensor(Float32Array.from({ length: 12 }, (_, i) => i), { shape: [2, 3, 2] }),
-    hits: ups.ragged({ values: ups.tensor(new Float32Array(12), { shape: [3, 2, 2] }), offsets: Int32Array.of(0, 1, 3) }),
+    image: ups.tensor(
+      Float32Array.from({ length: 12 }, (_, i) => i),
+      { shape: [2, 3, 2] },
+    ),
+    hits: ups.ragged({
+      values: ups.tensor(new Float32Array(12), { shape: [3, 2, 2] }),
+      offsets: Int32Array.of(0, 1, 3),
+    }),
     label: ups.tensor(Int32Array.of(7, 8)),
   });
   expect(batch.schema.fields[0]!.metadata.get('ARROW:extension:name')).toBe('arrow.fixed_shape_tensor');

@@ -23,7 +23,8 @@ test('dispose frees at once, and what is left refuses to be used', async () => {
   await collectGarbage();
   const before = ups.counters().blocks;
   const result = ups.linear(large(), weight);
-  const data = result.data, shared = result.reshape([64, 1024]);
+  const data = result.data,
+    shared = result.reshape([64, 1024]);
   result.dispose();
   result.dispose();
   await new Promise((resolve) => setImmediate(resolve));
@@ -48,7 +49,9 @@ test('detached and resized arrays are errors', () => {
   const x = ups.tensor(array, { shape: [1, 64] });
   structuredClone(array.buffer, { transfer: [array.buffer] });
   expect(thrown(() => ups.linear(x, weight)).message).toContain('detached');
-  const buffer = new (ArrayBuffer as unknown as new (bytes: number, options: object) => ArrayBuffer & { resize(bytes: number): void })(256, { maxByteLength: 512 });
+  const buffer = new (
+    ArrayBuffer as unknown as new (bytes: number, options: object) => ArrayBuffer & { resize(bytes: number): void }
+  )(256, { maxByteLength: 512 });
   const shrinking = ups.tensor(new Float32Array(buffer), { shape: [1, 64] });
   expect(ups.linear(shrinking, weight).shape).toEqual([1, 64]);
   buffer.resize(128);
@@ -65,7 +68,8 @@ test('shared memory works', () => {
 });
 
 test('out is written to, and may not overlap the input', () => {
-  const out = new Float32Array(64), x = random([1, 64], 3, 'float32');
+  const out = new Float32Array(64),
+    x = random([1, 64], 3, 'float32');
   const kept = ups.tensor(out, { shape: [1, 64] });
   expect(ups.linear(x, weight, { out: kept })).toBe(kept);
   expect(out.some((value) => value !== 0)).toBe(true);
@@ -83,7 +87,9 @@ test('promises keep the event loop running, in order, and tell where they were m
   const x = ups.tensor(new Float32Array(4096 * 512).fill(1), { shape: [4096, 512] });
   const square = ups.tensor(new Float32Array(512 * 512).fill(1e-3), { shape: [512, 512] });
   let turns = 0;
-  const timer = setInterval(() => { ++turns; }, 1);
+  const timer = setInterval(() => {
+    ++turns;
+  }, 1);
   const calls = Array.from({ length: 4 }, () => promises.linear(x, square));
   const [first] = await Promise.all(calls);
   clearInterval(timer);
@@ -92,7 +98,12 @@ test('promises keep the event loop running, in order, and tell where they were m
   async function caller(): Promise<unknown> {
     return promises.linear(x, [[1]]);
   }
-  const error: ups.UpsilonError = await caller().then(() => { throw new Error('resolved'); }, (reason) => reason);
+  const error: ups.UpsilonError = await caller().then(
+    () => {
+      throw new Error('resolved');
+    },
+    (reason) => reason,
+  );
   expect(error).toBeInstanceOf(ups.ShapeError);
   expect(error.message).toContain('linear: weight is [1, 1]');
   expect(error.stack).toContain('caller');
@@ -100,7 +111,8 @@ test('promises keep the event loop running, in order, and tell where they were m
 });
 
 test('promises give what synchronous calls give', async () => {
-  const x = random([5, 3], 5, 'float32'), layer = { weight: random([3, 3], 6, 'float32'), activation: 'tanh' as const };
+  const x = random([5, 3], 5, 'float32'),
+    layer = { weight: random([3, 3], 6, 'float32'), activation: 'tanh' as const };
   const layers = Array.from({ length: 9 }, () => layer);
   expect((await promises.mlp(x, layers)).data).toEqual(ups.mlp(x, layers).data);
   const y = await promises.random.normal([100], { seed: 3 });

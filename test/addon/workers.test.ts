@@ -19,10 +19,15 @@ const program = `
 
 test('eight workers use the library at once', async () => {
   const workers = Array.from({ length: 8 }, () => new Worker(program, { eval: true, workerData: entry }));
-  const results = await Promise.all(workers.map((worker) => new Promise((resolve, reject) => {
-    worker.once('message', resolve);
-    worker.once('error', reject);
-  })));
+  const results = await Promise.all(
+    workers.map(
+      (worker) =>
+        new Promise((resolve, reject) => {
+          worker.once('message', resolve);
+          worker.once('error', reject);
+        }),
+    ),
+  );
   expect(results).toEqual(Array(8).fill(64));
   await Promise.all(workers.map((worker) => worker.terminate()));
 });

@@ -3,29 +3,43 @@ import * as ups from 'upsilon-kernels';
 
 import { checkGradients, random } from '../helpers';
 
-const edges = () => ups.graph({ sources: [0, 1, 2, 2, 4, 0], targets: [1, 2, 0, 2, 1, 1], numNodes: 5, weights: ups.tensor(Float64Array.of(0.5, 1, 2, 1.5, 1, 0.25)) });
+const edges = () =>
+  ups.graph({
+    sources: [0, 1, 2, 2, 4, 0],
+    targets: [1, 2, 0, 2, 1, 1],
+    numNodes: 5,
+    weights: ups.tensor(Float64Array.of(0.5, 1, 2, 1.5, 1, 0.25)),
+  });
 const forest = () => ups.tree({ mother: [-1, 0, 0, 1, -1, -1, 0], offsets: [0, 5, 7] });
 
 const activations: ups.Activation[] = ['none', 'relu', 'leakyRelu', 'elu', 'gelu', 'tanh', 'sigmoid'];
 
 test.each(activations)('linear with %s', (activation) => {
-  const x = random([3, 4], 1), weight = random([2, 4], 2), bias = random([2], 3);
+  const x = random([3, 4], 1),
+    weight = random([2, 4], 2),
+    bias = random([2], 3);
   checkGradients([x, weight, bias], () => ups.linear(x, weight, { bias, activation }));
 });
 
 test('linear with leading dimensions, without bias', () => {
-  const x = random([2, 2, 3], 1), weight = random([4, 3], 2);
+  const x = random([2, 2, 3], 1),
+    weight = random([4, 3], 2);
   checkGradients([x, weight], () => ups.linear(x, weight));
 });
 
 test.each([1, 3, 4, 6])('mlp of %i layers', (depth) => {
   const x = random([3, 2], 1);
-  const layers = Array.from({ length: depth }, (_, i) => ({ weight: random([2, 2], 10 + i), bias: random([2], 20 + i), activation: 'tanh' as const }));
+  const layers = Array.from({ length: depth }, (_, i) => ({
+    weight: random([2, 2], 10 + i),
+    bias: random([2], 20 + i),
+    activation: 'tanh' as const,
+  }));
   checkGradients([x, ...layers.flatMap(({ weight, bias }) => [weight, bias])], () => ups.mlp(x, layers));
 });
 
 test('embedding with further features', () => {
-  const table = random([3, 2], 1), append = random([4, 2], 2);
+  const table = random([3, 2], 1),
+    append = random([4, 2], 2);
   checkGradients([table, append], () => ups.embedding([0, 2, 0, 1], table, { append }));
 });
 
@@ -35,29 +49,46 @@ test.each(['sum', 'mean', 'max', 'min'] as const)('setPool %s', (pool) => {
 });
 
 test.each(['symmetric', 'row', 'none'] as const)('graphConv %s', (normalization) => {
-  const x = random([5, 3], 1), weight = random([2, 3], 2), bias = random([2], 3), graph = edges();
+  const x = random([5, 3], 1),
+    weight = random([2, 3], 2),
+    bias = random([2], 3),
+    graph = edges();
   for (const selfLoops of [true, false]) {
-    checkGradients([x, weight, bias], () => ups.graphConv(graph, x, weight, { bias, activation: 'tanh', normalization, selfLoops }));
+    checkGradients([x, weight, bias], () =>
+      ups.graphConv(graph, x, weight, { bias, activation: 'tanh', normalization, selfLoops }),
+    );
   }
 });
 
 test.each(['none', 'mean', 'symmetric'] as const)('treeConv %s', (normalization) => {
-  const x = random([7, 3], 1), self = random([2, 3], 2), parent = random([2, 3], 3), daughters = random([2, 3], 4), bias = random([2], 5), tree = forest();
-  checkGradients([x, self, parent, daughters, bias], () => ups.treeConv(tree, x, { self, parent, daughters, bias, activation: 'tanh', normalization }));
+  const x = random([7, 3], 1),
+    self = random([2, 3], 2),
+    parent = random([2, 3], 3),
+    daughters = random([2, 3], 4),
+    bias = random([2], 5),
+    tree = forest();
+  checkGradients([x, self, parent, daughters, bias], () =>
+    ups.treeConv(tree, x, { self, parent, daughters, bias, activation: 'tanh', normalization }),
+  );
 });
 
 test('spmm', () => {
-  const x = random([5, 3], 1), graph = edges();
+  const x = random([5, 3], 1),
+    graph = edges();
   checkGradients([x], () => ups.spmm(graph, x));
 });
 
 test('a tensor that is used several times, and reshaped', () => {
-  const x = random([2, 2], 1), weight = random([2, 2], 2);
-  checkGradients([x, weight], () => ups.linear(ups.linear(x, weight, { activation: 'tanh' }).reshape([4, 1]).reshape([2, 2]), weight));
+  const x = random([2, 2], 1),
+    weight = random([2, 2], 2);
+  checkGradients([x, weight], () =>
+    ups.linear(ups.linear(x, weight, { activation: 'tanh' }).reshape([4, 1]).reshape([2, 2]), weight),
+  );
 });
 
 test('gradients accumulate, and noGrad and detach cut the tape', () => {
-  const weight = ups.tensor([[2]], { requiresGrad: true }), x = ups.tensor([[3]]);
+  const weight = ups.tensor([[2]], { requiresGrad: true }),
+    x = ups.tensor([[3]]);
   ups.linear(x, weight).backward();
   ups.linear(x, weight).backward();
   expect(weight.grad!.item()).toBe(6);

@@ -5,45 +5,84 @@ import * as ups from 'upsilon-kernels';
 import { random } from '../helpers';
 
 test('linear: activation(x W^T + b)', () => {
-  expect(ups.linear([[1, 2], [3, 4]], [[1, 0], [1, 1]], { bias: [0, -4], activation: 'relu' }).toArray()).toEqual([[1, 0], [3, 3]]);
+  expect(
+    ups
+      .linear(
+        [
+          [1, 2],
+          [3, 4],
+        ],
+        [
+          [1, 0],
+          [1, 1],
+        ],
+        { bias: [0, -4], activation: 'relu' },
+      )
+      .toArray(),
+  ).toEqual([
+    [1, 0],
+    [3, 3],
+  ]);
 });
 
 test('graphConv is the normalised sum over neighbours', () => {
   const graph = ups.graph({ sources: [0], targets: [1], numNodes: 2 });
   expect(ups.graphConv(graph, [[2], [4]], [[1]], { normalization: 'row' }).toArray()).toEqual([[2], [3]]);
-  expect(ups.graphConv(graph, [[2], [4]], [[1]], { normalization: 'none', selfLoops: false }).toArray()).toEqual([[0], [2]]);
+  expect(ups.graphConv(graph, [[2], [4]], [[1]], { normalization: 'none', selfLoops: false }).toArray()).toEqual([
+    [0],
+    [2],
+  ]);
   expect(ups.spmm(graph, [[2], [4]]).toArray()).toEqual([[0], [2]]);
   expect(graph.numEdges).toBe(1);
 });
 
 test('a graph from an Arrow column is that column', () => {
-  const column = arrow.vectorFromArray([[1], [0, 1], []], new arrow.List(new arrow.Field('item', new arrow.Int32(), false)));
-  const dense = arrow.makeVector(arrow.makeData({ type: column.type, length: 3, nullCount: 0, valueOffsets: Int32Array.of(0, 1, 3, 3), child: arrow.makeData({ type: new arrow.Int32(), length: 3, nullCount: 0, data: Int32Array.of(1, 0, 1) }) } as never));
+  const column = arrow.vectorFromArray(
+    [[1], [0, 1], []],
+    new arrow.List(new arrow.Field('item', new arrow.Int32(), false)),
+  );
+  const dense = arrow.makeVector(
+    arrow.makeData({
+      type: column.type,
+      length: 3,
+      nullCount: 0,
+      valueOffsets: Int32Array.of(0, 1, 3, 3),
+      child: arrow.makeData({ type: new arrow.Int32(), length: 3, nullCount: 0, data: Int32Array.of(1, 0, 1) }),
+    } as never),
+  );
   expect(ups.spmm(ups.graph(dense), [[1], [2], [4]]).toArray()).toEqual([[2], [3], [0]]);
 });
 
 test('treeConv sees mother and daughters; a tree is also a graph', () => {
   const tree = ups.tree({ mother: [-1, 0, 0], offsets: [0, 3] });
-  expect(ups.treeConv(tree, [[1], [10], [100]], { self: [[1]], parent: [[1000]], daughters: [[1]] }).toArray()).toEqual([[111], [1010], [1100]]);
+  expect(ups.treeConv(tree, [[1], [10], [100]], { self: [[1]], parent: [[1000]], daughters: [[1]] }).toArray()).toEqual(
+    [[111], [1010], [1100]],
+  );
   expect(tree.numEdges).toBe(4);
   expect(ups.spmm(tree, [[1], [10], [100]]).toArray()).toEqual([[110], [1], [1]]);
 });
 
 test('setPool and embedding', () => {
   expect(ups.setPool({ values: [[1], [3], [5]], offsets: [0, 2, 2, 3] }, 'mean').toArray()).toEqual([[2], [0], [5]]);
-  expect(ups.embedding([1, 0], [[1], [2]], { append: [[7], [8]] }).toArray()).toEqual([[2, 7], [1, 8]]);
+  expect(ups.embedding([1, 0], [[1], [2]], { append: [[7], [8]] }).toArray()).toEqual([
+    [2, 7],
+    [1, 8],
+  ]);
 });
 
 test('random numbers are the same for the same seed and stream, and in blocks as in arrays', () => {
-  const few = ups.random.normal([10], { seed: 5 }), many = ups.random.normal([100000], { seed: 5n });
+  const few = ups.random.normal([10], { seed: 5 }),
+    many = ups.random.normal([100000], { seed: 5n });
   expect(many.data.slice(0, 10)).toEqual(few.data);
   expect(ups.random.normal([10], { seed: 5, stream: 1 }).data).not.toEqual(few.data);
   expect(ups.random.uniform([2], { seed: 2n ** 63n + 1n }).data).not.toEqual(ups.random.uniform([2], { seed: 1 }).data);
 });
 
 test('float32 and float64 agree', () => {
-  const x = random([17, 9]), weight = random([5, 9], 2);
-  const single = ups.linear(ups.tensor(x, { dtype: 'float32' }), ups.tensor(weight, { dtype: 'float32' })).data as Float32Array;
+  const x = random([17, 9]),
+    weight = random([5, 9], 2);
+  const single = ups.linear(ups.tensor(x, { dtype: 'float32' }), ups.tensor(weight, { dtype: 'float32' }))
+    .data as Float32Array;
   const double = ups.linear(x, weight).data as Float64Array;
   single.forEach((value, i) => expect(value).toBeCloseTo(double[i]!, 5));
 });

@@ -1,0 +1,2 @@
+export { BackgroundFilter, type BackgroundFilterOptions, type ScoreProgress } from './backgroundFilter';
+export { type DecayForest, type ParticleColumn, type Particles, type Selection } from './decayForest';
