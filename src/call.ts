@@ -1,9 +1,10 @@
 // Packs calls into the frame (native/addon/frame.h). Nothing here knows an operation: names, options and the shapes of
 // outputs come from the schemas that the library tells. Shapes are not checked here: the gate does that.
+import { shown } from './check';
 import { cpu, type Device } from './device';
 import { dtypeCode, dtypes, type TypedArray } from './dtype';
-import { camelCase, publicName, UpsilonError, ValueError } from './errors';
-import { Kind } from './memory';
+import { camelCase, errorOf, publicName, publish, UpsilonError } from './errors';
+import { blockUnder, Kind } from './memory';
 import {
   type DimensionDescription,
   frameLayout,
@@ -16,6 +17,7 @@ import { empty, Tensor } from './tensor';
 const frame = new Float64Array(frameLayout.buffer);
 const frameBits = new BigInt64Array(frameLayout.buffer);
 const { optionsAt, tensorsAt, tensorStride } = frameLayout;
+const VALUE = 3;
 
 const descriptions = new Map<string, [OperationDescription, number]>();
 
@@ -49,36 +51,74 @@ export function collect<T>(body: () => T): { result?: T; error?: unknown; calls:
   }
 }
 
-/** Writes one tensor; typed arrays are collected in `arrays`. */
-function pack(at: number, tensor: Tensor, arrays: TypedArray[]): void {
+/**
+ * The typed arrays of the call that is being packed. One list for all calls: between the first `pack` and `submit` no
+ * code of the user runs.
+ */
+const arrays: TypedArray[] = [];
+let arrayCount = 0;
+
+/** Writes one tensor into the frame. */
+function pack(at: number, tensor: Tensor): void {
   const memory = tensor._memory;
   const shape = tensor.shape;
+  const array = memory.array;
   frame[at] = memory.kind;
   frame[at + 1] = tensor._dtype;
   frame[at + 2] = shape.length;
   frame[at + 3] = memory.byteOffset;
-  if (memory.kind === Kind.block) frame[at + 4] = memory.block;
-  else arrays.push(memory.array!);
+  if (memory.kind === Kind.block) {
+    frame[at + 4] = memory.block;
+  } else {
+    const block = pending && blockUnder(array!);
+    if (block) {
+      frame[at] = Kind.block;
+      frame[at + 3] = array!.byteOffset;
+      frame[at + 4] = block.id!;
+    } else {
+      arrays[arrayCount++] = array!;
+    }
+  }
   for (let d = 0; d < shape.length && d < 8; ++d) frame[at + 5 + d] = shape[d]!;
 }
 
-function submit(operation: number, device: Device, arrays: readonly TypedArray[]): void {
+function submit(operation: number, device: Device): void {
   frame[0] = operation;
   frame[1] = device.type;
   frame[2] = device.id;
-  if (pending) {
-    pending.push(native.callAsync(...arrays));
-  } else {
-    native.call(...arrays);
+  const count = arrayCount;
+  arrayCount = 0;
+  try {
+    if (pending) {
+      pending.push(native.callAsync(...arrays.slice(0, count)));
+      return;
+    }
+    // Spreading a list costs more than the smallest kernels.
+    switch (count) {
+      case 1:
+        return native.call(arrays[0]!);
+      case 2:
+        return native.call(arrays[0]!, arrays[1]!);
+      case 3:
+        return native.call(arrays[0]!, arrays[1]!, arrays[2]!);
+      case 4:
+        return native.call(arrays[0]!, arrays[1]!, arrays[2]!, arrays[3]!);
+      default:
+        return native.call(...arrays.slice(0, count));
+    }
+  } finally {
+    // No large array may outlive its call here.
+    for (let i = 0; i < count; ++i) arrays[i] = nothing;
   }
 }
+const nothing: TypedArray = new Uint8Array(0);
 
 /** Copies elements between tensors of one shape and type, on any devices. */
 export function copyKernel(source: Tensor, destination: Tensor): void {
-  const arrays: TypedArray[] = [];
-  pack(tensorsAt, source, arrays);
-  pack(tensorsAt + tensorStride, destination, arrays);
-  submit(-1, source._device === cpu ? destination._device : source._device, arrays);
+  arrayCount = 0;
+  pack(tensorsAt, source);
+  pack(tensorsAt + tensorStride, destination);
+  submit(-1, source._device === cpu ? destination._device : source._device);
 }
 
 /** Where a dimension's value is found: the first of these inputs that is given. */
@@ -95,7 +135,18 @@ export type OptionValues = Readonly<Record<string, unknown>>;
 export class Kernel {
   private plan: Plan | undefined;
 
-  constructor(readonly name: string) {}
+  /**
+   * @param name - in the C library
+   * @param words - what users call its arguments, by their names in the schema, where that differs
+   * @param as - what users call the operation, where that differs
+   */
+  constructor(
+    readonly name: string,
+    words?: Readonly<Record<string, string>>,
+    as?: string,
+  ) {
+    if (words || as) publish(name, words ?? {}, as);
+  }
 
   get description(): Plan {
     return (this.plan ??= new Plan(this.name));
@@ -114,23 +165,20 @@ export class Kernel {
     wanted?: readonly boolean[],
   ): (Tensor | undefined)[] {
     const plan = this.description;
-    const arrays: TypedArray[] = [];
-    let device = cpu;
-    let located = false;
+    // Looks at the user's object, whose getters may call operations: so it comes before the tensors.
+    plan.writeOptions(options);
+    let device: Device | undefined;
     let at = tensorsAt;
+    arrayCount = 0;
     for (let i = 0; i < plan.inputs; ++i, at += tensorStride) {
       const input = inputs[i];
       if (input === undefined) {
         frame[at] = Kind.absent;
         continue;
       }
-      if (input._disposed)
-        throw new ValueError(publicName(this.name), plan.names[i]!, `${plan.names[i]} was disposed of`);
-      if (!located) {
-        device = input._device;
-        located = true;
-      }
-      pack(at, input, arrays);
+      if (input._disposed) this.refuseDisposed(i);
+      device ??= input._device;
+      pack(at, input);
     }
     const results: (Tensor | undefined)[] = [];
     for (let k = 0; k < plan.outputs.length; ++k, at += tensorStride) {
@@ -138,19 +186,20 @@ export class Kernel {
       if (output === undefined && wanted?.[k] === false) {
         frame[at] = Kind.absent;
       } else {
-        if (output === undefined) output = plan.makeOutput(k, inputs, device);
-        else if (output._disposed) throw new ValueError(publicName(this.name), 'out', 'out was disposed of');
-        if (!located) {
-          device = output._device;
-          located = true;
-        }
-        pack(at, output, arrays);
+        if (output === undefined) output = plan.makeOutput(k, inputs, device ?? cpu);
+        else if (output._disposed) this.refuseDisposed(plan.inputs + k);
+        device ??= output._device;
+        pack(at, output);
       }
       results.push(output);
     }
-    plan.writeOptions(options);
-    submit(plan.index, device, arrays);
+    submit(plan.index, device ?? cpu);
     return results;
+  }
+
+  private refuseDisposed(parameter: number): never {
+    const name = this.description.schemaNames[parameter]!;
+    throw errorOf(VALUE, this.name, name, `${name} was disposed of`);
   }
 }
 
@@ -158,10 +207,13 @@ export class Kernel {
 export class Plan {
   readonly index: number;
   readonly inputs: number;
+  readonly schemaNames: readonly string[];
   /** Parameters in camelCase: inputs, then outputs. */
   readonly names: readonly string[];
   readonly types: readonly string[];
   readonly outputs: readonly { dims: DimensionDescription[]; type: string }[];
+  /** In camelCase. */
+  readonly optionNames: readonly string[];
   private readonly options: readonly (OptionDescription & { publicName: string })[];
   private readonly sources = new Map<string, DimensionSource[]>();
 
@@ -169,10 +221,15 @@ export class Plan {
     const [description, index] = describe(operation);
     this.index = index;
     this.inputs = description.inputs;
-    this.names = description.parameters.map((parameter) => camelCase(parameter.name));
+    this.schemaNames = description.parameters.map((parameter) => parameter.name);
+    this.names = this.schemaNames.map(camelCase);
     this.types = description.parameters.map((parameter) => parameter.type);
     this.outputs = description.parameters.slice(description.inputs);
     this.options = description.options.map((option) => ({ ...option, publicName: camelCase(option.name) }));
+    this.optionNames = this.options.map((option) => option.publicName);
+    // What a forward operation computes is known to its users as `out`.
+    const result = description.parameters[description.inputs];
+    if (operation.endsWith('_forward') && result) publish(operation, { [result.name]: 'out' });
     description.parameters.slice(0, description.inputs).forEach((parameter, input) => {
       parameter.dims.forEach((dim, d) => {
         if (dim.sum.length !== 1 || dim.firstOf.length > 0) return;
@@ -189,25 +246,35 @@ export class Plan {
   makeOutput(k: number, inputs: readonly (Tensor | undefined)[], device: Device): Tensor {
     const { dims, type } = this.outputs[k]!;
     const shape: number[] = [];
-    for (const dim of dims) {
-      const names = dim.firstOf.length > 0 ? dim.firstOf : dim.sum;
+    for (let d = 0; d < dims.length; ++d) {
+      const dim = dims[d]!;
+      const alternatives = dim.firstOf.length > 0;
+      const names = alternatives ? dim.firstOf : dim.sum;
       let extent = dim.constant;
-      for (const name of names) {
-        const source = this.sources.get(name)?.find(({ input }) => inputs[input] !== undefined);
+      for (let i = 0; i < names.length; ++i) {
+        const name = names[i]!;
+        const source = this.givenSource(name, inputs);
         if (!source) continue;
         const from = inputs[source.input]!.shape;
         if (name === '...') {
-          shape.push(...from.slice(0, Math.max(from.length - source.fromEnd, 0)));
+          for (let l = 0; l < from.length - source.fromEnd; ++l) shape.push(from[l]!);
           extent = -1;
           break;
         }
         extent += Math.max((from[from.length - source.fromEnd] ?? 0) - source.constant, 0);
-        if (dim.firstOf.length > 0) break;
+        if (alternatives) break;
       }
       if (extent >= 0) shape.push(extent);
     }
     const dtype = type === 'real' ? this.realType(inputs) : dtypeCode[type]!;
     return empty(dtype, shape, device);
+  }
+
+  private givenSource(name: string, inputs: readonly (Tensor | undefined)[]): DimensionSource | undefined {
+    const sources = this.sources.get(name);
+    if (sources)
+      for (let s = 0; s < sources.length; ++s) if (inputs[sources[s]!.input] !== undefined) return sources[s];
+    return undefined;
   }
 
   /** `real` is float64 when the first floating input is. */
@@ -220,38 +287,42 @@ export class Plan {
   }
 
   writeOptions(values: OptionValues | undefined): void {
-    for (let i = 0; i < this.options.length; ++i) {
-      const option = this.options[i]!;
-      const value = values?.[option.publicName];
+    const { options } = this;
+    if (options.length === 0) return;
+    // All are read before any is written: reading may call getters, and these may call operations.
+    const given: unknown[] = [];
+    for (let i = 0; i < options.length; ++i)
+      given.push(values === undefined ? undefined : values[options[i]!.publicName]);
+    for (let i = 0; i < options.length; ++i) {
+      const option = options[i]!;
+      const value = given[i];
       const at = optionsAt + i;
-      if (option.type === 'uint64' || option.type === 'int64')
-        frameBits[at] = this.wide(option, value ?? option.default);
+      const { type } = option;
+      if (type === 'uint64' || type === 'int64') frameBits[at] = this.wide(option, value ?? option.default);
       else if (value === undefined) frame[at] = option.default;
-      else if (option.type === 'choice') frame[at] = this.choice(option, value);
-      else if (option.type === 'boolean') frame[at] = value ? 1 : 0;
+      else if (type === 'choice') frame[at] = this.choice(option, value);
+      else if (type === 'boolean') frame[at] = this.boolean(option, value);
       else frame[at] = this.number(option, value);
     }
   }
 
-  private refuse(option: { publicName: string }, value: unknown, expected: string): never {
-    const shown = typeof value === 'string' ? `'${value}'` : String(value);
-    throw new ValueError(
-      publicName(this.operation),
-      option.publicName,
-      `${option.publicName} is ${shown} (expected ${expected})`,
-    );
+  private refuse(option: { name: string }, value: unknown, expected: string): never {
+    throw errorOf(VALUE, this.operation, option.name, `${option.name} is ${shown(value)} (expected ${expected})`);
   }
-  private choice(option: OptionDescription & { publicName: string }, value: unknown): number {
+  private choice(option: OptionDescription, value: unknown): number {
     const index = option.choices.indexOf(value as string);
     return index >= 0 ? index : this.refuse(option, value, option.choices.join(', '));
   }
-  private number(option: OptionDescription & { publicName: string }, value: unknown): number {
+  private boolean(option: OptionDescription, value: unknown): number {
+    return typeof value === 'boolean' ? Number(value) : this.refuse(option, value, 'true or false');
+  }
+  private number(option: OptionDescription, value: unknown): number {
     if (typeof value !== 'number') return this.refuse(option, value, 'a number');
     if (option.type === 'int32' && !(Number.isInteger(value) && Math.abs(value) < 2 ** 31))
       return this.refuse(option, value, 'an integer');
     return value;
   }
-  private wide(option: OptionDescription & { publicName: string }, value: unknown): bigint {
+  private wide(option: OptionDescription, value: unknown): bigint {
     const integer = typeof value === 'number' && Number.isSafeInteger(value) ? BigInt(value) : value;
     if (typeof integer !== 'bigint') return this.refuse(option, value, 'an integer below 2^53, or a bigint');
     const fits =

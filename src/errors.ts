@@ -75,12 +75,35 @@ export function publicName(operation: string): string {
   return camelCase(operation.replace(/_(forward|backward)$/, ''));
 }
 
+/** How users know the parts of an operation of the C library, where that is not by their own names. */
+interface PublicNames {
+  operation: string;
+  words: Readonly<Record<string, string>>;
+}
+const renamed = new Map<string, PublicNames>();
+
+/**
+ * Says what messages call an operation of the C library and its arguments.
+ * @param words - public names of arguments by those of the schema
+ * @param name - of the operation; default {@link publicName}
+ * @internal
+ */
+export function publish(operation: string, words: Readonly<Record<string, string>>, name?: string): void {
+  const known = renamed.get(operation);
+  const all = Object.assign(Object.create(null) as Record<string, string>, known?.words, words);
+  renamed.set(operation, { operation: name ?? known?.operation ?? publicName(operation), words: all });
+}
+
 /** The order is that of `ups_status`. @internal */
 export function errorOf(status: number, operation: string, argument: string, text: string): UpsilonError {
-  const name = publicName(operation);
-  const where = camelCase(argument);
+  const names = renamed.get(operation);
+  const name = names?.operation ?? publicName(operation);
+  const translated = (word: string): string => names?.words[word] ?? camelCase(word);
+  const where = translated(argument);
   // Only texts about an operation name arguments; others may quote a file's name, which stays as it is.
-  const said = operation ? text.replace(/\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\b/g, camelCase) : text;
+  const said = operation
+    ? text.replace(/'[^']*'|\b[A-Za-z]\w*\b/g, (word) => (word.startsWith("'") ? word : translated(word)))
+    : text;
   switch (status) {
     case 1:
       return new ShapeError(name, where, said);

@@ -2,15 +2,22 @@ import type { Vector } from 'apache-arrow';
 
 import { isVector } from './arrow/column';
 import { Kernel } from './call';
+import { KnownOptions, shown } from './check';
 import { cpu } from './device';
 import { dtypeCode } from './dtype';
-import { ValueError } from './errors';
-import { indices, type Ragged, ragged } from './ragged';
-import { empty, Tensor, tensor, type TensorLike } from './tensor';
+import { DeviceError, ShapeError, ValueError } from './errors';
+import { asRagged, indices, type Ragged } from './ragged';
+import { asTensor, empty, Tensor, tensor, type TensorLike } from './tensor';
 
-const fromEdges = new Kernel('graph_from_edges');
-const transpose = new Kernel('graph_transpose');
+const fromEdges = new Kernel(
+  'graph_from_edges',
+  { edge_sources: 'sources', edge_targets: 'targets', edge_weights: 'weights', N: 'numNodes' },
+  'graph',
+);
+const transpose = new Kernel('graph_transpose', {}, 'graph');
 const int32 = dtypeCode['int32']!;
+/** How graphs of other copies of this package are recognised. */
+const brand = Symbol.for('upsilon-kernels.graph');
 
 /** A list of directed edges, source -> target. */
 export interface Edges {
@@ -56,6 +63,10 @@ export class Graph {
     this.weights = parts.weights;
     this.nodeOffsets = parts.nodeOffsets;
     this.mother = parts.mother;
+  }
+
+  get [brand](): true {
+    return true;
   }
 
   /** int32 `[N+1]`: the edges of row i are `rowOffsets[i]` to `rowOffsets[i+1] - 1`. */
@@ -129,10 +140,27 @@ export class Graph {
   }
 }
 
-function checkCount(numNodes: unknown): void {
-  if (!(Number.isInteger(numNodes) && (numNodes as number) >= 0 && (numNodes as number) < 2 ** 31 - 1)) {
-    throw new ValueError('graph', 'numNodes', `numNodes is ${String(numNodes)} (expected an integer below 2^31 - 1)`);
+function checkCount(numNodes: unknown): number {
+  if (typeof numNodes === 'number' && Number.isInteger(numNodes) && numNodes >= 0 && numNodes < 2 ** 31 - 1)
+    return numNodes;
+  const text = `numNodes is ${shown(numNodes)} (expected an integer below 2^31 - 1)`;
+  throw new ValueError('graph', 'numNodes', text);
+}
+
+/** Refuses event boundaries that decrease or overrun. Contents on a device are checked there, when they are used. */
+function checkBoundaries(boundaries: Tensor, rows: number, operation: string, name: string): void {
+  const last = boundaries.size - 1;
+  if (last < 0) throw new ShapeError(operation, name, `${name} is [0] (expected at least one boundary)`);
+  if (boundaries._device !== cpu) return;
+  const offsets = boundaries.data as Int32Array;
+  const refuse = (text: string): never => {
+    throw new ValueError(operation, name, `${name} ${text}`);
+  };
+  if (offsets[0]! < 0) refuse(`begins with ${offsets[0]} (expected at least 0)`);
+  for (let i = 1; i <= last; ++i) {
+    if (offsets[i]! < offsets[i - 1]!) refuse(`decreases from ${offsets[i - 1]} to ${offsets[i]} at position ${i}`);
   }
+  if (offsets[last]! > rows) refuse(`ends with ${offsets[last]} but there are only ${rows} nodes`);
 }
 
 function rowsOf(
@@ -155,55 +183,123 @@ function rowsOf(
   return { rowOffsets: rowOffsets!, sources: sorted!, weights: sortedWeights };
 }
 
+const knownEdges = new KnownOptions('sources', 'targets', 'numNodes', 'weights', 'nodeOffsets');
+
 /**
  * A graph from a list of edges source -> target, or from an Arrow column whose row i lists the sources of node i (not
  * copied). Edges into one node keep their order.
- * @throws ValueError for an index outside the nodes
+ * @throws ValueError for an index outside the nodes, and event boundaries that decrease or overrun
+ * @throws ShapeError, DTypeError
  */
 export function graph(edges: Edges | Vector): Graph {
   if (typeof edges === 'object' && edges !== null && isVector(edges)) {
-    const rows = ragged(edges, { name: 'neighbours' });
+    const rows = asRagged(edges, 'graph', 'neighbours');
     const sources = indices(rows.values, 'graph', 'neighbours');
     return new Graph(rows.length, { rows: { rowOffsets: rows.offsets, sources } });
   }
-  if (typeof edges !== 'object' || edges === null)
-    throw new ValueError(
-      'graph',
-      'edges',
-      `edges is ${String(edges)} (expected { sources, targets, numNodes } or an Arrow List vector)`,
-    );
-  checkCount(edges.numNodes);
-  const sources = indices(edges.sources, 'graph', 'sources'),
-    targets = indices(edges.targets, 'graph', 'targets');
-  const weights = edges.weights === undefined ? undefined : tensor(edges.weights, { name: 'weights' });
+  if (typeof edges !== 'object' || edges === null) {
+    const text = `edges is ${shown(edges)} (expected { sources, targets, numNodes } or an Arrow List vector)`;
+    throw new ValueError('graph', 'edges', text);
+  }
+  knownEdges.check(edges, 'graph', 'edges');
+  const numNodes = checkCount(edges.numNodes);
+  const sources = indices(edges.sources, 'graph', 'sources');
+  const targets = indices(edges.targets, 'graph', 'targets');
+  const weights = edges.weights === undefined ? undefined : asTensor(edges.weights, undefined, 'graph', 'weights');
   const nodeOffsets = edges.nodeOffsets === undefined ? undefined : indices(edges.nodeOffsets, 'graph', 'nodeOffsets');
-  const built = rowsOf(sources, targets, edges.numNodes, weights);
-  return new Graph(edges.numNodes, { rows: built, weights: built.weights, nodeOffsets });
+  if (nodeOffsets) checkBoundaries(nodeOffsets, numNodes, 'graph', 'nodeOffsets');
+  const built = rowsOf(sources, targets, numNodes, weights);
+  return new Graph(numNodes, { rows: built, weights: built.weights, nodeOffsets });
 }
+
+const knownForest = new KnownOptions('mother', 'offsets');
 
 /**
  * A decay forest, one tree (or several) per event: `mother[i]` is the index of i's mother inside its own event, -1 for a
  * root. As a graph, every mother and daughter are joined by edges both ways.
  * @param source - `List<Int32>`, one list per event, or `{ mother, offsets }`
- * @throws ValueError when used with a mother outside its event, or a cycle
+ * @throws ValueError for a mother outside its event, a cycle, and event boundaries that decrease or overrun. Contents
+ * on a device are checked there, when they are used.
+ * @throws ShapeError, DTypeError
  */
 export function tree(source: Vector | { mother: TensorLike; offsets: TensorLike } | Ragged): Graph {
+  let mother: Tensor, nodeOffsets: Tensor;
   if (typeof source === 'object' && source !== null && 'mother' in source) {
-    const mother = indices(source.mother, 'tree', 'mother'),
-      nodeOffsets = indices(source.offsets, 'tree', 'offsets');
-    return new Graph(mother.size, { mother, nodeOffsets });
+    knownForest.check(source, 'tree', 'forest');
+    mother = indices(source.mother, 'tree', 'mother');
+    nodeOffsets = indices(source.offsets, 'tree', 'offsets');
+  } else {
+    const events = asRagged(source, 'tree', 'mother');
+    mother = indices(events.values, 'tree', 'mother');
+    nodeOffsets = events.offsets;
   }
-  const events = ragged(source, { name: 'mother' });
-  const mother = indices(events.values, 'tree', 'mother');
-  return new Graph(mother.size, { mother, nodeOffsets: events.offsets });
+  checkBoundaries(nodeOffsets, mother.size, 'tree', 'offsets');
+  if (mother._device === cpu && nodeOffsets._device === cpu)
+    checkForest(mother.data as Int32Array, nodeOffsets.data as Int32Array);
+  else if (mother._device !== nodeOffsets._device) {
+    const text = `offsets is on ${nodeOffsets.device} (expected ${mother.device}, as mother)`;
+    throw new DeviceError('tree', 'offsets', text);
+  }
+  return new Graph(mother.size, { mother, nodeOffsets });
+}
+
+/**
+ * Refuses mothers outside their event, and cycles. The gate checks again at every call, as memory may change; here the
+ * error comes where the mistake is.
+ */
+function checkForest(mother: Int32Array, offsets: Int32Array): void {
+  for (let event = 0; event + 1 < offsets.length; ++event) {
+    const begin = offsets[event]!;
+    const size = offsets[event + 1]! - begin;
+    let ordered = true; // a mother before each daughter cannot make a cycle
+    for (let i = 0; i < size; ++i) {
+      const m = mother[begin + i]!;
+      if (m < -1 || m >= size) {
+        const text = `mother has ${m} at position ${begin + i} (expected -1 or an index below ${size}, the size of event ${event})`;
+        throw new ValueError('tree', 'mother', text);
+      }
+      if (m >= i) ordered = false;
+    }
+    if (ordered) continue;
+    const where = cycleIn(mother.subarray(begin, begin + size));
+    if (where !== undefined)
+      throw new ValueError('tree', 'mother', `mother makes a cycle through node ${where} of event ${event}`);
+  }
+}
+
+/** Follows mothers with three colours: 0 unseen, 1 on the present path, 2 known to end at a root. */
+function cycleIn(mother: Int32Array): number | undefined {
+  const colour = new Uint8Array(mother.length);
+  for (let start = 0; start < mother.length; ++start) {
+    let node = start;
+    while (node >= 0 && colour[node] === 0) {
+      colour[node] = 1;
+      node = mother[node]!;
+    }
+    if (node >= 0 && colour[node] === 1) return node;
+    for (node = start; node >= 0 && colour[node] === 1; node = mother[node]!) colour[node] = 2;
+  }
+  return undefined;
+}
+
+/** A graph of another copy of this package, on the same memory. */
+function adopted(foreign: Graph, operation: string): Graph {
+  const part = (value: TensorLike | undefined, name: string): Tensor | undefined =>
+    value === undefined ? undefined : asTensor(value, undefined, operation, name);
+  const mother = part(foreign.mother, 'mother');
+  const nodeOffsets = part(foreign.nodeOffsets, 'nodeOffsets');
+  if (mother) return new Graph(mother.size, { mother, nodeOffsets });
+  const rows = {
+    rowOffsets: indices(foreign.rowOffsets, operation, 'rowOffsets'),
+    sources: indices(foreign.sources, operation, 'sources'),
+  };
+  return new Graph(checkCount(foreign.numNodes), { rows, weights: part(foreign.weights, 'weights'), nodeOffsets });
 }
 
 /** @internal */
-export function checkGraph(value: unknown, operation: string): Graph {
+export function checkGraph(value: unknown, operation: string, name = 'graph'): Graph {
   if (value instanceof Graph) return value;
-  throw new ValueError(
-    operation,
-    'graph',
-    `graph is ${value === null ? 'null' : typeof value} (expected what graph() or tree() gives)`,
-  );
+  if (typeof value === 'object' && value !== null && (value as { [brand]?: boolean })[brand] === true)
+    return adopted(value as Graph, operation);
+  throw new ValueError(operation, name, `${name} is ${shown(value)} (expected what graph() or tree() gives)`);
 }

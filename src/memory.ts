@@ -30,6 +30,25 @@ const smallestBlock = 16384;
 const largestTurn = 256 * 2 ** 20;
 let bytesThisTurn = 0;
 
+/** Which ArrayBuffers are memory of the library: views on them need no copy in calls off the thread. */
+const blockOfBuffer = new WeakMap<object, NativeBlock>();
+
+/** The block that an array is a view on; undefined for memory of the JavaScript engine. @internal */
+export function blockUnder(array: TypedArray): NativeBlock | undefined {
+  // A detached view is no view on the block any more.
+  return array.byteLength > 0 ? blockOfBuffer.get(array.buffer) : undefined;
+}
+
+function known(block: NativeBlock): NativeBlock {
+  if (block.buffer && block.id !== undefined) blockOfBuffer.set(block.buffer, block);
+  return block;
+}
+
+/** A file as bytes; nothing is read before it is used. @internal */
+export function mapFile(path: string): Uint8Array {
+  return new Uint8Array(known(native.mapFile(path)).buffer!);
+}
+
 /** @internal */
 export function wrapArray(array: TypedArray): Memory {
   return { kind: isShared(array) ? Kind.shared : Kind.array, array, block: 0, keeper: undefined, byteOffset: 0 };
@@ -40,18 +59,21 @@ export function allocate(dtype: number, elements: number, device: Device): Memor
   const { bytes, Array } = dtypes[dtype]!;
   const size = elements * bytes;
   if (device === cpu) {
-    if (size < smallestBlock || bytesThisTurn + size > largestTurn) {
-      if (size < 2 ** 32) {
+    if ((size < smallestBlock || bytesThisTurn + size > largestTurn) && size < 2 ** 32) {
+      try {
         return { kind: Kind.array, array: new Array(elements), block: 0, keeper: undefined, byteOffset: 0 };
+      } catch {
+        // The engine has no memory left: a block may still be had, and if not, its error has a type.
       }
     }
-    if (bytesThisTurn === 0)
+    if (bytesThisTurn === 0) {
       setImmediate(() => {
         bytesThisTurn = 0;
       }).unref();
+    }
     bytesThisTurn += size;
   }
-  const made = native.block(size, device.type, device.id);
+  const made = known(native.block(size, device.type, device.id));
   const array = made.buffer && new Array(made.buffer, 0, elements);
   if (made.id === undefined) return wrapArray(array!);
   return { kind: Kind.block, array, block: made.id, keeper: made, byteOffset: 0 };

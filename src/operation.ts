@@ -2,10 +2,11 @@
 // backward belongs to forward is read off the names: a gradient is `d` plus the name of what it is the gradient of.
 import { record, wantsGradient } from './autograd';
 import { Kernel, type OptionValues, type Plan } from './call';
-import { dtypeCode, dtypes } from './dtype';
-import { ValueError } from './errors';
+import { KnownOptions } from './check';
+import { dtypeCode } from './dtype';
+import { publicName, ValueError } from './errors';
 import { type Graph } from './graph';
-import { Tensor, tensor, type TensorLike } from './tensor';
+import { asTensor, Tensor, type TensorLike } from './tensor';
 
 /** Where the backward kernel's inputs come from, and whose gradients its outputs are. */
 interface BackwardPlan {
@@ -19,24 +20,57 @@ export type Extra = (name: string) => Tensor;
 
 /** An operation with its gradient. */
 export class Operation {
+  readonly publicName: string;
   private readonly forward: Kernel;
   private readonly backward: Kernel;
   private backwardPlan: BackwardPlan | undefined;
+  private knownOptions: KnownOptions | undefined;
 
-  constructor(readonly name: string) {
+  /** @param tensorOptions - the options that are arguments of the kernel: `'bias'` */
+  constructor(
+    readonly name: string,
+    private readonly tensorOptions: readonly string[] = [],
+  ) {
+    this.publicName = publicName(name);
     this.forward = new Kernel(`${name}_forward`);
     this.backward = new Kernel(`${name}_backward`);
+  }
+
+  /**
+   * Refuses options that nobody would look at.
+   * @param choices - the names of those that the kernel has; default the schema's
+   */
+  checkOptions(options: unknown, choices: readonly string[] = this.forward.description.optionNames): void {
+    if (options === undefined) return;
+    this.knownOptions ??= new KnownOptions(...this.tensorOptions, ...choices, 'out');
+    this.knownOptions.check(options, this.publicName);
   }
 
   /** @param inputs - in schema order */
   run(inputs: readonly (TensorLike | undefined)[], options?: OptionValues, out?: TensorLike, extra?: Extra): Tensor {
     const plan = this.forward.description;
-    const tensors = toTensors(inputs, plan);
-    const result = this.forward.run(tensors, options, out === undefined ? undefined : [toOutput(out, this.name)])[0]!;
-    if (!wantsGradient(tensors)) return result;
-    if (out !== undefined) result._origin = undefined;
+    const tensors = toTensors(inputs, plan, this.publicName);
+    if (out === undefined) {
+      const result = this.forward.run(tensors, options)[0]!;
+      if (!wantsGradient(tensors)) return result;
+      return this.trace(tensors, result, options, extra);
+    }
+    const result = this.forward.run(tensors, options, [toOutput(out, this.publicName)])[0]!;
+    result._origin = undefined;
+    result._requiresGrad = false;
+    return wantsGradient(tensors) ? this.trace(tensors, result, options, extra) : result;
+  }
+
+  private trace(
+    tensors: readonly (Tensor | undefined)[],
+    result: Tensor,
+    options: OptionValues | undefined,
+    extra: Extra | undefined,
+  ): Tensor {
+    // As they are now: the caller may use the object again.
+    const kept = options && { ...options };
     return record(result, tensors, (gradient, needed) =>
-      this.differentiate(tensors, result, gradient, needed, options, extra),
+      this.differentiate(tensors, result, gradient, needed, kept, extra),
     );
   }
 
@@ -76,8 +110,21 @@ export class Operation {
   }
 }
 
+function areTensors(inputs: readonly (TensorLike | undefined)[]): inputs is readonly (Tensor | undefined)[] {
+  for (let i = 0; i < inputs.length; ++i) {
+    const input = inputs[i];
+    if (input !== undefined && !(input instanceof Tensor)) return false;
+  }
+  return true;
+}
+
 /** Arguments as tensors. Lists of numbers take the element type that the others and the schema ask for. */
-export function toTensors(inputs: readonly (TensorLike | undefined)[], plan: Plan): (Tensor | undefined)[] {
+function toTensors(
+  inputs: readonly (TensorLike | undefined)[],
+  plan: Plan,
+  operation: string,
+): readonly (Tensor | undefined)[] {
+  if (areTensors(inputs)) return inputs;
   const tensors: (Tensor | undefined)[] = new Array<Tensor | undefined>(inputs.length);
   let lists = false;
   for (let i = 0; i < inputs.length; ++i) {
@@ -85,17 +132,14 @@ export function toTensors(inputs: readonly (TensorLike | undefined)[], plan: Pla
     if (input === undefined || input instanceof Tensor) tensors[i] = input;
     else if (input === null) tensors[i] = undefined;
     else if (Array.isArray(input)) lists = true;
-    else tensors[i] = tensor(input, { name: plan.names[i]! });
+    else tensors[i] = asTensor(input, undefined, operation, plan.names[i]!);
   }
   if (lists) {
-    const real = dtypes[plan.realType(tensors)]!.name;
+    const real = plan.realType(tensors);
     for (let i = 0; i < inputs.length; ++i) {
       if (!Array.isArray(inputs[i])) continue;
       const type = plan.types[i]!;
-      tensors[i] = tensor(inputs[i]!, {
-        dtype: type === 'real' ? real : dtypes[dtypeCode[type]!]!.name,
-        name: plan.names[i]!,
-      });
+      tensors[i] = asTensor(inputs[i]!, type === 'real' ? real : dtypeCode[type], operation, plan.names[i]!);
     }
   }
   return tensors;
@@ -110,7 +154,7 @@ export function toOutput(out: TensorLike, operation: string): Tensor {
   }
   if (Array.isArray(out))
     throw new ValueError(operation, 'out', 'out is a list of numbers (expected a tensor or typed array)');
-  return tensor(out, { name: 'out' });
+  return asTensor(out, undefined, operation, 'out');
 }
 
 /** The transposed graph, for backward. */

@@ -1,4 +1,5 @@
 import { Kernel, type OptionValues } from './call';
+import { KnownOptions, shown } from './check';
 import { ValueError } from './errors';
 import { filled, Tensor } from './tensor';
 
@@ -6,6 +7,10 @@ import { filled, Tensor } from './tensor';
 export type Parameters = Iterable<Tensor> | Readonly<Record<string, Tensor>>;
 
 function listOf(parameters: Parameters): Tensor[] {
+  if (typeof parameters !== 'object' || parameters === null) {
+    const text = `parameters is ${shown(parameters)} (expected tensors with requiresGrad)`;
+    throw new ValueError('optim', 'parameters', text);
+  }
   const list = Symbol.iterator in parameters ? [...(parameters as Iterable<Tensor>)] : Object.values(parameters);
   for (const parameter of list) {
     if (!(parameter instanceof Tensor) || !parameter.requiresGrad)
@@ -55,6 +60,8 @@ export interface AdamOptions {
   decoupled?: boolean;
 }
 
+const knownAdamOptions = new KnownOptions('learningRate', 'beta1', 'beta2', 'epsilon', 'weightDecay', 'decoupled');
+
 /** Adam of Kingma and Ba, arXiv:1412.6980, each step one pass over the memory. */
 export class Adam extends Optimizer {
   private static readonly kernel = new Kernel('adam');
@@ -63,6 +70,7 @@ export class Adam extends Optimizer {
 
   constructor(parameters: Parameters, options: AdamOptions = {}) {
     super(parameters);
+    knownAdamOptions.check(options, 'adam');
     this.options = options;
     this.state = this.parameters.map((parameter) => ({ mean: filled(parameter, 0), square: filled(parameter, 0) }));
   }
@@ -85,6 +93,8 @@ export interface SgdOptions {
   nesterov?: boolean;
 }
 
+const knownSgdOptions = new KnownOptions('learningRate', 'momentum', 'weightDecay', 'nesterov');
+
 /** Stochastic gradient descent with momentum. */
 export class Sgd extends Optimizer {
   private static readonly kernel = new Kernel('sgd');
@@ -93,6 +103,7 @@ export class Sgd extends Optimizer {
 
   constructor(parameters: Parameters, options: SgdOptions = {}) {
     super(parameters);
+    knownSgdOptions.check(options, 'sgd');
     this.options = options;
     this.velocity = this.parameters.map((parameter) => (options.momentum ? filled(parameter, 0) : undefined));
   }

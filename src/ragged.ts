@@ -1,11 +1,14 @@
 import type { Vector } from 'apache-arrow';
 
 import { isVector, listColumnOf, listVectorOf } from './arrow/column';
+import { KnownOptions, shown } from './check';
 import { cpu } from './device';
 import { dtypeCode } from './dtype';
 import { DTypeError, ShapeError } from './errors';
 import { wrapArray } from './memory';
-import { Tensor, tensor, type TensorLike } from './tensor';
+import { asTensor, Tensor, type TensorLike } from './tensor';
+
+const int32 = dtypeCode['int32']!;
 
 /** Rows of varying number per event: all rows one after the other, and where each event begins. */
 export interface RaggedLike {
@@ -54,13 +57,14 @@ export class Ragged {
 
 /** Int32 boundaries or indices from whatever holds them. @internal */
 export function indices(source: TensorLike, operation: string, name: string): Tensor {
-  const made = tensor(source, Array.isArray(source) ? { dtype: 'int32', name } : { name });
-  if (made._dtype !== dtypeCode['int32'])
-    throw new DTypeError(operation, name, `${name} is ${made.dtype} (expected int32)`);
+  const made = asTensor(source, Array.isArray(source) ? int32 : undefined, operation, name);
+  if (made._dtype !== int32) throw new DTypeError(operation, name, `${name} is ${made.dtype} (expected int32)`);
   if (made.shape.length !== 1)
     throw new ShapeError(operation, name, `${name} has ${made.shape.length} dimensions (expected one)`);
   return made;
 }
+
+const knownOptions = new KnownOptions('name', 'device');
 
 /**
  * Events with varying numbers of rows. An Arrow `List` column (also a slice) in one chunk is not copied.
@@ -69,26 +73,27 @@ export function indices(source: TensorLike, operation: string, name: string): Te
  * @throws DTypeError when the column is no list, or its elements are of a type that no operation knows
  */
 export function ragged(source: Vector | RaggedLike | Ragged, options: { name?: string; device?: string } = {}): Ragged {
-  const name = options.name ?? 'list';
-  let made: Ragged;
-  if (source instanceof Ragged) made = source;
-  else if (typeof source === 'object' && source !== null && isVector(source)) {
-    const { array, dtype, shape, offsets } = listColumnOf(source, name);
-    made = new Ragged(
-      new Tensor(wrapArray(array), dtype, shape, cpu),
-      new Tensor(wrapArray(offsets), dtypeCode['int32']!, [offsets.length], cpu),
-    );
-  } else if (typeof source === 'object' && source !== null && 'values' in source && 'offsets' in source) {
-    const offsets = indices(source.offsets, 'ragged', 'offsets');
-    if (offsets.size === 0)
-      throw new ShapeError('ragged', 'offsets', 'offsets is [0] (expected at least one boundary)');
-    made = new Ragged(tensor(source.values, { name: 'values' }), offsets);
-  } else {
-    throw new DTypeError(
-      'ragged',
-      name,
-      `${name} is ${source === null ? 'null' : typeof source} (expected an Arrow List vector or { values, offsets })`,
-    );
-  }
+  knownOptions.check(options, 'ragged');
+  const made = asRagged(source, 'ragged', options.name ?? 'list');
   return options.device === undefined ? made : made.to(options.device);
+}
+
+/** {@link ragged} for an argument of an operation, which errors then name. @internal */
+export function asRagged(source: Vector | RaggedLike | Ragged, operation: string, name: string): Ragged {
+  if (source instanceof Ragged) return source;
+  if (typeof source === 'object' && source !== null) {
+    if (isVector(source)) {
+      const { array, dtype, shape, offsets } = listColumnOf(source, name, operation);
+      const values = new Tensor(wrapArray(array), dtype, shape, cpu);
+      return new Ragged(values, new Tensor(wrapArray(offsets), int32, [offsets.length], cpu));
+    }
+    if ('values' in source && 'offsets' in source) {
+      const offsets = indices(source.offsets, operation, 'offsets');
+      if (offsets.size === 0)
+        throw new ShapeError(operation, 'offsets', 'offsets is [0] (expected at least one boundary)');
+      return new Ragged(asTensor(source.values, undefined, operation, 'values'), offsets);
+    }
+  }
+  const text = `${name} is ${shown(source)} (expected an Arrow List vector or { values, offsets })`;
+  throw new DTypeError(operation, name, text);
 }

@@ -1,8 +1,10 @@
 import { Kernel } from './call';
 import { deviceOf } from './device';
-import { type DType, dtypeCode } from './dtype';
+import { KnownOptions } from './check';
+import { type DType } from './dtype';
+import { ValueError } from './errors';
 import { toOutput } from './operation';
-import { checkShape, empty, type Tensor, type TensorLike } from './tensor';
+import { checkShape, codeOf, empty, type Tensor, type TensorLike } from './tensor';
 
 export interface RandomOptions {
   /** Key of the generator, below 2^64 (a bigint from 2^53 on). */
@@ -15,15 +17,19 @@ export interface RandomOptions {
   out?: TensorLike;
 }
 
-function generator(name: string): (shape: readonly number[], options: RandomOptions) => Tensor {
-  const kernel = new Kernel(name);
+const knownOptions = new KnownOptions('seed', 'stream', 'dtype', 'device', 'out');
+
+function generator(name: string, as: string): (shape: readonly number[], options: RandomOptions) => Tensor {
+  const kernel = new Kernel(name, { y: 'out' }, as);
   return (shape, options) => {
-    checkShape(shape, undefined, 'random');
-    const out =
-      options.out !== undefined
-        ? toOutput(options.out, 'random').reshape(shape)
-        : empty(dtypeCode[options.dtype ?? 'float32'] ?? 0, [...shape], deviceOf(options.device ?? 'cpu', 'random'));
-    return kernel.run([], { seed: options.seed, stream: options.stream }, [out])[0]!;
+    checkShape(shape, undefined, as);
+    if (options === undefined) throw new ValueError(as, 'seed', 'seed is missing (expected { seed })');
+    knownOptions.check(options, as);
+    const { seed, stream, out, dtype = 'float32', device = 'cpu' } = options;
+    if (seed === undefined) throw new ValueError(as, 'seed', 'seed is missing (expected an integer)');
+    const made =
+      out === undefined ? empty(codeOf(dtype, as), [...shape], deviceOf(device, as)) : toOutput(out, as).reshape(shape);
+    return kernel.run([], { seed, stream }, [made])[0]!;
   };
 }
 
@@ -31,10 +37,10 @@ function generator(name: string): (shape: readonly number[], options: RandomOpti
  * Uniform numbers in [0, 1), from Philox 4x32-10 (Salmon et al., SC11): the same on every device.
  * @throws ValueError for a seed that is no integer
  */
-export const uniform = generator('random_uniform');
+export const uniform = generator('random_uniform', 'random.uniform');
 
 /**
  * Normal numbers of mean 0 and variance 1, from Philox 4x32-10 by Box and Muller's method.
  * @throws ValueError for a seed that is no integer
  */
-export const normal = generator('random_normal');
+export const normal = generator('random_normal', 'random.normal');

@@ -5,8 +5,7 @@ import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'n
 import { cpu } from './device';
 import { type DType, dtypeCode, dtypes, type TypedArray } from './dtype';
 import { DTypeError, ValueError } from './errors';
-import { wrapArray } from './memory';
-import { native } from './native';
+import { mapFile, wrapArray } from './memory';
 import { elementsOf, Tensor, type TensorLike, tensor } from './tensor';
 
 const typeOf: Readonly<Record<string, DType>> = Object.assign(Object.create(null) as Record<string, DType>, {
@@ -40,7 +39,7 @@ function refuse(what: string): never {
 }
 
 function bytesOf(source: Source): Uint8Array {
-  if (typeof source === 'string') return new Uint8Array(native.mapFile(source).buffer!);
+  if (typeof source === 'string') return mapFile(source);
   if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
   return new Uint8Array(source);
 }

@@ -3,6 +3,7 @@ import type { Vector } from 'apache-arrow';
 import { columnOf, isVector, vectorOf } from './arrow/column';
 import * as autograd from './autograd';
 import { copyKernel } from './call';
+import { KnownOptions, shown } from './check';
 import { cpu, type Device, deviceOf } from './device';
 import { codeOfArray, type DType, dtypeCode, dtypes, isTypedArray, type TypedArray } from './dtype';
 import { DeviceError, DTypeError, ShapeError, ValueError } from './errors';
@@ -213,11 +214,8 @@ export function checkShape(shape: readonly number[], elements: number | undefine
     shape.length > 8 ||
     !shape.every((extent) => Number.isSafeInteger(extent) && extent >= 0)
   ) {
-    throw new ShapeError(
-      operation,
-      'shape',
-      `shape is ${Array.isArray(shape) ? shapeText(shape) : String(shape)} (expected at most 8 sizes)`,
-    );
+    const found = Array.isArray(shape) ? `[${shape.map(shown).slice(0, 9).join(', ')}]` : shown(shape);
+    throw new ShapeError(operation, 'shape', `shape is ${found} (expected at most 8 sizes)`);
   }
   if (elements !== undefined && elementsOf(shape) !== elements) {
     throw new ShapeError(
@@ -232,83 +230,110 @@ function isForeignTensor(value: object): value is Tensor {
   return (value as { [brand]?: boolean })[brand] === true;
 }
 
+/** What the elements of a type must be between; absent for floating types. */
+const limits: readonly (readonly [number, number] | undefined)[] = [
+  undefined,
+  undefined,
+  [-(2 ** 31), 2 ** 31 - 1],
+  [-(2 ** 63), 2 ** 63 - 1024],
+  [0, 255],
+];
+
+/** A number as an element of a tensor: never wrapped, never truncated. */
+function element(value: number | bigint, dtype: number, operation: string, name: string): number | bigint {
+  const limit = limits[dtype];
+  if (typeof value === 'bigint' && dtype === dtypeCode['int64']) {
+    if (BigInt.asIntN(64, value) === value) return value;
+  } else {
+    const number = Number(value);
+    if (!limit) return number;
+    if (Number.isInteger(number) && number >= limit[0] && number <= limit[1])
+      return dtype === dtypeCode['int64'] ? BigInt(value) : number;
+  }
+  throw new ValueError(operation, name, `${name} holds ${value} (expected integers of ${dtypes[dtype]!.name})`);
+}
+
 /** Flattens nested lists; all lists of one depth must have one length. */
-function fromLists(lists: readonly NestedArray[], dtype: number, name: string): { array: TypedArray; shape: number[] } {
+function fromLists(
+  lists: readonly NestedArray[],
+  dtype: number,
+  operation: string,
+  name: string,
+): { array: TypedArray; shape: number[] } {
   const shape: number[] = [];
   for (let level: NestedArray | undefined = lists; Array.isArray(level); level = (level as readonly NestedArray[])[0]) {
     shape.push(level.length);
-    if (shape.length > 8) throw new ShapeError('tensor', name, `${name} is nested more than 8 deep`);
+    if (shape.length > 8) throw new ShapeError(operation, name, `${name} is nested more than 8 deep`);
   }
+  if (elementsOf(shape) > 2 ** 31) throw new ShapeError(operation, name, `${name} has too many numbers for a list`);
   const array = new dtypes[dtype]!.Array(elementsOf(shape));
   let at = 0;
   const fill = (value: NestedArray, depth: number): void => {
     if (depth === shape.length) {
-      if (Array.isArray(value)) throw new ShapeError('tensor', name, `${name} has lists of different depths`);
-      if (typeof value !== 'number' && typeof value !== 'bigint' && typeof value !== 'boolean') {
-        throw new DTypeError(
-          'tensor',
-          name,
-          `${name} holds ${value === null ? 'null' : typeof value} (expected numbers)`,
-        );
-      }
-      if (dtype === dtypeCode['int64']) {
-        if (typeof value === 'number' && !Number.isInteger(value))
-          throw new ValueError('tensor', name, `${name} holds ${value} (expected integers)`);
-        array[at++] = BigInt(value);
-      } else {
-        const number = Number(value);
-        if (!dtypes[dtype]!.floating && (!Number.isInteger(number) || Math.abs(number) >= 2 ** 31)) {
-          throw new ValueError('tensor', name, `${name} holds ${number} (expected integers of ${dtypes[dtype]!.name})`);
-        }
-        array[at++] = number;
-      }
+      if (Array.isArray(value)) throw new ShapeError(operation, name, `${name} has lists of different depths`);
+      const plain = typeof value === 'boolean' ? Number(value) : value;
+      if (typeof plain !== 'number' && typeof plain !== 'bigint')
+        throw new DTypeError(operation, name, `${name} holds ${shown(value)} (expected numbers)`);
+      array[at++] = element(plain, dtype, operation, name);
       return;
     }
     if (!Array.isArray(value) || value.length !== shape[depth]) {
       throw new ShapeError(
-        'tensor',
+        operation,
         name,
         `${name} has lists of different lengths (expected ${shape[depth]} everywhere at depth ${depth})`,
       );
     }
-    for (const inner of value as readonly NestedArray[]) fill(inner, depth + 1);
+    for (let i = 0; i < value.length; ++i) fill((value as readonly NestedArray[])[i]!, depth + 1);
   };
   fill(lists, 0);
   return { array, shape };
 }
 
-function converted(array: ArrayLike<number | bigint>, dtype: number): TypedArray {
+function converted(array: ArrayLike<number | bigint>, dtype: number, operation: string, name: string): TypedArray {
   const result = new dtypes[dtype]!.Array(array.length);
-  if (dtype === dtypeCode['int64']) for (let i = 0; i < array.length; ++i) result[i] = BigInt(array[i]!);
-  else for (let i = 0; i < array.length; ++i) result[i] = Number(array[i]);
+  for (let i = 0; i < array.length; ++i) result[i] = element(array[i]!, dtype, operation, name);
   return result;
 }
+
+/** The number of an element type in {@link dtypes}. @internal */
+export function codeOf(dtype: unknown, operation: string): number {
+  const code = typeof dtype === 'string' ? dtypeCode[dtype] : undefined;
+  if (code !== undefined) return code;
+  const names = dtypes.map(({ name }) => name).join(', ');
+  throw new DTypeError(operation, 'dtype', `dtype is ${shown(dtype)} (expected ${names})`);
+}
+
+const knownOptions = new KnownOptions('shape', 'dtype', 'device', 'requiresGrad', 'name');
 
 /**
  * A tensor on the memory of `source`. Typed arrays and one-chunk Arrow vectors (Float32, Float64, Int32, Int64, Uint8 and
  * FixedSizeLists of them, nested or not) are not copied; several chunks are gathered once; lists of numbers are copied.
  * @throws DTypeError for element types that no operation knows
- * @throws ValueError for columns with nulls, saying how many
+ * @throws ValueError for columns with nulls, saying how many; for numbers that the element type cannot hold
  * @throws ShapeError when `shape` does not fit, or lists are of different lengths
  */
 export function tensor(source: TensorLike, options: TensorOptions = {}): Tensor {
-  const name = options.name ?? 'source';
-  const wanted = options.dtype === undefined ? undefined : dtypeCode[options.dtype];
-  if (options.dtype !== undefined && wanted === undefined) {
-    throw new DTypeError(
-      'tensor',
-      'dtype',
-      `dtype is '${String(options.dtype)}' (expected float32, float64, int32, int64 or uint8)`,
-    );
+  knownOptions.check(options, 'tensor');
+  const { shape, device, requiresGrad } = options;
+  const name = options.name === undefined ? 'source' : String(options.name);
+  const wanted = options.dtype === undefined ? undefined : codeOf(options.dtype, 'tensor');
+  if (requiresGrad !== undefined && typeof requiresGrad !== 'boolean') {
+    const text = `requiresGrad is ${shown(requiresGrad)} (expected true or false)`;
+    throw new ValueError('tensor', 'requiresGrad', text);
   }
-  let made = view(source, wanted, name);
+  let made = asTensor(source, wanted, 'tensor', name);
   if (wanted !== undefined && made._dtype !== wanted) {
     const host = made.to('cpu');
-    made = new Tensor(wrapArray(converted(host.data as ArrayLike<number | bigint>, wanted)), wanted, made.shape, cpu);
+    const array = converted(host.data as ArrayLike<number | bigint>, wanted, 'tensor', name);
+    made = new Tensor(wrapArray(array), wanted, made.shape, cpu);
   }
-  if (options.shape) made = made.reshape(options.shape);
-  if (options.device !== undefined) made = made.to(options.device);
-  if (options.requiresGrad) {
+  if (shape !== undefined) {
+    checkShape(shape, made.size, 'tensor');
+    made = made.reshape(shape);
+  }
+  if (device !== undefined) made = made.to(device);
+  if (requiresGrad) {
     // The marked tensor must be one of its own: the source may be in use elsewhere.
     if (made === source) made = made.detach();
     made.requiresGrad = true;
@@ -316,38 +341,51 @@ export function tensor(source: TensorLike, options: TensorOptions = {}): Tensor 
   return made;
 }
 
-function view(source: TensorLike, wanted: number | undefined, name: string): Tensor {
+/** {@link tensor} for an argument of an operation, which errors then name. @internal */
+export function asTensor(source: TensorLike, wanted: number | undefined, operation: string, name: string): Tensor {
   if (source instanceof Tensor) return source;
   if (isTypedArray(source)) {
     const dtype = codeOfArray(source);
     if (dtype !== undefined) return new Tensor(wrapArray(source), dtype, [source.length], cpu);
-    if (wanted !== undefined)
-      return new Tensor(wrapArray(converted(source, wanted)), wanted, [(source as TypedArray).length], cpu);
+    if (wanted !== undefined) {
+      const array = converted(source, wanted, operation, name);
+      return new Tensor(wrapArray(array), wanted, [array.length], cpu);
+    }
     const found = (source as { [Symbol.toStringTag]: string })[Symbol.toStringTag];
-    throw new DTypeError(
-      'tensor',
-      name,
-      `${name} is a ${found} (expected Float32Array, Float64Array, Int32Array, BigInt64Array or Uint8Array; or say which dtype it is to become)`,
-    );
+    const classes = dtypes.map(({ Array }) => Array.name).join(', ');
+    const text = `${name} is a ${found} (expected ${classes}; or say which dtype it is to become)`;
+    throw new DTypeError(operation, name, text);
   }
   if (Array.isArray(source)) {
-    const { array, shape } = fromLists(source as readonly NestedArray[], wanted ?? 0, name);
+    const { array, shape } = fromLists(source as readonly NestedArray[], wanted ?? 0, operation, name);
     return new Tensor(wrapArray(array), wanted ?? 0, shape, cpu);
   }
   if (typeof source === 'object' && source !== null) {
     if (isVector(source)) {
-      const { array, dtype, shape } = columnOf(source, name);
+      const { array, dtype, shape } = columnOf(source, name, operation);
       return new Tensor(wrapArray(array), dtype, shape, cpu);
     }
-    if (isForeignTensor(source)) {
-      return new Tensor(wrapArray(source.data), dtypeCode[source.dtype]!, [...source.shape], cpu);
-    }
+    if (isForeignTensor(source)) return adopted(source, operation, name);
   }
   throw new DTypeError(
-    'tensor',
+    operation,
     name,
-    `${name} is ${source === null ? 'null' : typeof source} (expected a tensor, a typed array, an Arrow vector or lists of numbers)`,
+    `${name} is ${shown(source)} (expected a tensor, a typed array, an Arrow vector or lists of numbers)`,
   );
+}
+
+/** A tensor of another copy of this package, as a view on its memory. */
+function adopted(foreign: Tensor, operation: string, name: string): Tensor {
+  const { device, shape } = foreign;
+  if (device !== 'cpu') {
+    const text = `${name} is on ${shown(device)} in another copy of the package (expected it on the CPU)`;
+    throw new DeviceError(operation, name, text);
+  }
+  const array = foreign.data;
+  const dtype = isTypedArray(array) ? codeOfArray(array) : undefined;
+  if (dtype === undefined) throw new DTypeError(operation, name, `${name} is no tensor that this version understands`);
+  checkShape(shape, array.length, operation);
+  return new Tensor(wrapArray(array), dtype, [...shape], cpu);
 }
 
 /** @internal */
@@ -363,22 +401,19 @@ export function filled(like: Tensor, value: number): Tensor {
   return made.to(like.device);
 }
 
-/** A tensor of zeros. */
+const knownZerosOptions = new KnownOptions('dtype', 'device', 'requiresGrad');
+
+/**
+ * A tensor of zeros. From 16 KB on its memory is a native block.
+ * @throws ShapeError, DTypeError; ValueError for options that there are not
+ */
 export function zeros(
   shape: readonly number[],
   options: { dtype?: DType; device?: string; requiresGrad?: boolean } = {},
 ): Tensor {
-  const dtype = options.dtype ?? 'float32';
+  knownZerosOptions.check(options, 'zeros');
+  const { dtype = 'float32', device = 'cpu', requiresGrad = false } = options;
+  const code = codeOf(dtype, 'zeros');
   checkShape(shape, undefined, 'zeros');
-  const code = dtypeCode[dtype];
-  if (code === undefined)
-    throw new DTypeError(
-      'zeros',
-      'dtype',
-      `dtype is '${String(dtype)}' (expected float32, float64, int32, int64 or uint8)`,
-    );
-  return tensor(filled(empty(code, [...shape], cpu), 0), {
-    device: options.device ?? 'cpu',
-    requiresGrad: options.requiresGrad ?? false,
-  });
+  return tensor(filled(empty(code, [...shape], cpu), 0), { device, requiresGrad });
 }

@@ -21,7 +21,7 @@ import {
 } from 'apache-arrow';
 
 import { codeOfArray, dtypeCode, dtypes, type TypedArray } from '../dtype';
-import { DTypeError, ValueError } from '../errors';
+import { DTypeError, UpsilonError, ValueError } from '../errors';
 
 /** Type numbers of Arrow's flatbuffer format. */
 const INT = 2,
@@ -132,16 +132,34 @@ function refuseNullsOf(vector: Vector, name: string, operation: string): void {
     throw new ValueError(operation, name, `${name} has ${nulls} null${nulls === 1 ? '' : 's'} (expected none)`);
 }
 
-export function columnOf(vector: Vector, name: string): Column {
-  refuseNullsOf(vector, name, 'tensor');
-  return gather(chunksOf(vector).map((chunk) => flatten(chunk, name, 'tensor')));
+/** Columns are recognised by their parts, so something else may come in disguise; Arrow's own errors have no type. */
+function reading<T>(name: string, operation: string, body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    if (error instanceof UpsilonError) throw error;
+    const why = error instanceof Error ? error.message : 'it cannot be read';
+    throw new DTypeError(operation, name, `${name} is no Arrow column that can be read: ${why}`);
+  }
+}
+
+/** A column of fixed-size rows as one array. */
+export function columnOf(vector: Vector, name: string, operation: string): Column {
+  return reading(name, operation, () => {
+    refuseNullsOf(vector, name, operation);
+    return gather(chunksOf(vector).map((chunk) => flatten(chunk, name, operation)));
+  });
 }
 
 /** A List column: its offsets as they are (a slice's do not start at 0), and all elements they refer to. */
-export function listColumnOf(vector: Vector, name: string): ListColumn {
+export function listColumnOf(vector: Vector, name: string, operation: string): ListColumn {
+  return reading(name, operation, () => listColumn(vector, name, operation));
+}
+
+function listColumn(vector: Vector, name: string, operation: string): ListColumn {
   if (!isList(vector))
-    throw new DTypeError('ragged', name, `${name} is a column of ${String(vector.type)} (expected a List)`);
-  refuseNullsOf(vector, name, 'ragged');
+    throw new DTypeError(operation, name, `${name} is a column of ${String(vector.type)} (expected a List)`);
+  refuseNullsOf(vector, name, operation);
   const parts = chunksOf(vector).map((chunk): ListColumn => {
     // Arrow allows a list column of length 0 without any offset.
     const offsets =
@@ -149,18 +167,18 @@ export function listColumnOf(vector: Vector, name: string): ListColumn {
         ? new Int32Array(1)
         : (chunk.valueOffsets as Int32Array).subarray(0, chunk.length + 1);
     if (offsets.length < chunk.length + 1)
-      throw new ValueError('ragged', name, `${name} has ${offsets.length} offsets but its length is ${chunk.length}`);
+      throw new ValueError(operation, name, `${name} has ${offsets.length} offsets but its length is ${chunk.length}`);
     const child = chunk.children[0] ?? makeData({ type: (chunk.type as List).children[0]!.type, length: 0 } as never);
     const begin = offsets[0]!,
       end = offsets[chunk.length]!;
     // Nulls outside the slice are nobody's business; then the slice is looked at, with offsets of its own.
     if (child.nullCount > 0 && begin >= 0 && end >= begin && end <= child.length) {
       return {
-        ...flatten(child.slice(begin, end - begin), name, 'ragged'),
+        ...flatten(child.slice(begin, end - begin), name, operation),
         offsets: offsets.map((offset) => offset - begin),
       };
     }
-    return { ...flatten(child, name, 'ragged'), offsets };
+    return { ...flatten(child, name, operation), offsets };
   });
   if (parts.length === 1) return parts[0]!;
   const used = parts.map((part) => {
@@ -169,7 +187,7 @@ export function listColumnOf(vector: Vector, name: string): ListColumn {
     const row = part.shape.slice(1).reduce((product, extent) => product * extent, 1);
     if (begin < 0 || end < begin || end > part.shape[0]!)
       throw new ValueError(
-        'ragged',
+        operation,
         name,
         `${name} has offsets from ${begin} to ${end} but only ${part.shape[0]} elements`,
       );

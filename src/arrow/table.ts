@@ -12,7 +12,7 @@ import {
 } from 'apache-arrow';
 
 import { ShapeError, ValueError } from '../errors';
-import { native } from '../native';
+import { mapFile } from '../memory';
 import { Ragged, ragged } from '../ragged';
 import { elementsOf, Tensor, tensor } from '../tensor';
 import { isList } from './column';
@@ -26,9 +26,9 @@ export type Columns = Readonly<Record<string, Tensor | Ragged>>;
  * @throws ValueError when the file cannot be read or is no Arrow file
  */
 export function open(file: string): Table {
-  const mapped = native.mapFile(file);
+  const bytes = mapFile(file);
   try {
-    return tableFromIPC(new Uint8Array(mapped.buffer!));
+    return tableFromIPC(bytes);
   } catch (error) {
     throw new ValueError(
       'arrow.open',

@@ -1,7 +1,7 @@
 import { Operation } from '../operation';
 import type { Tensor, TensorLike } from '../tensor';
 
-const operation = new Operation('embedding');
+const operation = new Operation('embedding', ['append']);
 
 /**
  * Rows of a table, looked up by index: `table[indices[i]]`.
@@ -16,5 +16,6 @@ export function embedding(
   table: TensorLike,
   options?: { append?: TensorLike; out?: TensorLike },
 ): Tensor {
+  operation.checkOptions(options);
   return operation.run([indices, table, options?.append], undefined, options?.out);
 }

@@ -3,7 +3,7 @@ import { Operation, transposeOf } from '../operation';
 import type { Tensor, TensorLike } from '../tensor';
 import type { Activation } from './activation';
 
-const operation = new Operation('graph_conv');
+const operation = new Operation('graph_conv', ['bias']);
 
 export interface GraphConvOptions {
   /** `[Fout]`, added after the aggregation. */
@@ -25,6 +25,7 @@ export interface GraphConvOptions {
  * @throws ShapeError, DTypeError; ValueError for an edge outside the nodes
  */
 export function graphConv(graph: Graph, x: TensorLike, weight: TensorLike, options?: GraphConvOptions): Tensor {
+  operation.checkOptions(options);
   const { rowOffsets, sources, weights } = checkGraph(graph, 'graphConv');
   return operation.run(
     [rowOffsets, sources, weights, x, weight, options?.bias],

@@ -2,7 +2,7 @@ import { Operation } from '../operation';
 import type { Tensor, TensorLike } from '../tensor';
 import type { Activation } from './activation';
 
-const operation = new Operation('linear');
+const operation = new Operation('linear', ['bias']);
 
 /**
  * The dense layer: `activation(x weight^T + bias)`.
@@ -17,5 +17,6 @@ export function linear(
   weight: TensorLike,
   options?: { bias?: TensorLike; activation?: Activation; out?: TensorLike },
 ): Tensor {
+  operation.checkOptions(options);
   return operation.run([x, weight, options?.bias], options, options?.out);
 }

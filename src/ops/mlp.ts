@@ -1,3 +1,4 @@
+import { KnownOptions, shown } from '../check';
 import { ValueError } from '../errors';
 import { Operation } from '../operation';
 import type { Tensor, TensorLike } from '../tensor';
@@ -14,6 +15,7 @@ export interface Layer {
 }
 
 const operation = new Operation('mlp');
+const knownLayer = new KnownOptions('weight', 'bias', 'activation');
 /** What one call of the kernel takes; longer networks are several calls. */
 const layersPerCall = 4;
 
@@ -25,18 +27,30 @@ const layersPerCall = 4;
  * @throws ShapeError, DTypeError; ValueError without a layer
  */
 export function mlp(x: TensorLike, layers: readonly Layer[], options?: { out?: TensorLike }): Tensor {
-  if (!Array.isArray(layers) || layers.length === 0)
-    throw new ValueError('mlp', 'layers', 'layers is empty (expected at least one layer)');
+  operation.checkOptions(options, []);
+  if (!Array.isArray(layers) || layers.length === 0) {
+    throw new ValueError('mlp', 'layers', `layers is ${shown(layers)} (expected a list of at least one layer)`);
+  }
+  const all = layers as readonly Layer[];
   let result: TensorLike = x;
-  for (let first = 0; first < layers.length; first += layersPerCall) {
-    const part = (layers as readonly Layer[]).slice(first, first + layersPerCall);
+  for (let first = 0; first < all.length; first += layersPerCall) {
     const inputs: (TensorLike | undefined)[] = [result];
     const activations: Record<string, Activation | undefined> = {};
     for (let i = 0; i < layersPerCall; ++i) {
-      inputs.push(part[i]?.weight, part[i]?.bias);
-      activations[`activation${i}`] = part[i]?.activation;
+      const layer = first + i < all.length ? checkLayer(all[first + i], first + i) : undefined;
+      inputs.push(layer?.weight, layer?.bias);
+      activations[`activation${i}`] = layer?.activation;
     }
-    result = operation.run(inputs, activations, first + layersPerCall >= layers.length ? options?.out : undefined);
+    const isLast = first + layersPerCall >= all.length;
+    result = operation.run(inputs, activations, isLast ? options?.out : undefined);
   }
   return result as Tensor;
+}
+
+function checkLayer(layer: Layer | undefined, index: number): Layer {
+  const name = `layers[${index}]`;
+  if (layer === undefined)
+    throw new ValueError('mlp', name, `${name} is missing (expected { weight, bias, activation })`);
+  knownLayer.check(layer, 'mlp', name);
+  return layer;
 }

@@ -12,6 +12,7 @@ const operation = new Operation('spmm');
  * @throws ShapeError, DTypeError; ValueError for an edge outside the nodes
  */
 export function spmm(graph: Graph, x: TensorLike, options?: { out?: TensorLike }): Tensor {
+  operation.checkOptions(options);
   const { rowOffsets, sources, weights } = checkGraph(graph, 'spmm');
   return operation.run([rowOffsets, sources, weights, x], undefined, options?.out, transposeOf(graph));
 }

@@ -4,7 +4,7 @@ import { Operation } from '../operation';
 import type { Tensor, TensorLike } from '../tensor';
 import type { Activation } from './activation';
 
-const operation = new Operation('tree_conv');
+const operation = new Operation('tree_conv', ['self', 'parent', 'daughters', 'bias']);
 
 export interface TreeConvOptions {
   /** Weight of the particle itself, `[Fout, Fin]`. */
@@ -34,7 +34,8 @@ export interface TreeConvOptions {
  * @throws ShapeError, DTypeError; ValueError for a mother outside its event, or a cycle
  */
 export function treeConv(tree: Graph, x: TensorLike, options: TreeConvOptions): Tensor {
-  const { mother, nodeOffsets } = checkGraph(tree, 'treeConv');
+  operation.checkOptions(options);
+  const { mother, nodeOffsets } = checkGraph(tree, 'treeConv', 'tree');
   if (!mother) throw new ValueError('treeConv', 'tree', 'tree is a graph without mothers (expected what tree() gives)');
   return operation.run(
     [nodeOffsets, mother, x, options?.self, options?.parent, options?.daughters, options?.bias],
