@@ -15,6 +15,12 @@ namespace upsilon {
 constexpr int64_t ceil_div(int64_t value, int64_t step) { return (value + step - 1) / step; }
 constexpr int64_t round_up(int64_t value, int64_t step) { return ceil_div(value, step) * step; }
 
+// Zeroes `count` elements; nothing where the argument was left out.
+template <class T>
+void clear(T* elements, int64_t count) {
+  if (elements) std::fill_n(elements, count, T(0));
+}
+
 // Cuts the workspace into aligned pieces. The same code runs once to measure and once to hand out:
 //   Pieces pieces(nullptr); layout(pieces); pieces.bytes()      Pieces pieces(call.workspace); layout(pieces)
 class Pieces {

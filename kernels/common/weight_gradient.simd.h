@@ -25,7 +25,7 @@ struct GroupSums {
   void run(Threads& threads, Body&& body) const {
     threads.run(groups, [&](int64_t group, int32_t worker) {
       float* sum = sums + group * floats;
-      std::memset(sum, 0, sizeof(float) * static_cast<size_t>(floats));
+      clear(sum, floats);
       for (int64_t chunk = chunks * group / groups; chunk < chunks * (group + 1) / groups; ++chunk)
         body(chunk, sum, worker);
     });

@@ -36,7 +36,7 @@ size_t backward_workspace(const Call& call) {
 template <class T, class Graph>
 void multiply_adjacency(const Graph& f, const NodeFactors<T>& factors, bool transposed, const T* x, int64_t features,
                         T* result) {
-  std::memset(result, 0, sizeof(T) * static_cast<size_t>(f.nodes * features));
+  clear(result, f.nodes * features);
   const auto add = [&](int64_t i, int64_t j, T a) {
     if (transposed) std::swap(i, j);
     for (int64_t c = 0; c < features; ++c) result[i * features + c] += a * x[j * features + c];
@@ -87,9 +87,9 @@ ups_status backward_reference(const Call& call) {
     }
   T* g = scratch.aggregated;  // Â^T dz
   multiply_adjacency(f, scratch.factors, true, scratch.dz, f.outputs, g);
-  if (f.dweight) std::memset(f.dweight, 0, sizeof(T) * static_cast<size_t>(f.outputs * f.inputs));
-  if (f.dbias) std::memset(f.dbias, 0, sizeof(T) * static_cast<size_t>(f.outputs));
-  if (f.dx) std::memset(f.dx, 0, sizeof(T) * static_cast<size_t>(f.nodes * f.inputs));
+  clear(f.dweight, f.outputs * f.inputs);
+  clear(f.dbias, f.outputs);
+  clear(f.dx, f.nodes * f.inputs);
   for (int64_t i = 0; i < f.nodes; ++i)
     for (int64_t out = 0; out < f.outputs; ++out) {
       const T g_i = g[i * f.outputs + out];

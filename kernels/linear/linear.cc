@@ -23,9 +23,9 @@ ups_status forward_reference(const Call& call) {
 template <class T>
 ups_status backward_reference(const Call& call) {
   const LinearBackward<T> f(call);
-  if (f.dx) std::memset(f.dx, 0, sizeof(T) * static_cast<size_t>(f.rows * f.inputs));
-  if (f.dweight) std::memset(f.dweight, 0, sizeof(T) * static_cast<size_t>(f.outputs * f.inputs));
-  if (f.dbias) std::memset(f.dbias, 0, sizeof(T) * static_cast<size_t>(f.outputs));
+  clear(f.dx, f.rows * f.inputs);
+  clear(f.dweight, f.outputs * f.inputs);
+  clear(f.dbias, f.outputs);
   for (int64_t row = 0; row < f.rows; ++row)
     for (int64_t out = 0; out < f.outputs; ++out) {
       const T* x = f.x + row * f.inputs;

@@ -53,7 +53,7 @@ void apply_layer(const MlpLayers<float>& f, int32_t l, const PackedWeights& pack
   float* to = sums ? sums : values;
   multiply(Order::rows, x, f.inputs(l), rows, packed.layer[l], f.inputs(l), outputs, to, outputs,
            {f.bias[l], false, f.activation[l] == UPS_ACTIVATION_RELU});
-  if (sums) std::memcpy(values, sums, static_cast<size_t>(rows * outputs) * sizeof(float));
+  if (sums) std::copy_n(sums, rows * outputs, values);
   activate_rows(values, rows * outputs, f.activation[l]);
 }
 

@@ -60,9 +60,9 @@ T value(const Tree& f, const Scratch<T>& scratch, int64_t i, int64_t out) {
 // weight.
 template <class T, class Tree>
 void gather(const Tree& f, const Scratch<T>& scratch) {
-  std::memset(scratch.daughter_count, 0, sizeof(int32_t) * static_cast<size_t>(f.nodes));
-  std::memset(scratch.parent_x, 0, sizeof(T) * static_cast<size_t>(f.nodes * f.inputs));
-  std::memset(scratch.daughters_x, 0, sizeof(T) * static_cast<size_t>(f.nodes * f.inputs));
+  clear(scratch.daughter_count, f.nodes);
+  clear(scratch.parent_x, f.nodes * f.inputs);
+  clear(scratch.daughters_x, f.nodes * f.inputs);
   each_node(f, [&](int64_t, int64_t mother) {
     if (mother >= 0) ++scratch.daughter_count[mother];
   });
@@ -83,7 +83,7 @@ ups_status forward_reference(const Call& call) {
   Pieces pieces(call.workspace);
   const Scratch<T> scratch(f.nodes, f.inputs, f.outputs, pieces);
   gather(f, scratch);
-  std::memset(f.y, 0, sizeof(T) * static_cast<size_t>(f.nodes * f.outputs));
+  clear(f.y, f.nodes * f.outputs);
   each_node(f, [&](int64_t i, int64_t) {
     for (int64_t out = 0; out < f.outputs; ++out)
       f.y[i * f.outputs + out] = activate(value(f, scratch, i, out), f.options.activation);
@@ -97,9 +97,6 @@ ups_status backward_reference(const Call& call) {
   Pieces pieces(call.workspace);
   const Scratch<T> scratch(f.nodes, f.inputs, f.outputs, pieces);
   gather(f, scratch);
-  const auto clear = [](T* p, int64_t count) {
-    if (p) std::memset(p, 0, sizeof(T) * static_cast<size_t>(count));
-  };
   clear(f.dx, f.nodes * f.inputs);
   clear(f.dself, f.outputs * f.inputs);
   clear(f.dparent, f.outputs * f.inputs);

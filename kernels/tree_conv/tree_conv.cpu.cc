@@ -111,7 +111,7 @@ struct Batch {
   Batch(const Tree& tree, const Scratch& all, int64_t first_event_, int64_t end_event_, int32_t worker)
       : f(tree), first_event(first_event_), end_event(end_event_), first(tree.offsets[first_event_]),
         nodes(tree.offsets[end_event_] - tree.offsets[first_event_]), scratch(all.batch(first, nodes, worker)) {
-    std::memset(scratch.daughters, 0, sizeof(int32_t) * static_cast<size_t>(nodes));
+    clear(scratch.daughters, nodes);
     each_daughter([&](int64_t, int64_t mother) { ++scratch.daughters[mother]; });
     for (int64_t i = 0; i < nodes; ++i) scratch.slot[i] = scratch.daughters[i] ? static_cast<int32_t>(mothers++) : -1;
     if (symmetric())
@@ -142,11 +142,11 @@ struct Batch {
   void gather_mothers(const float* rows, int64_t features, float* to) const {
     for (int64_t i = 0; i < nodes; ++i)
       if (scratch.slot[i] >= 0)
-        std::memcpy(to + scratch.slot[i] * features, rows + i * features, sizeof(float) * static_cast<size_t>(features));
+        copy_row(rows + i * features, features, to + scratch.slot[i] * features);
   }
   // For every mother the sum of its daughters' rows, in the order of the nodes.
   void sum_daughters(const float* rows, int64_t features, float* to) const {
-    std::memset(to, 0, sizeof(float) * static_cast<size_t>(mothers * features));
+    clear(to, mothers * features);
     each_daughter([&](int64_t i, int64_t mother) { add_row(rows + i * features, features, to + scratch.slot[mother] * features); });
   }
   void divide_by_daughters(float* rows, int64_t features) const {
@@ -193,8 +193,8 @@ struct Batch {
 template <class Tree>
 void clear_outside(const Tree& f, float* rows, int64_t features) {
   const int64_t begin = f.events ? f.offsets[0] : 0, end = f.events ? f.offsets[f.events] : 0;
-  std::memset(rows, 0, sizeof(float) * static_cast<size_t>(begin * features));
-  std::memset(rows + end * features, 0, sizeof(float) * static_cast<size_t>((f.nodes - end) * features));
+  clear(rows, begin * features);
+  clear(rows + end * features, (f.nodes - end) * features);
 }
 
 template <class Tree>
