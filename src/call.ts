@@ -51,6 +51,17 @@ export function collect<T>(body: () => T): { result?: T; error?: unknown; calls:
   }
 }
 
+/** Runs `body` with every kernel call awaited, also inside {@link collect}: for what is looked at or kept at once. */
+export function immediately<T>(body: () => T): T {
+  const before = pending;
+  pending = undefined;
+  try {
+    return body();
+  } finally {
+    pending = before;
+  }
+}
+
 /**
  * The typed arrays of the call that is being packed. One list for all calls: between the first `pack` and `submit` no
  * code of the user runs.

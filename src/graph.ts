@@ -1,7 +1,7 @@
 import type { Vector } from 'apache-arrow';
 
 import { isVector } from './arrow/column';
-import { Kernel } from './call';
+import { immediately, Kernel } from './call';
 import { KnownOptions, shown } from './check';
 import { cpu } from './device';
 import { dtypeCode } from './dtype';
@@ -32,6 +32,11 @@ export interface Edges {
   nodeOffsets?: TensorLike;
 }
 
+interface Rows {
+  rowOffsets: Tensor;
+  sources: Tensor;
+}
+
 interface Transposed {
   transposedOffsets: Tensor;
   targets: Tensor;
@@ -50,14 +55,11 @@ export class Graph {
   readonly nodeOffsets: Tensor | undefined;
   /** For decay trees, int32 `[N]`: the mother's index inside the event, -1 for a root. */
   readonly mother: Tensor | undefined;
-  private rows: { rowOffsets: Tensor; sources: Tensor } | undefined;
+  private rows: Rows | undefined;
   private transposed: Transposed | undefined;
 
   /** @internal */
-  constructor(
-    numNodes: number,
-    parts: { rows?: { rowOffsets: Tensor; sources: Tensor }; weights?: Tensor; nodeOffsets?: Tensor; mother?: Tensor },
-  ) {
+  constructor(numNodes: number, parts: { rows?: Rows; weights?: Tensor; nodeOffsets?: Tensor; mother?: Tensor }) {
     this.numNodes = numNodes;
     this.rows = parts.rows;
     this.weights = parts.weights;
@@ -106,37 +108,36 @@ export class Graph {
 
   /** Rows by source instead of by target, as gradients need them. Computed once. @internal */
   _transposed(): Transposed {
-    if (this.transposed) return this.transposed;
-    const { rowOffsets, sources } = this.edgeRows();
-    const device = sources._device;
-    const outputs = [
-      empty(int32, [this.numNodes + 1], device),
-      empty(int32, [sources.size], device),
-      empty(int32, [sources.size], device),
-    ];
-    const [transposedOffsets, targets, edges] = transpose.run([rowOffsets, sources], undefined, outputs);
-    return (this.transposed = { transposedOffsets: transposedOffsets!, targets: targets!, edges: edges! });
+    return (this.transposed ??= immediately(() => {
+      const { rowOffsets, sources } = this.edgeRows();
+      const device = sources._device;
+      const outputs = [this.numNodes + 1, sources.size, sources.size].map((size) => empty(int32, [size], device));
+      const [transposedOffsets, targets, edges] = transpose.run([rowOffsets, sources], undefined, outputs);
+      return { transposedOffsets: transposedOffsets!, targets: targets!, edges: edges! };
+    }));
   }
 
   /** A tree as a graph has every edge both ways: its rows are made when somebody asks for them. */
-  private edgeRows(): { rowOffsets: Tensor; sources: Tensor } {
-    if (this.rows) return this.rows;
-    const device = this.mother!.device;
-    const mother = this.mother!.to('cpu').data as Int32Array,
-      offsets = this.nodeOffsets!.to('cpu').data as Int32Array;
-    const from: number[] = [],
-      to: number[] = [];
-    for (let event = 0; event + 1 < offsets.length; ++event) {
-      const begin = offsets[event]!,
-        end = offsets[event + 1]!;
-      for (let node = begin; node < end; ++node) {
-        if (mother[node]! < 0) continue;
-        from.push(begin + mother[node]!, node);
-        to.push(node, begin + mother[node]!);
+  private edgeRows(): Rows {
+    return (this.rows ??= immediately(() => {
+      const device = this.mother!.device;
+      const mother = this.mother!.to('cpu').data as Int32Array;
+      const offsets = this.nodeOffsets!.to('cpu').data as Int32Array;
+      const from = new Int32Array(2 * mother.length);
+      const to = new Int32Array(2 * mother.length);
+      let edges = 0;
+      for (let event = 0; event + 1 < offsets.length; ++event) {
+        const begin = offsets[event]!;
+        for (let node = begin; node < offsets[event + 1]!; ++node) {
+          if (mother[node]! < 0) continue;
+          from[edges] = to[edges + 1] = begin + mother[node]!;
+          to[edges] = from[edges + 1] = node;
+          edges += 2;
+        }
       }
-    }
-    const built = rowsOf(tensor(Int32Array.from(from)), tensor(Int32Array.from(to)), this.numNodes, undefined);
-    return (this.rows = { rowOffsets: built.rowOffsets.to(device), sources: built.sources.to(device) });
+      const built = rowsOf(tensor(from.subarray(0, edges)), tensor(to.subarray(0, edges)), this.numNodes, undefined);
+      return { rowOffsets: built.rowOffsets.to(device), sources: built.sources.to(device) };
+    }));
   }
 }
 

@@ -9,8 +9,8 @@ import { codeOfArray, type DType, dtypeCode, dtypes, isTypedArray, type TypedArr
 import { DeviceError, DTypeError, ShapeError, ValueError } from './errors';
 import { allocate, type Memory, release, wrapArray } from './memory';
 
-/** Nested lists of numbers: `[[1, 2], [3, 4]]`. */
-export type NestedArray = number | readonly NestedArray[];
+/** Nested lists of numbers: `[[1, 2], [3, 4]]`; bigints for int64. */
+export type NestedArray = number | bigint | readonly NestedArray[];
 /** Whatever holds the elements of a tensor. Only plain lists of numbers, and columns in several chunks, are copied. */
 export type TensorLike = Tensor | TypedArray | Vector | readonly NestedArray[];
 
@@ -122,11 +122,11 @@ export class Tensor {
     return vectorOf(this.data, this._dtype, this.shape);
   }
 
-  /** Nested lists of numbers, for printing and for tests. */
+  /** Nested lists of numbers (of bigints for int64), for printing and for tests. */
   toArray(): NestedArray {
     const data = this._memory.array ? this.data : this.to('cpu').data;
     const build = (dimension: number, offset: number): NestedArray => {
-      if (dimension === this.shape.length) return Number(data[offset]);
+      if (dimension === this.shape.length) return data[offset]!;
       const rows = this.shape[dimension]!;
       const stride = elementsOf(this.shape.slice(dimension + 1));
       return Array.from({ length: rows }, (_, row) => build(dimension + 1, offset + row * stride));
