@@ -197,9 +197,39 @@ export function forest(offsets: Int32Array, count: number, random: () => number)
   return mothers;
 }
 
+/** Numbers for one argument of `operation`; `tensors` holds the arguments that come before it. */
+function makeTensor(
+  operation: string,
+  parameter: ParameterDescription,
+  at: Case,
+  tensors: Tensors,
+  random: () => number,
+): Tensor {
+  const shape = shapeOf(parameter, at);
+  const hint = at.data[parameter.name] ?? {};
+  const count = shape.reduce((product, extent) => product * extent, 1);
+  const target = (): string => ruleTarget(operation, parameter.name);
+  const int32 = (name: string): Int32Array => tensors[name].data as Int32Array;
+  let values: Float32Array | Int32Array;
+  if (parameter.type === 'real' || parameter.type === 'float32') {
+    values = normals(count, random);
+    if (hint.values === 'positive') values = values.map((value) => Math.abs(value) + 0.1);
+    const { scale } = hint;
+    if (scale !== undefined) values = values.map((value) => value * scale);
+  } else if (parameter.rule === 'splits') {
+    values = splits(count, at.dims[target()], random);
+  } else if (parameter.rule === 'below') {
+    values = indices(count, at.dims[target()], hint, hint.rows === undefined ? undefined : int32(hint.rows), random);
+  } else if (parameter.rule === 'forest') {
+    values = forest(int32(target()), count, random);
+  } else {
+    throw new Error(`${operation}: there is no rule by which numbers for ${parameter.name} could be made`);
+  }
+  return tensor(values, { shape });
+}
+
 /** Host tensors by name: the inputs, and the outputs that are updated in place. */
 export function makeInputs(at: Case): Tensors {
-  const { parameters } = describe(at.operation)!;
   const random = randomNumbers(seedOf(`${at.operation}/${at.name}`));
   const derivedBy = new Map<string, string>();
   for (const operation of at.derive) {
@@ -208,33 +238,16 @@ export function makeInputs(at: Case): Tensors {
       if (parameter.output && !derivedBy.has(parameter.name)) derivedBy.set(parameter.name, operation);
     }
   }
-  const needed = parameters.filter((parameter) => (!parameter.output || parameter.inPlace) && isGiven(parameter, at));
+  const needed = describe(at.operation)!.parameters.filter(
+    (parameter) => (!parameter.output || parameter.inPlace) && isGiven(parameter, at),
+  );
   const tensors: Tensors = {};
   for (const parameter of needed) {
-    if (derivedBy.has(parameter.name)) continue;
-    const shape = shapeOf(parameter, at),
-      hint = at.data[parameter.name] ?? {};
-    const count = shape.reduce((product, extent) => product * extent, 1);
-    const bound = (name: string): number => at.dims[name];
-    let values: Float32Array | Int32Array;
-    if (parameter.type === 'real' || parameter.type === 'float32') {
-      values = normals(count, random);
-      if (hint.values === 'positive') values = values.map((value) => Math.abs(value) + 0.1);
-      if (hint.scale !== undefined) values = values.map((value) => value * hint.scale!);
-    } else if (parameter.rule === 'splits') {
-      values = splits(count, bound(ruleTarget(at.operation, parameter.name)), random);
-    } else if (parameter.rule === 'below') {
-      const rows = hint.rows === undefined ? undefined : (tensors[hint.rows]?.data as Int32Array | undefined);
-      values = indices(count, bound(ruleTarget(at.operation, parameter.name)), hint, rows, random);
-    } else if (parameter.rule === 'forest') {
-      values = forest(tensors[ruleTarget(at.operation, parameter.name)].data as Int32Array, count, random);
-    } else {
-      throw new Error(`${at.operation}: there is no rule by which numbers for ${parameter.name} could be made`);
-    }
-    tensors[parameter.name] = tensor(values, { shape });
+    if (!derivedBy.has(parameter.name))
+      tensors[parameter.name] = makeTensor(at.operation, parameter, at, tensors, random);
   }
-  for (const parameter of needed) {
-    if (!(parameter.name in tensors)) derive(derivedBy.get(parameter.name)!, at, tensors);
+  for (const { name } of needed) {
+    if (!(name in tensors)) derive(derivedBy.get(name)!, at, tensors, random);
   }
   return Object.fromEntries(needed.map(({ name }) => [name, tensors[name]]));
 }
@@ -249,7 +262,7 @@ function ruleTarget(operation: string, parameter: string): string {
 }
 
 /** Runs an operation whose outputs are inputs of the case. */
-function derive(operation: string, at: Case, tensors: Tensors): void {
+function derive(operation: string, at: Case, tensors: Tensors, random: () => number): void {
   const { parameters, inputs, options } = describe(operation)!;
   const known = new Set(options.map((option) => option.name));
   const own: Case = {
@@ -266,6 +279,10 @@ function derive(operation: string, at: Case, tensors: Tensors): void {
     });
   }
   own.dims = { ...extents, ...at.dims };
+  for (const parameter of parameters.slice(0, inputs)) {
+    if (!(parameter.name in tensors) && isGiven(parameter, own))
+      tensors[parameter.name] = makeTensor(operation, parameter, own, tensors, random);
+  }
   const made = makeOutputs(own);
   const given = parameters.slice(0, inputs).map(({ name }) => tensors[name]);
   const outputs = parameters.slice(inputs).map(({ name }) => made[name]);

@@ -17,25 +17,19 @@ export interface Ceilings {
 
 /** The path of a program of the bench, built if need be; a sentence when it cannot be had. */
 export function nativeProgram(name: string): { path: string } | { problem: string } {
-  const path = join(root, 'build', 'bench', 'Release', name);
-  const sources = join(root, 'build', 'bench');
+  // Where the package was built by CMake, its objects are there already.
+  const shared = join(root, 'build');
+  const own = join(shared, 'bench');
+  const folder = existsSync(join(shared, 'CMakeCache.txt')) ? shared : own;
+  const path = join(folder, 'Release', name);
   if (spawnSync('cmake', ['--version'], { stdio: 'ignore' }).status !== 0) {
     return existsSync(path) ? { path } : { problem: `${name} is missing, and there is no CMake to build it with` };
   }
+  const options = ['ADDON', 'SHARED'].map((part) => `-DUPSILON_BUILD_${part}=OFF`);
+  options.push('-DUPSILON_EMULATED=OFF', '-DUPSILON_CUDA=OFF', '-DCMAKE_BUILD_TYPE=Release');
   const commands = [
-    [
-      '-S',
-      root,
-      '-B',
-      sources,
-      '-DCMAKE_BUILD_TYPE=Release',
-      '-DUPSILON_BUILD_BENCHES=ON',
-      '-DUPSILON_BUILD_ADDON=OFF',
-      '-DUPSILON_BUILD_SHARED=OFF',
-      '-DUPSILON_EMULATED=OFF',
-      '-DUPSILON_CUDA=OFF',
-    ],
-    ['--build', sources, '--parallel', String(Math.min(2, cpus().length)), '--target', name],
+    ['-S', root, '-B', folder, '-DUPSILON_BUILD_BENCHES=ON', ...(folder === own ? options : [])],
+    ['--build', folder, '--parallel', String(Math.min(2, cpus().length)), '--target', name],
   ];
   for (const words of commands) {
     const done = spawnSync('cmake', words, { encoding: 'utf8' });

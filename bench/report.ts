@@ -50,14 +50,14 @@ function speed(row: Row, ms: number): string {
   return row.bytes ? `${(row.bytes / ms / 1e6).toPrecision(3)} GB/s` : '';
 }
 
-export const header = `${'case'.padEnd(64)}${'median'.padStart(10)}${'p99'.padStart(10)}${'speed'.padStart(17)}${'ceiling'.padStart(9)}  against`;
+export const header = `${'case'.padEnd(84)}${'median'.padStart(10)}${'p99'.padStart(10)}${'speed'.padStart(17)}${'ceiling'.padStart(9)}  against`;
 
 export function lines(row: Row & Derived, earlier: (Row & Derived) | undefined): string[] {
   const printed: string[] = [];
-  if (row.problem !== undefined) printed.push(`${row.case.padEnd(64)}  FAILED: ${row.problem}`);
+  if (row.problem !== undefined) printed.push(`${row.case.padEnd(84)}  FAILED: ${row.problem}`);
   for (const [name, timing] of Object.entries(row.timings)) {
     const mine = name === row.ours;
-    const start = (mine ? row.case : `    ${name}`).padEnd(64);
+    const start = (mine ? row.case : `    ${name}`).padEnd(84);
     const numbers = duration(timing.median_ms).padStart(10) + duration(timing.p99_ms).padStart(10);
     const share = mine && row.share_of_ceiling !== undefined ? `${Math.round(100 * row.share_of_ceiling)} %` : '';
     const ratio = mine || row.median_ms === undefined ? '' : `  ${(timing.median_ms / row.median_ms).toPrecision(3)}x`;

@@ -45,7 +45,7 @@ async function main(): Promise<number> {
   console.log(
     `upsilon-kernels ${info().version} on ${String(machine['processor'])}, ${settings.threads} threads, ${settings.device}`,
   );
-  const ceilings = settings.device === 'cpu' ? measureCeilings(settings.threads, settings.quick ? 4 : 200) : undefined;
+  const ceilings = settings.device === 'cpu' ? measureCeilings(settings.threads, settings.quick ? 20 : 200) : undefined;
   const known = ceilings && !('problem' in ceilings) ? ceilings : undefined;
   if (known) {
     const levels = known.bandwidth.map(

@@ -155,8 +155,8 @@ int main(int count, char** words) {
   const double flops = rate(threads, seconds, steps * routines.lanes, [&](int) { routines.arithmetic(); });
   std::printf("{\"threads\": %d, \"isa\": \"%s\", \"flops\": %.4g, \"bandwidth\": [", threads, routines.isa, flops);
   const char* separator = "";
-  // Per thread: within 32 KiB, 512 KiB, a share of the last cache, and far beyond it.
-  for (const size_t bytes : {size_t{24} << 10, size_t{256} << 10, size_t{4} << 20, size_t{128} << 20}) {
+  // Per thread: within the first cache, the second, the last one of most and of large processors, and beyond all of them.
+  for (const size_t bytes : {size_t{24} << 10, size_t{256} << 10, size_t{4} << 20, size_t{12} << 20, size_t{128} << 20}) {
     std::vector<std::unique_ptr<char[], Free>> memory;
     for (int t = 0; t < threads; ++t) memory.push_back(pages(bytes));
     const auto of = [&](int t) { return memory[static_cast<size_t>(t)].get(); };

@@ -110,7 +110,7 @@ export class OperationCase implements BenchCase {
       this.at.operation,
       parameters.slice(0, inputs).map(({ name }) => host[name]),
       kernelOptions(this.at.options),
-      outputs.map(({ name, inPlace }) => (inPlace ? host[name] : tensors[name])),
+      outputs.map(({ name, inPlace }) => (inPlace ? host[name] : tensors[name]?.to('cpu'))),
     );
     row.error = Math.max(
       0,

@@ -1,5 +1,5 @@
 // Graph convolution on decay trees: edges between every particle and its mother, in both directions.
-import { graph, Kernel, type Tensor, tensor } from '../library';
+import { graph, Kernel, type Tensor, tensor, zeros } from '../library';
 import type { BenchCase } from '../bench';
 import { type Case, forest, normals, randomNumbers, type Tensors } from '../cases';
 import { OperationCase } from './operation';
@@ -41,7 +41,11 @@ function trees(count: number, nodes: number, direction: 'forward' | 'backward'):
       bias: reals(channels),
     };
     if (direction === 'backward') {
-      const [transposed, ends, edges] = new Kernel('graph_transpose').run([rowOffsets, columns]);
+      const int32 = (count: number): Tensor => zeros([count], { dtype: 'int32' });
+      const transposed = int32(all + 1);
+      const ends = int32(columns.size);
+      const edges = int32(columns.size);
+      new Kernel('graph_transpose').run([rowOffsets, columns], undefined, [transposed, ends, edges]);
       const [y] = new Kernel('graph_conv_forward').run(
         [rowOffsets, columns, undefined, tensors['x'], tensors['weight'], tensors['bias']],
         { activation: 'relu' },

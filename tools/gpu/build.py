@@ -84,13 +84,14 @@ def without_cmake(directory, kind, architecture, jobs):
         "native/include", "native", "native/core", "kernels", "native/cuda", "test")))]
     out = directory / "Release"
     out.mkdir(exist_ok=True)
+    # Nothing here knows who includes whom: any change compiles everything again.
+    newest = max(p.stat().st_mtime for folder in ("native", "kernels", "test") for p in (ROOT / folder).rglob("*.*"))
     commands, objects = [], {"core": [], "conformance": [], "plugin": []}
 
     def compile_to(group, source, command):
-        target = directory / "objects" / group / (str(source.relative_to(ROOT)).replace("/", "_") + ".o")
+        target = directory / "objects" / (kind if group == "plugin" else group) / (str(source.relative_to(ROOT)).replace("/", "_") + ".o")
         target.parent.mkdir(parents=True, exist_ok=True)
         objects[group].append(target)
-        newest = max(p.stat().st_mtime for folder in ("native", "kernels", "test") for p in (ROOT / folder).rglob("*.*"))
         if not target.exists() or target.stat().st_mtime < newest:
             commands.append([*command, *includes, "-c", source, "-o", target])
 

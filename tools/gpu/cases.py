@@ -169,63 +169,62 @@ def _forest(count, offsets, hint, source):
     return mothers
 
 
+def _make(operation, parameter, case, tensors, source):
+    """Numbers for one argument; `tensors` holds the arguments that come before it."""
+    shape, hint = shape_of(case, parameter), case.data.get(parameter.name, {})
+    count = math.prod(shape)
+    if parameter.dtype in ("real", "f32"):
+        return upsilon.host(_real(count, hint, source.randrange(PATTERN)), shape, "f32")
+    rule, target = parameter.rule or ("", "")
+    if rule == "forest":
+        values = _forest(count, tensors[target].owner, hint, source)
+    elif rule == "splits":
+        values = _splits(count, case.dims[target], hint, source)
+    elif rule == "below":
+        rows = hint.get("rows")
+        values = _indices(count, case.dims[target], hint, tensors[rows].owner if rows else None, source)
+    else:
+        raise ValueError(f"{operation}: {parameter.name} has no rule by which numbers could be made")
+    return upsilon.host(values, shape, "i32")
+
+
 def make_inputs(case, library, reference):
     """Host tensors by name: inputs, and outputs that are updated in place."""
-    schema = library.schema(case.operation)
     source = random.Random(case.id)
-    tensors = {}
     derived = {}
     for operation in case.derive:
-        for p in library.schema(operation).outputs:
-            derived.setdefault(p.name, operation)
-    needed = [p for p in schema.parameters if not p.output or p.in_place]
-
-    def make(parameter, wanted_by):
-        shape, hint = shape_of(case, parameter), case.data.get(parameter.name, {})
-        count = math.prod(shape)
-        if parameter.dtype in ("real", "f32"):
-            return upsilon.host(_real(count, hint, source.randrange(PATTERN)), shape, "f32")
-        if parameter.rule[:1] == ["forest"]:
-            values = _forest(count, tensors[parameter.rule[1]].owner, hint, source)
-        elif parameter.rule[:1] == ["splits"]:
-            values = _splits(count, case.dims[parameter.rule[1]], hint, source)
-        elif parameter.rule[:1] == ["below"]:
-            rows = hint.get("rows")
-            values = _indices(count, case.dims[parameter.rule[1]], hint, tensors[rows].owner if rows else None, source)
-        else:
-            raise ValueError(f"{wanted_by}: {parameter.name} has no rule by which numbers could be made")
-        return upsilon.host(values, shape, "i32")
-
-    later = []
-    for parameter in needed:
-        if not is_given(case, parameter):
-            continue
-        if parameter.name in derived and derived[parameter.name] != case.operation:
-            later.append(parameter)
-        else:
-            tensors[parameter.name] = make(parameter, case.operation)
-    for parameter in later:
-        if parameter.name not in tensors:
-            _derive(case, library, reference, derived[parameter.name], tensors)
-    names = {p.name for p in needed}
-    return {name: tensor for name, tensor in tensors.items() if name in names}
+        if operation != case.operation:
+            for p in library.schema(operation).outputs:
+                derived.setdefault(p.name, operation)
+    needed = [p for p in library.schema(case.operation).parameters if (not p.output or p.in_place) and is_given(case, p)]
+    tensors = {}
+    for p in needed:
+        if p.name not in derived:
+            tensors[p.name] = _make(case.operation, p, case, tensors, source)
+    for p in needed:
+        if p.name not in tensors:
+            _derive(derived[p.name], case, library, reference, tensors, source)
+    return {p.name: tensors[p.name] for p in needed}
 
 
-def _derive(case, library, context, operation, tensors):
+def _derive(operation, case, library, context, tensors, source):
     """Runs an operation whose outputs are inputs of the case."""
     schema = library.schema(operation)
-    arguments = {p.name: tensors.get(p.name) for p in schema.inputs}
-    own = Case(operation, case.name, dict(case.dims), case.leading, case.options, case.omit, case.data, [])
+    known = {o.name for o in schema.options}
+    own = Case(operation, case.name, dict(case.dims), case.leading,
+               {k: v for k, v in case.options.items() if k in known}, case.omit, case.data, [])
     for p in schema.inputs:  # dimensions that go by another name there
-        if arguments[p.name] is not None:
-            for (names, alternatives, constant), extent in zip(p.dims, arguments[p.name].shape):
+        if p.name in tensors:
+            for (names, alternatives, constant), extent in zip(p.dims, tensors[p.name].shape):
                 if len(names) == 1 and names != ["..."] and not alternatives:
                     own.dims.setdefault(names[0], extent - constant)
-    for p in schema.outputs:
-        if is_given(own, p):
-            tensors[p.name] = arguments[p.name] = upsilon.zeros(shape_of(own, p), "f32" if p.dtype == "real" else p.dtype)
-    known = {o.name for o in schema.options}
-    context.call(operation, arguments, {k: v for k, v in case.options.items() if k in known})
+    for p in schema.inputs:
+        if p.name not in tensors and is_given(own, p):
+            tensors[p.name] = _make(operation, p, own, tensors, source)
+    arguments = {p.name: tensors.get(p.name) for p in schema.inputs}
+    made = make_outputs(own, library, upsilon.zeros)
+    context.call(operation, {**arguments, **made}, own.options)
+    tensors.update(made)
 
 
 def make_outputs(case, library, empty):

@@ -13,16 +13,16 @@ def duration(seconds):
 def line(row):
     for problem in ("failed", "unsupported"):
         if problem in row:
-            return f"{row['case']:<52} {problem}: {row[problem]}"
+            return f"{row['case']:<76} {problem}: {row[problem]}"
     columns = [duration(row["times"]["upsilon"]["median_s"]), duration(row["times"]["upsilon"]["p99_s"]),
                duration(row["floor_s"]) if row.get("floor_s") else "-",
                f"{100 * row['share_of_floor']:.0f} %" if row.get("share_of_floor") else "-",
                f"{row['ratio']:.2f}x {row['best_peer']} ({duration(row['times'][row['best_peer']]['median_s'])})"
                if "ratio" in row else "-"]
-    return f"{row['case']:<52} {columns[0]:>9} {columns[1]:>9} {columns[2]:>9} {columns[3]:>6}  {columns[4]}"
+    return f"{row['case']:<76} {columns[0]:>9} {columns[1]:>9} {columns[2]:>9} {columns[3]:>6}  {columns[4]}"
 
 
-HEADER = f"{'case':<52} {'median':>9} {'p99':>9} {'floor':>9} {'share':>6}  ratio to the best peer"
+HEADER = f"{'case':<76} {'median':>9} {'p99':>9} {'floor':>9} {'share':>6}  ratio to the best peer"
 
 
 def notes(row):
