@@ -53,7 +53,7 @@ function laterFirst(root: Tensor): Tensor[] {
   const seen = new Set<Tensor>([root]);
   const path: { tensor: Tensor; next: number }[] = [{ tensor: root, next: 0 }];
   while (path.length > 0) {
-    const top = path[path.length - 1]!;
+    const top = path[path.length - 1];
     const inputs = top.tensor._origin?.inputs ?? [];
     if (top.next === inputs.length) {
       order.push(top.tensor);

@@ -15,7 +15,7 @@ const fromEdges = new Kernel(
   'graph',
 );
 const transpose = new Kernel('graph_transpose', {}, 'graph');
-const int32 = dtypeCode['int32']!;
+const int32 = dtypeCode['int32'];
 /** How graphs of other copies of this package are recognised. */
 const brand = Symbol.for('upsilon-kernels.graph');
 
@@ -86,7 +86,7 @@ export class Graph {
     const { rowOffsets, sources } = this.edgeRows();
     if (rowOffsets._device !== cpu) return sources.size;
     const offsets = rowOffsets.data as Int32Array;
-    return offsets.length === 0 ? 0 : offsets[offsets.length - 1]! - offsets[0]!;
+    return offsets.length === 0 ? 0 : offsets[offsets.length - 1] - offsets[0];
   }
 
   get device(): string {
@@ -127,10 +127,10 @@ export class Graph {
       const to = new Int32Array(2 * mother.length);
       let edges = 0;
       for (let event = 0; event + 1 < offsets.length; ++event) {
-        const begin = offsets[event]!;
-        for (let node = begin; node < offsets[event + 1]!; ++node) {
-          if (mother[node]! < 0) continue;
-          from[edges] = to[edges + 1] = begin + mother[node]!;
+        const begin = offsets[event];
+        for (let node = begin; node < offsets[event + 1]; ++node) {
+          if (mother[node] < 0) continue;
+          from[edges] = to[edges + 1] = begin + mother[node];
           to[edges] = from[edges + 1] = node;
           edges += 2;
         }
@@ -157,11 +157,11 @@ function checkBoundaries(boundaries: Tensor, rows: number, operation: string, na
   const refuse = (text: string): never => {
     throw new ValueError(operation, name, `${name} ${text}`);
   };
-  if (offsets[0]! < 0) refuse(`begins with ${offsets[0]} (expected at least 0)`);
+  if (offsets[0] < 0) refuse(`begins with ${offsets[0]} (expected at least 0)`);
   for (let i = 1; i <= last; ++i) {
-    if (offsets[i]! < offsets[i - 1]!) refuse(`decreases from ${offsets[i - 1]} to ${offsets[i]} at position ${i}`);
+    if (offsets[i] < offsets[i - 1]) refuse(`decreases from ${offsets[i - 1]} to ${offsets[i]} at position ${i}`);
   }
-  if (offsets[last]! > rows) refuse(`ends with ${offsets[last]} but there are only ${rows} nodes`);
+  if (offsets[last] > rows) refuse(`ends with ${offsets[last]} but there are only ${rows} nodes`);
 }
 
 function rowsOf(
@@ -250,11 +250,11 @@ export function tree(source: Vector | { mother: TensorLike; offsets: TensorLike 
  */
 function checkForest(mother: Int32Array, offsets: Int32Array): void {
   for (let event = 0; event + 1 < offsets.length; ++event) {
-    const begin = offsets[event]!;
-    const size = offsets[event + 1]! - begin;
+    const begin = offsets[event];
+    const size = offsets[event + 1] - begin;
     let ordered = true; // a mother before each daughter cannot make a cycle
     for (let i = 0; i < size; ++i) {
-      const m = mother[begin + i]!;
+      const m = mother[begin + i];
       if (m < -1 || m >= size) {
         const text = `mother has ${m} at position ${begin + i} (expected -1 or an index below ${size}, the size of event ${event})`;
         throw new ValueError('tree', 'mother', text);

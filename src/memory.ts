@@ -56,12 +56,12 @@ export function wrapArray(array: TypedArray): Memory {
 
 /** Memory for `elements` elements, not initialised. @internal */
 export function allocate(dtype: number, elements: number, device: Device): Memory {
-  const { bytes, Array } = dtypes[dtype]!;
+  const { bytes, Array: Elements } = dtypes[dtype];
   const size = elements * bytes;
   if (device === cpu) {
     if ((size < smallestBlock || bytesThisTurn + size > largestTurn) && size < 2 ** 32) {
       try {
-        return { kind: Kind.array, array: new Array(elements), block: 0, keeper: undefined, byteOffset: 0 };
+        return { kind: Kind.array, array: new Elements(elements), block: 0, keeper: undefined, byteOffset: 0 };
       } catch {
         // The engine has no memory left: a block may still be had, and if not, its error has a type.
       }
@@ -74,7 +74,7 @@ export function allocate(dtype: number, elements: number, device: Device): Memor
     bytesThisTurn += size;
   }
   const made = known(native.block(size, device.type, device.id));
-  const array = made.buffer && new Array(made.buffer, 0, elements);
+  const array = made.buffer && new Elements(made.buffer, 0, elements);
   if (made.id === undefined) return wrapArray(array!);
   return { kind: Kind.block, array, block: made.id, keeper: made, byteOffset: 0 };
 }

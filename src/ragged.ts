@@ -8,7 +8,7 @@ import { DTypeError, ShapeError } from './errors';
 import { wrapArray } from './memory';
 import { asTensor, Tensor, type TensorLike } from './tensor';
 
-const int32 = dtypeCode['int32']!;
+const int32 = dtypeCode['int32'];
 
 /** Rows of varying number per event: all rows one after the other, and where each event begins. */
 export interface RaggedLike {
@@ -30,7 +30,7 @@ export class Ragged {
 
   /** Number of events. */
   get length(): number {
-    return this.offsets.shape[0]! - 1;
+    return this.offsets.shape[0] - 1;
   }
 
   /** `'cpu'`, `'cuda:0'`... */

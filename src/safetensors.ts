@@ -101,8 +101,8 @@ export function load(source: Source): Record<string, Tensor> {
     if (!known)
       throw new DTypeError('safetensors', name, `${name} is ${dtype} (expected ${Object.keys(typeOf).join(', ')})`);
     if (shape.length > 8) refuse(`${name} has ${shape.length} dimensions (at most 8)`);
-    const code = dtypeCode[known]!;
-    const { bytes: size, Array } = dtypes[code]!;
+    const code = dtypeCode[known];
+    const { bytes: size, Array: Elements } = dtypes[code];
     const elements = elementsOf(shape);
     if (to < from || to > bytes.length - begin)
       refuse(`${name} has the bytes ${from} to ${to} but there are ${bytes.length - begin}`);
@@ -112,8 +112,8 @@ export function load(source: Source): Record<string, Tensor> {
     const at = bytes.byteOffset + begin + from;
     const array: TypedArray =
       at % size === 0
-        ? new Array(bytes.buffer, at, elements)
-        : new Array(bytes.slice(begin + from, begin + to).buffer, 0, elements);
+        ? new Elements(bytes.buffer, at, elements)
+        : new Elements(bytes.slice(begin + from, begin + to).buffer, 0, elements);
     tensors[name] = new Tensor(wrapArray(array), code, shape, cpu);
   }
   // The format forbids holes and overlaps, so that a file is nothing but its tensors.
@@ -151,7 +151,7 @@ export function save(
   // Largest elements first, so that every tensor is aligned to its elements.
   const entries = Object.entries(tensors)
     .map(([name, value]) => ({ name, value: tensor(value, { name }) }))
-    .sort((a, b) => dtypes[b.value._dtype]!.bytes - dtypes[a.value._dtype]!.bytes || (a.name < b.name ? -1 : 1));
+    .sort((a, b) => dtypes[b.value._dtype].bytes - dtypes[a.value._dtype].bytes || (a.name < b.name ? -1 : 1));
   const header = Object.create(null) as Record<string, unknown>;
   if (notes) header['__metadata__'] = notes;
   let end = 0;

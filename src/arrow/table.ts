@@ -48,7 +48,7 @@ function column(name: string, value: Tensor | Ragged): { field: Field; data: Dat
   if (values.shape.length === 0)
     throw new ShapeError('recordBatch', name, `${name} is a scalar (expected at least one dimension)`);
   const row = values.shape.slice(1);
-  const flat = row.length > 1 ? values.detach().reshape([values.shape[0]!, elementsOf(row)]) : values;
+  const flat = row.length > 1 ? values.detach().reshape([values.shape[0], elementsOf(row)]) : values;
   const metadata =
     row.length > 0
       ? new Map([
@@ -57,11 +57,11 @@ function column(name: string, value: Tensor | Ragged): { field: Field; data: Dat
         ])
       : undefined;
   if (!(value instanceof Ragged)) {
-    const data = flat.toArrow().data[0]!;
+    const data = flat.toArrow().data[0] as Data;
     return { field: new Field(name, data.type, false, metadata), data };
   }
   // The extension type is the list's element, so its field carries the shape.
-  const child = flat.toArrow().data[0]!;
+  const child = flat.toArrow().data[0] as Data;
   const type = new List(new Field('item', child.type, false, metadata));
   const data = makeData({
     type,
@@ -86,7 +86,7 @@ export function recordBatch(columns: Columns): RecordBatch {
       throw new ShapeError(
         'recordBatch',
         field.name,
-        `${field.name} has ${data.length} rows but ${parts[0]!.field.name} has ${length}`,
+        `${field.name} has ${data.length} rows but ${parts[0].field.name} has ${length}`,
       );
   }
   const fields = parts.map(({ field }) => field);
@@ -124,19 +124,19 @@ function shapeIn(metadata: Map<string, string>, name: string): number[] | undefi
  */
 export function tensors(source: Table | RecordBatch, names?: readonly string[]): Record<string, Tensor | Ragged> {
   const result = Object.create(null) as Record<string, Tensor | Ragged>;
-  const fields = source.schema.fields as Field[];
+  const fields = source.schema.fields;
   for (const name of names ?? fields.map((field) => String(field.name))) {
     const field = fields.find((candidate) => candidate.name === name);
-    const vector = (source as Table).getChild(name) as Vector | null;
+    const vector: Vector | null = source.getChild(name);
     if (!field || !vector) throw new ValueError('arrow.tensors', name, `there is no column ${name}`);
     if (isList(vector)) {
       const list = ragged(vector, { name });
-      const shape = shapeIn((field.type as List).children[0]!.metadata, name);
-      result[name] = shape ? list.with(list.values.reshape([list.values.shape[0]!, ...shape])) : list;
+      const shape = shapeIn((field.type as List).children[0].metadata, name);
+      result[name] = shape ? list.with(list.values.reshape([list.values.shape[0], ...shape])) : list;
     } else {
       const values = tensor(vector, { name });
       const shape = shapeIn(field.metadata, name);
-      result[name] = shape ? values.reshape([values.shape[0]!, ...shape]) : values;
+      result[name] = shape ? values.reshape([values.shape[0], ...shape]) : values;
     }
   }
   return result;

@@ -33,7 +33,7 @@ function close(actual: ups.Tensor | undefined, expected: ups.Tensor | undefined)
   const wanted = expected!.data as Float32Array;
   expect(actual!.shape).toEqual(expected!.shape);
   for (let i = 0; i < wanted.length; ++i) {
-    expect(Math.abs(found[i]! - wanted[i]!)).toBeLessThan(1e-5 * (1 + Math.abs(wanted[i]!)));
+    expect(Math.abs(found[i] - wanted[i])).toBeLessThan(1e-5 * (1 + Math.abs(wanted[i])));
   }
 }
 
@@ -50,19 +50,19 @@ function agrees(shapes: number[][], compute: (inputs: ups.Tensor[], device: stri
   const there = run(emulated);
   const here = run('cpu');
   close(there.result, here.result);
-  there.inputs.forEach((input, i) => close(input.grad, here.inputs[i]!.grad));
+  there.inputs.forEach((input, i) => close(input.grad, here.inputs[i].grad));
 }
 
 const mother = Int32Array.of(-1, 0, 0, 1, -1, -1, 0);
 const offsets = Int32Array.of(0, 5, 7);
 
 onDevice('linear', () => {
-  agrees([[9, 5], [7, 5], [7]], ([x, weight, bias]) => ups.linear(x!, weight!, { bias: bias!, activation: 'relu' }));
+  agrees([[9, 5], [7, 5], [7]], ([x, weight, bias]) => ups.linear(x, weight, { bias: bias, activation: 'relu' }));
 });
 
 onDevice('mlp', () => {
   agrees([[9, 5], [7, 5], [7], [3, 7]], ([x, first, bias, second]) =>
-    ups.mlp(x!, [{ weight: first!, bias: bias!, activation: 'tanh' }, { weight: second! }]),
+    ups.mlp(x, [{ weight: first, bias: bias, activation: 'tanh' }, { weight: second }]),
   );
 });
 
@@ -76,7 +76,7 @@ onDevice.each(['none', 'mean', 'symmetric'] as const)('treeConv %s', (normalizat
     ],
     ([x, self, parent, daughters], device) => {
       const tree = ups.tree({ mother, offsets }).to(device);
-      return ups.treeConv(tree, x!, { self: self!, parent: parent!, daughters: daughters!, normalization });
+      return ups.treeConv(tree, x, { self: self, parent: parent, daughters: daughters, normalization });
     },
   );
 });
@@ -89,19 +89,19 @@ onDevice('graphConv and spmm', () => {
     ],
     ([x, weight], device) => {
       const graph = ups.graph({ sources: [0, 1, 2, 2, 4], targets: [1, 2, 0, 2, 1], numNodes: 5 }).to(device);
-      return ups.spmm(graph, ups.graphConv(graph, x!, weight!));
+      return ups.spmm(graph, ups.graphConv(graph, x, weight));
     },
   );
 });
 
 onDevice.each(['sum', 'mean', 'max', 'min'] as const)('setPool %s', (pool) => {
   agrees([[7, 4]], ([values], device) =>
-    ups.setPool({ values: values!, offsets: ups.tensor(offsets, { device }) }, pool),
+    ups.setPool({ values: values, offsets: ups.tensor(offsets, { device }) }, pool),
   );
 });
 
 onDevice('embedding', () => {
-  agrees([[6, 3]], ([table], device) => ups.embedding(ups.tensor(Int32Array.of(5, 0, 5), { device }), table!));
+  agrees([[6, 3]], ([table], device) => ups.embedding(ups.tensor(Int32Array.of(5, 0, 5), { device }), table));
 });
 
 onDevice('there and back keeps every type', () => {

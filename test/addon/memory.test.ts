@@ -94,7 +94,7 @@ test('promises keep the event loop running, in order, and tell where they were m
   const [first] = await Promise.all(calls);
   clearInterval(timer);
   expect(turns).toBeGreaterThan(1);
-  expect(first!.data[0]).toBeCloseTo(0.512);
+  expect(first.data[0]).toBeCloseTo(0.512);
   async function caller(): Promise<unknown> {
     return promises.linear(x, [[1]]);
   }

@@ -40,11 +40,11 @@ if ('transfer' in ArrayBuffer.prototype) {
 test.each(Object.entries(disturbances))('inputs that are %s meanwhile', async (_, disturb) => {
   const running = busy();
   const buffers = [growable(8 * width * 4), growable(width * width * 4)];
-  new Float32Array(buffers[0]!).set(values());
-  new Float32Array(buffers[1]!).set(weight());
+  new Float32Array(buffers[0]).set(values());
+  new Float32Array(buffers[1]).set(weight());
   const result = promises.linear(
-    ups.tensor(new Float32Array(buffers[0]!), { shape: [8, width] }),
-    ups.tensor(new Float32Array(buffers[1]!), { shape: [width, width] }),
+    ups.tensor(new Float32Array(buffers[0]), { shape: [8, width] }),
+    ups.tensor(new Float32Array(buffers[1]), { shape: [width, width] }),
   );
   buffers.forEach(disturb);
   await collectGarbage();

@@ -74,7 +74,7 @@ test('embedding', () => {
     fc.property(anyIndices, matrix, (indices, table) =>
       survives(() => {
         const result = ups.embedding(indices, table);
-        expect(indices.every((index) => index >= 0 && index < table.shape[0]!)).toBe(true);
+        expect(indices.every((index) => index >= 0 && index < table.shape[0])).toBe(true);
         expect(result.shape).toEqual([indices.length, table.shape[1]]);
       }),
     ),
@@ -217,8 +217,8 @@ const nearlyOffsets = fc
   );
 
 function splits(offsets: Int32Array, rows: number): boolean {
-  if (offsets.length === 0 || offsets[0]! < 0 || offsets[offsets.length - 1]! > rows) return false;
-  return offsets.every((offset, i) => i === 0 || offset >= offsets[i - 1]!);
+  if (offsets.length === 0 || offsets[0] < 0 || offsets[offsets.length - 1] > rows) return false;
+  return offsets.every((offset, i) => i === 0 || offset >= offsets[i - 1]);
 }
 
 test('setPool computes what has valid offsets, and nothing else', () => {
@@ -269,7 +269,7 @@ test('graph() takes edges between its nodes, and nothing else', () => {
       }
       const x = Float32Array.from({ length: numNodes }, (_, i) => i + 1);
       const sums = new Array<number>(numNodes).fill(0);
-      for (const [source, target] of list) sums[target]! += x[source]!;
+      for (const [source, target] of list) sums[target] += x[source];
       const graph = ups.graph({ sources, targets, numNodes });
       expect([...ups.spmm(graph, ups.tensor(x, { shape: [numNodes, 1] })).data]).toEqual(sums);
     }),
@@ -282,18 +282,18 @@ test('tree() takes forests, and nothing else', () => {
   fc.assert(
     fc.property(mothers, nearlyOffsets, (mother, offsets) => {
       const reachesRoot = (event: number, node: number): boolean => {
-        const size = offsets[event + 1]! - offsets[event]!;
+        const size = offsets[event + 1] - offsets[event];
         for (let steps = 0; steps <= size; ++steps) {
           if (node === -1) return true;
           if (node < -1 || node >= size) return false;
-          node = mother[offsets[event]! + node]!;
+          node = mother[offsets[event] + node]!;
         }
         return false;
       };
       const isForest =
         splits(offsets, mother.length) &&
         Array.from({ length: offsets.length - 1 }, (_, event) =>
-          Array.from({ length: offsets[event + 1]! - offsets[event]! }, (__, node) => reachesRoot(event, node)),
+          Array.from({ length: offsets[event + 1] - offsets[event] }, (__, node) => reachesRoot(event, node)),
         ).every((event) => event.every(Boolean));
       const call = (): ups.Graph => ups.tree({ mother, offsets });
       if (isForest) expect(call().numNodes).toBe(mother.length);
@@ -335,12 +335,12 @@ test('arguments whose memory was detached or resized', async () => {
       };
       const parts = [make([1, 2], 1, 2), make([2, 2], 1, 2, 3, 4), make([2], 10, 20), make([1, 2], 0, 0)];
       const [x, weight, bias, out] = parts.map(({ tensor }) => tensor);
-      if (!later) parts.forEach(({ buffer }, i) => disturb[i]!(buffer));
-      const options = { bias: bias!, out: out! };
-      const call = later ? promises.linear(x!, weight!, options) : undefined;
-      if (later) parts.forEach(({ buffer }, i) => disturb[i]!(buffer));
+      if (!later) parts.forEach(({ buffer }, i) => disturb[i](buffer));
+      const options = { bias: bias, out: out };
+      const call = later ? promises.linear(x, weight, options) : undefined;
+      if (later) parts.forEach(({ buffer }, i) => disturb[i](buffer));
       try {
-        const result = await (call ?? ups.linear(x!, weight!, options));
+        const result = await (call ?? ups.linear(x, weight, options));
         expect([...result.data.slice(0, 2)]).toEqual([15, 31]);
       } catch (error) {
         if (!(error instanceof ups.UpsilonError)) throw error;
