@@ -20,12 +20,12 @@ const known = new Map<string, Device>([['cpu', cpu]]);
 export function deviceOf(name: string, operation = 'tensor'): Device {
   const seen = known.get(name);
   if (seen) return seen;
-  const parts = /^(cuda|emulated)(?::(\d{1,4}))?$/.exec(String(name));
+  const parts = typeof name === 'string' ? /^(cuda|emulated)(?::(\d{1,4}))?$/.exec(name) : null;
   if (!parts) {
     throw new DeviceError(
       operation,
       'device',
-      `device is '${String(name)}' (expected 'cpu', 'cuda:0' or another number, 'emulated:0')`,
+      `device is ${shown(name)} (expected 'cpu', 'cuda:0' or another number, 'emulated:0')`,
     );
   }
   seekPlugins();

@@ -5,8 +5,8 @@ import { immediately, Kernel } from './call';
 import { KnownOptions, shown } from './check';
 import { cpu } from './device';
 import { dtypeCode } from './dtype';
-import { DeviceError, ShapeError, ValueError } from './errors';
-import { asRagged, indices, type Ragged } from './ragged';
+import { DeviceError, ValueError } from './errors';
+import { asRagged, checkBoundaries, indices, type Ragged } from './ragged';
 import { asTensor, empty, Tensor, tensor, type TensorLike } from './tensor';
 
 const fromEdges = new Kernel(
@@ -146,22 +146,6 @@ function checkCount(numNodes: unknown): number {
     return numNodes;
   const text = `numNodes is ${shown(numNodes)} (expected an integer below 2^31 - 1)`;
   throw new ValueError('graph', 'numNodes', text);
-}
-
-/** Refuses event boundaries that decrease or overrun. Contents on a device are checked there, when they are used. */
-function checkBoundaries(boundaries: Tensor, rows: number, operation: string, name: string): void {
-  const last = boundaries.size - 1;
-  if (last < 0) throw new ShapeError(operation, name, `${name} is [0] (expected at least one boundary)`);
-  if (boundaries._device !== cpu) return;
-  const offsets = boundaries.data as Int32Array;
-  const refuse = (text: string): never => {
-    throw new ValueError(operation, name, `${name} ${text}`);
-  };
-  if (offsets[0] < 0) refuse(`begins with ${offsets[0]} (expected at least 0)`);
-  for (let i = 1; i <= last; ++i) {
-    if (offsets[i] < offsets[i - 1]) refuse(`decreases from ${offsets[i - 1]} to ${offsets[i]} at position ${i}`);
-  }
-  if (offsets[last] > rows) refuse(`ends with ${offsets[last]} but there are only ${rows} nodes`);
 }
 
 function rowsOf(

@@ -1,5 +1,7 @@
+import { shown } from './check';
 import { cpu, type Device } from './device';
 import { dtypes, isShared, type TypedArray } from './dtype';
+import { ValueError } from './errors';
 import { native, type NativeBlock } from './native';
 
 /** `MemoryKind` of native/addon/frame.h. @internal */
@@ -44,9 +46,15 @@ function known(block: NativeBlock): NativeBlock {
   return block;
 }
 
-/** A file as bytes; nothing is read before it is used. @internal */
-export function mapFile(path: string): Uint8Array {
-  return new Uint8Array(known(native.mapFile(path)).buffer!);
+/** A file as bytes; nothing is read before it is used. Errors name `operation` and its argument `file`. @internal */
+export function mapFile(file: string, operation: string): Uint8Array {
+  if (typeof file !== 'string') throw new ValueError(operation, 'file', `file is ${shown(file)} (expected a name)`);
+  try {
+    return new Uint8Array(known(native.mapFile(file)).buffer!);
+  } catch (error) {
+    if (error instanceof ValueError) throw new ValueError(operation, 'file', error.message);
+    throw error;
+  }
 }
 
 /** @internal */

@@ -461,3 +461,22 @@ test('everything empty', () => {
   expect(ups.random.normal([0], { seed: 1 }).shape).toEqual([0]);
   expect(thrown(() => ups.tree({ mother: [], offsets: [] }))).toMatchObject({ argument: 'offsets' });
 });
+
+test('files, tables and columns that are none', () => {
+  const wrong: [() => unknown, object][] = [
+    [() => ups.arrow.open(3 as never), { name: 'ValueError', operation: 'arrow.open', argument: 'file' }],
+    [() => ups.arrow.open('/nowhere/x'), { name: 'ValueError', operation: 'arrow.open', argument: 'file' }],
+    [() => ups.safetensors.load(1e12 as never), { name: 'ValueError', operation: 'safetensors', argument: 'file' }],
+    [() => ups.safetensors.save('/nowhere/x', { a: [1] }), { name: 'ValueError', operation: 'safetensors' }],
+    [() => ups.safetensors.save('x', null as never), { name: 'ValueError', argument: 'tensors' }],
+    [() => ups.recordBatch({ a: 1 as never }), { name: 'DTypeError', operation: 'recordBatch', argument: 'a' }],
+    [() => ups.recordBatch(null as never), { name: 'ValueError', argument: 'columns' }],
+    [() => ups.arrow.tensors({} as never), { name: 'DTypeError', operation: 'arrow.tensors' }],
+    [() => ups.ragged({ values: [[1]], offsets: [0, 5] }).toArrow(), { name: 'ValueError', argument: 'offsets' }],
+    [() => ups.noGrad(3 as never), { name: 'ValueError', operation: 'noGrad' }],
+    [() => ups.tensor([1]).to({} as never), { name: 'DeviceError', argument: 'device' }],
+    [() => ups.random.uniform([1], undefined as never), { name: 'ValueError', argument: 'seed' }],
+    [() => new ups.optim.Sgd(3 as never), { name: 'ValueError', argument: 'parameters' }],
+  ];
+  for (const [call, expected] of wrong) expect(thrown(call)).toMatchObject(expected);
+});
