@@ -20,14 +20,13 @@ struct Product {
   RowRange range;
 };
 
-// Blocks that a multiprocessor holds, as far as registers go: 512 threads with 128 registers each, but the fp32 products
-// that read B across would spill a few of 128.
-template <class Shape, int precision, Layout layout_b>
-inline constexpr int blocks_at_once =
-    precision == UPS_FP32 && layout_b == Layout::across && Shape::threads == LargeTile::threads ? 1 : 512 / Shape::threads;
+// Blocks that a multiprocessor holds, as far as registers go: 512 threads with 128 registers each, but large tiles in
+// fp32 would spill a few of 128 and take up to 255.
+template <class Shape, int precision>
+inline constexpr int blocks_at_once = precision == UPS_FP32 && Shape::threads == LargeTile::threads ? 1 : 512 / Shape::threads;
 
 template <class Shape, int precision, Layout layout_a, Layout layout_b>
-UPS_KERNEL_LB(Shape::threads, blocks_at_once<Shape, precision, layout_b>) multiply(const int32_t* fault, Product p) {
+UPS_KERNEL_LB(Shape::threads, blocks_at_once<Shape, precision>) multiply(const int32_t* fault, Product p) {
   if (*fault != 0) return;
   constexpr int a_stride = stride_of<precision>(layout_a, Shape::rows, Shape::depth);
   constexpr int b_stride = stride_of<precision>(layout_b, Shape::columns, Shape::depth);

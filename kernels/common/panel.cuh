@@ -8,6 +8,7 @@ namespace upsilon {
 // 64 rows a block. Panels of up to this many bytes leave room for two blocks on a multiprocessor.
 using PanelTile = TileShape<64, 64, 16, 16, 8, 2, 2>;
 inline constexpr int64_t most_panel_bytes = 100 * 1024;
+inline constexpr int panel_blocks = 4;  // of a multiprocessor, as far as registers go: more would spill
 
 // Floats between the rows of a panel whose depth is padded to full stages: free of bank conflicts.
 template <int precision>

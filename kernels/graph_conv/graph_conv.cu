@@ -54,7 +54,7 @@ struct Layer {
 };
 
 template <class Shape, int precision>
-UPS_KERNEL_LB(Shape::threads) aggregate_and_multiply(const int32_t* fault, Layer layer) {
+UPS_KERNEL_LB(Shape::threads, panel_blocks) aggregate_and_multiply(const int32_t* fault, Layer layer) {
   if (*fault != 0) return;
   using Memory = PanelMemory<Shape, precision>;
   UPS_SHARED(Memory, memory, [1]);

@@ -29,7 +29,7 @@ struct Layers {
 };
 
 template <class Shape, int precision>
-UPS_KERNEL_LB(Shape::threads) apply_layers(const int32_t* fault, Layers layers) {
+UPS_KERNEL_LB(Shape::threads, panel_blocks) apply_layers(const int32_t* fault, Layers layers) {
   if (*fault != 0) return;
   using Memory = PanelMemory<Shape, precision>;
   UPS_SHARED(Memory, memory, [1]);

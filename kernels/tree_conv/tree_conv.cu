@@ -142,7 +142,7 @@ struct Layer {
 };
 
 template <class Shape, int precision>
-UPS_KERNEL_LB(Shape::threads) gather_and_multiply(const int32_t* fault, Layer layer) {
+UPS_KERNEL_LB(Shape::threads, panel_blocks) gather_and_multiply(const int32_t* fault, Layer layer) {
   if (*fault != 0) return;
   using Memory = PanelMemory<Shape, precision>;
   UPS_SHARED(Memory, memory, [1]);
