@@ -19,7 +19,19 @@ const nodeGlobals = Object.fromEntries(
 const commonJsGlobals = { __dirname: 'readonly', exports: 'writable', module: 'writable', require: 'readonly' };
 
 export default tseslint.config(
-  { ignores: ['**/node_modules/', 'dist/', 'dist-test/', 'dist-bench/', 'build/', 'build-*/', 'prebuilds/', 'coverage/', '.venv/'] },
+  {
+    ignores: [
+      '**/node_modules/',
+      'dist/',
+      'dist-test/',
+      'dist-bench/',
+      'build/',
+      'build-*/',
+      'prebuilds/',
+      'coverage/',
+      '.venv/',
+    ],
+  },
   eslint.configs.recommended,
   {
     files: ['**/*.js', '**/*.mjs', '**/*.cjs'],
@@ -37,7 +49,7 @@ export default tseslint.config(
     rules: {
       eqeqeq: ['error', 'always', { null: 'ignore' }],
       '@typescript-eslint/explicit-module-boundary-types': 'error',
-      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
       // The addon and, where Arrow's own types are any, its vectors are reached through require and casts.
       '@typescript-eslint/no-require-imports': 'off',
     },

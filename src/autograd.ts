@@ -1,6 +1,7 @@
 // Gradients in reverse, on a tape: every operation records how to get from the gradient of its result to those of its
 // inputs. The recording is a graph of tensors; nothing is global but the switch of noGrad.
 import { Kernel } from './call';
+import { shown } from './check';
 import { ShapeError, ValueError } from './errors';
 import { filled, shapeText, Tensor } from './tensor';
 
@@ -20,6 +21,8 @@ let recording = true;
  * @returns what `body` returns
  */
 export function noGrad<T>(body: () => T): T {
+  if (typeof body !== 'function')
+    throw new ValueError('noGrad', 'body', `body is ${shown(body)} (expected a function)`);
   const before = recording;
   recording = false;
   try {
@@ -53,7 +56,7 @@ function laterFirst(root: Tensor): Tensor[] {
   const seen = new Set<Tensor>([root]);
   const path: { tensor: Tensor; next: number }[] = [{ tensor: root, next: 0 }];
   while (path.length > 0) {
-    const top = path[path.length - 1]!;
+    const top = path[path.length - 1];
     const inputs = top.tensor._origin?.inputs ?? [];
     if (top.next === inputs.length) {
       order.push(top.tensor);

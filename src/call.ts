@@ -51,6 +51,17 @@ export function collect<T>(body: () => T): { result?: T; error?: unknown; calls:
   }
 }
 
+/** Runs `body` with every kernel call awaited, also inside {@link collect}: for what is looked at or kept at once. */
+export function immediately<T>(body: () => T): T {
+  const before = pending;
+  pending = undefined;
+  try {
+    return body();
+  } finally {
+    pending = before;
+  }
+}
+
 /**
  * The typed arrays of the call that is being packed. One list for all calls: between the first `pack` and `submit` no
  * code of the user runs.
@@ -96,13 +107,13 @@ function submit(operation: number, device: Device): void {
     // Spreading a list costs more than the smallest kernels.
     switch (count) {
       case 1:
-        return native.call(arrays[0]!);
+        return native.call(arrays[0]);
       case 2:
-        return native.call(arrays[0]!, arrays[1]!);
+        return native.call(arrays[0], arrays[1]);
       case 3:
-        return native.call(arrays[0]!, arrays[1]!, arrays[2]!);
+        return native.call(arrays[0], arrays[1], arrays[2]);
       case 4:
-        return native.call(arrays[0]!, arrays[1]!, arrays[2]!, arrays[3]!);
+        return native.call(arrays[0], arrays[1], arrays[2], arrays[3]);
       default:
         return native.call(...arrays.slice(0, count));
     }
@@ -198,7 +209,7 @@ export class Kernel {
   }
 
   private refuseDisposed(parameter: number): never {
-    const name = this.description.schemaNames[parameter]!;
+    const name = this.description.schemaNames[parameter];
     throw errorOf(VALUE, this.name, name, `${name} was disposed of`);
   }
 }
@@ -233,7 +244,7 @@ export class Plan {
     description.parameters.slice(0, description.inputs).forEach((parameter, input) => {
       parameter.dims.forEach((dim, d) => {
         if (dim.sum.length !== 1 || dim.firstOf.length > 0) return;
-        const name = dim.sum[0]!;
+        const name = dim.sum[0];
         const fromEnd = parameter.dims.length - d - (name === '...' ? 1 : 0);
         const known = this.sources.get(name) ?? [];
         known.push({ input, fromEnd, constant: dim.constant });
@@ -244,20 +255,20 @@ export class Plan {
 
   /** An output of the shape that the inputs imply; where they contradict each other the gate will say so. */
   makeOutput(k: number, inputs: readonly (Tensor | undefined)[], device: Device): Tensor {
-    const { dims, type } = this.outputs[k]!;
+    const { dims, type } = this.outputs[k];
     const shape: number[] = [];
     for (let d = 0; d < dims.length; ++d) {
-      const dim = dims[d]!;
+      const dim = dims[d];
       const alternatives = dim.firstOf.length > 0;
       const names = alternatives ? dim.firstOf : dim.sum;
       let extent = dim.constant;
       for (let i = 0; i < names.length; ++i) {
-        const name = names[i]!;
+        const name = names[i];
         const source = this.givenSource(name, inputs);
         if (!source) continue;
         const from = inputs[source.input]!.shape;
         if (name === '...') {
-          for (let l = 0; l < from.length - source.fromEnd; ++l) shape.push(from[l]!);
+          for (let l = 0; l < from.length - source.fromEnd; ++l) shape.push(from[l]);
           extent = -1;
           break;
         }
@@ -266,14 +277,13 @@ export class Plan {
       }
       if (extent >= 0) shape.push(extent);
     }
-    const dtype = type === 'real' ? this.realType(inputs) : dtypeCode[type]!;
+    const dtype = type === 'real' ? this.realType(inputs) : dtypeCode[type];
     return empty(dtype, shape, device);
   }
 
   private givenSource(name: string, inputs: readonly (Tensor | undefined)[]): DimensionSource | undefined {
     const sources = this.sources.get(name);
-    if (sources)
-      for (let s = 0; s < sources.length; ++s) if (inputs[sources[s]!.input] !== undefined) return sources[s];
+    if (sources) for (let s = 0; s < sources.length; ++s) if (inputs[sources[s].input] !== undefined) return sources[s];
     return undefined;
   }
 
@@ -281,7 +291,7 @@ export class Plan {
   realType(inputs: readonly (Tensor | undefined)[]): number {
     for (let i = 0; i < this.inputs; ++i) {
       const input = inputs[i];
-      if (input && this.types[i] === 'real' && dtypes[input._dtype]!.floating) return input._dtype;
+      if (input && this.types[i] === 'real' && dtypes[input._dtype].floating) return input._dtype;
     }
     return 0;
   }
@@ -292,9 +302,9 @@ export class Plan {
     // All are read before any is written: reading may call getters, and these may call operations.
     const given: unknown[] = [];
     for (let i = 0; i < options.length; ++i)
-      given.push(values === undefined ? undefined : values[options[i]!.publicName]);
+      given.push(values === undefined ? undefined : values[options[i].publicName]);
     for (let i = 0; i < options.length; ++i) {
-      const option = options[i]!;
+      const option = options[i];
       const value = given[i];
       const at = optionsAt + i;
       const { type } = option;

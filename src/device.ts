@@ -1,5 +1,6 @@
-import { DeviceError } from './errors';
-import { type DeviceDescription, native } from './native';
+import { shown } from './check';
+import { DeviceError, ValueError } from './errors';
+import { type DeviceDescription, native, seekPlugins } from './native';
 
 /** @internal */
 export interface Device {
@@ -19,14 +20,15 @@ const known = new Map<string, Device>([['cpu', cpu]]);
 export function deviceOf(name: string, operation = 'tensor'): Device {
   const seen = known.get(name);
   if (seen) return seen;
-  const parts = /^(cuda|emulated)(?::(\d{1,4}))?$/.exec(String(name));
+  const parts = typeof name === 'string' ? /^(cuda|emulated)(?::(\d{1,4}))?$/.exec(name) : null;
   if (!parts) {
     throw new DeviceError(
       operation,
       'device',
-      `device is '${String(name)}' (expected 'cpu', 'cuda:0' or another number, 'emulated:0')`,
+      `device is ${shown(name)} (expected 'cpu', 'cuda:0' or another number, 'emulated:0')`,
     );
   }
+  seekPlugins();
   const id = Number(parts[2] ?? 0);
   const device = { name: `${parts[1]}:${id}`, type: parts[1] === 'cuda' ? CUDA : EMULATED, id };
   known.set(name, device);
@@ -35,6 +37,7 @@ export function deviceOf(name: string, operation = 'tensor'): Device {
 
 /** The devices of this machine; the CPU is always the first. Opens the CUDA plug-in if it is at hand. */
 export function devices(): DeviceDescription[] {
+  seekPlugins();
   return native.devices();
 }
 
@@ -42,6 +45,7 @@ export function devices(): DeviceDescription[] {
 export function info(): { version: string; variants: Record<string, string[]>; cudaUnavailableBecause?: string } {
   const variants: Record<string, string[]> = {};
   for (const operation of native.operations()) variants[operation.name] = operation.variants.split(' ').filter(Boolean);
+  seekPlugins();
   const because = native.unavailableBecause(CUDA);
   return { version: native.version(), variants, ...(because === undefined ? {} : { cudaUnavailableBecause: because }) };
 }
@@ -53,6 +57,26 @@ export function info(): { version: string; variants: Record<string, string[]>; c
  */
 export function setThreads(threads: number): void {
   native.setThreads(threads);
+}
+
+/** How products of matrices are computed on CUDA devices; sums are float32 always. */
+export type Precision = 'fp32' | 'tf32' | 'bf16';
+const precisions: readonly Precision[] = ['fp32', 'tf32', 'bf16'];
+
+/**
+ * Sets the precision of matrix products on CUDA devices, for operations called from this JavaScript thread from now on:
+ * `'fp32'` (the default) multiplies float32 numbers as they are; `'tf32'` rounds the factors to 10 bits of mantissa
+ * (relative error about 5e-4) and `'bf16'` to 7 bits (4e-3), for tensor cores. Both add up in float32. The CPU always
+ * computes in float32.
+ * @throws ValueError for anything else
+ */
+export function setPrecision(precision: Precision): void {
+  const index = precisions.indexOf(precision);
+  if (index < 0) {
+    const text = `precision is ${shown(precision)} (expected ${precisions.join(', ')})`;
+    throw new ValueError('setPrecision', 'precision', text);
+  }
+  native.setPrecision(index);
 }
 
 /** The variant that ran last on this JavaScript thread: `'avx2'`, `'reference'`, `'cuda'`... */

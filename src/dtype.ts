@@ -14,11 +14,11 @@ interface DTypeInfo {
 
 /** In the order of the codes that cross into the addon (`dtypes` in native/addon/frame.h). @internal */
 export const dtypes: readonly DTypeInfo[] = [
-  { name: 'float32', bytes: 4, floating: true, Array: Float32Array as DTypeInfo['Array'] },
-  { name: 'float64', bytes: 8, floating: true, Array: Float64Array as DTypeInfo['Array'] },
-  { name: 'int32', bytes: 4, floating: false, Array: Int32Array as DTypeInfo['Array'] },
-  { name: 'int64', bytes: 8, floating: false, Array: BigInt64Array as DTypeInfo['Array'] },
-  { name: 'uint8', bytes: 1, floating: false, Array: Uint8Array as DTypeInfo['Array'] },
+  { name: 'float32', bytes: 4, floating: true, Array: Float32Array },
+  { name: 'float64', bytes: 8, floating: true, Array: Float64Array },
+  { name: 'int32', bytes: 4, floating: false, Array: Int32Array },
+  { name: 'int64', bytes: 8, floating: false, Array: BigInt64Array },
+  { name: 'uint8', bytes: 1, floating: false, Array: Uint8Array },
 ];
 
 /** @internal */

@@ -1,12 +1,12 @@
 import type { Vector } from 'apache-arrow';
 
 import { isVector } from './arrow/column';
-import { Kernel } from './call';
+import { immediately, Kernel } from './call';
 import { KnownOptions, shown } from './check';
 import { cpu } from './device';
 import { dtypeCode } from './dtype';
-import { DeviceError, ShapeError, ValueError } from './errors';
-import { asRagged, indices, type Ragged } from './ragged';
+import { DeviceError, ValueError } from './errors';
+import { asRagged, checkBoundaries, indices, type Ragged } from './ragged';
 import { asTensor, empty, Tensor, tensor, type TensorLike } from './tensor';
 
 const fromEdges = new Kernel(
@@ -15,7 +15,7 @@ const fromEdges = new Kernel(
   'graph',
 );
 const transpose = new Kernel('graph_transpose', {}, 'graph');
-const int32 = dtypeCode['int32']!;
+const int32 = dtypeCode['int32'];
 /** How graphs of other copies of this package are recognised. */
 const brand = Symbol.for('upsilon-kernels.graph');
 
@@ -30,6 +30,11 @@ export interface Edges {
   weights?: TensorLike;
   /** int32 `[B+1]`: event boundaries among the nodes. */
   nodeOffsets?: TensorLike;
+}
+
+interface Rows {
+  rowOffsets: Tensor;
+  sources: Tensor;
 }
 
 interface Transposed {
@@ -50,14 +55,11 @@ export class Graph {
   readonly nodeOffsets: Tensor | undefined;
   /** For decay trees, int32 `[N]`: the mother's index inside the event, -1 for a root. */
   readonly mother: Tensor | undefined;
-  private rows: { rowOffsets: Tensor; sources: Tensor } | undefined;
+  private rows: Rows | undefined;
   private transposed: Transposed | undefined;
 
   /** @internal */
-  constructor(
-    numNodes: number,
-    parts: { rows?: { rowOffsets: Tensor; sources: Tensor }; weights?: Tensor; nodeOffsets?: Tensor; mother?: Tensor },
-  ) {
+  constructor(numNodes: number, parts: { rows?: Rows; weights?: Tensor; nodeOffsets?: Tensor; mother?: Tensor }) {
     this.numNodes = numNodes;
     this.rows = parts.rows;
     this.weights = parts.weights;
@@ -84,7 +86,7 @@ export class Graph {
     const { rowOffsets, sources } = this.edgeRows();
     if (rowOffsets._device !== cpu) return sources.size;
     const offsets = rowOffsets.data as Int32Array;
-    return offsets.length === 0 ? 0 : offsets[offsets.length - 1]! - offsets[0]!;
+    return offsets.length === 0 ? 0 : offsets[offsets.length - 1] - offsets[0];
   }
 
   get device(): string {
@@ -106,37 +108,36 @@ export class Graph {
 
   /** Rows by source instead of by target, as gradients need them. Computed once. @internal */
   _transposed(): Transposed {
-    if (this.transposed) return this.transposed;
-    const { rowOffsets, sources } = this.edgeRows();
-    const device = sources._device;
-    const outputs = [
-      empty(int32, [this.numNodes + 1], device),
-      empty(int32, [sources.size], device),
-      empty(int32, [sources.size], device),
-    ];
-    const [transposedOffsets, targets, edges] = transpose.run([rowOffsets, sources], undefined, outputs);
-    return (this.transposed = { transposedOffsets: transposedOffsets!, targets: targets!, edges: edges! });
+    return (this.transposed ??= immediately(() => {
+      const { rowOffsets, sources } = this.edgeRows();
+      const device = sources._device;
+      const outputs = [this.numNodes + 1, sources.size, sources.size].map((size) => empty(int32, [size], device));
+      const [transposedOffsets, targets, edges] = transpose.run([rowOffsets, sources], undefined, outputs);
+      return { transposedOffsets: transposedOffsets!, targets: targets!, edges: edges! };
+    }));
   }
 
   /** A tree as a graph has every edge both ways: its rows are made when somebody asks for them. */
-  private edgeRows(): { rowOffsets: Tensor; sources: Tensor } {
-    if (this.rows) return this.rows;
-    const device = this.mother!.device;
-    const mother = this.mother!.to('cpu').data as Int32Array,
-      offsets = this.nodeOffsets!.to('cpu').data as Int32Array;
-    const from: number[] = [],
-      to: number[] = [];
-    for (let event = 0; event + 1 < offsets.length; ++event) {
-      const begin = offsets[event]!,
-        end = offsets[event + 1]!;
-      for (let node = begin; node < end; ++node) {
-        if (mother[node]! < 0) continue;
-        from.push(begin + mother[node]!, node);
-        to.push(node, begin + mother[node]!);
+  private edgeRows(): Rows {
+    return (this.rows ??= immediately(() => {
+      const device = this.mother!.device;
+      const mother = this.mother!.to('cpu').data as Int32Array;
+      const offsets = this.nodeOffsets!.to('cpu').data as Int32Array;
+      const from = new Int32Array(2 * mother.length);
+      const to = new Int32Array(2 * mother.length);
+      let edges = 0;
+      for (let event = 0; event + 1 < offsets.length; ++event) {
+        const begin = offsets[event];
+        for (let node = begin; node < offsets[event + 1]; ++node) {
+          if (mother[node] < 0) continue;
+          from[edges] = to[edges + 1] = begin + mother[node];
+          to[edges] = from[edges + 1] = node;
+          edges += 2;
+        }
       }
-    }
-    const built = rowsOf(tensor(Int32Array.from(from)), tensor(Int32Array.from(to)), this.numNodes, undefined);
-    return (this.rows = { rowOffsets: built.rowOffsets.to(device), sources: built.sources.to(device) });
+      const built = rowsOf(tensor(from.subarray(0, edges)), tensor(to.subarray(0, edges)), this.numNodes, undefined);
+      return { rowOffsets: built.rowOffsets.to(device), sources: built.sources.to(device) };
+    }));
   }
 }
 
@@ -145,22 +146,6 @@ function checkCount(numNodes: unknown): number {
     return numNodes;
   const text = `numNodes is ${shown(numNodes)} (expected an integer below 2^31 - 1)`;
   throw new ValueError('graph', 'numNodes', text);
-}
-
-/** Refuses event boundaries that decrease or overrun. Contents on a device are checked there, when they are used. */
-function checkBoundaries(boundaries: Tensor, rows: number, operation: string, name: string): void {
-  const last = boundaries.size - 1;
-  if (last < 0) throw new ShapeError(operation, name, `${name} is [0] (expected at least one boundary)`);
-  if (boundaries._device !== cpu) return;
-  const offsets = boundaries.data as Int32Array;
-  const refuse = (text: string): never => {
-    throw new ValueError(operation, name, `${name} ${text}`);
-  };
-  if (offsets[0]! < 0) refuse(`begins with ${offsets[0]} (expected at least 0)`);
-  for (let i = 1; i <= last; ++i) {
-    if (offsets[i]! < offsets[i - 1]!) refuse(`decreases from ${offsets[i - 1]} to ${offsets[i]} at position ${i}`);
-  }
-  if (offsets[last]! > rows) refuse(`ends with ${offsets[last]} but there are only ${rows} nodes`);
 }
 
 function rowsOf(
@@ -249,11 +234,11 @@ export function tree(source: Vector | { mother: TensorLike; offsets: TensorLike 
  */
 function checkForest(mother: Int32Array, offsets: Int32Array): void {
   for (let event = 0; event + 1 < offsets.length; ++event) {
-    const begin = offsets[event]!;
-    const size = offsets[event + 1]! - begin;
+    const begin = offsets[event];
+    const size = offsets[event + 1] - begin;
     let ordered = true; // a mother before each daughter cannot make a cycle
     for (let i = 0; i < size; ++i) {
-      const m = mother[begin + i]!;
+      const m = mother[begin + i];
       if (m < -1 || m >= size) {
         const text = `mother has ${m} at position ${begin + i} (expected -1 or an index below ${size}, the size of event ${event})`;
         throw new ValueError('tree', 'mother', text);

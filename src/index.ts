@@ -7,7 +7,7 @@ export * as arrow from './arrow';
 export * as safetensors from './safetensors';
 export { recordBatch } from './arrow';
 export { noGrad } from './autograd';
-export { counters, devices, info, lastVariant, setThreads, synchronize } from './device';
+export { counters, devices, info, lastVariant, type Precision, setPrecision, setThreads, synchronize } from './device';
 export type { DType, TypedArray } from './dtype';
 export {
   DeviceError,

@@ -1,5 +1,7 @@
+import { shown } from './check';
 import { cpu, type Device } from './device';
 import { dtypes, isShared, type TypedArray } from './dtype';
+import { ValueError } from './errors';
 import { native, type NativeBlock } from './native';
 
 /** `MemoryKind` of native/addon/frame.h. @internal */
@@ -44,9 +46,15 @@ function known(block: NativeBlock): NativeBlock {
   return block;
 }
 
-/** A file as bytes; nothing is read before it is used. @internal */
-export function mapFile(path: string): Uint8Array {
-  return new Uint8Array(known(native.mapFile(path)).buffer!);
+/** A file as bytes; nothing is read before it is used. Errors name `operation` and its argument `file`. @internal */
+export function mapFile(file: string, operation: string): Uint8Array {
+  if (typeof file !== 'string') throw new ValueError(operation, 'file', `file is ${shown(file)} (expected a name)`);
+  try {
+    return new Uint8Array(known(native.mapFile(file)).buffer!);
+  } catch (error) {
+    if (error instanceof ValueError) throw new ValueError(operation, 'file', error.message);
+    throw error;
+  }
 }
 
 /** @internal */
@@ -56,12 +64,12 @@ export function wrapArray(array: TypedArray): Memory {
 
 /** Memory for `elements` elements, not initialised. @internal */
 export function allocate(dtype: number, elements: number, device: Device): Memory {
-  const { bytes, Array } = dtypes[dtype]!;
+  const { bytes, Array: Elements } = dtypes[dtype];
   const size = elements * bytes;
   if (device === cpu) {
     if ((size < smallestBlock || bytesThisTurn + size > largestTurn) && size < 2 ** 32) {
       try {
-        return { kind: Kind.array, array: new Array(elements), block: 0, keeper: undefined, byteOffset: 0 };
+        return { kind: Kind.array, array: new Elements(elements), block: 0, keeper: undefined, byteOffset: 0 };
       } catch {
         // The engine has no memory left: a block may still be had, and if not, its error has a type.
       }
@@ -74,7 +82,7 @@ export function allocate(dtype: number, elements: number, device: Device): Memor
     bytesThisTurn += size;
   }
   const made = known(native.block(size, device.type, device.id));
-  const array = made.buffer && new Array(made.buffer, 0, elements);
+  const array = made.buffer && new Elements(made.buffer, 0, elements);
   if (made.id === undefined) return wrapArray(array!);
   return { kind: Kind.block, array, block: made.id, keeper: made, byteOffset: 0 };
 }

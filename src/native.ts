@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { errorOf, UpsilonError } from './errors';
 import type { TypedArray } from './dtype';
@@ -83,6 +83,8 @@ interface Native {
   version(): string;
   unavailableBecause(deviceType: number): string | undefined;
   setThreads(threads: number): void;
+  setPrecision(precision: number): void;
+  setPluginDirectory(directory: string): void;
   synchronize(deviceType: number, deviceId: number): void;
   counters(): Counters;
   lastVariant(): string;
@@ -92,6 +94,11 @@ function usesMusl(): boolean {
   if (process.platform !== 'linux') return false;
   const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined;
   return !report?.header?.glibcVersionRuntime;
+}
+
+/** `linux-x64`, `darwin-arm64`, `linux-x64musl`: how folders and packages with binaries are called. */
+function platformName(): string {
+  return `${process.platform}-${process.arch}${usesMusl() ? 'musl' : ''}`;
 }
 
 /** Tries the places where a binary may be: one built here, one that came with the package, one of its own package. */
@@ -109,7 +116,7 @@ function load(): Native {
   };
   const local = existsSync(built) ? attempt(built) : undefined;
   if (local) return local;
-  const platform = `${process.platform}-${process.arch}${usesMusl() ? 'musl' : ''}`;
+  const platform = platformName();
   const shipped = join(root, 'prebuilds', platform, 'upsilon.node');
   const found = (existsSync(shipped) ? attempt(shipped) : undefined) ?? attempt(`@upsilon-kernels/${platform}`);
   if (found) return found;
@@ -127,3 +134,21 @@ function load(): Native {
 
 export const native = load();
 export const frameLayout = native.initialize(errorOf);
+
+let pluginsSought = false;
+
+/**
+ * Says where the CUDA package is, if it is installed: a plug-in that lies neither beside the binary nor where
+ * UPSILON_PLUGIN_PATH says is looked for there. Called before the first use of a device, so that programs on the CPU
+ * do not pay for the search.
+ */
+export function seekPlugins(): void {
+  if (pluginsSought) return;
+  pluginsSought = true;
+  if (process.env['UPSILON_PLUGIN_PATH']) return;
+  try {
+    native.setPluginDirectory(dirname(require.resolve(`@upsilon-kernels/cuda-${platformName()}/package.json`)));
+  } catch {
+    // It is not installed; the library says so itself when a device is asked for.
+  }
+}

@@ -86,7 +86,7 @@ export class Operation {
     const arguments_ = sources.map(({ from, index, name }) =>
       from === 'input' ? inputs[index] : from === 'output' ? result : from === 'gradient' ? gradient : extra?.(name),
     );
-    const wanted = gradientOf.map((input) => needed[input]!);
+    const wanted = gradientOf.map((input) => needed[input]);
     const found = this.backward.run(arguments_, options, undefined, wanted);
     const gradients: (Tensor | undefined)[] = inputs.map(() => undefined);
     gradientOf.forEach((input, k) => {
@@ -132,14 +132,14 @@ function toTensors(
     if (input === undefined || input instanceof Tensor) tensors[i] = input;
     else if (input === null) tensors[i] = undefined;
     else if (Array.isArray(input)) lists = true;
-    else tensors[i] = asTensor(input, undefined, operation, plan.names[i]!);
+    else tensors[i] = asTensor(input, undefined, operation, plan.names[i]);
   }
   if (lists) {
     const real = plan.realType(tensors);
     for (let i = 0; i < inputs.length; ++i) {
       if (!Array.isArray(inputs[i])) continue;
-      const type = plan.types[i]!;
-      tensors[i] = asTensor(inputs[i]!, type === 'real' ? real : dtypeCode[type], operation, plan.names[i]!);
+      const type = plan.types[i];
+      tensors[i] = asTensor(inputs[i]!, type === 'real' ? real : dtypeCode[type], operation, plan.names[i]);
     }
   }
   return tensors;

@@ -1,4 +1,4 @@
-import { Kernel, type OptionValues } from './call';
+import { Kernel } from './call';
 import { KnownOptions, shown } from './check';
 import { ValueError } from './errors';
 import { filled, Tensor } from './tensor';
@@ -37,7 +37,7 @@ abstract class Optimizer {
   /** Updates every parameter that has a gradient, in place. */
   step(): void {
     this.parameters.forEach((parameter, i) => {
-      if (parameter.grad) this.update(parameter, parameter.grad, i, ++this.steps[i]!);
+      if (parameter.grad) this.update(parameter, parameter.grad, i, ++this.steps[i]);
     });
   }
 
@@ -76,8 +76,8 @@ export class Adam extends Optimizer {
   }
 
   protected update(parameter: Tensor, gradient: Tensor, index: number, step: number): void {
-    const { mean, square } = this.state[index]!;
-    Adam.kernel.run([gradient], { ...this.options, step } as OptionValues, [parameter, mean, square]);
+    const { mean, square } = this.state[index];
+    Adam.kernel.run([gradient], { ...this.options, step }, [parameter, mean, square]);
   }
 }
 
@@ -110,11 +110,6 @@ export class Sgd extends Optimizer {
 
   protected update(parameter: Tensor, gradient: Tensor, index: number, step: number): void {
     const velocity = this.velocity[index];
-    Sgd.kernel.run(
-      [gradient],
-      { ...this.options, step } as OptionValues,
-      [parameter, velocity],
-      [true, velocity !== undefined],
-    );
+    Sgd.kernel.run([gradient], { ...this.options, step }, [parameter, velocity], [true, velocity !== undefined]);
   }
 }

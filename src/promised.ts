@@ -15,10 +15,7 @@ function promisedFunction(operation: (...args: unknown[]) => unknown): (...args:
     Error.captureStackTrace(site, call);
     const { result, error, calls } = collect(() => operation(...args));
     // What was queued before a later call was refused still runs; nobody needs to hear of it.
-    if (error !== undefined)
-      return Promise.allSettled(calls).then(() => {
-        throw error;
-      });
+    if (error !== undefined) return Promise.allSettled(calls).then(() => Promise.reject(error as Error));
     return Promise.all(calls).then(
       () => result,
       (reason: unknown) => {

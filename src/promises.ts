@@ -1,9 +1,33 @@
 /**
  * The operations of the package, each returning a promise and running off the main thread, as `fs/promises` to `fs`.
- * Calls of one JavaScript thread run one after the other, in order, on one thread of libuv's pool. Until the promise is
- * settled, inputs must not be changed, resized or transferred.
+ * Calls of one JavaScript thread run one after the other, in order, on one thread of libuv's pool; a call may use the
+ * `out` of an earlier one without waiting for it.
+ *
+ * Any JavaScript may run meanwhile. Memory of the engine (typed arrays that were made with `new`, Arrow tables that were
+ * received or decoded) can be transferred, shrunk or collected at any time and cannot be held in place, so inputs in such
+ * memory are copied when the call is made: what happens to them afterwards does not matter. A result goes into an `out`
+ * in such memory when the promise is settled; if the array has been detached or shrunk, the promise is rejected with a
+ * ValueError. Memory of the library is not copied but kept: tensors of 16 KB and more that operations, `zeros` and
+ * `random` have made, files that `arrow.open` and `safetensors.load` have mapped, tensors on devices, and views on any
+ * of them; so is a SharedArrayBuffer. Their contents must not be changed until the promise is settled.
  */
+import { shown } from './check';
+import { DTypeError } from './errors';
+import { Graph } from './graph';
 import * as operations from './operations';
 import { promised } from './promised';
+import { Ragged } from './ragged';
+import { Tensor } from './tensor';
 
 export const { embedding, graphConv, linear, mlp, random, setPool, spmm, treeConv } = promised(operations);
+
+/**
+ * A tensor, ragged list or graph on another device: `value.to(device)`, copied off the main thread.
+ * @throws DeviceError when the device cannot be used
+ */
+export const to = promised({
+  to(value: Tensor | Ragged | Graph, device: string): Tensor | Ragged | Graph {
+    if (value instanceof Tensor || value instanceof Ragged || value instanceof Graph) return value.to(device);
+    throw new DTypeError('to', 'value', `value is ${shown(value)} (expected a tensor, ragged list or graph)`);
+  },
+}).to as <T extends Tensor | Ragged | Graph>(value: T, device: string) => Promise<T>;

@@ -4,11 +4,11 @@ import { isVector, listColumnOf, listVectorOf } from './arrow/column';
 import { KnownOptions, shown } from './check';
 import { cpu } from './device';
 import { dtypeCode } from './dtype';
-import { DTypeError, ShapeError } from './errors';
+import { DTypeError, ShapeError, ValueError } from './errors';
 import { wrapArray } from './memory';
 import { asTensor, Tensor, type TensorLike } from './tensor';
 
-const int32 = dtypeCode['int32']!;
+const int32 = dtypeCode['int32'];
 
 /** Rows of varying number per event: all rows one after the other, and where each event begins. */
 export interface RaggedLike {
@@ -30,7 +30,7 @@ export class Ragged {
 
   /** Number of events. */
   get length(): number {
-    return this.offsets.shape[0]! - 1;
+    return this.offsets.shape[0] - 1;
   }
 
   /** `'cpu'`, `'cuda:0'`... */
@@ -38,8 +38,12 @@ export class Ragged {
     return this.values.device;
   }
 
-  /** An Arrow `List` vector on the same memory. */
+  /**
+   * An Arrow `List` vector on the same memory.
+   * @throws ValueError for offsets that decrease or overrun; DeviceError when it is not on the CPU
+   */
   toArrow(): Vector {
+    checkBoundaries(this.offsets, this.values.shape[0] ?? 0, 'toArrow', 'offsets');
     return listVectorOf(this.values.data, this.values._dtype, this.values.shape, this.offsets.data as Int32Array);
   }
 
@@ -62,6 +66,22 @@ export function indices(source: TensorLike, operation: string, name: string): Te
   if (made.shape.length !== 1)
     throw new ShapeError(operation, name, `${name} has ${made.shape.length} dimensions (expected one)`);
   return made;
+}
+
+/** Refuses event boundaries that decrease or overrun. Contents on a device are checked there, when they are used. @internal */
+export function checkBoundaries(boundaries: Tensor, rows: number, operation: string, name: string): void {
+  const last = boundaries.size - 1;
+  if (last < 0) throw new ShapeError(operation, name, `${name} is [0] (expected at least one boundary)`);
+  if (boundaries._device !== cpu) return;
+  const offsets = boundaries.data as Int32Array;
+  const refuse = (text: string): never => {
+    throw new ValueError(operation, name, `${name} ${text}`);
+  };
+  if (offsets[0] < 0) refuse(`begins with ${offsets[0]} (expected at least 0)`);
+  for (let i = 1; i <= last; ++i) {
+    if (offsets[i] < offsets[i - 1]) refuse(`decreases from ${offsets[i - 1]} to ${offsets[i]} at position ${i}`);
+  }
+  if (offsets[last] > rows) refuse(`ends with ${offsets[last]} but there are only ${rows} rows`);
 }
 
 const knownOptions = new KnownOptions('name', 'device');

@@ -1,12 +1,14 @@
 // Hugging Face's safetensors: 8 bytes with the length of the header, a JSON header that says where each tensor is, and
 // the tensors one after the other. Format: https://github.com/huggingface/safetensors, README.
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { types } from 'node:util';
 
+import { shown } from './check';
 import { cpu } from './device';
 import { type DType, dtypeCode, dtypes, type TypedArray } from './dtype';
 import { DTypeError, ValueError } from './errors';
 import { mapFile, wrapArray } from './memory';
-import { elementsOf, Tensor, type TensorLike, tensor } from './tensor';
+import { asTensor, elementsOf, Tensor, type TensorLike } from './tensor';
 
 const typeOf: Readonly<Record<string, DType>> = Object.assign(Object.create(null) as Record<string, DType>, {
   F32: 'float32',
@@ -39,9 +41,10 @@ function refuse(what: string): never {
 }
 
 function bytesOf(source: Source): Uint8Array {
-  if (typeof source === 'string') return mapFile(source);
+  if (typeof source === 'string') return mapFile(source, 'safetensors');
   if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
-  return new Uint8Array(source);
+  if (types.isAnyArrayBuffer(source)) return new Uint8Array(source);
+  refuse(`file is ${shown(source)} (expected a file's name, or the bytes of one)`);
 }
 
 function isSizes(value: unknown): value is number[] {
@@ -101,8 +104,8 @@ export function load(source: Source): Record<string, Tensor> {
     if (!known)
       throw new DTypeError('safetensors', name, `${name} is ${dtype} (expected ${Object.keys(typeOf).join(', ')})`);
     if (shape.length > 8) refuse(`${name} has ${shape.length} dimensions (at most 8)`);
-    const code = dtypeCode[known]!;
-    const { bytes: size, Array } = dtypes[code]!;
+    const code = dtypeCode[known];
+    const { bytes: size, Array: Elements } = dtypes[code];
     const elements = elementsOf(shape);
     if (to < from || to > bytes.length - begin)
       refuse(`${name} has the bytes ${from} to ${to} but there are ${bytes.length - begin}`);
@@ -112,8 +115,8 @@ export function load(source: Source): Record<string, Tensor> {
     const at = bytes.byteOffset + begin + from;
     const array: TypedArray =
       at % size === 0
-        ? new Array(bytes.buffer, at, elements)
-        : new Array(bytes.slice(begin + from, begin + to).buffer, 0, elements);
+        ? new Elements(bytes.buffer, at, elements)
+        : new Elements(bytes.slice(begin + from, begin + to).buffer, 0, elements);
     tensors[name] = new Tensor(wrapArray(array), code, shape, cpu);
   }
   // The format forbids holes and overlaps, so that a file is nothing but its tensors.
@@ -141,17 +144,22 @@ function writeAll(file: number, bytes: Uint8Array): void {
 
 /**
  * Saves tensors by name. The file appears under its name when it is complete: whoever has an older one mapped keeps it.
- * @throws DeviceError for tensors that are not on the CPU
+ * @throws DeviceError for tensors that are not on the CPU; ValueError when the file cannot be written
  */
 export function save(
   file: string,
   tensors: Readonly<Record<string, TensorLike>>,
   notes?: Readonly<Record<string, string>>,
 ): void {
+  if (typeof file !== 'string') refuse(`file is ${shown(file)} (expected a name)`);
+  if (!isObject(tensors))
+    throw new ValueError('safetensors', 'tensors', `tensors is ${shown(tensors)} (expected tensors by name)`);
+  if (notes !== undefined && !(isObject(notes) && Object.values(notes).every((note) => typeof note === 'string')))
+    throw new ValueError('safetensors', 'notes', `notes is ${shown(notes)} (expected texts by name)`);
   // Largest elements first, so that every tensor is aligned to its elements.
   const entries = Object.entries(tensors)
-    .map(([name, value]) => ({ name, value: tensor(value, { name }) }))
-    .sort((a, b) => dtypes[b.value._dtype]!.bytes - dtypes[a.value._dtype]!.bytes || (a.name < b.name ? -1 : 1));
+    .map(([name, value]) => ({ name, value: asTensor(value, undefined, 'safetensors', name) }))
+    .sort((a, b) => dtypes[b.value._dtype].bytes - dtypes[a.value._dtype].bytes || (a.name < b.name ? -1 : 1));
   const header = Object.create(null) as Record<string, unknown>;
   if (notes) header['__metadata__'] = notes;
   let end = 0;
@@ -166,8 +174,9 @@ export function save(
   new DataView(padded.buffer).setBigUint64(0, BigInt(padded.length - 8), true);
   padded.set(text, 8);
   const unfinished = `${file}.${process.pid}.unfinished`;
-  const handle = openSync(unfinished, 'w');
+  let handle: number | undefined;
   try {
+    handle = openSync(unfinished, 'w');
     writeAll(handle, padded);
     for (const {
       value: { data },
@@ -175,9 +184,11 @@ export function save(
       writeAll(handle, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     fsyncSync(handle);
     closeSync(handle);
+    handle = undefined;
     renameSync(unfinished, file);
   } catch (error) {
+    if (handle !== undefined) closeSync(handle);
     rmSync(unfinished, { force: true });
-    throw error;
+    refuse(`${file} cannot be written: ${error instanceof Error ? error.message : String(error)}`);
   }
 }

@@ -9,8 +9,8 @@ import { codeOfArray, type DType, dtypeCode, dtypes, isTypedArray, type TypedArr
 import { DeviceError, DTypeError, ShapeError, ValueError } from './errors';
 import { allocate, type Memory, release, wrapArray } from './memory';
 
-/** Nested lists of numbers: `[[1, 2], [3, 4]]`. */
-export type NestedArray = number | readonly NestedArray[];
+/** Nested lists of numbers: `[[1, 2], [3, 4]]`; bigints for int64. */
+export type NestedArray = number | bigint | readonly NestedArray[];
 /** Whatever holds the elements of a tensor. Only plain lists of numbers, and columns in several chunks, are copied. */
 export type TensorLike = Tensor | TypedArray | Vector | readonly NestedArray[];
 
@@ -33,7 +33,7 @@ const brand = Symbol.for('upsilon-kernels.tensor');
 /** @internal */
 export function elementsOf(shape: readonly number[]): number {
   let elements = 1;
-  for (let d = 0; d < shape.length; ++d) elements *= shape[d]!;
+  for (let d = 0; d < shape.length; ++d) elements *= shape[d];
   return elements;
 }
 
@@ -75,7 +75,7 @@ export class Tensor {
 
   /** Type of the elements. */
   get dtype(): DType {
-    return dtypes[this._dtype]!.name;
+    return dtypes[this._dtype].name;
   }
 
   /** `'cpu'`, `'cuda:0'`, `'emulated:0'`. */
@@ -122,12 +122,12 @@ export class Tensor {
     return vectorOf(this.data, this._dtype, this.shape);
   }
 
-  /** Nested lists of numbers, for printing and for tests. */
+  /** Nested lists of numbers (of bigints for int64), for printing and for tests. */
   toArray(): NestedArray {
     const data = this._memory.array ? this.data : this.to('cpu').data;
     const build = (dimension: number, offset: number): NestedArray => {
-      if (dimension === this.shape.length) return Number(data[offset]);
-      const rows = this.shape[dimension]!;
+      if (dimension === this.shape.length) return data[offset];
+      const rows = this.shape[dimension];
       const stride = elementsOf(this.shape.slice(dimension + 1));
       return Array.from({ length: rows }, (_, row) => build(dimension + 1, offset + row * stride));
     };
@@ -165,7 +165,7 @@ export class Tensor {
   }
 
   set requiresGrad(wanted: boolean) {
-    if (wanted && !dtypes[this._dtype]!.floating) {
+    if (wanted && !dtypes[this._dtype].floating) {
       throw new DTypeError(
         'tensor',
         'requiresGrad',
@@ -250,7 +250,7 @@ function element(value: number | bigint, dtype: number, operation: string, name:
     if (Number.isInteger(number) && number >= limit[0] && number <= limit[1])
       return dtype === dtypeCode['int64'] ? BigInt(value) : number;
   }
-  throw new ValueError(operation, name, `${name} holds ${value} (expected integers of ${dtypes[dtype]!.name})`);
+  throw new ValueError(operation, name, `${name} holds ${value} (expected integers of ${dtypes[dtype].name})`);
 }
 
 /** Flattens nested lists; all lists of one depth must have one length. */
@@ -266,7 +266,7 @@ function fromLists(
     if (shape.length > 8) throw new ShapeError(operation, name, `${name} is nested more than 8 deep`);
   }
   if (elementsOf(shape) > 2 ** 31) throw new ShapeError(operation, name, `${name} has too many numbers for a list`);
-  const array = new dtypes[dtype]!.Array(elementsOf(shape));
+  const array = new dtypes[dtype].Array(elementsOf(shape));
   let at = 0;
   const fill = (value: NestedArray, depth: number): void => {
     if (depth === shape.length) {
@@ -284,15 +284,15 @@ function fromLists(
         `${name} has lists of different lengths (expected ${shape[depth]} everywhere at depth ${depth})`,
       );
     }
-    for (let i = 0; i < value.length; ++i) fill((value as readonly NestedArray[])[i]!, depth + 1);
+    for (let i = 0; i < value.length; ++i) fill((value as readonly NestedArray[])[i], depth + 1);
   };
   fill(lists, 0);
   return { array, shape };
 }
 
 function converted(array: ArrayLike<number | bigint>, dtype: number, operation: string, name: string): TypedArray {
-  const result = new dtypes[dtype]!.Array(array.length);
-  for (let i = 0; i < array.length; ++i) result[i] = element(array[i]!, dtype, operation, name);
+  const result = new dtypes[dtype].Array(array.length);
+  for (let i = 0; i < array.length; ++i) result[i] = element(array[i], dtype, operation, name);
   return result;
 }
 
@@ -325,7 +325,7 @@ export function tensor(source: TensorLike, options: TensorOptions = {}): Tensor 
   let made = asTensor(source, wanted, 'tensor', name);
   if (wanted !== undefined && made._dtype !== wanted) {
     const host = made.to('cpu');
-    const array = converted(host.data as ArrayLike<number | bigint>, wanted, 'tensor', name);
+    const array = converted(host.data, wanted, 'tensor', name);
     made = new Tensor(wrapArray(array), wanted, made.shape, cpu);
   }
   if (shape !== undefined) {

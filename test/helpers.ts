@@ -57,7 +57,7 @@ export function checkGradients(
     const data = parameter.data as Float64Array;
     expect(parameter.grad?.shape).toEqual(parameter.shape);
     for (let i = 0; i < data.length; ++i) {
-      const middle = data[i]!;
+      const middle = data[i];
       data[i] = middle + step;
       const above = project();
       data[i] = middle - step;

@@ -58,9 +58,9 @@ napi_value call_async(napi_env env, napi_callback_info info) {
   // What synchronous calls have put on the device's stream must be there before another stream reads it.
   if (ups_context* context = state.contexts.find(job->invocation.device))
     if (ups_synchronize(context) != UPS_OK) return state.raise(env, Failure::of(*ups_last_error(context)));
-  for (size_t i = 0; i < count; ++i) {
-    napi_ref pin = nullptr;
-    if (napi_create_reference(env, arrays[i], 1, &pin) == napi_ok) job->pins.push_back(pin);
+  if (!state.queue->detach(env, arrays, job.get())) {
+    job->release_references(env);
+    return state.raise(env, job->failure);
   }
   return state.queue->add(env, std::move(job));
 }

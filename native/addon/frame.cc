@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "context.h"
 #include "registry.h"
@@ -14,7 +15,7 @@ bool Invocation::take_snapshots(bool everything) {
   for (int i = 0; i < operation->schema.inputs; ++i) {
     const Parameter& p = operation->schema.parameters[static_cast<size_t>(i)];
     const bool used_as_boundaries = p.rule != Rule::none;
-    if (!used_as_boundaries || !pointers[i] || tensors[i].device.type != UPS_CPU) continue;
+    if (!used_as_boundaries || !pointers[i] || own[i] || tensors[i].device.type != UPS_CPU) continue;
     if (!everything && !shared[i]) continue;
     const int64_t elements = element_count(tensors[i]);
     if (elements <= 0) continue;
@@ -32,6 +33,39 @@ bool Invocation::take_snapshots(bool everything) {
 ups_status Invocation::run(ups_context* context) const {
   if (operation) return ups_call(context, operation, pointers, count, options);
   return ups_copy(context, pointers[0], const_cast<ups_tensor*>(pointers[1]));
+}
+
+const char* Invocation::operation_name() const { return operation ? operation->name : "copy"; }
+
+std::string Invocation::parameter_name(int i) const {
+  if (!operation) return i == 0 ? "source" : "destination";
+  return operation->schema.parameters[static_cast<size_t>(i)].name;
+}
+
+bool Invocation::is_output(int i) const { return i >= (operation ? operation->schema.inputs : 1); }
+
+bool Invocation::is_in_place(int i) const {
+  return operation && operation->schema.parameters[static_cast<size_t>(i)].in_place;
+}
+
+bool Invocation::find_overlap(int* output, int* other) const {
+  const auto range = [&](int i) -> std::pair<uintptr_t, uintptr_t> {
+    if (!pointers[i]) return {0, 0};
+    const uintptr_t begin = reinterpret_cast<uintptr_t>(tensors[i].data) + tensors[i].byte_offset;
+    return {begin, begin + static_cast<uintptr_t>(element_count(tensors[i])) * element_size(tensors[i].dtype)};
+  };
+  for (int i = 0; i < count; ++i) {
+    const auto [begin, end] = range(i);
+    if (!is_output(i) || begin == end) continue;
+    for (int k = 0; k < count; ++k) {
+      const auto [other_begin, other_end] = range(k);
+      if (k == i || other_begin >= end || begin >= other_end) continue;
+      *output = i;
+      *other = k;
+      return true;
+    }
+  }
+  return false;
 }
 
 }  // namespace upsilon::addon

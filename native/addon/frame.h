@@ -54,6 +54,7 @@ struct Invocation {
   int64_t shapes[frame::max_tensors][UPS_MAX_DIMENSIONS];
   const ups_tensor* pointers[frame::max_tensors];
   bool shared[frame::max_tensors];
+  bool own[frame::max_tensors] = {};  // tensors in memory that belongs to the call
   ups_block* blocks[frame::max_tensors] = {};  // of tensors in blocks, else null
   alignas(8) char options[frame::max_options * 8];
   std::vector<std::unique_ptr<char[]>> snapshots;
@@ -66,6 +67,13 @@ struct Invocation {
   // be the contents that are used. `everything`: the JavaScript thread itself goes on running.
   bool take_snapshots(bool everything);
   ups_status run(ups_context* context) const;
+
+  const char* operation_name() const;
+  std::string parameter_name(int i) const;
+  bool is_output(int i) const;
+  bool is_in_place(int i) const;
+  // Whether an output lies in the memory of another argument, and which two they are.
+  bool find_overlap(int* output, int* other) const;
 };
 
 }  // namespace upsilon::addon

@@ -48,6 +48,29 @@ Napi::Value set_threads(const Napi::CallbackInfo& info) {
   return env.Undefined();
 }
 
+// setPrecision(precision): of matrix products on devices
+Napi::Value set_precision(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  ThreadState& state = state_of(env);
+  const int32_t wanted = info[0].IsNumber() ? info[0].As<Napi::Number>().Int32Value() : -1;
+  if (wanted < UPS_FP32 || wanted > UPS_BF16) {
+    state.raise(env, {UPS_VALUE, "set_precision", "precision", format("precision is %d (expected 0 to 2)", wanted)});
+    return env.Undefined();
+  }
+  state.precision = wanted;
+  state.contexts.set_precision(wanted);
+  return env.Undefined();
+}
+
+// setPluginDirectory(directory): where plug-ins are looked for that do not lie beside the addon
+Napi::Value set_plugin_directory(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const std::string directory = info[0].IsString() ? info[0].As<Napi::String>().Utf8Value() : std::string();
+  if (ups_set_plugin_directory(directory.c_str()) != UPS_OK)
+    state_of(env).raise(env, {UPS_VALUE, "set_plugin_directory", "directory", "the directory is too long"});
+  return env.Undefined();
+}
+
 // synchronize(deviceType, deviceId): waits, and raises what kernels found wrong meanwhile
 Napi::Value synchronize(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -82,6 +105,8 @@ void export_machine(Napi::Env env, Napi::Object exports) {
   exports.Set("version", Napi::Function::New<version>(env, "version"));
   exports.Set("unavailableBecause", Napi::Function::New<unavailable_because>(env, "unavailableBecause"));
   exports.Set("setThreads", Napi::Function::New<set_threads>(env, "setThreads"));
+  exports.Set("setPrecision", Napi::Function::New<set_precision>(env, "setPrecision"));
+  exports.Set("setPluginDirectory", Napi::Function::New<set_plugin_directory>(env, "setPluginDirectory"));
   exports.Set("synchronize", Napi::Function::New<synchronize>(env, "synchronize"));
   exports.Set("counters", Napi::Function::New<counters>(env, "counters"));
   exports.Set("lastVariant", Napi::Function::New<last_variant>(env, "lastVariant"));

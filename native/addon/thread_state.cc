@@ -20,12 +20,13 @@ ups_context* Contexts::find(ups_device device) const {
   return nullptr;
 }
 
-ups_context* Contexts::get(ups_device device, int32_t threads, Failure* failure) {
+ups_context* Contexts::get(ups_device device, int32_t threads, int32_t precision, Failure* failure) {
   if (ups_context* known = find(device)) return known;
   ups_context_options options{};
   options.size = sizeof options;
   options.device = device;
   options.threads = threads;
+  options.precision = precision;
   ups_context* context = nullptr;
   if (ups_context_create(&options, &context) != UPS_OK) {
     *failure = Failure::of(*ups_last_error(nullptr));
@@ -37,6 +38,10 @@ ups_context* Contexts::get(ups_device device, int32_t threads, Failure* failure)
 
 void Contexts::set_threads(int32_t threads) {
   for (const Entry& entry : entries_) (void)ups_set_threads(entry.context, threads);
+}
+
+void Contexts::set_precision(int32_t precision) {
+  for (const Entry& entry : entries_) (void)ups_set_precision(entry.context, precision);
 }
 
 double BlockTable::add(ups_block* block) {
@@ -77,8 +82,6 @@ ups_block* BlockTable::take(double id) {
 ThreadState::ThreadState() : threads(-1), queue(std::make_unique<AsyncQueue>(*this)) {}
 ThreadState::~ThreadState() = default;
 
-namespace {
-
 size_t element_bytes(napi_typedarray_type type) {
   switch (type) {
     case napi_int8_array:
@@ -92,6 +95,8 @@ size_t element_bytes(napi_typedarray_type type) {
     default: return 8;
   }
 }
+
+namespace {
 
 void put_option(const Option& option, double value, char* options) {
   const auto put = [&](auto typed) { std::memcpy(options + option.offset, &typed, sizeof typed); };
@@ -120,7 +125,6 @@ bool ThreadState::read(napi_env env, const napi_value* arrays, size_t array_coun
     }
     call.count = static_cast<int>(call.operation->schema.parameters.size());
   }
-  const char* operation = call.operation ? call.operation->name : "copy";
   if (call.operation) {
     const auto& options = call.operation->schema.options;
     for (size_t i = 0; i < options.size(); ++i) put_option(options[i], frame[frame::options_at + i], call.options);
@@ -135,9 +139,8 @@ bool ThreadState::read(napi_env env, const napi_value* arrays, size_t array_coun
     call.shared[i] = kind == MemoryKind::shared;
     if (kind == MemoryKind::absent) continue;
     const auto fail = [&](ups_status status, const std::string& text) {
-      const std::string name = call.operation ? call.operation->schema.parameters[static_cast<size_t>(i)].name
-                                              : (i == 0 ? "source" : "destination");
-      *failure = {status, operation, name, name + " " + text};
+      const std::string name = call.parameter_name(i);
+      *failure = {status, call.operation_name(), name, name + " " + text};
       return false;
     };
 

@@ -23,9 +23,10 @@ class Contexts {
   Contexts& operator=(const Contexts&) = delete;
 
   // Null when the context cannot be made; `failure` says why.
-  ups_context* get(ups_device device, int32_t threads, Failure* failure);
+  ups_context* get(ups_device device, int32_t threads, int32_t precision, Failure* failure);
   ups_context* find(ups_device device) const;
   void set_threads(int32_t threads);
+  void set_precision(int32_t precision);
 
  private:
   struct Entry {
@@ -69,11 +70,13 @@ struct ThreadState {
   napi_value error(napi_env env, const Failure& failure) const;
   napi_value raise(napi_env env, const Failure& failure) const;
   // The context of synchronous calls.
-  ups_context* context(ups_device device, Failure* failure) { return contexts.get(device, threads, failure); }
+  ups_context* context(ups_device device, Failure* failure) {
+    return contexts.get(device, threads, precision, failure);
+  }
 
   Contexts contexts;
   BlockTable blocks;
-  int32_t threads;
+  int32_t threads, precision = UPS_FP32;
   ups_device last_device{UPS_CPU, 0};
   double* frame = nullptr;
   Napi::Reference<Napi::ArrayBuffer> frame_buffer;
@@ -85,6 +88,8 @@ struct ThreadState {
   // The thread's instance data and every ArrayBuffer on a block hold a reference; all of them on this thread.
   int references_ = 1;
 };
+
+size_t element_bytes(napi_typedarray_type type);
 
 // Registered with the functions of each file.
 void export_calls(Napi::Env env, Napi::Object exports, ThreadState& state);

@@ -284,6 +284,14 @@ ups_status ups_set_threads(ups_context* context, int32_t threads) {
   return UPS_OK;
 }
 
+ups_status ups_set_precision(ups_context* context, int32_t precision) {
+  if (!context) return creation_error.set(UPS_VALUE, "", "context", "context is null");
+  if (precision < UPS_FP32 || precision > UPS_BF16)
+    return context->error.set(UPS_VALUE, "", "precision", format("precision is %d (expected 0, 1 or 2)", precision));
+  context->precision = precision;
+  return UPS_OK;
+}
+
 const char* ups_last_variant(const ups_context* context) { return context ? context->last_variant : ""; }
 
 }  // extern "C"

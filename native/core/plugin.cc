@@ -2,11 +2,13 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <mutex>
 #include <string>
 
 #if !defined(_WIN32)
 #include <dlfcn.h>
+#include <unistd.h>
 #endif
 
 namespace upsilon {
@@ -19,9 +21,15 @@ struct Opened {
 };
 Opened cuda, emulated;
 
+std::mutex directory_mutex;
+std::string& chosen_directory() {  // set by ups_set_plugin_directory
+  static std::string directory;
+  return directory;
+}
+
 #if !defined(_WIN32)
-// The plug-in lies beside the library that this code is part of (the addon or libupsilon.so), or where
-// UPSILON_PLUGIN_PATH says.
+// Where UPSILON_PLUGIN_PATH says; else beside the library that this code is part of (the addon or libupsilon.so); else
+// where ups_set_plugin_directory says. Without any of them, the place beside the library is the one to report.
 std::string plugin_path(const char* file) {
   if (const char* directory = std::getenv("UPSILON_PLUGIN_PATH"); directory && *directory)
     return std::string(directory) + "/" + file;
@@ -29,7 +37,11 @@ std::string plugin_path(const char* file) {
   if (!dladdr(reinterpret_cast<const void*>(&plugin_for), &info) || !info.dli_fname) return file;
   const std::string self = info.dli_fname;
   const size_t slash = self.rfind('/');
-  return slash == std::string::npos ? file : self.substr(0, slash + 1) + file;
+  const std::string beside = slash == std::string::npos ? file : self.substr(0, slash + 1) + file;
+  if (access(beside.c_str(), F_OK) == 0) return beside;
+  std::lock_guard lock(directory_mutex);
+  const std::string elsewhere = chosen_directory() + "/" + file;
+  return !chosen_directory().empty() && access(elsewhere.c_str(), F_OK) == 0 ? elsewhere : beside;
 }
 
 void open(Opened& opened, const char* file, int32_t device_type) {
@@ -84,3 +96,13 @@ KernelEntry plugin_kernel(const Plugin& plugin, const char* operation) {
 }
 
 }  // namespace upsilon
+
+ups_status ups_set_plugin_directory(const char* directory) {
+  try {
+    std::lock_guard lock(upsilon::directory_mutex);
+    upsilon::chosen_directory() = directory ? directory : "";
+    return UPS_OK;
+  } catch (const std::exception&) {
+    return UPS_OUT_OF_MEMORY;
+  }
+}

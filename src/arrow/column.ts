@@ -46,21 +46,27 @@ export function isVector(value: object): value is Vector {
 }
 
 export function isList(vector: Vector): boolean {
-  return (vector.type.typeId as number) === LIST;
+  const typeId: number = (vector.type as DataType).typeId;
+  return typeId === LIST;
+}
+
+/** `FixedSizeList[4]<Float32>`: Arrow's types have texts of their own. */
+function typeText(type: { toString(): string }): string {
+  return type.toString();
 }
 
 function primitiveCode(type: DataType, name: string, operation: string): number {
   const { typeId, bitWidth, isSigned, precision } = type as unknown as Record<string, number | boolean>;
-  if (typeId === FLOAT && precision === 1) return dtypeCode['float32']!;
-  if (typeId === FLOAT && precision === 2) return dtypeCode['float64']!;
-  if (typeId === INT && bitWidth === 32 && isSigned) return dtypeCode['int32']!;
-  if (typeId === INT && bitWidth === 64 && isSigned) return dtypeCode['int64']!;
-  if (typeId === INT && bitWidth === 8 && !isSigned) return dtypeCode['uint8']!;
+  if (typeId === FLOAT && precision === 1) return dtypeCode['float32'];
+  if (typeId === FLOAT && precision === 2) return dtypeCode['float64'];
+  if (typeId === INT && bitWidth === 32 && isSigned) return dtypeCode['int32'];
+  if (typeId === INT && bitWidth === 64 && isSigned) return dtypeCode['int64'];
+  if (typeId === INT && bitWidth === 8 && !isSigned) return dtypeCode['uint8'];
   const hint = typeId === LIST ? '; lists of varying length are for ragged()' : '';
   throw new DTypeError(
     operation,
     name,
-    `${name} is a column of ${String(type)} (expected Float32, Float64, Int32, Int64, Uint8 or FixedSizeLists of them${hint})`,
+    `${name} is a column of ${typeText(type)} (expected Float32, Float64, Int32, Int64, Uint8 or FixedSizeLists of them${hint})`,
   );
 }
 
@@ -79,7 +85,7 @@ function flatten(data: Data, name: string, operation: string): Column {
     if (!child) throw new ValueError(operation, name, `${name} is a FixedSizeList without elements`);
     const inner = flatten(child, name, operation);
     const rowElements = inner.shape.slice(1).reduce((product, extent) => product * extent, 1);
-    const array = inner.array.subarray(0, data.length * size * rowElements) as TypedArray;
+    const array = inner.array.subarray(0, data.length * size * rowElements);
     if (array.length < data.length * size * rowElements) {
       throw new ValueError(
         operation,
@@ -90,12 +96,12 @@ function flatten(data: Data, name: string, operation: string): Column {
     return { array, dtype: inner.dtype, shape: [data.length, size, ...inner.shape.slice(1)] };
   }
   const dtype = primitiveCode(data.type, name, operation);
-  const values = (data.values ?? new dtypes[dtype]!.Array(0)) as TypedArray;
+  const values = (data.values ?? new dtypes[dtype].Array(0)) as TypedArray;
   if (codeOfArray(values) !== dtype) {
     throw new DTypeError(
       operation,
       name,
-      `${name} says that it is ${String(data.type)} but its memory is a ${values[Symbol.toStringTag]} (expected a ${dtypes[dtype]!.Array.name})`,
+      `${name} says that it is ${typeText(data.type)} but its memory is a ${values[Symbol.toStringTag]} (expected a ${dtypes[dtype].Array.name})`,
     );
   }
   if (values.length < data.length)
@@ -104,25 +110,26 @@ function flatten(data: Data, name: string, operation: string): Column {
       name,
       `${name} has ${values.length} elements of memory but its length is ${data.length}`,
     );
-  return { array: values.subarray(0, data.length) as TypedArray, dtype, shape: [data.length] };
+  return { array: values.subarray(0, data.length), dtype, shape: [data.length] };
 }
 
 /** Chunks are gathered into one array; a single one stays where it is. */
 function gather(parts: Column[]): Column {
-  if (parts.length === 1) return parts[0]!;
-  const { dtype, shape } = parts[0]!;
-  const array = new dtypes[dtype]!.Array(parts.reduce((sum, part) => sum + part.array.length, 0));
+  if (parts.length === 1) return parts[0];
+  const { dtype, shape } = parts[0];
+  const array = new dtypes[dtype].Array(parts.reduce((sum, part) => sum + part.array.length, 0));
   let at = 0;
   for (const part of parts) {
     (array as Float32Array).set(part.array as Float32Array, at);
     at += part.array.length;
   }
-  return { array, dtype, shape: [parts.reduce((sum, part) => sum + part.shape[0]!, 0), ...shape.slice(1)] };
+  return { array, dtype, shape: [parts.reduce((sum, part) => sum + part.shape[0], 0), ...shape.slice(1)] };
 }
 
 /** A vector without chunks still has a type, which says what an empty column looks like. */
 function chunksOf(vector: Vector): readonly Data[] {
-  return vector.data.length > 0 ? vector.data : [makeData({ type: vector.type, length: 0 } as never)];
+  if (vector.data.length > 0) return vector.data as readonly Data[];
+  return [makeData({ type: vector.type as DataType, length: 0 } as never)];
 }
 
 function refuseNullsOf(vector: Vector, name: string, operation: string): void {
@@ -158,19 +165,24 @@ export function listColumnOf(vector: Vector, name: string, operation: string): L
 
 function listColumn(vector: Vector, name: string, operation: string): ListColumn {
   if (!isList(vector))
-    throw new DTypeError(operation, name, `${name} is a column of ${String(vector.type)} (expected a List)`);
+    throw new DTypeError(
+      operation,
+      name,
+      `${name} is a column of ${typeText(vector.type as object)} (expected a List)`,
+    );
   refuseNullsOf(vector, name, operation);
   const parts = chunksOf(vector).map((chunk): ListColumn => {
     // Arrow allows a list column of length 0 without any offset.
     const offsets =
-      chunk.length === 0 && !(chunk.valueOffsets?.length > 0)
+      chunk.length === 0 && !(chunk.valueOffsets as Int32Array | undefined)?.length
         ? new Int32Array(1)
         : (chunk.valueOffsets as Int32Array).subarray(0, chunk.length + 1);
     if (offsets.length < chunk.length + 1)
       throw new ValueError(operation, name, `${name} has ${offsets.length} offsets but its length is ${chunk.length}`);
-    const child = chunk.children[0] ?? makeData({ type: (chunk.type as List).children[0]!.type, length: 0 } as never);
-    const begin = offsets[0]!,
-      end = offsets[chunk.length]!;
+    const child =
+      chunk.children[0] ?? makeData({ type: (chunk.type as List).children[0].type as DataType, length: 0 } as never);
+    const begin = offsets[0],
+      end = offsets[chunk.length];
     // Nulls outside the slice are nobody's business; then the slice is looked at, with offsets of its own.
     if (child.nullCount > 0 && begin >= 0 && end >= begin && end <= child.length) {
       return {
@@ -180,12 +192,12 @@ function listColumn(vector: Vector, name: string, operation: string): ListColumn
     }
     return { ...flatten(child, name, operation), offsets };
   });
-  if (parts.length === 1) return parts[0]!;
+  if (parts.length === 1) return parts[0];
   const used = parts.map((part) => {
-    const begin = part.offsets[0]!,
-      end = part.offsets[part.offsets.length - 1]!;
+    const begin = part.offsets[0],
+      end = part.offsets[part.offsets.length - 1];
     const row = part.shape.slice(1).reduce((product, extent) => product * extent, 1);
-    if (begin < 0 || end < begin || end > part.shape[0]!)
+    if (begin < 0 || end < begin || end > part.shape[0])
       throw new ValueError(
         operation,
         name,
@@ -193,7 +205,7 @@ function listColumn(vector: Vector, name: string, operation: string): ListColumn
       );
     return {
       ...part,
-      array: part.array.subarray(begin * row, end * row) as TypedArray,
+      array: part.array.subarray(begin * row, end * row),
       shape: [end - begin, ...part.shape.slice(1)],
     };
   });
@@ -201,8 +213,8 @@ function listColumn(vector: Vector, name: string, operation: string): ListColumn
   let list = 0,
     base = 0;
   for (const part of used) {
-    for (let i = 1; i < part.offsets.length; ++i) offsets[++list] = base + part.offsets[i]! - part.offsets[0]!;
-    base += part.shape[0]!;
+    for (let i = 1; i < part.offsets.length; ++i) offsets[++list] = base + part.offsets[i] - part.offsets[0];
+    base += part.shape[0];
   }
   return { ...gather(used), offsets };
 }
@@ -216,10 +228,10 @@ const arrowTypes: readonly (() => DataType)[] = [
 ];
 
 function dataOf(array: TypedArray, dtype: number, shape: readonly number[]): Data {
-  let data: Data = makeData({ type: arrowTypes[dtype]!(), length: array.length, nullCount: 0, data: array } as never);
+  let data: Data = makeData({ type: arrowTypes[dtype](), length: array.length, nullCount: 0, data: array } as never);
   for (let d = shape.length - 1; d > 0; --d) {
     const length = shape.slice(0, d).reduce((product, extent) => product * extent, 1);
-    const type = new FixedSizeList(shape[d]!, new Field('item', data.type, false));
+    const type = new FixedSizeList(shape[d], new Field('item', data.type, false));
     data = makeData({ type, length, nullCount: 0, child: data } as never);
   }
   return data;

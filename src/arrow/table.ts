@@ -11,10 +11,11 @@ import {
   type Vector,
 } from 'apache-arrow';
 
-import { ShapeError, ValueError } from '../errors';
+import { shown } from '../check';
+import { DTypeError, ShapeError, ValueError } from '../errors';
 import { mapFile } from '../memory';
-import { Ragged, ragged } from '../ragged';
-import { elementsOf, Tensor, tensor } from '../tensor';
+import { asRagged, checkBoundaries, Ragged } from '../ragged';
+import { asTensor, elementsOf, Tensor } from '../tensor';
 import { isList } from './column';
 
 /** Columns that become or come from a record batch. */
@@ -26,7 +27,7 @@ export type Columns = Readonly<Record<string, Tensor | Ragged>>;
  * @throws ValueError when the file cannot be read or is no Arrow file
  */
 export function open(file: string): Table {
-  const bytes = mapFile(file);
+  const bytes = mapFile(file, 'arrow.open');
   try {
     return tableFromIPC(bytes);
   } catch (error) {
@@ -44,11 +45,13 @@ const fixedShape = 'arrow.fixed_shape_tensor';
 
 /** Rows of more than one dimension become one FixedSizeList whose field says the shape: Arrow's canonical extension type. */
 function column(name: string, value: Tensor | Ragged): { field: Field; data: Data } {
+  if (!(value instanceof Ragged || value instanceof Tensor))
+    throw new DTypeError('recordBatch', name, `${name} is ${shown(value)} (expected a tensor or ragged list)`);
   const values = value instanceof Ragged ? value.values : value;
   if (values.shape.length === 0)
     throw new ShapeError('recordBatch', name, `${name} is a scalar (expected at least one dimension)`);
   const row = values.shape.slice(1);
-  const flat = row.length > 1 ? values.detach().reshape([values.shape[0]!, elementsOf(row)]) : values;
+  const flat = row.length > 1 ? values.detach().reshape([values.shape[0], elementsOf(row)]) : values;
   const metadata =
     row.length > 0
       ? new Map([
@@ -57,11 +60,12 @@ function column(name: string, value: Tensor | Ragged): { field: Field; data: Dat
         ])
       : undefined;
   if (!(value instanceof Ragged)) {
-    const data = flat.toArrow().data[0]!;
+    const data = flat.toArrow().data[0] as Data;
     return { field: new Field(name, data.type, false, metadata), data };
   }
+  checkBoundaries(value.offsets, values.shape[0], 'recordBatch', name);
   // The extension type is the list's element, so its field carries the shape.
-  const child = flat.toArrow().data[0]!;
+  const child = flat.toArrow().data[0] as Data;
   const type = new List(new Field('item', child.type, false, metadata));
   const data = makeData({
     type,
@@ -79,6 +83,8 @@ function column(name: string, value: Tensor | Ragged): { field: Field; data: Dat
  * @throws ShapeError when columns are of different lengths
  */
 export function recordBatch(columns: Columns): RecordBatch {
+  if (typeof columns !== 'object' || columns === null)
+    throw new ValueError('recordBatch', 'columns', `columns is ${shown(columns)} (expected tensors by name)`);
   const parts = Object.entries(columns).map(([name, value]) => column(name, value));
   const length = parts[0]?.data.length ?? 0;
   for (const { field, data } of parts) {
@@ -86,7 +92,7 @@ export function recordBatch(columns: Columns): RecordBatch {
       throw new ShapeError(
         'recordBatch',
         field.name,
-        `${field.name} has ${data.length} rows but ${parts[0]!.field.name} has ${length}`,
+        `${field.name} has ${data.length} rows but ${parts[0].field.name} has ${length}`,
       );
   }
   const fields = parts.map(({ field }) => field);
@@ -124,19 +130,21 @@ function shapeIn(metadata: Map<string, string>, name: string): number[] | undefi
  */
 export function tensors(source: Table | RecordBatch, names?: readonly string[]): Record<string, Tensor | Ragged> {
   const result = Object.create(null) as Record<string, Tensor | Ragged>;
-  const fields = source.schema.fields as Field[];
+  if (typeof source !== 'object' || source === null || !Array.isArray(source.schema?.fields))
+    throw new DTypeError('arrow.tensors', 'source', `source is ${shown(source)} (expected an Arrow table)`);
+  const fields = source.schema.fields;
   for (const name of names ?? fields.map((field) => String(field.name))) {
     const field = fields.find((candidate) => candidate.name === name);
-    const vector = (source as Table).getChild(name) as Vector | null;
+    const vector: Vector | null = source.getChild(name);
     if (!field || !vector) throw new ValueError('arrow.tensors', name, `there is no column ${name}`);
     if (isList(vector)) {
-      const list = ragged(vector, { name });
-      const shape = shapeIn((field.type as List).children[0]!.metadata, name);
-      result[name] = shape ? list.with(list.values.reshape([list.values.shape[0]!, ...shape])) : list;
+      const list = asRagged(vector, 'arrow.tensors', name);
+      const shape = shapeIn((field.type as List).children[0].metadata, name);
+      result[name] = shape ? list.with(list.values.reshape([list.values.shape[0], ...shape])) : list;
     } else {
-      const values = tensor(vector, { name });
+      const values = asTensor(vector, undefined, 'arrow.tensors', name);
       const shape = shapeIn(field.metadata, name);
-      result[name] = shape ? values.reshape([values.shape[0]!, ...shape]) : values;
+      result[name] = shape ? values.reshape([values.shape[0], ...shape]) : values;
     }
   }
   return result;

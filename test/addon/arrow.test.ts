@@ -49,7 +49,7 @@ test('a file that is mapped reaches the kernel at its own address', () => {
   writeFileSync(file, arrow.tableToIPC(table, 'file'));
   const mapped = ups.arrow.open(file);
   const x = mapped.getChild('x')!;
-  const memory = x.data[0]!.children[0]!.values as Float32Array;
+  const memory = x.data[0].children[0].values as Float32Array;
   const tensor = ups.tensor(x);
   expect(native.addressOf(tensor.data)).toBe(native.addressOf(memory));
   expect(ups.linear(tensor, [[1, 1, 1, 1]]).data.slice(0, 3)).toEqual(new Float32Array([6, 15, 10]));
@@ -171,7 +171,7 @@ test('record batches carry the shapes of tensors through IPC', () => {
     }),
     label: ups.tensor(Int32Array.of(7, 8)),
   });
-  expect(batch.schema.fields[0]!.metadata.get('ARROW:extension:name')).toBe('arrow.fixed_shape_tensor');
+  expect(batch.schema.fields[0].metadata.get('ARROW:extension:name')).toBe('arrow.fixed_shape_tensor');
   const back = ups.arrow.tensors(arrow.tableFromIPC(arrow.tableToIPC(new arrow.Table(batch))));
   expect((back['image'] as ups.Tensor).shape).toEqual([2, 3, 2]);
   expect((back['hits'] as ups.Ragged).values.shape).toEqual([3, 2, 2]);

@@ -94,7 +94,7 @@ test('promises keep the event loop running, in order, and tell where they were m
   const [first] = await Promise.all(calls);
   clearInterval(timer);
   expect(turns).toBeGreaterThan(1);
-  expect(first!.data[0]).toBeCloseTo(0.512);
+  expect(first.data[0]).toBeCloseTo(0.512);
   async function caller(): Promise<unknown> {
     return promises.linear(x, [[1]]);
   }
@@ -117,4 +117,46 @@ test('promises give what synchronous calls give', async () => {
   expect((await promises.mlp(x, layers)).data).toEqual(ups.mlp(x, layers).data);
   const y = await promises.random.normal([100], { seed: 3 });
   expect(y.data).toEqual(ups.random.normal([100], { seed: 3 }).data);
+});
+
+test('a timer keeps firing during an operation of half a second', async () => {
+  const x = ups.zeros([8192, 512]);
+  const square = ups.zeros([512, 512]);
+  // As many layers as take long enough on this machine, in one promise.
+  const start = performance.now();
+  ups.linear(x, square);
+  const layers = Math.min(Math.max(Math.ceil(500 / (performance.now() - start)), 2), 60);
+  let latest = performance.now();
+  let longest = 0;
+  let fired = 0;
+  const timer = setInterval(() => {
+    ++fired;
+    longest = Math.max(longest, performance.now() - latest);
+    latest = performance.now();
+  }, 5);
+  const begin = performance.now();
+  const call = promises.mlp(
+    x,
+    Array.from({ length: layers }, () => ({ weight: square })),
+  );
+  const submitted = performance.now() - begin;
+  await call;
+  const took = performance.now() - begin;
+  clearInterval(timer);
+  // No more than that the loop was free: how soon a timer fires is up to the machine.
+  expect(submitted).toBeLessThan(took / 2);
+  expect(fired).toBeGreaterThan(3);
+  expect(longest).toBeLessThan(took);
+});
+
+test('counters return to zero', async () => {
+  await (async () => {
+    for (let i = 0; i < 20; ++i) {
+      const result = ups.linear(large(), weight);
+      await promises.setPool({ values: result, offsets: [0, 1024] }, 'mean');
+      result.toArrow();
+    }
+  })();
+  await collectGarbage();
+  expect(ups.counters()).toEqual({ blocks: 0, blockBytes: 0, arrowExports: 0, arrowImports: 0 });
 });

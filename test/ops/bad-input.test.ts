@@ -2,6 +2,7 @@
 // shape or throws one of the library's errors.
 import * as fc from 'fast-check';
 import * as ups from 'upsilon-kernels';
+import * as promises from 'upsilon-kernels/promises';
 
 import { numbers, thrown } from '../helpers';
 
@@ -73,7 +74,7 @@ test('embedding', () => {
     fc.property(anyIndices, matrix, (indices, table) =>
       survives(() => {
         const result = ups.embedding(indices, table);
-        expect(indices.every((index) => index >= 0 && index < table.shape[0]!)).toBe(true);
+        expect(indices.every((index) => index >= 0 && index < table.shape[0])).toBe(true);
         expect(result.shape).toEqual([indices.length, table.shape[1]]);
       }),
     ),
@@ -199,4 +200,283 @@ test('errors say what was found, wanted and where', () => {
   });
   expect(error.message).toContain('graphConv: weight is [64, 12] but x is [2, 16]');
   expect(thrown(() => ups.graph({ sources: [5], targets: [0], numNodes: 2 }))).toBeInstanceOf(ups.ValueError);
+});
+
+// Not only typed errors: exactly the input that means something is computed, and the result is right.
+
+/** Offsets near what is valid: mostly increasing, sometimes not. */
+const nearlyOffsets = fc
+  .array(fc.oneof({ weight: 8, arbitrary: fc.integer({ min: 0, max: 3 }) }, fc.integer({ min: -2, max: 9 })), {
+    maxLength: 6,
+  })
+  .chain((steps) =>
+    fc.integer({ min: -1, max: 1 }).map((first) => {
+      let at = first === 0 ? 0 : Math.max(first, -1);
+      return Int32Array.from([at, ...steps.map((step) => (at += step))]);
+    }),
+  );
+
+function splits(offsets: Int32Array, rows: number): boolean {
+  if (offsets.length === 0 || offsets[0] < 0 || offsets[offsets.length - 1] > rows) return false;
+  return offsets.every((offset, i) => i === 0 || offset >= offsets[i - 1]);
+}
+
+test('setPool computes what has valid offsets, and nothing else', () => {
+  fc.assert(
+    fc.property(nearlyOffsets, fc.integer({ min: 0, max: 10 }), (offsets, rows) => {
+      const x = Float32Array.from({ length: rows }, (_, i) => i + 1);
+      const call = (): ups.Tensor => ups.setPool({ values: ups.tensor(x, { shape: [rows, 1] }), offsets }, 'sum');
+      if (splits(offsets, rows)) {
+        const sums = Array.from({ length: offsets.length - 1 }, (_, b) =>
+          x.slice(offsets[b], offsets[b + 1]).reduce((sum, number) => sum + number, 0),
+        );
+        expect([...call().data]).toEqual(sums);
+      } else {
+        expect(thrown(call)).toMatchObject({ operation: 'setPool', argument: 'offsets' });
+      }
+    }),
+    runs,
+  );
+});
+
+test('embedding looks up valid indices, and nothing else', () => {
+  fc.assert(
+    fc.property(anyIndices, fc.integer({ min: 0, max: 6 }), (indices, rows) => {
+      const table = Float32Array.from({ length: rows }, (_, i) => 10 * i);
+      const call = (): ups.Tensor => ups.embedding(indices, ups.tensor(table, { shape: [rows, 1] }));
+      if (indices.every((index) => index >= 0 && index < rows)) {
+        expect([...call().data]).toEqual(Array.from(indices, (index) => table[index]));
+      } else {
+        expect(thrown(call)).toMatchObject({ name: 'ValueError', operation: 'embedding', argument: 'indices' });
+      }
+    }),
+    runs,
+  );
+});
+
+test('graph() takes edges between its nodes, and nothing else', () => {
+  const edges = fc.array(fc.tuple(fc.integer({ min: -1, max: 5 }), fc.integer({ min: -1, max: 5 })), { maxLength: 8 });
+  fc.assert(
+    fc.property(edges, fc.integer({ min: 0, max: 5 }), (list, numNodes) => {
+      const sources = Int32Array.from(list, ([source]) => source);
+      const targets = Int32Array.from(list, ([, target]) => target);
+      const outside = (index: number): boolean => index < 0 || index >= numNodes;
+      if (sources.some(outside) || targets.some(outside)) {
+        const error = thrown(() => ups.graph({ sources, targets, numNodes }));
+        expect(error).toMatchObject({ name: 'ValueError', operation: 'graph' });
+        expect(error.argument).toBe(sources.some(outside) ? 'sources' : 'targets');
+        return;
+      }
+      const x = Float32Array.from({ length: numNodes }, (_, i) => i + 1);
+      const sums = new Array<number>(numNodes).fill(0);
+      for (const [source, target] of list) sums[target] += x[source];
+      const graph = ups.graph({ sources, targets, numNodes });
+      expect([...ups.spmm(graph, ups.tensor(x, { shape: [numNodes, 1] })).data]).toEqual(sums);
+    }),
+    runs,
+  );
+});
+
+test('tree() takes forests, and nothing else', () => {
+  const mothers = fc.array(fc.integer({ min: -2, max: 4 }), { maxLength: 8 }).map((list) => Int32Array.from(list));
+  fc.assert(
+    fc.property(mothers, nearlyOffsets, (mother, offsets) => {
+      const reachesRoot = (event: number, node: number): boolean => {
+        const size = offsets[event + 1] - offsets[event];
+        for (let steps = 0; steps <= size; ++steps) {
+          if (node === -1) return true;
+          if (node < -1 || node >= size) return false;
+          node = mother[offsets[event] + node]!;
+        }
+        return false;
+      };
+      const isForest =
+        splits(offsets, mother.length) &&
+        Array.from({ length: offsets.length - 1 }, (_, event) =>
+          Array.from({ length: offsets[event + 1] - offsets[event] }, (__, node) => reachesRoot(event, node)),
+        ).every((event) => event.every(Boolean));
+      const call = (): ups.Graph => ups.tree({ mother, offsets });
+      if (isForest) expect(call().numNodes).toBe(mother.length);
+      else expect(thrown(call)).toMatchObject({ name: 'ValueError', operation: 'tree' });
+    }),
+    { numRuns: 600 },
+  );
+});
+
+test('memory that changes after it was checked is checked again', () => {
+  const mother = Int32Array.of(-1, 0, 0);
+  const tree = ups.tree({ mother, offsets: [0, 3] });
+  mother[0] = 2;
+  const weight = [[1]];
+  const call = (): unknown => ups.treeConv(tree, [[1], [1], [1]], { self: weight, parent: weight, daughters: weight });
+  expect(thrown(call)).toMatchObject({ name: 'ValueError', operation: 'treeConv', argument: 'mother' });
+});
+
+type Resizable = ArrayBuffer & { resize(bytes: number): void };
+const resizable = (bytes: number): Resizable =>
+  new (ArrayBuffer as unknown as new (bytes: number, options: object) => Resizable)(bytes, { maxByteLength: 64 });
+const disturbance = fc.constantFrom<(buffer: Resizable) => void>(
+  () => undefined,
+  (buffer) => void structuredClone(buffer, { transfer: [buffer] }),
+  (buffer) => buffer.resize(0),
+  (buffer) => buffer.resize(5),
+  (buffer) => buffer.resize(64),
+);
+
+test('arguments whose memory was detached or resized', async () => {
+  const which = fc.array(disturbance, { minLength: 4, maxLength: 4 });
+  await fc.assert(
+    fc.asyncProperty(which, fc.boolean(), fc.boolean(), async (disturb, later, tracking) => {
+      const make = (shape: number[], ...list: number[]): { tensor: ups.Tensor; buffer: Resizable } => {
+        const buffer = resizable(4 * list.length);
+        const array = tracking ? new Float32Array(buffer) : new Float32Array(buffer, 0, list.length);
+        array.set(list);
+        return { tensor: ups.tensor(array, { shape }), buffer };
+      };
+      const parts = [make([1, 2], 1, 2), make([2, 2], 1, 2, 3, 4), make([2], 10, 20), make([1, 2], 0, 0)];
+      const [x, weight, bias, out] = parts.map(({ tensor }) => tensor);
+      if (!later) parts.forEach(({ buffer }, i) => disturb[i](buffer));
+      const options = { bias: bias, out: out };
+      const call = later ? promises.linear(x, weight, options) : undefined;
+      if (later) parts.forEach(({ buffer }, i) => disturb[i](buffer));
+      try {
+        const result = await (call ?? ups.linear(x, weight, options));
+        expect([...result.data.slice(0, 2)]).toEqual([15, 31]);
+      } catch (error) {
+        if (!(error instanceof ups.UpsilonError)) throw error;
+        expect(error).toMatchObject({ name: 'ValueError', operation: 'linear' });
+      }
+    }),
+    { numRuns: 400 },
+  );
+});
+
+test('options that there are not, and values that are none', () => {
+  const x = ups.tensor([[1]]);
+  const graph = ups.graph({ sources: [0], targets: [0], numNodes: 1 });
+  const tree = ups.tree({ mother: [-1], offsets: [0, 1] });
+  const weights = { self: x, parent: x, daughters: x };
+  const calls: Record<string, (options: never) => unknown> = {
+    linear: (options) => ups.linear(x, x, options),
+    mlp: (options) => ups.mlp(x, [{ weight: x }], options),
+    embedding: (options) => ups.embedding([0], x, options),
+    setPool: (options) => ups.setPool({ values: x, offsets: [0, 1] }, 'sum', options),
+    graphConv: (options) => ups.graphConv(graph, x, x, options),
+    treeConv: (options) => ups.treeConv(tree, x, { ...weights, ...(options as object) }),
+    spmm: (options) => ups.spmm(graph, x, options),
+    tensor: (options) => ups.tensor([1], options),
+    zeros: (options) => ups.zeros([1], options),
+    ragged: (options) => ups.ragged({ values: x, offsets: [0, 1] }, options),
+    'random.uniform': (options) => ups.random.uniform([1], { seed: 1, ...(options as object) }),
+  };
+  for (const [operation, call] of Object.entries(calls)) {
+    call({} as never);
+    const error = thrown(() => call({ activaton: 'relu' } as never));
+    expect(error).toMatchObject({ name: 'ValueError', operation, argument: 'activaton' });
+    expect(error.message).toMatch(/there is no option 'activaton' \(known: .*\)/);
+  }
+  for (const wrong of [1, null, 'relu', [], true]) {
+    const error = thrown(() => ups.linear(x, x, wrong as never));
+    expect(error).toMatchObject({ name: 'ValueError', operation: 'linear', argument: 'options' });
+    expect(error.message).toContain('bias, activation, out');
+  }
+  const message = (call: () => unknown): string => thrown(call).message;
+  expect(message(() => ups.graphConv(graph, x, x, { selfLoops: 'no' as never }))).toBe(
+    "graphConv: selfLoops is 'no' (expected true or false)",
+  );
+  expect(message(() => ups.graphConv(graph, x, x, { normalization: 'both' as never }))).toBe(
+    "graphConv: normalization is 'both' (expected symmetric, row, none)",
+  );
+  expect(message(() => ups.setPool({ values: x, offsets: [0, 1] }, 'median' as never))).toBe(
+    "setPool: pool is 'median' (expected sum, mean, max, min)",
+  );
+  expect(message(() => ups.linear(x, x, { bias: 'none' as never }))).toContain("linear: bias is 'none'");
+  expect(message(() => ups.mlp(x, [{ weight: x, activate: 'relu' } as never]))).toContain("no option 'activate'");
+  expect(message(() => new ups.optim.Adam([], { lr: 0.1 } as never))).toContain("no option 'lr' (known: learningRate");
+});
+
+test('getters in options cannot disturb a call', () => {
+  const x = ups.tensor([[2]]);
+  const options = {
+    get activation(): ups.Activation {
+      ups.linear([[1, 2, 3]], [[1, 1, 1]], { activation: 'sigmoid' });
+      return 'relu';
+    },
+  };
+  expect(ups.linear(x, [[3]], options).item()).toBe(6);
+});
+
+test('numbers are neither wrapped nor cut off', () => {
+  expect(thrown(() => ups.tensor([256], { dtype: 'uint8' }))).toBeInstanceOf(ups.ValueError);
+  expect(thrown(() => ups.tensor([-1], { dtype: 'uint8' }))).toBeInstanceOf(ups.ValueError);
+  expect(thrown(() => ups.tensor([2n ** 63n], { dtype: 'int64' }))).toBeInstanceOf(ups.ValueError);
+  expect(thrown(() => ups.tensor(Float64Array.of(1.5), { dtype: 'int32' }))).toBeInstanceOf(ups.ValueError);
+  expect(thrown(() => ups.tensor(Float64Array.of(NaN), { dtype: 'int64' }))).toBeInstanceOf(ups.ValueError);
+  expect(ups.tensor(Float64Array.of(3), { dtype: 'int64' }).data[0]).toBe(3n);
+  expect(ups.tensor(Uint16Array.of(7) as never, { dtype: 'int32' }).data[0]).toBe(7);
+});
+
+test('objects that look like columns, tensors and graphs', () => {
+  const lookalikes: unknown[] = [
+    { data: [], type: { typeId: 3 } },
+    { data: [1, 2], type: { typeId: 12 } },
+    { data: [null], type: { typeId: 16 }, nullCount: 0 },
+    { [Symbol.for('upsilon-kernels.tensor')]: true },
+    { [Symbol.for('upsilon-kernels.tensor')]: true, device: 'cpu', shape: [9], data: Float32Array.of(1) },
+    { [Symbol.for('upsilon-kernels.graph')]: true },
+    { [Symbol.for('upsilon-kernels.graph')]: true, numNodes: 5, rowOffsets: [0, 9], sources: [1] },
+  ];
+  for (const value of lookalikes) {
+    for (const call of [
+      () => ups.tensor(value as never),
+      () => ups.ragged(value as never),
+      () => ups.graph(value as never),
+      () => ups.tree(value as never),
+      () => ups.linear(value as never, [[1]]),
+      () => ups.spmm(value as never, [[1]]),
+      () => ups.setPool({ values: value as never, offsets: [0, 1] }, 'sum'),
+    ]) {
+      expect(thrown(call)).toBeInstanceOf(ups.UpsilonError);
+    }
+  }
+});
+
+test('everything empty', () => {
+  const nothing = ups.graph({ sources: [], targets: [], numNodes: 0 });
+  expect(ups.linear(ups.zeros([0, 3]), ups.zeros([2, 3])).shape).toEqual([0, 2]);
+  expect(ups.linear(ups.zeros([2, 0]), ups.zeros([3, 0]), { bias: [1, 2, 3] }).toArray()).toEqual([
+    [1, 2, 3],
+    [1, 2, 3],
+  ]);
+  expect(ups.linear(ups.zeros([2, 3]), ups.zeros([0, 3])).shape).toEqual([2, 0]);
+  expect(ups.setPool({ values: ups.zeros([0, 3]), offsets: [0] }, 'max').shape).toEqual([0, 3]);
+  expect(ups.setPool({ values: ups.zeros([0, 1]), offsets: [0, 0, 0] }, 'min').toArray()).toEqual([[0], [0]]);
+  expect(ups.graphConv(nothing, ups.zeros([0, 2]), ups.zeros([3, 2])).shape).toEqual([0, 3]);
+  expect(ups.spmm(nothing, ups.zeros([0, 2])).shape).toEqual([0, 2]);
+  const tree = ups.tree({ mother: [], offsets: [0] });
+  const weight = ups.zeros([2, 2]);
+  const weights = { self: weight, parent: weight, daughters: weight };
+  expect(ups.treeConv(tree, ups.zeros([0, 2]), weights).shape).toEqual([0, 2]);
+  expect(ups.embedding([], ups.zeros([0, 4])).shape).toEqual([0, 4]);
+  expect(ups.random.normal([0], { seed: 1 }).shape).toEqual([0]);
+  expect(thrown(() => ups.tree({ mother: [], offsets: [] }))).toMatchObject({ argument: 'offsets' });
+});
+
+test('files, tables and columns that are none', () => {
+  const wrong: [() => unknown, object][] = [
+    [() => ups.arrow.open(3 as never), { name: 'ValueError', operation: 'arrow.open', argument: 'file' }],
+    [() => ups.arrow.open('/nowhere/x'), { name: 'ValueError', operation: 'arrow.open', argument: 'file' }],
+    [() => ups.safetensors.load(1e12 as never), { name: 'ValueError', operation: 'safetensors', argument: 'file' }],
+    [() => ups.safetensors.save('/nowhere/x', { a: [1] }), { name: 'ValueError', operation: 'safetensors' }],
+    [() => ups.safetensors.save('x', null as never), { name: 'ValueError', argument: 'tensors' }],
+    [() => ups.recordBatch({ a: 1 as never }), { name: 'DTypeError', operation: 'recordBatch', argument: 'a' }],
+    [() => ups.recordBatch(null as never), { name: 'ValueError', argument: 'columns' }],
+    [() => ups.arrow.tensors({} as never), { name: 'DTypeError', operation: 'arrow.tensors' }],
+    [() => ups.ragged({ values: [[1]], offsets: [0, 5] }).toArrow(), { name: 'ValueError', argument: 'offsets' }],
+    [() => ups.noGrad(3 as never), { name: 'ValueError', operation: 'noGrad' }],
+    [() => ups.tensor([1]).to({} as never), { name: 'DeviceError', argument: 'device' }],
+    [() => ups.random.uniform([1], undefined as never), { name: 'ValueError', argument: 'seed' }],
+    [() => new ups.optim.Sgd(3 as never), { name: 'ValueError', argument: 'parameters' }],
+  ];
+  for (const [call, expected] of wrong) expect(thrown(call)).toMatchObject(expected);
 });

@@ -117,6 +117,8 @@ UPS_API const char* ups_version(void);
 /* Waits for the device; faults found by kernels since the last call (an index out of range) are reported here. */
 UPS_API ups_status ups_synchronize(ups_context* context);
 UPS_API ups_status ups_set_threads(ups_context* context, int32_t threads);
+/* ups_precision, for the calls that follow. */
+UPS_API ups_status ups_set_precision(ups_context* context, int32_t precision);
 /* The variant that ran last in this context ("avx2", "reference", "cuda" ...), "" before the first call. */
 UPS_API const char* ups_last_variant(const ups_context* context);
 
@@ -131,6 +133,10 @@ typedef struct ups_device_info {
 
 /* Fills up to `capacity` entries, returns how many devices there are. Loads the CUDA plug-in if it is at hand. */
 UPS_API int32_t ups_devices(ups_device_info* devices, int32_t capacity);
+/* One more place where plug-ins are looked for: unless UPSILON_PLUGIN_PATH names the only one, a plug-in lies beside the
+ * library, or else here. For the whole process, on any thread; a plug-in that was looked for before is not looked for
+ * again, so call it before the first use of a device. NULL or "" forgets the place. */
+UPS_API ups_status ups_set_plugin_directory(const char* directory);
 /* NULL when the plug-in for this device type can be used, else one sentence saying why not. */
 UPS_API const char* ups_unavailable_because(int32_t device_type);
 
