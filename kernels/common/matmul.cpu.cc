@@ -45,9 +45,9 @@ using Tile = void (*)(const float*, int64_t, int64_t, const float*, float*, int6
 
 template <Order order>
 constexpr Tile tiles[] = {
-    nullptr,         tile<1, order>, tile<2, order>,  tile<3, order>,  tile<4, order>, tile<5, order>, tile<6, order>,
+    nullptr,        tile<1, order>, tile<2, order>, tile<3, order>,  tile<4, order>,  tile<5, order>,  tile<6, order>,
 #if UPS_LANES == 16
-    tile<7, order>,  tile<8, order>, tile<9, order>, tile<10, order>, tile<11, order>, tile<12, order>,
+    tile<7, order>, tile<8, order>, tile<9, order>, tile<10, order>, tile<11, order>, tile<12, order>,
 #endif
 };
 
@@ -120,8 +120,7 @@ void multiply_in(const float* a, int64_t a_step, int64_t rows, const float* pack
     const int64_t b_panel = depth * panel_columns;
     if (blocked)
       multiply_slice_blocked(a_slice, a_step, rows, b, b_panel, slice, columns, c, c_stride, bias, accumulate, relu);
-    else
-      multiply_slice<order>(a_slice, a_step, rows, b, b_panel, slice, columns, c, c_stride, bias, accumulate, relu);
+    else multiply_slice<order>(a_slice, a_step, rows, b, b_panel, slice, columns, c, c_stride, bias, accumulate, relu);
   }
 }
 
