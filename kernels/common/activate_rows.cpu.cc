@@ -9,9 +9,8 @@ UPS_SIMD_SHARED_BEGIN
 
 void activate_rows(float* y, int64_t count, int32_t activation) {
   if (activation == UPS_ACTIVATION_NONE || activation == UPS_ACTIVATION_RELU) return;
-  each_vector(count, [&](int64_t i, int64_t here) {
-    store_some(y + i, activate(load_some(y + i, here), activation), here);
-  });
+  each_vector(count,
+              [&](int64_t i, int64_t here) { store_some(y + i, activate(load_some(y + i, here), activation), here); });
 }
 
 void slope_rows(const float* y, const float* dy, float* dz, int64_t count, int32_t activation) {

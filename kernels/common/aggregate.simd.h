@@ -5,12 +5,12 @@ UPS_SIMD_SHARED_BEGIN
 
 struct Aggregation {
   const int32_t *row_offsets, *sources;
-  const int32_t* edge_ids = nullptr;    // where an edge's weight lies; null: at the edge itself
+  const int32_t* edge_ids = nullptr;  // where an edge's weight lies; null: at the edge itself
   const float* edge_weights = nullptr;  // null: 1
   const float* source_scale = nullptr;  // s, per node; null: 1
   const float* target_scale = nullptr;  // t, per row; null: 1
-  const float* loop = nullptr;          // null: no loops; otherwise edges from i to i are left out and the loop is added last
-  int64_t edges = 0;                    // row_offsets never reach beyond
+  const float* loop = nullptr;  // null: no loops; otherwise edges from i to i are left out and the loop is added last
+  int64_t edges = 0;  // row_offsets never reach beyond
 };
 
 // y[r, :] for the rows first .. first + rows; y points to the first of them.

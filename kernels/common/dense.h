@@ -12,7 +12,8 @@ struct RowRange {
 
 // y[rows, columns] = act(a[rows, depth] w[columns, depth]^T + bias)
 void product_with_weight(Launcher& launch, int32_t precision, const float* a, const float* weight, const float* bias,
-                         float* y, int64_t rows, int64_t depth, int64_t columns, int32_t activation, RowRange range = {});
+                         float* y, int64_t rows, int64_t depth, int64_t columns, int32_t activation,
+                         RowRange range = {});
 
 // c[rows, columns] = a[rows, depth] b[depth, columns]
 void product(Launcher& launch, int32_t precision, const float* a, const float* b, float* c, int64_t rows, int64_t depth,

@@ -13,6 +13,7 @@
 // (upsilon::avx2 ...) and in a target region, so no instruction of a wider set leaks into code that any processor runs.
 // No include guard: it is meant to be read several times.
 
+// clang-format off: macros that open and close scopes, and the order of what is defined and read
 #ifndef UPS_SIMD_READING
 #define UPS_SIMD_READING
 #include "common/kernel.h"
@@ -85,3 +86,4 @@
   const VariantEntry name##_variant{operation, Variant::UPS_ISA, KernelEntry{__VA_ARGS__}};
 
 #include "common/simd.h"
+// clang-format on

@@ -86,7 +86,8 @@ inline Floats activate(Floats z, int32_t activation) {
     case UPS_ACTIVATION_RELU: return z < zero() ? zero() : z;
     case UPS_ACTIVATION_LEAKY_RELU: return z < zero() ? broadcast(0.01f) * z : z;
     case UPS_ACTIVATION_ELU: return z < zero() ? expm1(z) : z;
-    case UPS_ACTIVATION_GELU: return broadcast(0.5f) * z * (broadcast(1.0f) + erf(z * broadcast(0.70710678118654752440f)));
+    case UPS_ACTIVATION_GELU:
+      return broadcast(0.5f) * z * (broadcast(1.0f) + erf(z * broadcast(0.70710678118654752440f)));
     case UPS_ACTIVATION_TANH: return tanh(z);
     case UPS_ACTIVATION_SIGMOID: return sigmoid(z);
     default: return z;

@@ -45,9 +45,9 @@ using Tile = void (*)(const float*, int64_t, int64_t, const float*, float*, int6
 
 template <Order order>
 constexpr Tile tiles[] = {
-    nullptr,         tile<1, order>, tile<2, order>,  tile<3, order>,  tile<4, order>, tile<5, order>, tile<6, order>,
+    nullptr,        tile<1, order>, tile<2, order>, tile<3, order>,  tile<4, order>,  tile<5, order>,  tile<6, order>,
 #if UPS_LANES == 16
-    tile<7, order>,  tile<8, order>, tile<9, order>, tile<10, order>, tile<11, order>, tile<12, order>,
+    tile<7, order>, tile<8, order>, tile<9, order>, tile<10, order>, tile<11, order>, tile<12, order>,
 #endif
 };
 
@@ -120,8 +120,7 @@ void multiply_in(const float* a, int64_t a_step, int64_t rows, const float* pack
     const int64_t b_panel = depth * panel_columns;
     if (blocked)
       multiply_slice_blocked(a_slice, a_step, rows, b, b_panel, slice, columns, c, c_stride, bias, accumulate, relu);
-    else
-      multiply_slice<order>(a_slice, a_step, rows, b, b_panel, slice, columns, c, c_stride, bias, accumulate, relu);
+    else multiply_slice<order>(a_slice, a_step, rows, b, b_panel, slice, columns, c, c_stride, bias, accumulate, relu);
   }
 }
 
@@ -131,7 +130,7 @@ void pack_panel_transposed(const float* w, int64_t stride, int64_t depth, int64_
   const int64_t first = panel * panel_columns;
   const int64_t here = std::min<int64_t>(columns - first, panel_columns);
   const float* rows = w + first * stride;
-  if (here < panel_columns) std::memset(to, 0, sizeof(float) * static_cast<size_t>(depth * panel_columns));
+  if (here < panel_columns) clear(to, depth * panel_columns);
   // Eight k at a time: eight reads in a row of w, one write to each of eight rows of the panel.
   int64_t k = 0;
   for (; k + 8 <= depth; k += 8)
@@ -154,7 +153,7 @@ void pack_panel(const float* b, int64_t stride, int64_t depth, int64_t columns, 
         store(to + k * panel_columns + v * lanes, load(b + k * stride + first + v * lanes));
     return;
   }
-  std::memset(to, 0, sizeof(float) * static_cast<size_t>(depth * panel_columns));
+  clear(to, depth * panel_columns);
   for (int64_t k = 0; k < depth; ++k)
     std::memcpy(to + k * panel_columns, b + k * stride + first, sizeof(float) * static_cast<size_t>(here));
 }

@@ -29,7 +29,7 @@ void pack_weight_for_gradient(Threads& threads, const float* weight, int64_t dep
 // What happens to the sums before they are stored.
 struct Finish {
   const float* bias = nullptr;  // per column; not together with accumulate
-  bool accumulate = false;      // add to C instead of overwriting it
+  bool accumulate = false;  // add to C instead of overwriting it
   bool relu = false;
 };
 

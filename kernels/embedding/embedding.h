@@ -12,8 +12,8 @@ extern "C" {
 
 #define UPS_EMBEDDING_FORWARD_SCHEMA \
   "indices: i32[N] below V, table: real[V, E], append?: real[N, F] -> y: real[N, E+F]"
-#define UPS_EMBEDDING_BACKWARD_SCHEMA                                                        \
-  "indices: i32[N] below V, table: real[V, E], append?: real[N, F], dy: real[N, E+F]"        \
+#define UPS_EMBEDDING_BACKWARD_SCHEMA                                                 \
+  "indices: i32[N] below V, table: real[V, E], append?: real[N, F], dy: real[N, E+F]" \
   " -> dtable?: real[V, E], dappend?: real[N, F]"
 
 UPS_API ups_status ups_embedding_forward(ups_context* context, const ups_tensor* indices, const ups_tensor* table,

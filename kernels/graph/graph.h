@@ -12,11 +12,11 @@
 extern "C" {
 #endif
 
-#define UPS_GRAPH_FROM_EDGES_SCHEMA                                                              \
-  "edge_sources: i32[E] below N, edge_targets: i32[E] below N, edge_weights?: real[E]"           \
+#define UPS_GRAPH_FROM_EDGES_SCHEMA                                                    \
+  "edge_sources: i32[E] below N, edge_targets: i32[E] below N, edge_weights?: real[E]" \
   " -> row_offsets: i32[N+1], sources: i32[E], weights?: real[E]"
-#define UPS_GRAPH_TRANSPOSE_SCHEMA                                                               \
-  "row_offsets: i32[R+1] splits E, sources: i32[E] below N"                                      \
+#define UPS_GRAPH_TRANSPOSE_SCHEMA                          \
+  "row_offsets: i32[R+1] splits E, sources: i32[E] below N" \
   " -> transposed_offsets: i32[N+1], targets: i32[E], edges: i32[E]"
 
 UPS_API ups_status ups_graph_from_edges(ups_context* context, const ups_tensor* edge_sources,

@@ -26,8 +26,8 @@ struct GraphTranspose {
 
   explicit GraphTranspose(const Call& call)
       : rows(call.dims[0]), edges(call.dims[1]), nodes(call.dims[2]), row_offsets(call.data<const int32_t>(0)),
-        sources(call.data<const int32_t>(1)), transposed_offsets(call.data<int32_t>(2)),
-        targets(call.data<int32_t>(3)), edge_ids(call.data<int32_t>(4)) {}
+        sources(call.data<const int32_t>(1)), transposed_offsets(call.data<int32_t>(2)), targets(call.data<int32_t>(3)),
+        edge_ids(call.data<int32_t>(4)) {}
 };
 
 }  // namespace upsilon

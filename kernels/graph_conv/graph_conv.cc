@@ -62,7 +62,8 @@ ups_status forward_reference(const Call& call) {
   for (int64_t i = 0; i < f.nodes; ++i)
     for (int64_t out = 0; out < f.outputs; ++out) {
       T z = f.bias ? f.bias[out] : T(0);
-      for (int64_t in = 0; in < f.inputs; ++in) z += scratch.aggregated[i * f.inputs + in] * f.weight[out * f.inputs + in];
+      for (int64_t in = 0; in < f.inputs; ++in)
+        z += scratch.aggregated[i * f.inputs + in] * f.weight[out * f.inputs + in];
       f.y[i * f.outputs + out] = activate(z, f.options.activation);
     }
   return UPS_OK;
@@ -81,7 +82,8 @@ ups_status backward_reference(const Call& call) {
     for (int64_t out = 0; out < f.outputs; ++out) {
       T z = f.bias ? f.bias[out] : T(0);
       if (gelu)
-        for (int64_t in = 0; in < f.inputs; ++in) z += scratch.aggregated[i * f.inputs + in] * f.weight[out * f.inputs + in];
+        for (int64_t in = 0; in < f.inputs; ++in)
+          z += scratch.aggregated[i * f.inputs + in] * f.weight[out * f.inputs + in];
       const int64_t at = i * f.outputs + out;
       scratch.dz[at] = f.dy[at] * activation_slope(z, f.y[at], f.options.activation);
     }
@@ -102,10 +104,14 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry forward{"graph_conv_forward", UPS_GRAPH_CONV_FORWARD_SCHEMA, sizeof(ups_graph_conv_options),
+const OperationEntry forward{"graph_conv_forward",
+                             UPS_GRAPH_CONV_FORWARD_SCHEMA,
+                             sizeof(ups_graph_conv_options),
                              {forward_reference<float>, forward_workspace<float>},
                              {forward_reference<double>, forward_workspace<double>}};
-const OperationEntry backward{"graph_conv_backward", UPS_GRAPH_CONV_BACKWARD_SCHEMA, sizeof(ups_graph_conv_options),
+const OperationEntry backward{"graph_conv_backward",
+                              UPS_GRAPH_CONV_BACKWARD_SCHEMA,
+                              sizeof(ups_graph_conv_options),
                               {backward_reference<float>, backward_workspace<float>},
                               {backward_reference<double>, backward_workspace<double>}};
 

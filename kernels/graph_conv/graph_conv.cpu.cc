@@ -37,14 +37,26 @@ template <class Graph>
 Aggregation adjacency(const Graph& f, const NodeFactors<float>& factors) {
   const bool symmetric = f.options.normalization == UPS_NORMALIZATION_SYMMETRIC;
   const bool none = f.options.normalization == UPS_NORMALIZATION_NONE;
-  return {f.row_offsets, f.sources, nullptr, f.edge_weights, symmetric ? factors.source : nullptr,
-          none ? nullptr : factors.target, f.options.self_loops ? factors.loop : nullptr, f.edges};
+  return {f.row_offsets,
+          f.sources,
+          nullptr,
+          f.edge_weights,
+          symmetric ? factors.source : nullptr,
+          none ? nullptr : factors.target,
+          f.options.self_loops ? factors.loop : nullptr,
+          f.edges};
 }
 Aggregation transposed_adjacency(const GraphConvBackward<float>& f, const NodeFactors<float>& factors) {
   const bool symmetric = f.options.normalization == UPS_NORMALIZATION_SYMMETRIC;
   const bool none = f.options.normalization == UPS_NORMALIZATION_NONE;
-  return {f.transposed_offsets, f.targets, f.edge_ids, f.edge_weights, none ? nullptr : factors.target,
-          symmetric ? factors.source : nullptr, f.options.self_loops ? factors.loop : nullptr, f.edges};
+  return {f.transposed_offsets,
+          f.targets,
+          f.edge_ids,
+          f.edge_weights,
+          none ? nullptr : factors.target,
+          symmetric ? factors.source : nullptr,
+          f.options.self_loops ? factors.loop : nullptr,
+          f.edges};
 }
 
 struct ForwardScratch {
@@ -117,8 +129,7 @@ struct BackwardScratch {
   int64_t gathered_floats, packed_x_floats;
 
   BackwardScratch(const GraphConvBackward<float>& f, int32_t workers, Pieces& pieces)
-      : forward(f, workers, pieces),
-        sums(ceil_div(f.nodes, chunk_rows), f.outputs * f.inputs + f.outputs, pieces),
+      : forward(f, workers, pieces), sums(ceil_div(f.nodes, chunk_rows), f.outputs * f.inputs + f.outputs, pieces),
         packed_weight(pieces.take<float>(packed_size(f.outputs, f.inputs))),
         dz(pieces.take<float>(f.options.activation == UPS_ACTIVATION_NONE ? 0 : f.nodes * f.outputs)),
         gathered_floats(round_up(chunk_rows * f.outputs, 16)), packed_x_floats(packed_rows_size(chunk_rows, f.inputs)) {

@@ -18,13 +18,13 @@ extern "C" {
 
 #define UPS_GRAPH_CONV_OPTIONS_SCHEMA \
   "; normalization: symmetric|row|none, self_loops: bool = true, activation: activation"
-#define UPS_GRAPH_CONV_FORWARD_SCHEMA                                                                    \
-  "row_offsets: i32[N+1] splits E, sources: i32[E] below N, edge_weights?: real[E], x: real[N, Fin], "   \
+#define UPS_GRAPH_CONV_FORWARD_SCHEMA                                                                  \
+  "row_offsets: i32[N+1] splits E, sources: i32[E] below N, edge_weights?: real[E], x: real[N, Fin], " \
   "weight: real[Fout, Fin], bias?: real[Fout] -> y: real[N, Fout]" UPS_GRAPH_CONV_OPTIONS_SCHEMA
-#define UPS_GRAPH_CONV_BACKWARD_SCHEMA                                                                   \
-  "row_offsets: i32[N+1] splits E, sources: i32[E] below N, edge_weights?: real[E], "                    \
-  "transposed_offsets: i32[N+1] splits E, targets: i32[E] below N, edges: i32[E] below E, "              \
-  "x: real[N, Fin], weight: real[Fout, Fin], bias?: real[Fout], y: real[N, Fout], dy: real[N, Fout]"     \
+#define UPS_GRAPH_CONV_BACKWARD_SCHEMA                                                               \
+  "row_offsets: i32[N+1] splits E, sources: i32[E] below N, edge_weights?: real[E], "                \
+  "transposed_offsets: i32[N+1] splits E, targets: i32[E] below N, edges: i32[E] below E, "          \
+  "x: real[N, Fin], weight: real[Fout, Fin], bias?: real[Fout], y: real[N, Fout], dy: real[N, Fout]" \
   " -> dx?: real[N, Fin], dweight?: real[Fout, Fin], dbias?: real[Fout]" UPS_GRAPH_CONV_OPTIONS_SCHEMA
 
 typedef enum ups_graph_normalization {
@@ -43,11 +43,13 @@ UPS_API ups_status ups_graph_conv_forward(ups_context* context, const ups_tensor
                                           const ups_tensor* sources, const ups_tensor* edge_weights,
                                           const ups_tensor* x, const ups_tensor* weight, const ups_tensor* bias,
                                           const ups_tensor* y, const ups_graph_conv_options* options);
-UPS_API ups_status ups_graph_conv_backward(
-    ups_context* context, const ups_tensor* row_offsets, const ups_tensor* sources, const ups_tensor* edge_weights,
-    const ups_tensor* transposed_offsets, const ups_tensor* targets, const ups_tensor* edges, const ups_tensor* x,
-    const ups_tensor* weight, const ups_tensor* bias, const ups_tensor* y, const ups_tensor* dy, const ups_tensor* dx,
-    const ups_tensor* dweight, const ups_tensor* dbias, const ups_graph_conv_options* options);
+UPS_API ups_status ups_graph_conv_backward(ups_context* context, const ups_tensor* row_offsets,
+                                           const ups_tensor* sources, const ups_tensor* edge_weights,
+                                           const ups_tensor* transposed_offsets, const ups_tensor* targets,
+                                           const ups_tensor* edges, const ups_tensor* x, const ups_tensor* weight,
+                                           const ups_tensor* bias, const ups_tensor* y, const ups_tensor* dy,
+                                           const ups_tensor* dx, const ups_tensor* dweight, const ups_tensor* dbias,
+                                           const ups_graph_conv_options* options);
 
 #ifdef __cplusplus
 }

@@ -63,8 +63,7 @@ void node_factors(int64_t node, const int32_t* row_offsets, const int32_t* sourc
   T source = 1, target = 1;
   if (options.normalization == UPS_NORMALIZATION_SYMMETRIC)
     source = target = degree == 0 ? T(0) : T(1) / std::sqrt(degree);  // a negative degree gives NaN, as in PyG
-  else if (options.normalization == UPS_NORMALIZATION_ROW)
-    target = degree == 0 ? T(0) : T(1) / degree;
+  else if (options.normalization == UPS_NORMALIZATION_ROW) target = degree == 0 ? T(0) : T(1) / degree;
   factors.source[node] = source;
   factors.target[node] = target;
 }

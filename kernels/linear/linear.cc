@@ -44,10 +44,16 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry forward{"linear_forward", UPS_LINEAR_FORWARD_SCHEMA, sizeof(ups_linear_options),
-                             {forward_reference<float>}, {forward_reference<double>}};
-const OperationEntry backward{"linear_backward", UPS_LINEAR_BACKWARD_SCHEMA, sizeof(ups_linear_options),
-                              {backward_reference<float>}, {backward_reference<double>}};
+const OperationEntry forward{"linear_forward",
+                             UPS_LINEAR_FORWARD_SCHEMA,
+                             sizeof(ups_linear_options),
+                             {forward_reference<float>},
+                             {forward_reference<double>}};
+const OperationEntry backward{"linear_backward",
+                              UPS_LINEAR_BACKWARD_SCHEMA,
+                              sizeof(ups_linear_options),
+                              {backward_reference<float>},
+                              {backward_reference<double>}};
 
 }  // namespace
 }  // namespace upsilon
@@ -58,8 +64,7 @@ ups_status ups_linear_forward(ups_context* context, const ups_tensor* x, const u
 }
 
 ups_status ups_linear_backward(ups_context* context, const ups_tensor* x, const ups_tensor* weight,
-                               const ups_tensor* bias, const ups_tensor* y, const ups_tensor* dy,
-                               const ups_tensor* dx, const ups_tensor* dweight, const ups_tensor* dbias,
-                               const ups_linear_options* options) {
+                               const ups_tensor* bias, const ups_tensor* y, const ups_tensor* dy, const ups_tensor* dx,
+                               const ups_tensor* dweight, const ups_tensor* dbias, const ups_linear_options* options) {
   return upsilon::call(context, upsilon::backward, {x, weight, bias, y, dy, dx, dweight, dbias}, options);
 }

@@ -13,8 +13,8 @@ extern "C" {
 
 #define UPS_LINEAR_FORWARD_SCHEMA \
   "x: real[..., K], weight: real[M, K], bias?: real[M] -> y: real[..., M]; activation: activation"
-#define UPS_LINEAR_BACKWARD_SCHEMA                                                              \
-  "x: real[..., K], weight: real[M, K], bias?: real[M], y: real[..., M], dy: real[..., M]"      \
+#define UPS_LINEAR_BACKWARD_SCHEMA                                                         \
+  "x: real[..., K], weight: real[M, K], bias?: real[M], y: real[..., M], dy: real[..., M]" \
   " -> dx?: real[..., K], dweight?: real[M, K], dbias?: real[M]; activation: activation"
 
 typedef struct ups_linear_options {

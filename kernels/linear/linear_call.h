@@ -27,8 +27,8 @@ struct LinearBackward {
 
   explicit LinearBackward(const Call& call)
       : rows(call.dims[0]), inputs(call.dims[1]), outputs(call.dims[2]), x(call.data<const T>(0)),
-        weight(call.data<const T>(1)), bias(call.data<const T>(2)), y(call.data<const T>(3)),
-        dy(call.data<const T>(4)), dx(call.data<T>(5)), dweight(call.data<T>(6)), dbias(call.data<T>(7)),
+        weight(call.data<const T>(1)), bias(call.data<const T>(2)), y(call.data<const T>(3)), dy(call.data<const T>(4)),
+        dx(call.data<T>(5)), dweight(call.data<T>(6)), dbias(call.data<T>(7)),
         activation(call.option<ups_linear_options>().activation) {}
 };
 

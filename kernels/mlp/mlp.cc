@@ -90,10 +90,14 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry forward{"mlp_forward", UPS_MLP_FORWARD_SCHEMA, sizeof(ups_mlp_options),
+const OperationEntry forward{"mlp_forward",
+                             UPS_MLP_FORWARD_SCHEMA,
+                             sizeof(ups_mlp_options),
                              {forward_reference<float>, workspace_reference<float>, mlp_supports},
                              {forward_reference<double>, workspace_reference<double>, mlp_supports}};
-const OperationEntry backward{"mlp_backward", UPS_MLP_BACKWARD_SCHEMA, sizeof(ups_mlp_options),
+const OperationEntry backward{"mlp_backward",
+                              UPS_MLP_BACKWARD_SCHEMA,
+                              sizeof(ups_mlp_options),
                               {backward_reference<float>, workspace_reference<float>, mlp_backward_supports},
                               {backward_reference<double>, workspace_reference<double>, mlp_backward_supports}};
 

@@ -52,8 +52,7 @@ ups_status adam(const Call& call) {
     const Floats root = sqrt(broadcast(f.square_scale) * square) + broadcast(f.epsilon);
     store_some(f.mean + i, mean, here);
     store_some(f.square + i, square, here);
-    store_some(f.parameter + i,
-               broadcast(f.parameter_factor) * parameter - broadcast(f.step_size) * mean / root, here);
+    store_some(f.parameter + i, broadcast(f.parameter_factor) * parameter - broadcast(f.step_size) * mean / root, here);
   });
   return UPS_OK;
 }

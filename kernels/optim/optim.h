@@ -17,12 +17,12 @@ extern "C" {
 #endif
 
 #define UPS_ACCUMULATE_SCHEMA "x: real[...] -> y&: real[...]; scale: f64 = 1"
-#define UPS_SGD_SCHEMA                                                                   \
-  "gradient: real[...] -> parameter&: real[...], velocity?&: real[...]; "                \
+#define UPS_SGD_SCHEMA                                                    \
+  "gradient: real[...] -> parameter&: real[...], velocity?&: real[...]; " \
   "learning_rate: f64 = 0.01, momentum: f64, weight_decay: f64, nesterov: bool, step: i32 = 1"
-#define UPS_ADAM_SCHEMA                                                                              \
-  "gradient: real[...] -> parameter&: real[...], mean&: real[...], square&: real[...]; "             \
-  "learning_rate: f64 = 0.001, beta1: f64 = 0.9, beta2: f64 = 0.999, epsilon: f64 = 1e-8, "          \
+#define UPS_ADAM_SCHEMA                                                                     \
+  "gradient: real[...] -> parameter&: real[...], mean&: real[...], square&: real[...]; "    \
+  "learning_rate: f64 = 0.001, beta1: f64 = 0.9, beta2: f64 = 0.999, epsilon: f64 = 1e-8, " \
   "weight_decay: f64, decoupled: bool, step: i32 = 1"
 
 typedef struct ups_accumulate_options {

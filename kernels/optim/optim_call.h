@@ -45,9 +45,9 @@ struct Adam {
   const T* gradient;
   T *parameter, *mean, *square;
   T beta1, one_minus_beta1, beta2, one_minus_beta2, epsilon;
-  T step_size;         // learning_rate / (1 - beta1^step)
-  T square_scale;      // 1 / (1 - beta2^step)
-  T gradient_decay;    // weight_decay, where it is a part of the gradient
+  T step_size;  // learning_rate / (1 - beta1^step)
+  T square_scale;  // 1 / (1 - beta2^step)
+  T gradient_decay;  // weight_decay, where it is a part of the gradient
   T parameter_factor;  // 1 - learning_rate weight_decay, where it is decoupled
 
   explicit Adam(const Call& call)

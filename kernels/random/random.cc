@@ -30,10 +30,16 @@ ups_status normal_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry uniform{"random_uniform", UPS_RANDOM_UNIFORM_SCHEMA, sizeof(ups_random_options),
-                             {uniform_reference<float>}, {uniform_reference<double>}};
-const OperationEntry normal{"random_normal", UPS_RANDOM_NORMAL_SCHEMA, sizeof(ups_random_options),
-                            {normal_reference<float>}, {normal_reference<double>}};
+const OperationEntry uniform{"random_uniform",
+                             UPS_RANDOM_UNIFORM_SCHEMA,
+                             sizeof(ups_random_options),
+                             {uniform_reference<float>},
+                             {uniform_reference<double>}};
+const OperationEntry normal{"random_normal",
+                            UPS_RANDOM_NORMAL_SCHEMA,
+                            sizeof(ups_random_options),
+                            {normal_reference<float>},
+                            {normal_reference<double>}};
 
 }  // namespace
 }  // namespace upsilon

@@ -63,9 +63,7 @@ void each_cut_set(Threads& threads, const int32_t* offsets, int64_t sets, Body&&
     }
   });
 }
-int64_t slot_of(int64_t set_begin, int64_t piece) {
-  return slot({0, set_begin + piece * piece_elements, 0, piece, 0});
-}
+int64_t slot_of(int64_t set_begin, int64_t piece) { return slot({0, set_begin + piece * piece_elements, 0, piece, 0}); }
 
 // How a pool takes one more element. `beyond` is the mask of lanes where `next` is the new extreme.
 struct Sum {
@@ -202,7 +200,8 @@ void scatter(const Extreme& extreme, const float* dy, int64_t channels, int64_t 
 // Calls found(extreme, channel, count) for `columns` channels from `first` on: several vectors at a time, so that one
 // need not wait for the comparisons of another.
 template <class Pool, int vectors, class Found>
-void find_extremes(const float* x, int64_t channels, const Piece& piece, int64_t first, int64_t columns, Found&& found) {
+void find_extremes(const float* x, int64_t channels, const Piece& piece, int64_t first, int64_t columns,
+                   Found&& found) {
   const int64_t count = vectors == 1 ? columns : lanes;
   Extreme extremes[vectors];
   for (int v = 0; v < vectors; ++v)

@@ -12,10 +12,9 @@
 extern "C" {
 #endif
 
-#define UPS_SET_POOL_FORWARD_SCHEMA \
-  "x: real[N, C], offsets: i32[B+1] splits N -> y: real[B, C]; pool: sum|mean|max|min"
-#define UPS_SET_POOL_BACKWARD_SCHEMA                                                  \
-  "x?: real[N, C], offsets: i32[B+1] splits N, dy: real[B, C] -> dx: real[N, C]; "    \
+#define UPS_SET_POOL_FORWARD_SCHEMA "x: real[N, C], offsets: i32[B+1] splits N -> y: real[B, C]; pool: sum|mean|max|min"
+#define UPS_SET_POOL_BACKWARD_SCHEMA                                               \
+  "x?: real[N, C], offsets: i32[B+1] splits N, dy: real[B, C] -> dx: real[N, C]; " \
   "pool: sum|mean|max|min"
 
 typedef enum ups_pool { UPS_POOL_SUM, UPS_POOL_MEAN, UPS_POOL_MAX, UPS_POOL_MIN } ups_pool;

@@ -29,8 +29,10 @@ ups_status backward_reference(const Call& call) {
   return run(Spmm<T>::backward(call));
 }
 
-const OperationEntry forward{"spmm_forward", UPS_SPMM_FORWARD_SCHEMA, 0, {forward_reference<float>}, {forward_reference<double>}};
-const OperationEntry backward{"spmm_backward", UPS_SPMM_BACKWARD_SCHEMA, 0, {backward_reference<float>}, {backward_reference<double>}};
+const OperationEntry forward{
+    "spmm_forward", UPS_SPMM_FORWARD_SCHEMA, 0, {forward_reference<float>}, {forward_reference<double>}};
+const OperationEntry backward{
+    "spmm_backward", UPS_SPMM_BACKWARD_SCHEMA, 0, {backward_reference<float>}, {backward_reference<double>}};
 
 }  // namespace
 }  // namespace upsilon

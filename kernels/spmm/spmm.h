@@ -14,15 +14,15 @@ extern "C" {
 #define UPS_SPMM_FORWARD_SCHEMA                                                                    \
   "row_offsets: i32[R+1] splits E, sources: i32[E] below N, edge_weights?: real[E], x: real[N, F]" \
   " -> y: real[R, F]"
-#define UPS_SPMM_BACKWARD_SCHEMA                                                                          \
-  "transposed_offsets: i32[N+1] splits E, targets: i32[E] below R, edges: i32[E] below E, "               \
+#define UPS_SPMM_BACKWARD_SCHEMA                                                            \
+  "transposed_offsets: i32[N+1] splits E, targets: i32[E] below R, edges: i32[E] below E, " \
   "edge_weights?: real[E], dy: real[R, F] -> dx: real[N, F]"
 
 UPS_API ups_status ups_spmm_forward(ups_context* context, const ups_tensor* row_offsets, const ups_tensor* sources,
                                     const ups_tensor* edge_weights, const ups_tensor* x, const ups_tensor* y);
 UPS_API ups_status ups_spmm_backward(ups_context* context, const ups_tensor* transposed_offsets,
-                                     const ups_tensor* targets, const ups_tensor* edges,
-                                     const ups_tensor* edge_weights, const ups_tensor* dy, const ups_tensor* dx);
+                                     const ups_tensor* targets, const ups_tensor* edges, const ups_tensor* edge_weights,
+                                     const ups_tensor* dy, const ups_tensor* dx);
 
 #ifdef __cplusplus
 }

@@ -14,12 +14,26 @@ struct Spmm {
   T* y;
 
   static Spmm forward(const Call& call) {
-    return {call.dims[0], call.dims[3], call.dims[1], call.data<const int32_t>(0), call.data<const int32_t>(1), nullptr,
-            call.data<const T>(2), call.data<const T>(3), call.data<T>(4)};
+    return {call.dims[0],
+            call.dims[3],
+            call.dims[1],
+            call.data<const int32_t>(0),
+            call.data<const int32_t>(1),
+            nullptr,
+            call.data<const T>(2),
+            call.data<const T>(3),
+            call.data<T>(4)};
   }
   static Spmm backward(const Call& call) {
-    return {call.dims[0], call.dims[3], call.dims[1], call.data<const int32_t>(0), call.data<const int32_t>(1),
-            call.data<const int32_t>(2), call.data<const T>(3), call.data<const T>(4), call.data<T>(5)};
+    return {call.dims[0],
+            call.dims[3],
+            call.dims[1],
+            call.data<const int32_t>(0),
+            call.data<const int32_t>(1),
+            call.data<const int32_t>(2),
+            call.data<const T>(3),
+            call.data<const T>(4),
+            call.data<T>(5)};
   }
 };
 

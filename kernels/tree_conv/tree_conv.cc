@@ -136,10 +136,14 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry forward{"tree_conv_forward", UPS_TREE_CONV_FORWARD_SCHEMA, sizeof(ups_tree_conv_options),
+const OperationEntry forward{"tree_conv_forward",
+                             UPS_TREE_CONV_FORWARD_SCHEMA,
+                             sizeof(ups_tree_conv_options),
                              {forward_reference<float>, workspace<float>},
                              {forward_reference<double>, workspace<double>}};
-const OperationEntry backward{"tree_conv_backward", UPS_TREE_CONV_BACKWARD_SCHEMA, sizeof(ups_tree_conv_options),
+const OperationEntry backward{"tree_conv_backward",
+                              UPS_TREE_CONV_BACKWARD_SCHEMA,
+                              sizeof(ups_tree_conv_options),
                               {backward_reference<float>, workspace<float>},
                               {backward_reference<double>, workspace<double>}};
 
@@ -159,7 +163,7 @@ ups_status ups_tree_conv_backward(ups_context* context, const ups_tensor* offset
                                   const ups_tensor* dy, const ups_tensor* dx, const ups_tensor* dself,
                                   const ups_tensor* dparent, const ups_tensor* ddaughters, const ups_tensor* dbias,
                                   const ups_tree_conv_options* options) {
-  return upsilon::call(context, upsilon::backward,
-                       {offsets, mother, x, self, parent, daughters, bias, y, dy, dx, dself, dparent, ddaughters, dbias},
-                       options);
+  return upsilon::call(
+      context, upsilon::backward,
+      {offsets, mother, x, self, parent, daughters, bias, y, dy, dx, dself, dparent, ddaughters, dbias}, options);
 }

@@ -17,14 +17,14 @@
 extern "C" {
 #endif
 
-#define UPS_TREE_CONV_INPUTS_SCHEMA                                                             \
-  "offsets: i32[B+1] splits N, mother: i32[N] forest offsets, x: real[N, Fin], "                \
+#define UPS_TREE_CONV_INPUTS_SCHEMA                                              \
+  "offsets: i32[B+1] splits N, mother: i32[N] forest offsets, x: real[N, Fin], " \
   "self: real[Fout, Fin], parent: real[Fout, Fin], daughters: real[Fout, Fin], bias?: real[Fout]"
 #define UPS_TREE_CONV_OPTIONS_SCHEMA "; normalization: none|mean|symmetric, activation: activation"
 #define UPS_TREE_CONV_FORWARD_SCHEMA UPS_TREE_CONV_INPUTS_SCHEMA " -> y: real[N, Fout]" UPS_TREE_CONV_OPTIONS_SCHEMA
-#define UPS_TREE_CONV_BACKWARD_SCHEMA                                                           \
-  UPS_TREE_CONV_INPUTS_SCHEMA                                                                   \
-  ", y: real[N, Fout], dy: real[N, Fout] -> dx?: real[N, Fin], dself?: real[Fout, Fin], "       \
+#define UPS_TREE_CONV_BACKWARD_SCHEMA                                                     \
+  UPS_TREE_CONV_INPUTS_SCHEMA                                                             \
+  ", y: real[N, Fout], dy: real[N, Fout] -> dx?: real[N, Fin], dself?: real[Fout, Fin], " \
   "dparent?: real[Fout, Fin], ddaughters?: real[Fout, Fin], dbias?: real[Fout]" UPS_TREE_CONV_OPTIONS_SCHEMA
 
 typedef enum ups_tree_normalization {

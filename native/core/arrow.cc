@@ -58,25 +58,28 @@ int64_t nulls_among(const ArrowArray& array, int64_t begin, int64_t length) {
   const auto* valid = static_cast<const uint8_t*>(array.buffers[0]);
   if (!valid) return array.null_count > 0 ? array.null_count : 0;
   int64_t nulls = 0;
-  for (int64_t i = array.offset + begin; i < array.offset + begin + length; ++i) nulls += !(valid[i >> 3] >> (i & 7) & 1);
+  for (int64_t i = array.offset + begin; i < array.offset + begin + length; ++i)
+    nulls += !(valid[i >> 3] >> (i & 7) & 1);
   return nulls;
 }
 
 void check_parts(const ArrowArray& array, const ArrowSchema& schema, int64_t buffers, int64_t children) {
   if (array.length < 0 || array.offset < 0) refuse(UPS_SHAPE, "the column has a negative length or offset");
   (void)sum(array.offset, array.length);
-  if (array.dictionary || schema.dictionary) refuse(UPS_DTYPE, "the column is dictionary-encoded (expected plain values)");
+  if (array.dictionary || schema.dictionary)
+    refuse(UPS_DTYPE, "the column is dictionary-encoded (expected plain values)");
   if (array.n_buffers != buffers || !array.buffers || array.n_children != children || schema.n_children != children ||
       (children > 0 && (!array.children || !array.children[0] || !schema.children || !schema.children[0])))
-    refuse(UPS_VALUE, format("a column of format %s has %lld buffers and %lld children (expected %lld and %lld)",
-                             schema.format, static_cast<long long>(array.n_buffers),
-                             static_cast<long long>(array.n_children), static_cast<long long>(buffers),
-                             static_cast<long long>(children)));
+    refuse(UPS_VALUE,
+           format("a column of format %s has %lld buffers and %lld children (expected %lld and %lld)", schema.format,
+                  static_cast<long long>(array.n_buffers), static_cast<long long>(array.n_children),
+                  static_cast<long long>(buffers), static_cast<long long>(children)));
 }
 
 void check_nulls(const ArrowArray& array, int64_t begin, int64_t length) {
   if (const int64_t nulls = nulls_among(array, begin, length))
-    refuse(UPS_VALUE, format("the column has %lld null%s (expected none)", static_cast<long long>(nulls), nulls == 1 ? "" : "s"));
+    refuse(UPS_VALUE,
+           format("the column has %lld null%s (expected none)", static_cast<long long>(nulls), nulls == 1 ? "" : "s"));
 }
 
 int64_t list_size(std::string_view format_text) {
@@ -97,12 +100,13 @@ void read_values(const ArrowArray& array, const ArrowSchema& schema, int64_t beg
   const bool fixed_size_list = text.substr(0, 3) == "+w:";
   check_parts(array, schema, fixed_size_list ? 1 : 2, fixed_size_list ? 1 : 0);
   if (sum(begin, length) > array.length)
-    refuse(UPS_VALUE, format("a column has %lld elements but %lld are referred to", static_cast<long long>(array.length),
-                             static_cast<long long>(begin + length)));
+    refuse(UPS_VALUE, format("a column has %lld elements but %lld are referred to",
+                             static_cast<long long>(array.length), static_cast<long long>(begin + length)));
   check_nulls(array, check_begin, check_length);
   if (fixed_size_list) {
     const int64_t size = list_size(text);
-    if (values->ndim == UPS_MAX_DIMENSIONS) refuse(UPS_SHAPE, format("the column is nested more than %d deep", UPS_MAX_DIMENSIONS));
+    if (values->ndim == UPS_MAX_DIMENSIONS)
+      refuse(UPS_SHAPE, format("the column is nested more than %d deep", UPS_MAX_DIMENSIONS));
     values->shape[values->ndim++] = size;
     read_values(*array.children[0], *schema.children[0], product(sum(array.offset, begin), size), product(length, size),
                 product(sum(array.offset, check_begin), size), product(check_length, size), values);
@@ -117,8 +121,8 @@ void read_values(const ArrowArray& array, const ArrowSchema& schema, int64_t beg
     values->data = data ? const_cast<char*>(data) + bytes : nullptr;
     return;
   }
-  refuse(UPS_DTYPE, "the column has the format " + std::string(text) +
-                        " (expected f, g, i, l, C, or +w: and one +l of these)");
+  refuse(UPS_DTYPE,
+         "the column has the format " + std::string(text) + " (expected f, g, i, l, C, or +w: and one +l of these)");
 }
 
 void read_column(const ArrowArray& array, const ArrowSchema& schema, ups_tensor* values, ups_tensor* offsets) {
@@ -174,8 +178,8 @@ void release_array(ArrowArray* array) {
 }
 
 // Fills `array`; returns where the child is to be built, if any.
-ArrowArray* begin_array(ArrowArray* array, int64_t length, const void* data, int64_t buffers, ups_block* block, bool has_child,
-                        bool top) {
+ArrowArray* begin_array(ArrowArray* array, int64_t length, const void* data, int64_t buffers, ups_block* block,
+                        bool has_child, bool top) {
   auto* level = new ArrayLevel;
   level->buffers[1] = data;
   level->block = ups_block_retain(block);
@@ -232,7 +236,8 @@ const char* memory_of(const ups_tensor& tensor, const ups_block* block, const ch
   const size_t size = element_size(tensor.dtype);
   if (size == 0) refuse(UPS_DTYPE, std::string(name) + " has an unknown element type");
   if (elements < 0) refuse(UPS_SHAPE, std::string(name) + " has the impossible shape " + shape_text(tensor));
-  if (tensor.device.type != UPS_CPU) refuse(UPS_DEVICE, std::string(name) + " is on " + device_text(tensor.device) + " (expected cpu)");
+  if (tensor.device.type != UPS_CPU)
+    refuse(UPS_DEVICE, std::string(name) + " is on " + device_text(tensor.device) + " (expected cpu)");
   if (tensor.strides) refuse(UPS_SHAPE, std::string(name) + " has strides (expected dense memory)");
   const char* data = static_cast<const char*>(tensor.data) + tensor.byte_offset;
   const char* begin = static_cast<const char*>(ups_block_data(block));
@@ -249,8 +254,10 @@ void write_column(const ups_tensor& values, ups_block* block, const ups_tensor* 
   bool top = true;
   if (offsets) {
     const char* boundaries = memory_of(*offsets, offsets_block, "offsets");
-    if (!same(offsets->dtype, int32_type)) refuse(UPS_DTYPE, std::string("offsets is ") + dtype_text(offsets->dtype) + " (expected int32)");
-    if (offsets->ndim != 1 || offsets->shape[0] < 1) refuse(UPS_SHAPE, "offsets is " + shape_text(*offsets) + " (expected [B+1])");
+    if (!same(offsets->dtype, int32_type))
+      refuse(UPS_DTYPE, std::string("offsets is ") + dtype_text(offsets->dtype) + " (expected int32)");
+    if (offsets->ndim != 1 || offsets->shape[0] < 1)
+      refuse(UPS_SHAPE, "offsets is " + shape_text(*offsets) + " (expected [B+1])");
     std::string problem;
     if (!check_splits(reinterpret_cast<const int32_t*>(boundaries), offsets->shape[0], values.shape[0], "N", &problem))
       refuse(UPS_VALUE, "offsets " + problem);

@@ -36,9 +36,7 @@ namespace {
 
 ups_status allocate(ups_block& block) {
   switch (block.device.type) {
-    case UPS_CPU:
-      block.data = allocate_host(block.size);
-      return block.data ? UPS_OK : UPS_OUT_OF_MEMORY;
+    case UPS_CPU: block.data = allocate_host(block.size); return block.data ? UPS_OK : UPS_OUT_OF_MEMORY;
     case UPS_CUDA_HOST: return block.plugin->allocate_pinned(block.size, &block.data);
     default: return block.plugin->allocate(block.device.id, block.size, &block.data);
   }
@@ -82,7 +80,8 @@ ups_status ups_block_create(ups_context* context, ups_device where, size_t bytes
   if (where.type != UPS_CPU) {
     block->plugin = plugin_for(where.type == UPS_CUDA_HOST ? UPS_CUDA : where.type);
     if (!block->plugin)
-      status = context->error.set(UPS_DEVICE, "", "device", plugin_problem(where.type == UPS_CUDA_HOST ? UPS_CUDA : where.type));
+      status = context->error.set(UPS_DEVICE, "", "device",
+                                  plugin_problem(where.type == UPS_CUDA_HOST ? UPS_CUDA : where.type));
   }
   if (status == UPS_OK && allocate(*block) != UPS_OK)
     status = context->error.set(UPS_OUT_OF_MEMORY, "", "",
@@ -107,7 +106,7 @@ ups_status ups_block_map_file(ups_context* context, const char* path, ups_block*
   };
   const int file = open(path, O_RDONLY | O_CLOEXEC);
   if (file < 0) return refuse(std::strerror(errno));
-  struct stat status {};
+  struct stat status{};
   if (fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) {
     close(file);
     return refuse("not a regular file");

@@ -58,8 +58,9 @@ ups_status choose_variant(ups_context& context, const char* wanted) {
   const char* name = environment && *environment ? environment : wanted;
   if (!name || !*name) return UPS_OK;
   if (!variant_from_name(name, &context.forced_variant))
-    return context.error.set(UPS_VALUE, "", source,
-                             format("%s is no variant (expected reference, baseline, avx2, lanes16, avx512 or cuda)", name));
+    return context.error.set(
+        UPS_VALUE, "", source,
+        format("%s is no variant (expected reference, baseline, avx2, lanes16, avx512 or cuda)", name));
   context.forced = true;
   if (context.plugin) return UPS_OK;  // a device has one variant; a CPU name only concerns CPU contexts
   if (context.forced_variant == Variant::cuda)
@@ -205,10 +206,12 @@ ups_status ups_context_create(const ups_context_options* options, ups_context** 
     if (given.device.type != 0) context->device = given.device;
     context->precision = given.precision;
     const int32_t threads = given.threads < 0 ? available_cores() : given.threads;
-    if (threads > 4096) return creation_error.set(UPS_VALUE, "", "threads", format("threads is %d (at most 4096)", threads));
+    if (threads > 4096)
+      return creation_error.set(UPS_VALUE, "", "threads", format("threads is %d (at most 4096)", threads));
     context->threads.resize(threads);
     if (given.precision < UPS_FP32 || given.precision > UPS_BF16)
-      return creation_error.set(UPS_VALUE, "", "precision", format("precision is %d (expected 0, 1 or 2)", given.precision));
+      return creation_error.set(UPS_VALUE, "", "precision",
+                                format("precision is %d (expected 0, 1 or 2)", given.precision));
     operations();  // parse the schemas now, not inside the first call
     ups_status status = context->device.type == UPS_CPU ? UPS_OK : open_device(*context);
     if (status == UPS_OK) status = choose_variant(*context, given.variant);
@@ -268,12 +271,12 @@ ups_status ups_synchronize(ups_context* context) {
   if (!operation || parameter >= operation->schema.parameters.size())
     return context->error.set(UPS_INTERNAL, "", "", format("unknown device fault %d", fault));
   const Parameter& p = operation->schema.parameters[parameter];
-  static constexpr const char* broken[] = {
-      "", "holds boundaries that decrease or overrun", "holds an index that is out of range",
-      "holds a mother that is outside its event, or a cycle"};
-  return context->error.set(UPS_VALUE, operation->name, p.name,
-                            p.name + " " + broken[static_cast<int>(p.rule)] + " (found on " +
-                                device_text(context->device) + ")");
+  static constexpr const char* broken[] = {"", "holds boundaries that decrease or overrun",
+                                           "holds an index that is out of range",
+                                           "holds a mother that is outside its event, or a cycle"};
+  return context->error.set(
+      UPS_VALUE, operation->name, p.name,
+      p.name + " " + broken[static_cast<int>(p.rule)] + " (found on " + device_text(context->device) + ")");
 }
 
 ups_status ups_set_threads(ups_context* context, int32_t threads) {

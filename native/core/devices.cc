@@ -48,7 +48,8 @@ const char* ups_unavailable_because(int32_t device_type) {
 
 ups_status ups_copy(ups_context* context, const ups_tensor* source, ups_tensor* destination) {
   if (!context) return UPS_VALUE;
-  if (!source || !destination) return fail(context, UPS_VALUE, source ? "destination" : "source", "a tensor is missing");
+  if (!source || !destination)
+    return fail(context, UPS_VALUE, source ? "destination" : "source", "a tensor is missing");
   const size_t size = element_size(source->dtype);
   const int64_t elements = element_count(*source);
   if (size == 0 || std::memcmp(&source->dtype, &destination->dtype, sizeof source->dtype) != 0)
@@ -58,7 +59,8 @@ ups_status ups_copy(ups_context* context, const ups_tensor* source, ups_tensor* 
     return fail(context, UPS_SHAPE, "destination",
                 "destination is " + shape_text(*destination) + " (expected " + shape_text(*source) + ")");
   if (elements == 0) return UPS_OK;
-  if (source->strides || destination->strides) return fail(context, UPS_SHAPE, "source", "strided tensors are not copied");
+  if (source->strides || destination->strides)
+    return fail(context, UPS_SHAPE, "source", "strided tensors are not copied");
   if (!source->data || !destination->data) return fail(context, UPS_VALUE, "source", "a tensor has no memory");
   void* to = static_cast<char*>(destination->data) + destination->byte_offset;
   const void* from = static_cast<const char*>(source->data) + source->byte_offset;

@@ -110,7 +110,8 @@ class Gate {
       }
       if (!dtype_is(t->dtype, p.type, call_.is_double)) {
         std::string text = p.name + " is " + dtype_text(t->dtype) + " (expected ";
-        text += p.type == ElementType::real && !real_seen ? "float32 or float64" : wanted_dtype(p.type, call_.is_double);
+        text +=
+            p.type == ElementType::real && !real_seen ? "float32 or float64" : wanted_dtype(p.type, call_.is_double);
         if (real_seen && real_from != i && p.type == ElementType::real) text += ", as " + parameter(real_from).name;
         return fail(UPS_DTYPE, p.name, text + ")");
       }
@@ -177,8 +178,9 @@ class Gate {
           }
         if (extent(p, *tensors_[i], d) != wanted)
           return fail(UPS_SHAPE, p.name,
-                      p.name + " is " + shape_text(*tensors_[i]) + format(" but %lld are wanted in dimension %d (expected ",
-                      static_cast<long long>(wanted), d) + p.name + " " + p.shape_text + ")");
+                      p.name + " is " + shape_text(*tensors_[i]) +
+                          format(" but %lld are wanted in dimension %d (expected ", static_cast<long long>(wanted), d) +
+                          p.name + " " + p.shape_text + ")");
       }
     }
     return UPS_OK;
@@ -263,7 +265,7 @@ class Gate {
       const int64_t events = offsets ? element_count(*offsets) - 1 : 0;
       if (context_.plugin) {
         const auto operation_index = static_cast<int32_t>(&operation_ - operations().data());
-        device_rules[device_rule_count++] = {static_cast<int32_t>(p.rule), data, count, bound, offset_data, events,
+        device_rules[device_rule_count++] = {static_cast<int32_t>(p.rule),  data, count, bound, offset_data, events,
                                              operation_index << 8 | (i + 1)};
         continue;
       }
@@ -279,9 +281,7 @@ class Gate {
     return status == UPS_OK ? UPS_OK : fail(status, "", context_.plugin->last_message());
   }
 
-  bool usable(const KernelEntry& kernel) const {
-    return kernel.run && (!kernel.supports || kernel.supports(call_));
-  }
+  bool usable(const KernelEntry& kernel) const { return kernel.run && (!kernel.supports || kernel.supports(call_)); }
 
   ups_status choose_kernel() {
     if (context_.plugin) {
@@ -289,7 +289,8 @@ class Gate {
       context_.last_variant = variant_name(Variant::cuda);
       if (!call_.is_double && usable(kernel_)) return context_.plugin->select(context_.device.id);
       return fail(UPS_UNSUPPORTED, "",
-                  call_.is_double ? "float64 is computed on the CPU only" : "this case is not supported on " + device_text(context_.device));
+                  call_.is_double ? "float64 is computed on the CPU only"
+                                  : "this case is not supported on " + device_text(context_.device));
     }
     if (call_.is_double) {  // float64 is the oracle's precision: the plain reference computes it
       kernel_ = operation_.reference_f64;
@@ -304,8 +305,9 @@ class Gate {
   ups_status take(Variant variant) {
     kernel_ = operation_.kernels[static_cast<int>(variant)];
     context_.last_variant = variant_name(variant);
-    return usable(kernel_) ? UPS_OK
-                           : fail(UPS_UNSUPPORTED, "", format("the %s variant does not support this case", variant_name(variant)));
+    return usable(kernel_)
+               ? UPS_OK
+               : fail(UPS_UNSUPPORTED, "", format("the %s variant does not support this case", variant_name(variant)));
   }
 
   ups_status reserve_workspace() {

@@ -17,7 +17,8 @@ bool check_splits(const int32_t* offsets, int64_t count, int64_t bound, const ch
   }
   for (int64_t i = 1; i < count; ++i)
     if (offsets[i] < offsets[i - 1]) {
-      *problem = format("decreases from %d to %d at position %lld", offsets[i - 1], offsets[i], static_cast<long long>(i));
+      *problem =
+          format("decreases from %d to %d at position %lld", offsets[i - 1], offsets[i], static_cast<long long>(i));
       return false;
     }
   *problem = format("ends with %d but %s is only %lld", offsets[count - 1], bound_name, static_cast<long long>(bound));
@@ -69,8 +70,8 @@ bool check_forest(const int32_t* mother, const int32_t* offsets, int64_t events,
     for (int32_t i = 0; i < size; ++i) {
       const int32_t m = mother[begin + i];
       if (m < -1 || m >= size) {
-        *problem = format("has %d at position %d (expected -1 or an index below %d, the size of event %lld)", m, begin + i,
-                          size, static_cast<long long>(event));
+        *problem = format("has %d at position %d (expected -1 or an index below %d, the size of event %lld)", m,
+                          begin + i, size, static_cast<long long>(event));
         return false;
       }
       ordered &= m < i;

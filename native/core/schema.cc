@@ -86,8 +86,7 @@ class Parser {
       skip_spaces();
       if (at_ < line_.size() && std::isdigit(static_cast<unsigned char>(line_[at_])))
         result.constant += static_cast<int64_t>(number());
-      else
-        result.names.push_back(dim_index(word()));
+      else result.names.push_back(dim_index(word()));
     } while (accept("+"));
     if (accept("|")) {
       result.alternatives = std::move(result.names);

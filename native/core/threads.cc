@@ -74,7 +74,8 @@ struct Threads::Pool {
       }
       uint64_t word = job.load(std::memory_order_acquire);
       seen = number(word);
-      while ((word & open) && !job.compare_exchange_weak(word, word + 1, std::memory_order_acq_rel)) seen = number(word);
+      while ((word & open) && !job.compare_exchange_weak(word, word + 1, std::memory_order_acq_rel))
+        seen = number(word);
       seen = number(word);
       if (!(word & open)) continue;
       work_off(worker);
@@ -107,7 +108,9 @@ struct Threads::Pool {
     next.store(0, std::memory_order_relaxed);
     job.store(((number(job.load(std::memory_order_relaxed)) + 1) << 32) | open, std::memory_order_seq_cst);
     if (sleepers.load(std::memory_order_seq_cst) > 0) {
-      { std::lock_guard lock(mutex); }  // a worker between its last look and its sleep must not miss the call
+      {
+        std::lock_guard lock(mutex);
+      }  // a worker between its last look and its sleep must not miss the call
       wake.notify_all();
     }
     work_off(0);

@@ -138,8 +138,8 @@ class Expander {
     if (!all || at == all->members.size()) return options(std::move(c), 0);
     const auto& [name, value] = all->members[at];
     const bool leading = name == "...";
-    const bool many = value.is(Json::Kind::array) &&
-                      (!leading || (!value.items.empty() && value.items[0].is(Json::Kind::array)));
+    const bool many =
+        value.is(Json::Kind::array) && (!leading || (!value.items.empty() && value.items[0].is(Json::Kind::array)));
     if (!many) {
       set_dim(c, name, value);
       return dims(std::move(c), at + 1);

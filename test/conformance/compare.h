@@ -11,7 +11,7 @@ namespace upsilon::conformance {
 
 struct Errors {
   double l2 = 0, max = 0;
-  int64_t worst = -1;           // the element with the largest deviation
+  int64_t worst = -1;  // the element with the largest deviation
   int64_t different_kind = -1;  // the first element that is NaN or infinite in one of the two only
 };
 

@@ -5,7 +5,8 @@
 namespace upsilon::conformance {
 
 double HostTensor::value(int64_t index) const {
-  if (dtype.code == UPS_FLOAT) return dtype.bits == 64 ? data<double>()[index] : static_cast<double>(data<float>()[index]);
+  if (dtype.code == UPS_FLOAT)
+    return dtype.bits == 64 ? data<double>()[index] : static_cast<double>(data<float>()[index]);
   if (dtype.bits == 8) return data<uint8_t>()[index];
   return dtype.bits == 64 ? static_cast<double>(data<int64_t>()[index]) : data<int32_t>()[index];
 }

@@ -27,9 +27,13 @@ struct HostTensor {
   }
   bool is_float() const { return dtype.code == UPS_FLOAT; }
   template <class T>
-  T* data() { return reinterpret_cast<T*>(bytes.data()); }
+  T* data() {
+    return reinterpret_cast<T*>(bytes.data());
+  }
   template <class T>
-  const T* data() const { return reinterpret_cast<const T*>(bytes.data()); }
+  const T* data() const {
+    return reinterpret_cast<const T*>(bytes.data());
+  }
   double value(int64_t index) const;
   void set(int64_t index, double value);
   std::string place(int64_t index) const;  // "[3, 17]"

@@ -103,7 +103,8 @@ void call_plainly(ups_context* context, const ups_operation& operation, Argument
   for (size_t i = 0; i < arguments.size(); ++i) {
     if (!arguments[i]) continue;
     HostTensor& t = *arguments[i];
-    views[i] = {t.bytes.data(), {UPS_CPU, 0}, static_cast<int32_t>(t.shape.size()), t.dtype, t.shape.data(), nullptr, 0};
+    views[i] = {
+        t.bytes.data(), {UPS_CPU, 0}, static_cast<int32_t>(t.shape.size()), t.dtype, t.shape.data(), nullptr, 0};
     pointers[i] = &views[i];
   }
   if (ups_call(context, &operation, pointers.data(), static_cast<int32_t>(pointers.size()), options) != UPS_OK)
@@ -175,8 +176,7 @@ HostTensor Inputs::random(const Schema& schema, const Parameter& p, const Dims& 
       if (other.name == name) return &make(schema, other, dims);
     return nullptr;
   };
-  const int64_t bound =
-      p.rule_dim >= 0 ? dims.at(schema.dim_names[static_cast<size_t>(p.rule_dim)]) : 0;
+  const int64_t bound = p.rule_dim >= 0 ? dims.at(schema.dim_names[static_cast<size_t>(p.rule_dim)]) : 0;
   switch (p.rule) {
     case Rule::splits: fill_splits(t, bound, hint, numbers); break;
     case Rule::below: fill_indices(t, bound, hint, named(hint.rows), named(hint.equal_to), numbers); break;
@@ -238,7 +238,8 @@ Arguments Inputs::assemble(const Schema& schema) {
   Arguments result;
   for (const Parameter& p : schema.parameters) {
     if (!given(schema, p, dims)) result.emplace_back();
-    else if (p.output && !p.in_place) result.emplace_back(HostTensor(dtype_of(p.type, in_double_), shape(schema, p, dims)));
+    else if (p.output && !p.in_place)
+      result.emplace_back(HostTensor(dtype_of(p.type, in_double_), shape(schema, p, dims)));
     else result.emplace_back(make(schema, p, dims));
   }
   return result;

@@ -9,7 +9,8 @@ class Inputs {
  public:
   // `reference`: a context on the CPU, forced to the reference; it computes what is derived. With `in_double`
   // everything is promoted before anything is derived from it, so that a gradient check sees one smooth function.
-  Inputs(const Case& c, ups_context* reference, bool in_double) : case_(c), reference_(reference), in_double_(in_double) {}
+  Inputs(const Case& c, ups_context* reference, bool in_double)
+      : case_(c), reference_(reference), in_double_(in_double) {}
 
   // Inputs, and outputs as they are before the call: random where updated in place, otherwise zeros of the right
   // shape. Throws std::runtime_error when the case does not fit the schema.

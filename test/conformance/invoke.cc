@@ -76,8 +76,9 @@ class Guarded {
     const size_t end = start_ + original_->bytes.size();
     for (size_t i = 0; i < host_.size(); ++i)
       if ((i < band || i >= end) && host_[i] != band_byte)
-        return name + " was overwritten " + (i < band ? std::to_string(band - i) + " bytes before its begin"
-                                                      : std::to_string(i - end) + " bytes behind its end");
+        return name + " was overwritten " +
+               (i < band ? std::to_string(band - i) + " bytes before its begin"
+                         : std::to_string(i - end) + " bytes behind its end");
     if (!output_ && !original_->bytes.empty() &&
         std::memcmp(host_.data() + start_, original_->bytes.data(), original_->bytes.size()) != 0)
       return name + " is an input and was changed";
@@ -123,7 +124,8 @@ Outcome invoke(ups_context* context, ups_device device, const ups_operation& ope
   std::vector<const ups_tensor*> tensors(arguments.size());
   for (size_t i = 0; i < arguments.size(); ++i) {
     if (!arguments[i]) continue;
-    memory[i] = std::make_unique<Guarded>(context, device, *arguments[i], parameters[i].output, parameters[i].in_place, layout);
+    memory[i] =
+        std::make_unique<Guarded>(context, device, *arguments[i], parameters[i].output, parameters[i].in_place, layout);
     tensors[i] = memory[i]->view();
   }
   outcome.status = ups_call(context, &operation, tensors.data(), static_cast<int32_t>(tensors.size()), options);

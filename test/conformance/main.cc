@@ -107,7 +107,8 @@ class Conformance {
     }
     if (settings_.device.type != UPS_CPU) (void)contexts_.get("cuda", 1, settings_);
     if (settings_.schedules > 0 && !choose_schedule(0))
-      throw std::runtime_error("--schedules needs --device emulated:0 and a plug-in that exports upsilon_emulation_configure");
+      throw std::runtime_error(
+          "--schedules needs --device emulated:0 and a plug-in that exports upsilon_emulation_configure");
     for (const ups_operation& operation : operations()) {
       const auto found = by_operation.find(operation.name);
       if (found != by_operation.end()) run_operation(operation, found->second);
@@ -273,7 +274,8 @@ class Conformance {
     for (size_t i = 0; i < outcome.outputs.size(); ++i) {
       if (!outcome.outputs[i]) continue;
       const Parameter& parameter = operation.schema.parameters[i];
-      const HostTensor &found = *outcome.outputs[i], &oracle = *p.oracle.outputs[i], &yardstick = *p.yardstick.outputs[i];
+      const HostTensor &found = *outcome.outputs[i], &oracle = *p.oracle.outputs[i],
+                       &yardstick = *p.yardstick.outputs[i];
       const auto fail = [&](int64_t at, const std::string& more) {
         report_.fail(operation.name, name, c.name, c.seed,
                      value_text(parameter, found, at) + ", float64 reference " + number(oracle.value(at)) +
@@ -353,7 +355,9 @@ bool read_settings(int count, char** words, Settings& settings) {
       settings.device_name = words[++i];
       const size_t colon = settings.device_name.find(':');
       const std::string kind = settings.device_name.substr(0, colon);
-      settings.device = {kind == "cpu" ? UPS_CPU : kind == "cuda" ? UPS_CUDA : UPS_EMULATED,
+      settings.device = {kind == "cpu"    ? UPS_CPU
+                         : kind == "cuda" ? UPS_CUDA
+                                          : UPS_EMULATED,
                          colon == std::string::npos ? 0 : std::atoi(settings.device_name.c_str() + colon + 1)};
       if (kind != "cpu" && kind != "cuda" && kind != "emulated") return false;
     } else {

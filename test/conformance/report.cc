@@ -16,8 +16,8 @@ void Report::pass(const std::string& operation, const std::string& variant, doub
   }
 }
 
-void Report::fail(const std::string& operation, const std::string& variant, const std::string& case_name,
-                  uint64_t seed, const std::string& text) {
+void Report::fail(const std::string& operation, const std::string& variant, const std::string& case_name, uint64_t seed,
+                  const std::string& text) {
   ++tally(operation, variant).failed;
   failures_.push_back({operation, variant, case_name, text, seed});
   std::printf("FAILED %s/%s  %s  (seed %016llx)\n  %s\n", operation.c_str(), case_name.c_str(), variant.c_str(),
@@ -40,8 +40,10 @@ void Report::print() const {
   for (const auto& [key, t] : tallies_) {
     std::printf("%-22s %-9s %4lld cases", key.first.c_str(), key.second.c_str(),
                 static_cast<long long>(t.passed + t.failed));
-    if (!t.worst_at.empty()) std::printf("  worst error %4.0f %% of the allowed: %s", 100 * t.worst, t.worst_at.c_str());
-    if (t.leaning) std::printf("  (%lld only within the effect of rounding the inputs)", static_cast<long long>(t.leaning));
+    if (!t.worst_at.empty())
+      std::printf("  worst error %4.0f %% of the allowed: %s", 100 * t.worst, t.worst_at.c_str());
+    if (t.leaning)
+      std::printf("  (%lld only within the effect of rounding the inputs)", static_cast<long long>(t.leaning));
     if (t.failed) std::printf("  %lld FAILED", static_cast<long long>(t.failed));
     std::printf("\n");
     if (!t.unsupported.empty()) {
@@ -76,15 +78,14 @@ bool Report::write_json(const std::string& path, const std::string& device) cons
   std::fprintf(file, "\n  ],\n  \"failures\": [");
   separator = "";
   for (const Failure& f : failures_) {
-    std::fprintf(file, "%s\n    {\"operation\": %s, \"variant\": %s, \"case\": %s, \"seed\": \"%016llx\", \"text\": %s}",
-                 separator, json_quoted(f.operation).c_str(), json_quoted(f.variant).c_str(),
-                 json_quoted(f.case_name).c_str(), static_cast<unsigned long long>(f.seed),
-                 json_quoted(f.text).c_str());
+    std::fprintf(
+        file, "%s\n    {\"operation\": %s, \"variant\": %s, \"case\": %s, \"seed\": \"%016llx\", \"text\": %s}",
+        separator, json_quoted(f.operation).c_str(), json_quoted(f.variant).c_str(), json_quoted(f.case_name).c_str(),
+        static_cast<unsigned long long>(f.seed), json_quoted(f.text).c_str());
     separator = ",";
   }
   std::fprintf(file, "\n  ],\n  \"notes\": [");
-  for (size_t i = 0; i < notes_.size(); ++i)
-    std::fprintf(file, "%s%s", i ? ", " : "", json_quoted(notes_[i]).c_str());
+  for (size_t i = 0; i < notes_.size(); ++i) std::fprintf(file, "%s%s", i ? ", " : "", json_quoted(notes_[i]).c_str());
   std::fprintf(file, "]\n}\n");
   return std::fclose(file) == 0;
 }

@@ -31,8 +31,10 @@ bool choose_schedule(int64_t number) {
   static const Configure configure = find_configure();
   if (!configure) return false;
   constexpr const char* streams[] = {"eager", "lazy", "random"};
-  return configure(number == 0 ? "forward" : number == 1 ? "reverse" : "random", static_cast<uint64_t>(number),
-                   streams[number % 3]) == 0;
+  return configure(number == 0   ? "forward"
+                   : number == 1 ? "reverse"
+                                 : "random",
+                   static_cast<uint64_t>(number), streams[number % 3]) == 0;
 }
 
 }  // namespace upsilon::conformance

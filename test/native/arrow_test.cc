@@ -9,12 +9,12 @@
 #include "upsilon/upsilon.h"
 
 static int failures = 0;
-#define CHECK(condition)                                                       \
-  do {                                                                         \
-    if (!(condition)) {                                                        \
-      std::fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);     \
-      ++failures;                                                              \
-    }                                                                          \
+#define CHECK(condition)                                                   \
+  do {                                                                     \
+    if (!(condition)) {                                                    \
+      std::fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
+      ++failures;                                                          \
+    }                                                                      \
   } while (false)
 
 namespace {
@@ -29,7 +29,8 @@ struct Column {
   ArrowArray array{};
   ArrowSchema schema{};
 
-  Column(const char* format, int64_t length, std::vector<const void*> buffers_, Column* child = nullptr, int64_t offset = 0)
+  Column(const char* format, int64_t length, std::vector<const void*> buffers_, Column* child = nullptr,
+         int64_t offset = 0)
       : buffers(std::move(buffers_)) {
     if (child) {
       children.push_back(&child->array);
@@ -87,11 +88,13 @@ void imports() {
   CHECK(View(later_rows).values.data == numbers + 12);
   Column images("+w:2", 3, {nullptr}, &rows);
   const View cube(images);
-  CHECK(cube.status == UPS_OK && cube.values.ndim == 3 && cube.shape[0] == 3 && cube.shape[1] == 2 && cube.shape[2] == 4);
+  CHECK(cube.status == UPS_OK && cube.values.ndim == 3 && cube.shape[0] == 3 && cube.shape[1] == 2 &&
+        cube.shape[2] == 4);
 
   Column events("+l", 4, {nullptr, boundaries}, &rows);
   const View ragged(events);
-  CHECK(ragged.status == UPS_OK && ragged.shape[0] == 6 && ragged.offsets.data == boundaries && ragged.offsets_shape[0] == 5);
+  CHECK(ragged.status == UPS_OK && ragged.shape[0] == 6 && ragged.offsets.data == boundaries &&
+        ragged.offsets_shape[0] == 5);
   Column later_events("+l", 2, {nullptr, boundaries}, &rows, 2);
   const View slice(later_events);
   CHECK(slice.offsets.data == boundaries + 2 && slice.offsets_shape[0] == 3 && slice.values.data == numbers);
@@ -152,9 +155,10 @@ void malformed() {
   int64_t shape[UPS_MAX_DIMENSIONS];
   CHECK(ups_tensor_from_arrow(context, &list.array, &list.schema, &values, shape, nullptr, nullptr) == UPS_VALUE);
   CHECK(ups_tensor_from_arrow(context, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr) == UPS_VALUE);
-  Column levels[9] = {{"f", 1, {nullptr, numbers}}, {"+w:1", 1, {nullptr}, &levels[0]}, {"+w:1", 1, {nullptr}, &levels[1]},
-                      {"+w:1", 1, {nullptr}, &levels[2]}, {"+w:1", 1, {nullptr}, &levels[3]}, {"+w:1", 1, {nullptr}, &levels[4]},
-                      {"+w:1", 1, {nullptr}, &levels[5]}, {"+w:1", 1, {nullptr}, &levels[6]}, {"+w:1", 1, {nullptr}, &levels[7]}};
+  Column levels[9] = {
+      {"f", 1, {nullptr, numbers}},       {"+w:1", 1, {nullptr}, &levels[0]}, {"+w:1", 1, {nullptr}, &levels[1]},
+      {"+w:1", 1, {nullptr}, &levels[2]}, {"+w:1", 1, {nullptr}, &levels[3]}, {"+w:1", 1, {nullptr}, &levels[4]},
+      {"+w:1", 1, {nullptr}, &levels[5]}, {"+w:1", 1, {nullptr}, &levels[6]}, {"+w:1", 1, {nullptr}, &levels[7]}};
   CHECK(View(levels[7]).status == UPS_OK);
   CHECK(View(levels[8]).refused(UPS_SHAPE, "nested"));
 }

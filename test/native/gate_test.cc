@@ -107,10 +107,25 @@ void expect(ups_context* context, Good& bad, ups_status status, const char* argu
 }
 
 void presence_and_layout(ups_context* context) {
-  { Good g; CHECK(g.call(context) == UPS_OK && kernel_ran); }
-  { Good g; for (int i : {bias, extra, joined, dx, state}) g.pointers[i] = nullptr; CHECK(g.call(context) == UPS_OK); }
-  { Good g; g.pointers[x] = nullptr; expect(context, g, UPS_VALUE, "x", "x is missing (expected [N, K])"); }
-  { Good g; g.pointers[y] = nullptr; expect(context, g, UPS_VALUE, "y", "y is missing (expected [N, M|K])"); }
+  {
+    Good g;
+    CHECK(g.call(context) == UPS_OK && kernel_ran);
+  }
+  {
+    Good g;
+    for (int i : {bias, extra, joined, dx, state}) g.pointers[i] = nullptr;
+    CHECK(g.call(context) == UPS_OK);
+  }
+  {
+    Good g;
+    g.pointers[x] = nullptr;
+    expect(context, g, UPS_VALUE, "x", "x is missing (expected [N, K])");
+  }
+  {
+    Good g;
+    g.pointers[y] = nullptr;
+    expect(context, g, UPS_VALUE, "y", "y is missing (expected [N, M|K])");
+  }
   {
     Good g;
     g.tensors[x].view.data = nullptr;
@@ -143,14 +158,46 @@ void presence_and_layout(ups_context* context) {
 }
 
 void dtypes(ups_context* context) {
-  { Good g; g.tensors[weight].view.dtype = f64; expect(context, g, UPS_DTYPE, "weight", "weight is float64 (expected float32, as x)"); }
-  { Good g; g.tensors[y].view.dtype = f64; expect(context, g, UPS_DTYPE, "y", "y is float64 (expected float32, as x)"); }
-  { Good g; g.tensors[x].view.dtype = i32; expect(context, g, UPS_DTYPE, "x", "x is int32 (expected float32 or float64)"); }
-  { Good g; g.tensors[x].view.dtype = {UPS_FLOAT, 16, 1}; expect(context, g, UPS_DTYPE, "x", "x is an unknown dtype (expected float32)"); }
-  { Good g; g.tensors[x].view.dtype = {UPS_FLOAT, 32, 4}; expect(context, g, UPS_DTYPE, "x", "x is an unknown dtype (expected float32)"); }
-  { Good g; g.tensors[offsets].view.dtype = f32; expect(context, g, UPS_DTYPE, "offsets", "offsets is float32 (expected int32)"); }
-  { Good g; g.tensors[indices].view.dtype = {UPS_INT, 64, 1}; expect(context, g, UPS_DTYPE, "indices", "indices is int64 (expected int32)"); }
-  { Good g; g.tensors[extra].view.dtype = f64; expect(context, g, UPS_DTYPE, "extra", "extra is float64 (expected float32)"); }
+  {
+    Good g;
+    g.tensors[weight].view.dtype = f64;
+    expect(context, g, UPS_DTYPE, "weight", "weight is float64 (expected float32, as x)");
+  }
+  {
+    Good g;
+    g.tensors[y].view.dtype = f64;
+    expect(context, g, UPS_DTYPE, "y", "y is float64 (expected float32, as x)");
+  }
+  {
+    Good g;
+    g.tensors[x].view.dtype = i32;
+    expect(context, g, UPS_DTYPE, "x", "x is int32 (expected float32 or float64)");
+  }
+  {
+    Good g;
+    g.tensors[x].view.dtype = {UPS_FLOAT, 16, 1};
+    expect(context, g, UPS_DTYPE, "x", "x is an unknown dtype (expected float32)");
+  }
+  {
+    Good g;
+    g.tensors[x].view.dtype = {UPS_FLOAT, 32, 4};
+    expect(context, g, UPS_DTYPE, "x", "x is an unknown dtype (expected float32)");
+  }
+  {
+    Good g;
+    g.tensors[offsets].view.dtype = f32;
+    expect(context, g, UPS_DTYPE, "offsets", "offsets is float32 (expected int32)");
+  }
+  {
+    Good g;
+    g.tensors[indices].view.dtype = {UPS_INT, 64, 1};
+    expect(context, g, UPS_DTYPE, "indices", "indices is int64 (expected int32)");
+  }
+  {
+    Good g;
+    g.tensors[extra].view.dtype = f64;
+    expect(context, g, UPS_DTYPE, "extra", "extra is float64 (expected float32)");
+  }
   Good g;
   for (int i : {x, weight, bias, y, dx, state}) g.tensors[i].view.dtype = f64;
   CHECK(g.call(context) == UPS_OK);
@@ -158,24 +205,72 @@ void dtypes(ups_context* context) {
 }
 
 void shapes(ups_context* context) {
-  { Good g; g.tensors[x].set(f32, {20}); expect(context, g, UPS_SHAPE, "x", "x is [20] (expected x [N, K])"); }
-  { Good g; g.tensors[x].set(f32, {}); expect(context, g, UPS_SHAPE, "x", "x is [] (expected x [N, K])"); }
-  { Good g; g.tensors[weight].set(f32, {3, 6}); expect(context, g, UPS_SHAPE, "weight", "weight is [3, 6] but x is [4, 5], where K is 5 (expected weight [M, K])"); }
-  { Good g; g.tensors[indices].set(i32, {5}); expect(context, g, UPS_SHAPE, "indices", "indices is [5] but x is [4, 5], where N is 4 (expected indices [N])"); }
-  { Good g; g.tensors[offsets].set(i32, {0}); expect(context, g, UPS_SHAPE, "offsets", "offsets is [0] (expected offsets [B+1])"); }
-  { Good g; g.tensors[y].set(f32, {4, 4}); expect(context, g, UPS_SHAPE, "y", "y is [4, 4] but 3 are wanted in dimension 1 (expected y [N, M|K])"); }
-  { Good g; g.tensors[joined].set(f32, {7}); expect(context, g, UPS_SHAPE, "joined", "joined is [7] but 8 are wanted in dimension 0 (expected joined [E+K])"); }
+  {
+    Good g;
+    g.tensors[x].set(f32, {20});
+    expect(context, g, UPS_SHAPE, "x", "x is [20] (expected x [N, K])");
+  }
+  {
+    Good g;
+    g.tensors[x].set(f32, {});
+    expect(context, g, UPS_SHAPE, "x", "x is [] (expected x [N, K])");
+  }
+  {
+    Good g;
+    g.tensors[weight].set(f32, {3, 6});
+    expect(context, g, UPS_SHAPE, "weight", "weight is [3, 6] but x is [4, 5], where K is 5 (expected weight [M, K])");
+  }
+  {
+    Good g;
+    g.tensors[indices].set(i32, {5});
+    expect(context, g, UPS_SHAPE, "indices", "indices is [5] but x is [4, 5], where N is 4 (expected indices [N])");
+  }
+  {
+    Good g;
+    g.tensors[offsets].set(i32, {0});
+    expect(context, g, UPS_SHAPE, "offsets", "offsets is [0] (expected offsets [B+1])");
+  }
+  {
+    Good g;
+    g.tensors[y].set(f32, {4, 4});
+    expect(context, g, UPS_SHAPE, "y", "y is [4, 4] but 3 are wanted in dimension 1 (expected y [N, M|K])");
+  }
+  {
+    Good g;
+    g.tensors[joined].set(f32, {7});
+    expect(context, g, UPS_SHAPE, "joined", "joined is [7] but 8 are wanted in dimension 0 (expected joined [E+K])");
+  }
   {
     Good g;  // a name that only an argument left out has counts as 0
     g.pointers[extra] = nullptr;
     g.tensors[joined].set(f32, {5});
     CHECK(g.call(context) == UPS_OK);
   }
-  { Good g; g.tensors[x].set(f32, {-1, 5}); expect(context, g, UPS_SHAPE, "x", "x has the impossible shape [-1, 5]"); }
-  { Good g; g.tensors[x].set(f32, {INT64_MAX, 5}); expect(context, g, UPS_SHAPE, "x", "x has the impossible shape [9223372036854775807, 5]"); }
-  { Good g; g.tensors[x].view.ndim = 9; expect(context, g, UPS_SHAPE, "x", "x has 9 dimensions (at most 8)"); }
-  { Good g; g.tensors[x].view.ndim = -1; expect(context, g, UPS_SHAPE, "x", "x has -1 dimensions (at most 8)"); }
-  { Good g; g.tensors[x].view.shape = nullptr; CHECK(g.call(context) == UPS_SHAPE); }
+  {
+    Good g;
+    g.tensors[x].set(f32, {-1, 5});
+    expect(context, g, UPS_SHAPE, "x", "x has the impossible shape [-1, 5]");
+  }
+  {
+    Good g;
+    g.tensors[x].set(f32, {INT64_MAX, 5});
+    expect(context, g, UPS_SHAPE, "x", "x has the impossible shape [9223372036854775807, 5]");
+  }
+  {
+    Good g;
+    g.tensors[x].view.ndim = 9;
+    expect(context, g, UPS_SHAPE, "x", "x has 9 dimensions (at most 8)");
+  }
+  {
+    Good g;
+    g.tensors[x].view.ndim = -1;
+    expect(context, g, UPS_SHAPE, "x", "x has -1 dimensions (at most 8)");
+  }
+  {
+    Good g;
+    g.tensors[x].view.shape = nullptr;
+    CHECK(g.call(context) == UPS_SHAPE);
+  }
   Good g;  // no rows: nothing needs memory
   for (int i : {x, y, dx}) g.tensors[i].shape[0] = 0;
   for (int i : {indices, mother}) g.tensors[i].shape[0] = 0;
@@ -204,9 +299,21 @@ void contents(ups_context* context) {
 }
 
 void options_and_overlap(ups_context* context) {
-  { Good g; g.options.mode = 2; expect(context, g, UPS_VALUE, "mode", "mode is 2 (expected 0 to 1)"); }
-  { Good g; g.options.mode = -1; expect(context, g, UPS_VALUE, "mode", "mode is -1 (expected 0 to 1)"); }
-  { Good g; g.options.flag = 2; expect(context, g, UPS_VALUE, "flag", "flag is 2 (expected 0 to 1)"); }
+  {
+    Good g;
+    g.options.mode = 2;
+    expect(context, g, UPS_VALUE, "mode", "mode is 2 (expected 0 to 1)");
+  }
+  {
+    Good g;
+    g.options.mode = -1;
+    expect(context, g, UPS_VALUE, "mode", "mode is -1 (expected 0 to 1)");
+  }
+  {
+    Good g;
+    g.options.flag = 2;
+    expect(context, g, UPS_VALUE, "flag", "flag is 2 (expected 0 to 1)");
+  }
   {
     Good g;
     g.tensors[y].view.data = g.tensors[x].memory.data();
@@ -310,9 +417,11 @@ void spoilt_at_random(ups_context* context) {
       switch (below(8)) {
         case 0: g.pointers[which] = nullptr; break;
         case 1: t.view.data = nullptr; break;
-        case 2: if (!t.shape.empty()) t.shape[static_cast<size_t>(below(t.shape.size()))] = below(7) - 1; break;
+        case 2:
+          if (!t.shape.empty()) t.shape[static_cast<size_t>(below(t.shape.size()))] = below(7) - 1;
+          break;
         case 3: t.view.dtype = below(2) ? f64 : i32; break;
-        case 4: t.view.ndim = static_cast<int32_t>(below(3)) ; break;
+        case 4: t.view.ndim = static_cast<int32_t>(below(3)); break;
         case 5: t.ints()[below(4)] = static_cast<int32_t>(below(9)) - 3; break;
         case 6: t.view.device.type = static_cast<int32_t>(below(13)); break;
         default: t.view.byte_offset = static_cast<uint64_t>(below(9)); break;
@@ -323,7 +432,8 @@ void spoilt_at_random(ups_context* context) {
     if (status == UPS_OK) continue;
     ++refused;
     const ups_error* error = ups_last_error(context);
-    const bool named = error->status == status && std::strcmp(error->operation, "probe") == 0 && *error->argument && *error->text;
+    const bool named =
+        error->status == status && std::strcmp(error->operation, "probe") == 0 && *error->argument && *error->text;
     if (!named || kernel_ran) CHECK(named && !kernel_ran);
   }
   CHECK(refused > 10000);

@@ -33,9 +33,9 @@ void check_words() {
   for (const KnownAnswer& k : known_answers) {
     const upsilon::PhiloxWords words =
         upsilon::philox(k.counter[0], k.counter[1], k.counter[2], k.counter[3], k.key[0], k.key[1]);
-    const upsilon::PhiloxWords same = upsilon::philox(uint64_t{k.counter[1]} << 32 | k.counter[0],
-                                                      uint64_t{k.counter[3]} << 32 | k.counter[2],
-                                                      uint64_t{k.key[1]} << 32 | k.key[0]);
+    const upsilon::PhiloxWords same =
+        upsilon::philox(uint64_t{k.counter[1]} << 32 | k.counter[0], uint64_t{k.counter[3]} << 32 | k.counter[2],
+                        uint64_t{k.key[1]} << 32 | k.key[0]);
     for (int w = 0; w < 4; ++w) {
       expect(words.word[w] == k.words[w], "the words differ from the known answer");
       expect(same.word[w] == k.words[w], "element, stream and seed are not the words of counter and key");

@@ -14,16 +14,19 @@ void meaning() {
   const Schema s = parse_schema(
       "offsets: i32[B+1] splits N, mother: i32[N] forest offsets, index?: i32[N] below V, x: real[..., K], "
       "big: f64[3, K], id: i64[N], byte: u8[N] -> y: real[..., M2|M1|K], w?&: f32[E+F+2]; "
-      "kind: one|two|three, act: activation, on: bool = true, off: bool, rate: f64 = 1e-3, count: i32 = -4, seed: u64 = 5");
+      "kind: one|two|three, act: activation, on: bool = true, off: bool, rate: f64 = 1e-3, count: i32 = -4, seed: u64 "
+      "= 5");
   CHECK(s.parameters.size() == 9 && s.inputs == 7);
   CHECK(s.parameters[0].rule == Rule::splits && s.dim_names[static_cast<size_t>(s.parameters[0].rule_dim)] == "N");
   CHECK(s.parameters[0].dims[0].constant == 1 && s.parameters[0].dims[0].names.size() == 1);
   CHECK(s.parameters[1].rule == Rule::forest && s.parameters[1].rule_parameter == 0);
   CHECK(s.parameters[2].rule == Rule::below && s.parameters[2].optional && !s.parameters[2].output);
   CHECK(s.parameters[3].leading && s.parameters[3].type == ElementType::real && s.parameters[3].dims.size() == 2);
-  CHECK(s.parameters[4].type == ElementType::f64 && s.parameters[4].dims[0].constant == 3 && s.parameters[4].dims[0].names.empty());
+  CHECK(s.parameters[4].type == ElementType::f64 && s.parameters[4].dims[0].constant == 3 &&
+        s.parameters[4].dims[0].names.empty());
   CHECK(s.parameters[5].type == ElementType::i64 && s.parameters[6].type == ElementType::u8);
-  CHECK(s.parameters[7].output && s.parameters[7].dims[1].alternatives.size() == 3 && s.parameters[7].dims[1].names.empty());
+  CHECK(s.parameters[7].output && s.parameters[7].dims[1].alternatives.size() == 3 &&
+        s.parameters[7].dims[1].names.empty());
   CHECK(s.parameters[8].output && s.parameters[8].optional && s.parameters[8].in_place);
   CHECK(s.parameters[8].dims[0].names.size() == 2 && s.parameters[8].dims[0].constant == 2);
   CHECK_TEXT(s.parameters[7].shape_text, "[..., M2|M1|K]");
@@ -40,7 +43,8 @@ void meaning() {
   Layout defaults;
   CHECK(s.default_options.size() == sizeof defaults);
   std::memcpy(&defaults, s.default_options.data(), sizeof defaults);
-  CHECK(defaults.kind == 0 && defaults.on == 1 && defaults.off == 0 && defaults.rate == 1e-3 && defaults.count == -4 && defaults.seed == 5);
+  CHECK(defaults.kind == 0 && defaults.on == 1 && defaults.off == 0 && defaults.rate == 1e-3 && defaults.count == -4 &&
+        defaults.seed == 5);
 
   const Schema no_inputs = parse_schema("-> y: real[...]");
   CHECK(no_inputs.inputs == 0 && no_inputs.parameters.size() == 1 && no_inputs.options_size == 0);
@@ -53,7 +57,8 @@ void refused(const char* line, const char* what) {
     (void)parse_schema(line);
     CHECK_TEXT(std::string("accepted: ") + line, what);
   } catch (const std::invalid_argument& e) {
-    CHECK_TEXT(std::string(e.what()).substr(0, std::strlen("schema: ") + std::strlen(what)), std::string("schema: ") + what);
+    CHECK_TEXT(std::string(e.what()).substr(0, std::strlen("schema: ") + std::strlen(what)),
+               std::string("schema: ") + what);
   }
 }
 

@@ -38,7 +38,8 @@ struct Json {
 
  private:
   void wanted(Kind expected, const char* what) const {
-    if (kind != expected) throw std::runtime_error(std::string(what) + " is expected" + (text.empty() ? "" : ", not " + text));
+    if (kind != expected)
+      throw std::runtime_error(std::string(what) + " is expected" + (text.empty() ? "" : ", not " + text));
   }
 };
 

@@ -56,10 +56,10 @@ typedef enum ups_status {
 
 /* ---- tensors (layout of DLPack's DLTensor) ----------------------------------------------------------------------- */
 typedef enum ups_device_type {
-  UPS_CPU = 1,       /* kDLCPU */
-  UPS_CUDA = 2,      /* kDLCUDA */
+  UPS_CPU = 1, /* kDLCPU */
+  UPS_CUDA = 2, /* kDLCUDA */
   UPS_CUDA_HOST = 3, /* kDLCUDAHost: pinned host memory */
-  UPS_EMULATED = 12  /* kDLExtDev: the CUDA kernels run on the CPU, for tests */
+  UPS_EMULATED = 12 /* kDLExtDev: the CUDA kernels run on the CPU, for tests */
 } ups_device_type;
 
 typedef struct ups_device {
@@ -95,7 +95,7 @@ typedef enum ups_precision { UPS_FP32 = 0, UPS_TF32 = 1, UPS_BF16 = 2 } ups_prec
 typedef struct ups_context_options {
   size_t size; /* sizeof(ups_context_options): lets the struct grow */
   ups_device device; /* {0, 0} means the CPU */
-  int32_t threads;   /* CPU threads: 0 means 1; -1 means every core this process may use */
+  int32_t threads; /* CPU threads: 0 means 1; -1 means every core this process may use */
   int32_t precision; /* ups_precision of matrix products on CUDA; the CPU always computes in fp32 */
   const char* variant; /* NULL, or reference | baseline | avx2 | avx512 | cuda: like UPSILON_FORCE, which wins */
 } ups_context_options;
@@ -103,8 +103,8 @@ typedef struct ups_context_options {
 typedef struct ups_error {
   ups_status status;
   const char* operation; /* "graph_conv_forward"; "" where no operation is to blame */
-  const char* argument;  /* "weight"; "" where no argument is to blame */
-  const char* text;      /* what was found, what was wanted */
+  const char* argument; /* "weight"; "" where no argument is to blame */
+  const char* text; /* what was found, what was wanted */
 } ups_error;
 
 UPS_API ups_status ups_context_create(const ups_context_options* options, ups_context** context);
@@ -126,9 +126,9 @@ UPS_API const char* ups_last_variant(const ups_context* context);
 typedef struct ups_device_info {
   ups_device device;
   char name[128];
-  char isa[32];       /* CPU: the widest instruction set in use; CUDA: compute capability, "9.0" */
-  int32_t threads;    /* CPU: cores this process may use; CUDA: multiprocessors */
-  uint64_t memory;    /* bytes of device memory; 0 for the CPU */
+  char isa[32]; /* CPU: the widest instruction set in use; CUDA: compute capability, "9.0" */
+  int32_t threads; /* CPU: cores this process may use; CUDA: multiprocessors */
+  uint64_t memory; /* bytes of device memory; 0 for the CPU */
 } ups_device_info;
 
 /* Fills up to `capacity` entries, returns how many devices there are. Loads the CUDA plug-in if it is at hand. */
@@ -144,7 +144,8 @@ UPS_API const char* ups_unavailable_because(int32_t device_type);
  * Blocks are reference counted, 64-byte aligned (256 on devices). Large host blocks ask for huge pages. */
 typedef struct ups_block ups_block;
 UPS_API ups_status ups_block_create(ups_context* context, ups_device where, size_t bytes, ups_block** block);
-UPS_API ups_status ups_block_map_file(ups_context* context, const char* path, ups_block** block); /* private, writable map */
+UPS_API ups_status ups_block_map_file(ups_context* context, const char* path,
+                                      ups_block** block); /* private, writable map */
 UPS_API ups_block* ups_block_retain(ups_block* block);
 UPS_API void ups_block_release(ups_block* block); /* on any thread */
 UPS_API void* ups_block_data(const ups_block* block);
