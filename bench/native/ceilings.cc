@@ -36,34 +36,34 @@ std::atomic<float> kept_sum;
 std::atomic<uint64_t> kept_bits;
 
 // Multiply-adds in registers, and the sum of `bytes` bytes as words (bound by the loads), for one instruction set.
-#define DEFINE_ROUTINES(name, attributes, Real, set, fma, Word, add_words)                \
-  attributes void name##_arithmetic() {                                                   \
-    const Real factor = set(0.999f), term = set(1e-3f);                                   \
-    Real sums[accumulators];                                                              \
-    for (int k = 0; k < accumulators; ++k) sums[k] = set(static_cast<float>(k));          \
-    for (int64_t i = 0; i < iterations; ++i)                                              \
-      for (int k = 0; k < accumulators; ++k) sums[k] = fma(sums[k], factor, term);        \
-    float total = 0;                                                                      \
-    for (int k = 0; k < accumulators; ++k) {                                              \
-      float lanes[sizeof(Real) / sizeof(float)];                                          \
-      std::memcpy(lanes, &sums[k], sizeof(Real));                                         \
-      total += lanes[0];                                                                  \
-    }                                                                                     \
-    kept_sum = total;                                                                     \
-  }                                                                                       \
-  attributes void name##_read(const char* data, size_t bytes) {                           \
-    const Word* words = reinterpret_cast<const Word*>(data);                              \
-    Word a{}, b{}, c{}, d{};                                                              \
-    for (size_t i = 0; i + 4 <= bytes / sizeof(Word); i += 4) {                           \
-      a = add_words(a, words[i]);                                                         \
-      b = add_words(b, words[i + 1]);                                                     \
-      c = add_words(c, words[i + 2]);                                                     \
-      d = add_words(d, words[i + 3]);                                                     \
-    }                                                                                     \
-    a = add_words(add_words(a, b), add_words(c, d));                                      \
-    uint64_t first;                                                                       \
-    std::memcpy(&first, &a, sizeof first);                                                \
-    kept_bits = first;                                                                    \
+#define DEFINE_ROUTINES(name, attributes, Real, set, fma, Word, add_words)         \
+  attributes void name##_arithmetic() {                                            \
+    const Real factor = set(0.999f), term = set(1e-3f);                            \
+    Real sums[accumulators];                                                       \
+    for (int k = 0; k < accumulators; ++k) sums[k] = set(static_cast<float>(k));   \
+    for (int64_t i = 0; i < iterations; ++i)                                       \
+      for (int k = 0; k < accumulators; ++k) sums[k] = fma(sums[k], factor, term); \
+    float total = 0;                                                               \
+    for (int k = 0; k < accumulators; ++k) {                                       \
+      float lanes[sizeof(Real) / sizeof(float)];                                   \
+      std::memcpy(lanes, &sums[k], sizeof(Real));                                  \
+      total += lanes[0];                                                           \
+    }                                                                              \
+    kept_sum = total;                                                              \
+  }                                                                                \
+  attributes void name##_read(const char* data, size_t bytes) {                    \
+    const Word* words = reinterpret_cast<const Word*>(data);                       \
+    Word a{}, b{}, c{}, d{};                                                       \
+    for (size_t i = 0; i + 4 <= bytes / sizeof(Word); i += 4) {                    \
+      a = add_words(a, words[i]);                                                  \
+      b = add_words(b, words[i + 1]);                                              \
+      c = add_words(c, words[i + 2]);                                              \
+      d = add_words(d, words[i + 3]);                                              \
+    }                                                                              \
+    a = add_words(add_words(a, b), add_words(c, d));                               \
+    uint64_t first;                                                                \
+    std::memcpy(&first, &a, sizeof first);                                         \
+    kept_bits = first;                                                             \
   }
 
 struct Routines {
@@ -156,15 +156,16 @@ int main(int count, char** words) {
   std::printf("{\"threads\": %d, \"isa\": \"%s\", \"flops\": %.4g, \"bandwidth\": [", threads, routines.isa, flops);
   const char* separator = "";
   // Per thread: within the first cache, the second, the last one of most and of large processors, and beyond all of them.
-  for (const size_t bytes : {size_t{24} << 10, size_t{256} << 10, size_t{4} << 20, size_t{12} << 20, size_t{128} << 20}) {
+  for (const size_t bytes :
+       {size_t{24} << 10, size_t{256} << 10, size_t{4} << 20, size_t{12} << 20, size_t{128} << 20}) {
     std::vector<std::unique_ptr<char[], Free>> memory;
     for (int t = 0; t < threads; ++t) memory.push_back(pages(bytes));
     const auto of = [&](int t) { return memory[static_cast<size_t>(t)].get(); };
     const double read = rate(threads, seconds, static_cast<double>(bytes), [&](int t) { routines.read(of(t), bytes); });
     const double copy = rate(threads, seconds, static_cast<double>(bytes),
                              [&](int t) { std::memcpy(of(t), of(t) + bytes / 2, bytes / 2); });
-    std::printf("%s{\"bytes\": %.0f, \"read\": %.4g, \"copy\": %.4g}", separator,
-                static_cast<double>(bytes) * threads, read, copy);
+    std::printf("%s{\"bytes\": %.0f, \"read\": %.4g, \"copy\": %.4g}", separator, static_cast<double>(bytes) * threads,
+                read, copy);
     separator = ", ";
   }
   std::puts("]}");

@@ -102,8 +102,7 @@ struct Network {
     const ups_tree_conv_options convolution{UPS_TREE_NORMALIZATION_MEAN, UPS_ACTIVATION_RELU};
     const ups_set_pool_options mean{UPS_POOL_MEAN};
     const ups_linear_options sigmoid{UPS_ACTIVATION_SIGMOID};
-    ups_status status =
-        ups_embedding_forward(context, tokens.view(), table.view(), features.view(), embedded.view());
+    ups_status status = ups_embedding_forward(context, tokens.view(), table.view(), features.view(), embedded.view());
     const ups_tensor* x = embedded.view();
     for (const TreeLayer& layer : layers) {
       if (status != UPS_OK) return status;

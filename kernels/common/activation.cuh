@@ -26,8 +26,7 @@ UPS_ON_DEVICE float activation_slope_at(float z_or_y, int32_t activation) {
     case UPS_ACTIVATION_ELU: return y > 0.0f ? 1.0f : y + 1.0f;
     case UPS_ACTIVATION_GELU: {
       const float z = z_or_y;
-      return 0.5f * (1.0f + erff(z * 0.70710678118654752440f)) +
-             z * 0.39894228040143267794f * expf(-0.5f * z * z);
+      return 0.5f * (1.0f + erff(z * 0.70710678118654752440f)) + z * 0.39894228040143267794f * expf(-0.5f * z * z);
     }
     case UPS_ACTIVATION_TANH: return 1.0f - y * y;
     case UPS_ACTIVATION_SIGMOID: return y * (1.0f - y);

@@ -8,10 +8,10 @@ namespace upsilon {
 
 struct Aggregation {
   const int32_t *offsets, *neighbours;  // row r has the edges offsets[r] <= e < offsets[r+1]
-  const int32_t* positions;             // of each edge's weight; null: the edge's own number
-  const float* weights;                 // null: 1
-  const float* factor = nullptr;        // per node
-  const float* loop = nullptr;          // per node, the weight of its self-loop; edges to oneself are then left out
+  const int32_t* positions;  // of each edge's weight; null: the edge's own number
+  const float* weights;  // null: 1
+  const float* factor = nullptr;  // per node
+  const float* loop = nullptr;  // per node, the weight of its self-loop; edges to oneself are then left out
   bool factor_of_row = false, factor_of_neighbour = false;  // which factors multiply an edge's weight
 };
 
@@ -49,17 +49,19 @@ UPS_ON_DEVICE void aggregate_row(const Aggregation& graph, const float* values, 
 
 // y[rows, width] = act(sums + bias)
 template <int threads>
-UPS_KERNEL_LB(threads) aggregate(const int32_t* fault, Aggregation graph, const float* values, int64_t rows,
-                                 int64_t width, int lanes, const float* bias, int32_t activation, float* y) {
+UPS_KERNEL_LB(threads)
+aggregate(const int32_t* fault, Aggregation graph, const float* values, int64_t rows, int64_t width, int lanes,
+          const float* bias, int32_t activation, float* y) {
   if (*fault != 0) return;
   for (int64_t row = global_thread() / lanes; row < rows; row += global_threads() / lanes)
-    aggregate_row(graph, values, width, width, row, static_cast<int>(threadIdx.x) % lanes, lanes, [&](int64_t c, float sum) {
-      y[row * width + c] = activate_value(bias ? sum + bias[c] : sum, activation);
-    });
+    aggregate_row(
+        graph, values, width, width, row, static_cast<int>(threadIdx.x) % lanes, lanes,
+        [&](int64_t c, float sum) { y[row * width + c] = activate_value(bias ? sum + bias[c] : sum, activation); });
 }
 
-inline void launch_aggregate(Launcher& launch, const Aggregation& graph, const float* values, int64_t rows, int64_t width,
-                             float* y, const float* bias = nullptr, int32_t activation = UPS_ACTIVATION_NONE) {
+inline void launch_aggregate(Launcher& launch, const Aggregation& graph, const float* values, int64_t rows,
+                             int64_t width, float* y, const float* bias = nullptr,
+                             int32_t activation = UPS_ACTIVATION_NONE) {
   if (width == 0) return;
   const int lanes = lanes_for(width);
   launch.elements(aggregate<block_threads>, rows * lanes, graph, values, rows, width, lanes, bias, activation, y);

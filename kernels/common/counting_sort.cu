@@ -14,7 +14,8 @@ constexpr int64_t chunk_size = sort_threads * rounds;
 
 // Counts the digits of this warp's part of the chunk in its row of `counts`; rank[r] becomes the number of earlier
 // elements of the part with the same digit.
-UPS_ON_DEVICE void rank_digits(const int32_t* keys, int64_t first, int64_t count, int shift, int* counts, int (&rank)[rounds]) {
+UPS_ON_DEVICE void rank_digits(const int32_t* keys, int64_t first, int64_t count, int shift, int* counts,
+                               int (&rank)[rounds]) {
   const unsigned lane = threadIdx.x % 32;
   UPS_UNROLL
   for (int r = 0; r < rounds; ++r) {
@@ -31,7 +32,8 @@ UPS_ON_DEVICE void rank_digits(const int32_t* keys, int64_t first, int64_t count
 }
 
 template <int threads>
-UPS_KERNEL_LB(threads) count_digits(const int32_t* fault, const int32_t* keys, int64_t count, int shift, int32_t* counts) {
+UPS_KERNEL_LB(threads)
+count_digits(const int32_t* fault, const int32_t* keys, int64_t count, int shift, int32_t* counts) {
   if (*fault != 0) return;
   UPS_SHARED(int, of_warp, [sort_warps][digits]);
   const int thread = static_cast<int>(threadIdx.x), warp = thread / 32;
@@ -47,7 +49,8 @@ UPS_KERNEL_LB(threads) count_digits(const int32_t* fault, const int32_t* keys, i
 
 // One block per digit: counts[digit][chunk] becomes the sum over the chunks before, totals[digit] the sum of all.
 template <int threads>
-UPS_KERNEL_LB(threads) sum_counts(const int32_t* fault, int32_t* counts, int64_t chunks, int32_t* totals) {
+UPS_KERNEL_LB(threads)
+sum_counts(const int32_t* fault, int32_t* counts, int64_t chunks, int32_t* totals) {
   if (*fault != 0) return;
   UPS_SHARED(int, warp_total, [threads / 32]);
   const int thread = static_cast<int>(threadIdx.x), warp = thread / 32, lane = thread % 32;
@@ -70,8 +73,9 @@ UPS_KERNEL_LB(threads) sum_counts(const int32_t* fault, int32_t* counts, int64_t
 }
 
 template <int threads>
-UPS_KERNEL_LB(threads) scatter(const int32_t* fault, const int32_t* keys, const int32_t* order, int64_t count, int shift,
-                               const int32_t* counts, const int32_t* totals, int32_t* sorted_keys, int32_t* sorted_order) {
+UPS_KERNEL_LB(threads)
+scatter(const int32_t* fault, const int32_t* keys, const int32_t* order, int64_t count, int shift,
+        const int32_t* counts, const int32_t* totals, int32_t* sorted_keys, int32_t* sorted_order) {
   if (*fault != 0) return;
   UPS_SHARED(int, of_warp, [sort_warps][digits]);
   UPS_SHARED(int, warp_total, [sort_warps]);
@@ -105,8 +109,8 @@ UPS_KERNEL_LB(threads) scatter(const int32_t* fault, const int32_t* keys, const 
 }
 
 template <int threads>
-UPS_KERNEL_LB(threads) find_buckets(const int32_t* fault, const int32_t* keys, int64_t count, int32_t* offsets,
-                                    int64_t offset_count) {
+UPS_KERNEL_LB(threads)
+find_buckets(const int32_t* fault, const int32_t* keys, int64_t count, int32_t* offsets, int64_t offset_count) {
   if (*fault != 0) return;
   for (int64_t b = global_thread(); b < offset_count; b += global_threads())
     offsets[b] = static_cast<int32_t>(lower_bound(keys, count, b));
@@ -114,7 +118,8 @@ UPS_KERNEL_LB(threads) find_buckets(const int32_t* fault, const int32_t* keys, i
 
 }  // namespace
 
-CountingSort::CountingSort(Pieces& pieces, int64_t count_, int64_t buckets_) : count(count_), buckets(buckets_), passes(1) {
+CountingSort::CountingSort(Pieces& pieces, int64_t count_, int64_t buckets_)
+    : count(count_), buckets(buckets_), passes(1) {
   while (digit_bits * passes < 31 && (buckets - 1) >> (digit_bits * passes) > 0) ++passes;
   keys = pieces.take<int32_t>(count);
   order = pieces.take<int32_t>(count);

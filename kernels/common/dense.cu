@@ -23,10 +23,12 @@ struct Product {
 // Blocks that a multiprocessor holds, as far as registers go: 512 threads with 128 registers each, but large tiles in
 // fp32 would spill a few of 128 and take up to 255.
 template <class Shape, int precision>
-inline constexpr int blocks_at_once = precision == UPS_FP32 && Shape::threads == LargeTile::threads ? 1 : 512 / Shape::threads;
+inline constexpr int blocks_at_once =
+    precision == UPS_FP32 && Shape::threads == LargeTile::threads ? 1 : 512 / Shape::threads;
 
 template <class Shape, int precision, Layout layout_a, Layout layout_b>
-UPS_KERNEL_LB(Shape::threads, blocks_at_once<Shape, precision>) multiply(const int32_t* fault, Product p) {
+UPS_KERNEL_LB(Shape::threads, blocks_at_once<Shape, precision>)
+multiply(const int32_t* fault, Product p) {
   if (*fault != 0) return;
   constexpr int a_stride = stride_of<precision>(layout_a, Shape::rows, Shape::depth);
   constexpr int b_stride = stride_of<precision>(layout_b, Shape::columns, Shape::depth);
@@ -76,7 +78,8 @@ UPS_KERNEL_LB(Shape::threads, blocks_at_once<Shape, precision>) multiply(const i
 
 // result[i] = sum over parts p of parts[p * length + i], in the order of the parts.
 template <int threads>
-UPS_KERNEL_LB(threads) add_in_order(const int32_t* fault, const float* parts, int64_t count, int64_t length, float* result) {
+UPS_KERNEL_LB(threads)
+add_in_order(const int32_t* fault, const float* parts, int64_t count, int64_t length, float* result) {
   if (*fault != 0) return;
   for (int64_t i = global_thread(); i < length; i += global_threads()) {
     float sum = 0.0f;
@@ -100,8 +103,7 @@ void launch_product(Launcher& launch, int32_t precision, const Product& p) {
   constexpr int64_t many = 16 * LargeTile::rows * LargeTile::columns;
   if (p.b.lines > LargeTile::columns / 2 && p.a.lines > LargeTile::rows / 2 && p.a.lines * p.b.lines * chunks >= many)
     with_shape(LargeTile{});
-  else
-    with_shape(SmallTile{});
+  else with_shape(SmallTile{});
 }
 
 // Chunks of rows for dW: enough to fill a device, but no more than 16 MiB of parts.
@@ -124,7 +126,8 @@ struct Slope {
 };
 
 template <int warps>
-UPS_KERNEL_LB(32 * warps) slope_of_rows(const int32_t* fault, Slope s) {
+UPS_KERNEL_LB(32 * warps)
+slope_of_rows(const int32_t* fault, Slope s) {
   if (*fault != 0) return;
   UPS_SHARED(float, sums, [warps][slope_columns]);
   const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
@@ -170,8 +173,14 @@ void product_with_weight(Launcher& launch, int32_t precision, const float* a, co
 void product(Launcher& launch, int32_t precision, const float* a, const float* b, float* c, int64_t rows, int64_t depth,
              int64_t columns) {
   launch_product<Layout::along, Layout::across>(launch, precision,
-                                                {operand(a, depth, rows, depth), operand(b, columns, columns, columns),
-                                                 c, depth, std::max<int64_t>(depth, 1), nullptr, UPS_ACTIVATION_NONE, {}});
+                                                {operand(a, depth, rows, depth),
+                                                 operand(b, columns, columns, columns),
+                                                 c,
+                                                 depth,
+                                                 std::max<int64_t>(depth, 1),
+                                                 nullptr,
+                                                 UPS_ACTIVATION_NONE,
+                                                 {}});
 }
 
 int64_t transposed_product_floats(int64_t rows, int64_t a_columns, int64_t b_columns) {
@@ -182,10 +191,15 @@ int64_t transposed_product_floats(int64_t rows, int64_t a_columns, int64_t b_col
 void transposed_product(Launcher& launch, int32_t precision, const float* a, const float* b, float* parts, float* c,
                         int64_t rows, int64_t a_columns, int64_t b_columns) {
   const int64_t length = a_columns * b_columns, chunk = chunk_of_rows(rows, length), chunks = ceil_div(rows, chunk);
-  launch_product<Layout::across, Layout::across>(
-      launch, precision,
-      {operand(a, a_columns, a_columns, a_columns), operand(b, b_columns, b_columns, b_columns), chunks > 1 ? parts : c,
-       rows, chunk, nullptr, UPS_ACTIVATION_NONE, {}});
+  launch_product<Layout::across, Layout::across>(launch, precision,
+                                                 {operand(a, a_columns, a_columns, a_columns),
+                                                  operand(b, b_columns, b_columns, b_columns),
+                                                  chunks > 1 ? parts : c,
+                                                  rows,
+                                                  chunk,
+                                                  nullptr,
+                                                  UPS_ACTIVATION_NONE,
+                                                  {}});
   if (chunks > 1) launch.elements(add_in_order<block_threads>, length, parts, chunks, length, c);
 }
 
@@ -214,8 +228,7 @@ void dense_backward(Launcher& launch, int32_t precision, const DenseBackward& la
   slope(launch, gelu ? scratch.dz : l.y, l.dy, scratch.dz, scratch.parts, l.dbias, l.rows, l.columns, l.activation);
   const float* dz = scratch.dz ? scratch.dz : l.dy;
   if (l.dx) product(launch, precision, dz, l.weight, l.dx, l.rows, l.columns, l.depth);
-  if (l.dweight)
-    transposed_product(launch, precision, dz, l.x, scratch.parts, l.dweight, l.rows, l.columns, l.depth);
+  if (l.dweight) transposed_product(launch, precision, dz, l.x, scratch.parts, l.dweight, l.rows, l.columns, l.depth);
 }
 
 }  // namespace upsilon

@@ -19,7 +19,7 @@ template <int rows_, int columns_, int depth_, int row_threads_, int column_thre
 struct TileShape {
   static constexpr int rows = rows_, columns = columns_, depth = depth_;  // of one tile, and of one stage
   static constexpr int row_threads = row_threads_, column_threads = column_threads_;  // fp32
-  static constexpr int row_warps = row_warps_, column_warps = column_warps_;          // tensor cores
+  static constexpr int row_warps = row_warps_, column_warps = column_warps_;  // tensor cores
   static constexpr int threads = row_threads * column_threads;
   static_assert(threads == 32 * row_warps * column_warps && depth % 16 == 0);
   static_assert(rows % (16 * row_warps) == 0 && columns % (8 * column_warps) == 0);
@@ -41,7 +41,8 @@ UPS_HD constexpr int tile_floats(Layout layout, int lines, int depth) {
 // The sums of one block's tile in registers, by FMA: each thread has rows/row_threads x columns/column_threads.
 template <class Shape, Layout layout_a, Layout layout_b>
 class SumsByFma {
-  static constexpr int own_rows = Shape::rows / Shape::row_threads, own_columns = Shape::columns / Shape::column_threads;
+  static constexpr int own_rows = Shape::rows / Shape::row_threads,
+                       own_columns = Shape::columns / Shape::column_threads;
   static_assert(own_rows % 4 == 0 && own_columns % 4 == 0);
   // Steps of depth that are in registers at once; more would spill where a line's steps do not come in one vector.
   static constexpr int steps = layout_a == Layout::along && layout_b == Layout::along ? 4 : 2;
@@ -55,23 +56,24 @@ class SumsByFma {
   }
   // A few steps of depth of Count own lines: values[own][step].
   template <Layout layout, int line_threads, int Count>
-  UPS_ON_DEVICE static void fetch(const float* tile, int stride, int thread, int first_own, int k, float (&values)[Count][steps]) {
+  UPS_ON_DEVICE static void fetch(const float* tile, int stride, int thread, int first_own, int k,
+                                  float (&values)[Count][steps]) {
     if constexpr (layout == Layout::along) {
       UPS_UNROLL
       for (int own = 0; own < Count; ++own) {
-        const auto v = *reinterpret_cast<const Steps*>(tile + line<layout, line_threads>(thread, first_own + own) * stride + k);
+        const auto v =
+            *reinterpret_cast<const Steps*>(tile + line<layout, line_threads>(thread, first_own + own) * stride + k);
         values[own][0] = v.x, values[own][1] = v.y;
         if constexpr (steps == 4) values[own][2] = v.z, values[own][3] = v.w;
       }
     } else {
       UPS_UNROLL
-      for (int step = 0; step < steps; ++step)
-        UPS_UNROLL
-        for (int own = 0; own < Count; own += 4) {
-          const float4 v = *reinterpret_cast<const float4*>(tile + (k + step) * stride +
-                                                            line<layout, line_threads>(thread, first_own + own));
-          values[own][step] = v.x, values[own + 1][step] = v.y, values[own + 2][step] = v.z, values[own + 3][step] = v.w;
-        }
+      for (int step = 0; step < steps; ++step) UPS_UNROLL
+      for (int own = 0; own < Count; own += 4) {
+        const float4 v = *reinterpret_cast<const float4*>(tile + (k + step) * stride +
+                                                          line<layout, line_threads>(thread, first_own + own));
+        values[own][step] = v.x, values[own + 1][step] = v.y, values[own + 2][step] = v.z, values[own + 3][step] = v.w;
+      }
     }
   }
 
@@ -80,9 +82,8 @@ class SumsByFma {
  public:
   UPS_ON_DEVICE void clear() {
     UPS_UNROLL
-    for (int r = 0; r < own_rows; ++r)
-      UPS_UNROLL
-      for (int c = 0; c < own_columns; ++c) sums_[r][c] = 0.0f;
+    for (int r = 0; r < own_rows; ++r) UPS_UNROLL
+    for (int c = 0; c < own_columns; ++c) sums_[r][c] = 0.0f;
   }
 
   // Adds the products over one stage of depth.
@@ -99,11 +100,9 @@ class SumsByFma {
         float of_a[rows_at_once][steps];
         fetch<layout_a, Shape::row_threads>(a, a_stride, row_thread, r, k, of_a);
         UPS_UNROLL
-        for (int step = 0; step < steps; ++step)
-          UPS_UNROLL
-          for (int i = 0; i < rows_at_once; ++i)
-            UPS_UNROLL
-            for (int c = 0; c < own_columns; ++c) sums_[r + i][c] += of_a[i][step] * of_b[c][step];
+        for (int step = 0; step < steps; ++step) UPS_UNROLL
+        for (int i = 0; i < rows_at_once; ++i) UPS_UNROLL
+        for (int c = 0; c < own_columns; ++c) sums_[r + i][c] += of_a[i][step] * of_b[c][step];
       }
     }
   }
@@ -112,11 +111,10 @@ class SumsByFma {
   UPS_ON_DEVICE void each(Visit visit) const {
     const int thread = static_cast<int>(threadIdx.x);
     UPS_UNROLL
-    for (int r = 0; r < own_rows; ++r)
-      UPS_UNROLL
-      for (int c = 0; c < own_columns; ++c)
-        visit(line<layout_a, Shape::row_threads>(thread / Shape::column_threads, r),
-              line<layout_b, Shape::column_threads>(thread % Shape::column_threads, c), sums_[r][c]);
+    for (int r = 0; r < own_rows; ++r) UPS_UNROLL
+    for (int c = 0; c < own_columns; ++c)
+      visit(line<layout_a, Shape::row_threads>(thread / Shape::column_threads, r),
+            line<layout_b, Shape::column_threads>(thread % Shape::column_threads, c), sums_[r][c]);
   }
 };
 
@@ -142,7 +140,8 @@ class SumsByMma {
       const float2 pair = *reinterpret_cast<const float2*>(tile + line * stride + k);
       return ups::pack(ups::to_bf16(pair.x), ups::to_bf16(pair.y));
     } else {
-      return ups::pack(ups::to_bf16(at<layout>(tile, stride, line, k)), ups::to_bf16(at<layout>(tile, stride, line, k + 1)));
+      return ups::pack(ups::to_bf16(at<layout>(tile, stride, line, k)),
+                       ups::to_bf16(at<layout>(tile, stride, line, k + 1)));
     }
   }
 
@@ -151,25 +150,23 @@ class SumsByMma {
  public:
   UPS_ON_DEVICE void clear() {
     UPS_UNROLL
-    for (int r = 0; r < row_fragments; ++r)
-      UPS_UNROLL
-      for (int c = 0; c < column_fragments; ++c)
-        UPS_UNROLL
-        for (int i = 0; i < 4; ++i) sums_[r][c].r[i] = 0.0f;
+    for (int r = 0; r < row_fragments; ++r) UPS_UNROLL
+    for (int c = 0; c < column_fragments; ++c) UPS_UNROLL
+    for (int i = 0; i < 4; ++i) sums_[r][c].r[i] = 0.0f;
   }
 
   UPS_ON_DEVICE void add(const float* a, int a_stride, const float* b, int b_stride) {
     const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
     const int group = lane / 4, pair = lane % 4 * (bf16 ? 2 : 1);
-    const int first_row = warp / Shape::column_warps * warp_rows, first_column = warp % Shape::column_warps * warp_columns;
+    const int first_row = warp / Shape::column_warps * warp_rows,
+              first_column = warp % Shape::column_warps * warp_columns;
     UPS_UNROLL
     for (int k = 0; k < Shape::depth; k += mma_depth) {
       FragmentB of_b[column_fragments];
       UPS_UNROLL
-      for (int c = 0; c < column_fragments; ++c)
-        UPS_UNROLL
-        for (int i = 0; i < 2; ++i)
-          of_b[c].r[i] = packed<layout_b>(b, b_stride, first_column + 8 * c + group, k + pair + i * (mma_depth / 2));
+      for (int c = 0; c < column_fragments; ++c) UPS_UNROLL
+      for (int i = 0; i < 2; ++i)
+        of_b[c].r[i] = packed<layout_b>(b, b_stride, first_column + 8 * c + group, k + pair + i * (mma_depth / 2));
       UPS_UNROLL
       for (int r = 0; r < row_fragments; ++r) {
         FragmentA of_a;
@@ -187,14 +184,13 @@ class SumsByMma {
   UPS_ON_DEVICE void each(Visit visit) const {
     const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
     const int group = lane / 4, pair = lane % 4;
-    const int first_row = warp / Shape::column_warps * warp_rows, first_column = warp % Shape::column_warps * warp_columns;
+    const int first_row = warp / Shape::column_warps * warp_rows,
+              first_column = warp % Shape::column_warps * warp_columns;
     UPS_UNROLL
-    for (int r = 0; r < row_fragments; ++r)
-      UPS_UNROLL
-      for (int c = 0; c < column_fragments; ++c)
-        UPS_UNROLL
-        for (int i = 0; i < 4; ++i)
-          visit(first_row + 16 * r + group + 8 * (i / 2), first_column + 8 * c + 2 * pair + i % 2, sums_[r][c].r[i]);
+    for (int r = 0; r < row_fragments; ++r) UPS_UNROLL
+    for (int c = 0; c < column_fragments; ++c) UPS_UNROLL
+    for (int i = 0; i < 4; ++i)
+      visit(first_row + 16 * r + group + 8 * (i / 2), first_column + 8 * c + 2 * pair + i % 2, sums_[r][c].r[i]);
   }
 };
 
@@ -215,7 +211,8 @@ inline Operand operand(const float* data, int64_t stride, int64_t lines, int64_t
 
 // Starts the copy of a tile to shared memory; what lies outside becomes 0. first_depth is a multiple of 4.
 template <Layout layout, int lines, int depth, int stride, int threads>
-UPS_ON_DEVICE void fetch_tile(float* tile, const Operand& from, int64_t first_line, int64_t first_depth, int64_t end_depth) {
+UPS_ON_DEVICE void fetch_tile(float* tile, const Operand& from, int64_t first_line, int64_t first_depth,
+                              int64_t end_depth) {
   constexpr int fastest = layout == Layout::along ? depth : lines;
   const auto copy = [&](auto width, int unit) {
     constexpr int floats = decltype(width)::value;

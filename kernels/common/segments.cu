@@ -75,8 +75,8 @@ UPS_ON_DEVICE int64_t segment_at(const int32_t* offsets, int64_t segments, int64
 // Work item w < segments: the first piece of segment w. Item segments + q: the later piece that begins among the
 // positions q * segment_piece and following, of which there is at most one, since all pieces but a last one are full.
 template <class Pool, int lanes>
-UPS_KERNEL_LB(pool_threads) pool_pieces(const int32_t* fault, Segments s, int64_t items, SegmentPieces<Pool> pieces,
-                                        Results<Pool> results) {
+UPS_KERNEL_LB(pool_threads)
+pool_pieces(const int32_t* fault, Segments s, int64_t items, SegmentPieces<Pool> pieces, Results<Pool> results) {
   if (*fault != 0) return;
   constexpr int teams = pool_threads / (slots * lanes);
   UPS_SHARED(Pool, partial, [pool_threads]);
@@ -126,7 +126,8 @@ UPS_KERNEL_LB(pool_threads) pool_pieces(const int32_t* fault, Segments s, int64_
 
 // Joins the pieces of each segment that has several.
 template <class Pool>
-UPS_KERNEL_LB(block_threads) join_pieces(const int32_t* fault, Segments s, SegmentPieces<Pool> pieces, Results<Pool> results) {
+UPS_KERNEL_LB(block_threads)
+join_pieces(const int32_t* fault, Segments s, SegmentPieces<Pool> pieces, Results<Pool> results) {
   if (*fault != 0) return;
   for (int64_t at = global_thread(); at < s.segments * s.columns; at += global_threads()) {
     const int64_t segment = at / s.columns, column = at % s.columns;

@@ -9,7 +9,8 @@ namespace upsilon {
 namespace {
 
 template <int threads>
-UPS_KERNEL_LB(threads) look_up(const int32_t* fault, EmbeddingForward<float> f, int lanes) {
+UPS_KERNEL_LB(threads)
+look_up(const int32_t* fault, EmbeddingForward<float> f, int lanes) {
   if (*fault != 0) return;
   const int64_t width = f.width + f.appended;
   for (int64_t row = global_thread() / lanes; row < f.rows; row += global_threads() / lanes) {
@@ -28,7 +29,8 @@ ups_status forward(const Call& call) {
 }
 
 template <int threads>
-UPS_KERNEL_LB(threads) take_appended(const int32_t* fault, EmbeddingBackward<float> f, int lanes) {
+UPS_KERNEL_LB(threads)
+take_appended(const int32_t* fault, EmbeddingBackward<float> f, int lanes) {
   if (*fault != 0) return;
   for (int64_t row = global_thread() / lanes; row < f.rows; row += global_threads() / lanes)
     for (int64_t c = threadIdx.x % lanes; c < f.appended; c += lanes)

@@ -9,7 +9,8 @@ namespace {
 
 // Without weights given, every edge has weight 1.
 template <int threads>
-UPS_KERNEL_LB(threads) take_edges(const int32_t* fault, GraphFromEdges<float> f, const int32_t* order) {
+UPS_KERNEL_LB(threads)
+take_edges(const int32_t* fault, GraphFromEdges<float> f, const int32_t* order) {
   if (*fault != 0) return;
   for (int64_t place = global_thread(); place < f.edges; place += global_threads()) {
     const int32_t edge = order[place];
@@ -37,14 +38,17 @@ ups_status from_edges(const Call& call) {
 
 // Edges outside every row are sorted behind those of the last node.
 template <int threads>
-UPS_KERNEL_LB(threads) choose_keys(const int32_t* fault, GraphTranspose f, int32_t* keys) {
+UPS_KERNEL_LB(threads)
+choose_keys(const int32_t* fault, GraphTranspose f, int32_t* keys) {
   if (*fault != 0) return;
   for (int64_t edge = global_thread(); edge < f.edges; edge += global_threads())
-    keys[edge] = edge >= f.row_offsets[0] && edge < f.row_offsets[f.rows] ? f.sources[edge] : static_cast<int32_t>(f.nodes);
+    keys[edge] =
+        edge >= f.row_offsets[0] && edge < f.row_offsets[f.rows] ? f.sources[edge] : static_cast<int32_t>(f.nodes);
 }
 
 template <int threads>
-UPS_KERNEL_LB(threads) find_targets(const int32_t* fault, GraphTranspose f, const int32_t* order) {
+UPS_KERNEL_LB(threads)
+find_targets(const int32_t* fault, GraphTranspose f, const int32_t* order) {
   if (*fault != 0) return;
   for (int64_t place = global_thread(); place < f.edges; place += global_threads()) {
     const bool used = place < f.transposed_offsets[f.nodes];

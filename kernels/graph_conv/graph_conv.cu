@@ -20,9 +20,9 @@ struct Coefficients {
 };
 
 template <int threads>
-UPS_KERNEL_LB(threads) find_coefficients(const int32_t* fault, const int32_t* offsets, const int32_t* sources,
-                                         const float* weights, int64_t nodes, int32_t normalization,
-                                         Coefficients coefficients) {
+UPS_KERNEL_LB(threads)
+find_coefficients(const int32_t* fault, const int32_t* offsets, const int32_t* sources, const float* weights,
+                  int64_t nodes, int32_t normalization, Coefficients coefficients) {
   if (*fault != 0) return;
   for (int64_t node = global_thread(); node < nodes; node += global_threads()) {
     float degree = 0.0f, loop = 1.0f;
@@ -36,7 +36,7 @@ UPS_KERNEL_LB(threads) find_coefficients(const int32_t* fault, const int32_t* of
       coefficients.loop[node] = loop;
     }
     if (coefficients.factor)
-      coefficients.factor[node] = degree == 0.0f                                    ? 0.0f
+      coefficients.factor[node] = degree == 0.0f                                 ? 0.0f
                                   : normalization == UPS_NORMALIZATION_SYMMETRIC ? 1.0f / sqrtf(degree)
                                                                                  : 1.0f / degree;
   }
@@ -54,7 +54,8 @@ struct Layer {
 };
 
 template <class Shape, int precision>
-UPS_KERNEL_LB(Shape::threads, panel_blocks) aggregate_and_multiply(const int32_t* fault, Layer layer) {
+UPS_KERNEL_LB(Shape::threads, panel_blocks)
+aggregate_and_multiply(const int32_t* fault, Layer layer) {
   if (*fault != 0) return;
   using Memory = PanelMemory<Shape, precision>;
   UPS_SHARED(Memory, memory, [1]);
@@ -84,7 +85,13 @@ bool fits_panel(int64_t inputs) { return panel_bytes(padded_depth<PanelTile>(inp
 
 template <class Conv>
 Aggregation forward_graph(const Conv& f, const Coefficients& c) {
-  return {f.row_offsets, f.sources, nullptr, f.edge_weights, c.factor, c.loop, c.factor != nullptr,
+  return {f.row_offsets,
+          f.sources,
+          nullptr,
+          f.edge_weights,
+          c.factor,
+          c.loop,
+          c.factor != nullptr,
           f.options.normalization == UPS_NORMALIZATION_SYMMETRIC};
 }
 
@@ -113,15 +120,24 @@ void layer(Launcher& launch, int32_t precision, const Conv& f, const Coefficient
     launch_aggregate(launch, graph, scratch.between, f.nodes, f.outputs, y, f.bias, activation);
   } else if (!fits_panel(f.inputs)) {
     launch_aggregate(launch, graph, f.x, f.nodes, f.inputs, scratch.between);
-    product_with_weight(launch, precision, scratch.between, f.weight, f.bias, y, f.nodes, f.inputs, f.outputs, activation);
+    product_with_weight(launch, precision, scratch.between, f.weight, f.bias, y, f.nodes, f.inputs, f.outputs,
+                        activation);
   } else if (f.outputs > 0) {
     const auto kernel = precision == UPS_BF16   ? aggregate_and_multiply<PanelTile, UPS_BF16>
                         : precision == UPS_TF32 ? aggregate_and_multiply<PanelTile, UPS_TF32>
                                                 : aggregate_and_multiply<PanelTile, UPS_FP32>;
     launch.grid(kernel, ceil_div(f.nodes, PanelTile::rows), 1, PanelTile::threads,
                 static_cast<size_t>(panel_bytes(padded_depth<PanelTile>(f.inputs))),
-                Layer{graph, f.x, f.nodes, f.inputs, f.outputs, lanes_for(f.inputs),
-                      {operand(f.weight, f.inputs, f.outputs, f.inputs)}, f.bias, y, activation});
+                Layer{graph,
+                      f.x,
+                      f.nodes,
+                      f.inputs,
+                      f.outputs,
+                      lanes_for(f.inputs),
+                      {operand(f.weight, f.inputs, f.outputs, f.inputs)},
+                      f.bias,
+                      y,
+                      activation});
   }
 }
 
@@ -175,14 +191,20 @@ ups_status backward(const Call& call) {
         f.options.activation);
   if (f.dx || f.dweight) {
     // Under `row` an edge has the factor of the node that receives, which is the neighbour now.
-    const Aggregation transposed{f.transposed_offsets, f.targets, f.edge_ids, f.edge_weights, coefficients.factor,
-                                 coefficients.loop, f.options.normalization == UPS_NORMALIZATION_SYMMETRIC,
+    const Aggregation transposed{f.transposed_offsets,
+                                 f.targets,
+                                 f.edge_ids,
+                                 f.edge_weights,
+                                 coefficients.factor,
+                                 coefficients.loop,
+                                 f.options.normalization == UPS_NORMALIZATION_SYMMETRIC,
                                  coefficients.factor != nullptr};
-    launch_aggregate(launch, transposed, scratch.dense.dz ? scratch.dense.dz : f.dy, f.nodes, f.outputs, scratch.gathered);
+    launch_aggregate(launch, transposed, scratch.dense.dz ? scratch.dense.dz : f.dy, f.nodes, f.outputs,
+                     scratch.gathered);
     if (f.dx) product(launch, call.precision, scratch.gathered, f.weight, f.dx, f.nodes, f.outputs, f.inputs);
     if (f.dweight)
-      transposed_product(launch, call.precision, scratch.gathered, f.x, scratch.dense.parts, f.dweight, f.nodes, f.outputs,
-                         f.inputs);
+      transposed_product(launch, call.precision, scratch.gathered, f.x, scratch.dense.parts, f.dweight, f.nodes,
+                         f.outputs, f.inputs);
   }
   return launch.status();
 }

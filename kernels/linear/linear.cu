@@ -26,9 +26,9 @@ ups_status backward(const Call& call) {
   Pieces pieces(call.workspace);
   const DenseScratch scratch(pieces, f.rows, f.inputs, f.outputs, f.activation);
   Launcher launch(call);
-  dense_backward(launch, call.precision,
-                 {f.rows, f.inputs, f.outputs, f.x, f.weight, f.bias, f.y, f.dy, f.dx, f.dweight, f.dbias, f.activation},
-                 scratch);
+  dense_backward(
+      launch, call.precision,
+      {f.rows, f.inputs, f.outputs, f.x, f.weight, f.bias, f.y, f.dy, f.dx, f.dweight, f.dbias, f.activation}, scratch);
   return launch.status();
 }
 

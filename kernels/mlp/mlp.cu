@@ -29,7 +29,8 @@ struct Layers {
 };
 
 template <class Shape, int precision>
-UPS_KERNEL_LB(Shape::threads, panel_blocks) apply_layers(const int32_t* fault, Layers layers) {
+UPS_KERNEL_LB(Shape::threads, panel_blocks)
+apply_layers(const int32_t* fault, Layers layers) {
   if (*fault != 0) return;
   using Memory = PanelMemory<Shape, precision>;
   UPS_SHARED(Memory, memory, [1]);
@@ -94,7 +95,8 @@ void layer_by_layer(Launcher& launch, int32_t precision, const Mlp& f, int32_t l
   const float* x = f.x;
   for (int32_t l = 0; l < layers; ++l) {
     float* const h = hidden.values[l] ? hidden.values[l] : y;
-    product_with_weight(launch, precision, x, f.weight[l], f.bias[l], h, f.rows, f.inputs(l), f.outputs(l), f.activation[l]);
+    product_with_weight(launch, precision, x, f.weight[l], f.bias[l], h, f.rows, f.inputs(l), f.outputs(l),
+                        f.activation[l]);
     x = h;
   }
 }
@@ -117,8 +119,8 @@ ups_status forward(const Call& call) {
   const int64_t first_bytes = bytes_of_panel(f, 0);
   Layers layers{f.x, f.y, f.rows, f.layers, {}, first_bytes / static_cast<int64_t>(sizeof(float))};
   for (int32_t l = 0; l < f.layers; ++l)
-    layers.layer[l] = {operand(f.weight[l], f.inputs(l), f.outputs(l), f.inputs(l)), f.bias[l], f.inputs(l), f.outputs(l),
-                       f.activation[l]};
+    layers.layer[l] = {operand(f.weight[l], f.inputs(l), f.outputs(l), f.inputs(l)), f.bias[l], f.inputs(l),
+                       f.outputs(l), f.activation[l]};
   const auto kernel = call.precision == UPS_BF16   ? apply_layers<PanelTile, UPS_BF16>
                       : call.precision == UPS_TF32 ? apply_layers<PanelTile, UPS_TF32>
                                                    : apply_layers<PanelTile, UPS_FP32>;
@@ -134,7 +136,8 @@ struct BackwardScratch {
   BackwardScratch(const MlpBackward<float>& f, Pieces& pieces) : hidden(f, f.layers, pieces) {
     int64_t parts = 0;
     for (int32_t l = 0; l < f.layers; ++l)
-      parts = std::max({parts, transposed_product_floats(f.rows, f.outputs(l), f.inputs(l)), slope_floats(f.rows, f.outputs(l))});
+      parts = std::max(
+          {parts, transposed_product_floats(f.rows, f.outputs(l), f.inputs(l)), slope_floats(f.rows, f.outputs(l))});
     for (float*& g : gradient) g = pieces.take<float>(f.rows * f.widest_layer());
     dense.dz = pieces.take<float>(f.rows * f.widest_layer());
     dense.parts = pieces.take<float>(parts);
@@ -159,8 +162,8 @@ ups_status backward(const Call& call) {
     if (f.activation[l] == UPS_ACTIVATION_NONE) dense.dz = nullptr;  // dy serves
     float* const dx = l == 0 ? f.dx : scratch.gradient[l % 2];
     dense_backward(launch, call.precision,
-                   {f.rows, f.inputs(l), f.outputs(l), l == 0 ? f.x : scratch.hidden.values[l - 1], f.weight[l], f.bias[l],
-                    scratch.hidden.values[l], dy, dx, f.dweight[l], f.dbias[l], f.activation[l]},
+                   {f.rows, f.inputs(l), f.outputs(l), l == 0 ? f.x : scratch.hidden.values[l - 1], f.weight[l],
+                    f.bias[l], scratch.hidden.values[l], dy, dx, f.dweight[l], f.dbias[l], f.activation[l]},
                    dense);
     dy = dx;
   }

@@ -8,13 +8,15 @@ namespace upsilon {
 namespace {
 
 template <int threads>
-UPS_KERNEL_LB(threads) accumulate_step(const int32_t* fault, Accumulate<float> f) {
+UPS_KERNEL_LB(threads)
+accumulate_step(const int32_t* fault, Accumulate<float> f) {
   if (*fault != 0) return;
   for (int64_t i = global_thread(); i < f.count; i += global_threads()) f.y[i] += f.scale * f.x[i];
 }
 
 template <int threads>
-UPS_KERNEL_LB(threads) sgd_step(const int32_t* fault, Sgd<float> f) {
+UPS_KERNEL_LB(threads)
+sgd_step(const int32_t* fault, Sgd<float> f) {
   if (*fault != 0) return;
   for (int64_t i = global_thread(); i < f.count; i += global_threads()) {
     float gradient = f.gradient[i] + f.weight_decay * f.parameter[i];
@@ -28,7 +30,8 @@ UPS_KERNEL_LB(threads) sgd_step(const int32_t* fault, Sgd<float> f) {
 }
 
 template <int threads>
-UPS_KERNEL_LB(threads) adam_step(const int32_t* fault, Adam<float> f) {
+UPS_KERNEL_LB(threads)
+adam_step(const int32_t* fault, Adam<float> f) {
   if (*fault != 0) return;
   for (int64_t i = global_thread(); i < f.count; i += global_threads()) {
     const float parameter = f.parameter[i], gradient = f.gradient[i] + f.gradient_decay * parameter;

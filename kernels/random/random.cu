@@ -22,7 +22,8 @@ struct Normal {
 };
 
 template <class Distribution, int threads>
-UPS_KERNEL_LB(threads) draw(const int32_t* fault, RandomCall<float> f, bool by_vectors) {
+UPS_KERNEL_LB(threads)
+draw(const int32_t* fault, RandomCall<float> f, bool by_vectors) {
   if (*fault != 0) return;
   const int64_t quads = (f.count + 3) / 4;
   for (int64_t quad = global_thread(); quad < quads; quad += global_threads()) {
@@ -44,7 +45,8 @@ template <class Distribution>
 ups_status run(const Call& call) {
   const RandomCall<float> f(call);
   Launcher launch(call);
-  launch.elements(draw<Distribution, block_threads>, ceil_div(f.count, 4), f, reinterpret_cast<uintptr_t>(f.y) % 16 == 0);
+  launch.elements(draw<Distribution, block_threads>, ceil_div(f.count, 4), f,
+                  reinterpret_cast<uintptr_t>(f.y) % 16 == 0);
   return launch.status();
 }
 

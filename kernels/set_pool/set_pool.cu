@@ -35,14 +35,14 @@ ups_status forward(const Call& call) {
   const Scratch scratch(f, pieces);
   Launcher launch(call);
   if (!is_extreme(f.pool)) segment_sums(launch, segments_of(f), f.pool == UPS_POOL_MEAN, scratch.value, f.y);
-  else
-    segment_extremes(launch, segments_of(f), f.pool == UPS_POOL_MIN, scratch.value, scratch.where, f.y, nullptr);
+  else segment_extremes(launch, segments_of(f), f.pool == UPS_POOL_MIN, scratch.value, scratch.where, f.y, nullptr);
   return launch.status();
 }
 
 // A warp finds the sets of 32 rows, then writes those rows of dx side by side. `where` is null for sum and mean.
 template <int threads>
-UPS_KERNEL_LB(threads) spread(const int32_t* fault, SetPoolBackward<float> f, const int32_t* where) {
+UPS_KERNEL_LB(threads)
+spread(const int32_t* fault, SetPoolBackward<float> f, const int32_t* where) {
   if (*fault != 0) return;
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int64_t warps = global_threads() / 32, groups = (f.elements + 31) / 32;

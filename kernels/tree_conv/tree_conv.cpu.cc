@@ -20,17 +20,16 @@ UPS_SIMD_BEGIN
 constexpr int64_t batch_nodes = chunk_rows;  // nodes of a batch; also of a task, which owns the events that begin in it
 
 inline void scale_row(float* to, const float* from, float factor, int64_t count) {
-  each_vector(count, [&](int64_t c, int64_t here) {
-    store_some(to + c, broadcast(factor) * load_some(from + c, here), here);
-  });
+  each_vector(
+      count, [&](int64_t c, int64_t here) { store_some(to + c, broadcast(factor) * load_some(from + c, here), here); });
 }
 
 // Scratch for a batch of up to `nodes` nodes. Rows called x have Fin numbers, rows called y have Fout.
 struct BatchScratch {
-  int32_t *daughters, *slot;   // per node: how many daughters; the node's place among the mothers of its batch, or -1
-  float* scale;                // per node: d^-1/2 (symmetric)
+  int32_t *daughters, *slot;  // per node: how many daughters; the node's place among the mothers of its batch, or -1
+  float* scale;  // per node: d^-1/2 (symmetric)
   float *x, *mothers_x, *daughters_x;  // scaled rows; rows of the mothers; sums over the daughters of each mother
-  float *mothers_y, *daughters_y;      // products of the two, or gradients of them
+  float *mothers_y, *daughters_y;  // products of the two, or gradients of them
   float* dz;
 
   BatchScratch(int64_t nodes, int64_t inputs, int64_t outputs, bool backward, Pieces& pieces)
@@ -141,18 +140,20 @@ struct Batch {
   // The mothers' rows side by side.
   void gather_mothers(const float* rows, int64_t features, float* to) const {
     for (int64_t i = 0; i < nodes; ++i)
-      if (scratch.slot[i] >= 0)
-        copy_row(rows + i * features, features, to + scratch.slot[i] * features);
+      if (scratch.slot[i] >= 0) copy_row(rows + i * features, features, to + scratch.slot[i] * features);
   }
   // For every mother the sum of its daughters' rows, in the order of the nodes.
   void sum_daughters(const float* rows, int64_t features, float* to) const {
     clear(to, mothers * features);
-    each_daughter([&](int64_t i, int64_t mother) { add_row(rows + i * features, features, to + scratch.slot[mother] * features); });
+    each_daughter([&](int64_t i, int64_t mother) {
+      add_row(rows + i * features, features, to + scratch.slot[mother] * features);
+    });
   }
   void divide_by_daughters(float* rows, int64_t features) const {
     for (int64_t i = 0; i < nodes; ++i)
       if (const int32_t slot = scratch.slot[i]; slot >= 0)
-        scale_row(rows + slot * features, rows + slot * features, 1.0f / static_cast<float>(scratch.daughters[i]), features);
+        scale_row(rows + slot * features, rows + slot * features, 1.0f / static_cast<float>(scratch.daughters[i]),
+                  features);
   }
   // rows of y += what belongs to the node's mother, and what belongs to the node as a mother.
   void spread(const float* of_mother, const float* as_mother, int64_t features, float* y) const {
@@ -226,7 +227,8 @@ struct BackwardScratch {
   int64_t packed_x_floats;
 
   BackwardScratch(const Call& call, Pieces& pieces)
-      : all(call, true, pieces), sums(call.dims[1] / batch_nodes + 1, 3 * call.dims[2] * call.dims[3] + call.dims[3], pieces),
+      : all(call, true, pieces),
+        sums(call.dims[1] / batch_nodes + 1, 3 * call.dims[2] * call.dims[3] + call.dims[3], pieces),
         packed_x_floats(packed_rows_size(batch_nodes, call.dims[2])) {
     packed_x = pieces.take<float>(packed_x_floats * call.threads->count());
   }

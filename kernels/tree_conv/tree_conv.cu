@@ -17,7 +17,7 @@ namespace {
 // Rows of the batch, not of the event; -1 where there is none. Only rows inside an event have links.
 struct Links {
   int32_t *mother, *daughters, *first_daughter, *next_sibling;  // `daughters` is their number
-  int32_t* last_daughter;                                       // while linking
+  int32_t* last_daughter;  // while linking
 };
 
 struct Tree {
@@ -30,7 +30,8 @@ struct Tree {
 // A warp per event, 32 nodes at a time in ascending order. Of the nodes with one mother the lowest is hung behind the
 // last daughter so far, every other one behind the one before it; only one lane ever writes for a mother.
 template <int threads>
-UPS_KERNEL_LB(threads) link_nodes(const int32_t* fault, Tree tree, const int32_t* mother_in_event) {
+UPS_KERNEL_LB(threads)
+link_nodes(const int32_t* fault, Tree tree, const int32_t* mother_in_event) {
   if (*fault != 0) return;
   const Links& links = tree.links;
   const int lane = static_cast<int>(threadIdx.x) % 32;
@@ -89,14 +90,15 @@ template <Direction direction>
 UPS_ON_DEVICE void gather_row(const Tree& tree, const float* values, int64_t width, int64_t padded, int64_t node,
                               int lane, int lanes, float* row, int64_t part_stride) {
   constexpr bool forward = direction == Direction::forward;
-  const bool inside = node < tree.nodes && tree.events > 0 && node >= tree.offsets[0] && node < tree.offsets[tree.events];
+  const bool inside =
+      node < tree.nodes && tree.events > 0 && node >= tree.offsets[0] && node < tree.offsets[tree.events];
   const int32_t self = static_cast<int32_t>(node);
   const int32_t mother = inside ? tree.links.mother[node] : -1;
   const int32_t first_daughter = inside ? tree.links.first_daughter[node] : -1;
   const float own_weight = inside ? edge_weight(tree, self, self, false) : 0.0f;
-  const float mother_weight = mother < 0  ? 0.0f
-                              : forward ? edge_weight(tree, self, mother, false)
-                                        : edge_weight(tree, mother, self, true);
+  const float mother_weight = mother < 0 ? 0.0f
+                              : forward  ? edge_weight(tree, self, mother, false)
+                                         : edge_weight(tree, mother, self, true);
   float* const of_mother = row + (forward ? 0 : 2) * part_stride;
   float* const of_self = row + part_stride;
   float* const of_daughters = row + (forward ? 2 : 0) * part_stride;
@@ -123,7 +125,8 @@ UPS_ON_DEVICE void gather_row(const Tree& tree, const float* values, int64_t wid
 
 // g[nodes, 3 width]
 template <int threads, Direction direction>
-UPS_KERNEL_LB(threads) gather(const int32_t* fault, Tree tree, const float* values, int64_t width, int lanes, float* g) {
+UPS_KERNEL_LB(threads)
+gather(const int32_t* fault, Tree tree, const float* values, int64_t width, int lanes, float* g) {
   if (*fault != 0) return;
   for (int64_t node = global_thread() / lanes; node < tree.nodes; node += global_threads() / lanes)
     gather_row<direction>(tree, values, width, width, node, static_cast<int>(threadIdx.x) % lanes, lanes,
@@ -142,7 +145,8 @@ struct Layer {
 };
 
 template <class Shape, int precision>
-UPS_KERNEL_LB(Shape::threads, panel_blocks) gather_and_multiply(const int32_t* fault, Layer layer) {
+UPS_KERNEL_LB(Shape::threads, panel_blocks)
+gather_and_multiply(const int32_t* fault, Layer layer) {
   if (*fault != 0) return;
   using Memory = PanelMemory<Shape, precision>;
   UPS_SHARED(Memory, memory, [1]);
@@ -158,14 +162,14 @@ UPS_KERNEL_LB(Shape::threads, panel_blocks) gather_and_multiply(const int32_t* f
   __syncthreads();
   const int64_t first_inside = tree.events > 0 ? tree.offsets[0] : 0;
   const int64_t end_inside = tree.events > 0 ? tree.offsets[tree.events] : 0;
-  multiply_panel<Shape, precision>(panel, static_cast<int>(stride), layer.weights, layer.inputs, memory[0],
-                                   [&](int row, int64_t column, float sum) {
-                                     const int64_t node = first_node + row;
-                                     if (node >= tree.nodes || column >= layer.outputs) return;
-                                     const bool inside = node >= first_inside && node < end_inside;
-                                     const float z = layer.bias ? sum + layer.bias[column] : sum;
-                                     layer.y[node * layer.outputs + column] = inside ? activate_value(z, layer.activation) : 0.0f;
-                                   });
+  multiply_panel<Shape, precision>(
+      panel, static_cast<int>(stride), layer.weights, layer.inputs, memory[0], [&](int row, int64_t column, float sum) {
+        const int64_t node = first_node + row;
+        if (node >= tree.nodes || column >= layer.outputs) return;
+        const bool inside = node >= first_inside && node < end_inside;
+        const float z = layer.bias ? sum + layer.bias[column] : sum;
+        layer.y[node * layer.outputs + column] = inside ? activate_value(z, layer.activation) : 0.0f;
+      });
 }
 
 // The three weights [outputs, inputs] as one matrix: below each other [3 outputs, inputs], or side by side
@@ -176,19 +180,21 @@ struct Weights {
 };
 
 template <int threads>
-UPS_KERNEL_LB(threads) stack(const int32_t* fault, Weights weights, bool side_by_side, float* stacked) {
+UPS_KERNEL_LB(threads)
+stack(const int32_t* fault, Weights weights, bool side_by_side, float* stacked) {
   if (*fault != 0) return;
   const int64_t size = weights.outputs * weights.inputs;
   for (int64_t i = global_thread(); i < 3 * size; i += global_threads()) {
     const int64_t p = i / size, at = i % size;
     const float value = (p == 0 ? weights.part[0] : p == 1 ? weights.part[1] : weights.part[2])[at];
-    stacked[side_by_side ? at / weights.inputs * 3 * weights.inputs + p * weights.inputs + at % weights.inputs : i] = value;
+    stacked[side_by_side ? at / weights.inputs * 3 * weights.inputs + p * weights.inputs + at % weights.inputs : i] =
+        value;
   }
 }
 
 template <int threads>
-UPS_KERNEL_LB(threads) unstack(const int32_t* fault, const float* stacked, int64_t size, float* first, float* second,
-                               float* third) {
+UPS_KERNEL_LB(threads)
+unstack(const int32_t* fault, const float* stacked, int64_t size, float* first, float* second, float* third) {
   if (*fault != 0) return;
   for (int64_t i = global_thread(); i < 3 * size; i += global_threads()) {
     float* const to = i < size ? first : i < 2 * size ? second : third;
@@ -198,7 +204,8 @@ UPS_KERNEL_LB(threads) unstack(const int32_t* fault, const float* stacked, int64
 
 Links take_links(Pieces& pieces, int64_t nodes) {
   Links links;
-  for (int32_t** array : {&links.mother, &links.daughters, &links.first_daughter, &links.next_sibling, &links.last_daughter})
+  for (int32_t** array :
+       {&links.mother, &links.daughters, &links.first_daughter, &links.next_sibling, &links.last_daughter})
     *array = pieces.take<int32_t>(nodes);
   return links;
 }
@@ -221,16 +228,17 @@ struct ForwardScratch {
 };
 
 template <class Conv>
-void layer(Launcher& launch, int32_t precision, const Conv& f, const Tree& tree, const ForwardScratch& scratch, float* y,
-           int32_t activation) {
+void layer(Launcher& launch, int32_t precision, const Conv& f, const Tree& tree, const ForwardScratch& scratch,
+           float* y, int32_t activation) {
   if (f.outputs == 0) return;
   const int lanes = lanes_for(f.inputs);
   if (!fits_panel(f.inputs)) {
-    launch.elements(gather<block_threads, Direction::forward>, f.nodes * lanes, tree, f.x, f.inputs, lanes, scratch.gathered);
+    launch.elements(gather<block_threads, Direction::forward>, f.nodes * lanes, tree, f.x, f.inputs, lanes,
+                    scratch.gathered);
     launch.elements(stack<block_threads>, 3 * f.outputs * f.inputs,
                     Weights{{f.parent, f.self, f.daughters}, f.outputs, f.inputs}, true, scratch.stacked);
-    product_with_weight(launch, precision, scratch.gathered, scratch.stacked, f.bias, y, f.nodes, 3 * f.inputs, f.outputs,
-                        activation, {f.offsets, f.offsets + f.events});
+    product_with_weight(launch, precision, scratch.gathered, scratch.stacked, f.bias, y, f.nodes, 3 * f.inputs,
+                        f.outputs, activation, {f.offsets, f.offsets + f.events});
     return;
   }
   const auto kernel = precision == UPS_BF16   ? gather_and_multiply<PanelTile, UPS_BF16>
@@ -239,8 +247,15 @@ void layer(Launcher& launch, int32_t precision, const Conv& f, const Tree& tree,
   const auto weight = [&](const float* w) { return operand(w, f.inputs, f.outputs, f.inputs); };
   launch.grid(kernel, ceil_div(f.nodes, PanelTile::rows), 1, PanelTile::threads,
               static_cast<size_t>(panel_bytes(3 * padded_depth<PanelTile>(f.inputs))),
-              Layer{tree, f.x, f.inputs, f.outputs, lanes, {weight(f.parent), weight(f.self), weight(f.daughters)},
-                    f.bias, y, activation});
+              Layer{tree,
+                    f.x,
+                    f.inputs,
+                    f.outputs,
+                    lanes,
+                    {weight(f.parent), weight(f.self), weight(f.daughters)},
+                    f.bias,
+                    y,
+                    activation});
 }
 
 template <class Conv>
@@ -297,16 +312,16 @@ ups_status backward(const Call& call) {
   Launcher launch(call);
   link(launch, f, tree);
   if (gelu) layer(launch, call.precision, f, tree, scratch.forward, scratch.dz, UPS_ACTIVATION_NONE);
-  slope(launch, gelu ? scratch.dz : f.y, f.dy, scratch.dz, scratch.parts, f.dbias, f.nodes, f.outputs, f.options.activation,
-        {f.offsets, f.offsets + f.events});
+  slope(launch, gelu ? scratch.dz : f.y, f.dy, scratch.dz, scratch.parts, f.dbias, f.nodes, f.outputs,
+        f.options.activation, {f.offsets, f.offsets + f.events});
   const int lanes = lanes_for(f.outputs);
   if (f.outputs > 0)
     launch.elements(gather<block_threads, Direction::backward>, f.nodes * lanes, tree, scratch.dz, f.outputs, lanes,
                     scratch.gathered);
   const int64_t size = f.outputs * f.inputs;
   if (f.dx) {
-    launch.elements(stack<block_threads>, 3 * size, Weights{{f.parent, f.self, f.daughters}, f.outputs, f.inputs}, false,
-                    scratch.stacked);
+    launch.elements(stack<block_threads>, 3 * size, Weights{{f.parent, f.self, f.daughters}, f.outputs, f.inputs},
+                    false, scratch.stacked);
     product(launch, call.precision, scratch.gathered, scratch.stacked, f.dx, f.nodes, 3 * f.outputs, f.inputs);
   }
   if (f.dself || f.dparent || f.ddaughters) {

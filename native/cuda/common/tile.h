@@ -47,12 +47,8 @@ struct Tile {
     const unsigned first_lane = static_cast<unsigned>(__ffs(static_cast<int>(mask)) - 1);
     return (__ballot_sync(mask, predicate UPS_PASS_SITE) & mask) >> first_lane;
   }
-  UPS_ON_DEVICE bool any(bool predicate UPS_AND_SITE) const {
-    return __any_sync(mask, predicate UPS_PASS_SITE) != 0;
-  }
-  UPS_ON_DEVICE bool all(bool predicate UPS_AND_SITE) const {
-    return __all_sync(mask, predicate UPS_PASS_SITE) != 0;
-  }
+  UPS_ON_DEVICE bool any(bool predicate UPS_AND_SITE) const { return __any_sync(mask, predicate UPS_PASS_SITE) != 0; }
+  UPS_ON_DEVICE bool all(bool predicate UPS_AND_SITE) const { return __all_sync(mask, predicate UPS_PASS_SITE) != 0; }
 
   // The results of sum, max and min are the same in every lane.
   template <class T>

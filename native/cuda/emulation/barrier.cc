@@ -39,8 +39,8 @@ unsigned barrier(bool predicate, Site site) {
          static_cast<unsigned>(site.column()), file_of(m.barrier_site), line_of(m.barrier_site),
          static_cast<unsigned>(m.barrier_site.column()));
   if (m.alive != m.threads && m.settings.strict_exit)
-    fail("barrier at %s:%u reached after %u of %u threads returned", file_of(site), line_of(site),
-         m.threads - m.alive, m.threads);
+    fail("barrier at %s:%u reached after %u of %u threads returned", file_of(site), line_of(site), m.threads - m.alive,
+         m.threads);
   Lane& me = running_lane();
   char* order = barrier_order(m);
   publish(order);

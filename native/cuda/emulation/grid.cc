@@ -62,8 +62,8 @@ void prepare_lanes(Machine& m, dim3 block) {
 #ifdef UPS_EMULATION_TSAN
 char* order_for_next_block() {
   constexpr size_t pages = 16384;
-  static char* const pool = static_cast<char*>(mmap(nullptr, pages * order_bytes, PROT_READ | PROT_WRITE,
-                                                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+  static char* const pool = static_cast<char*>(
+      mmap(nullptr, pages * order_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
   static uint64_t block = 0;
   return pool + block++ % pages * order_bytes;
 }
@@ -109,8 +109,8 @@ cudaError_t check_launch(dim3 grid, dim3 block, size_t shared_bytes) {
   const bool block_fits = block.x != 0 && block.y != 0 && block.z != 0 && block.x <= most_threads &&
                           block.y <= most_threads && block.z <= most_block_z &&
                           uint64_t{block.x} * block.y * block.z <= most_threads;
-  const bool grid_fits = grid.x != 0 && grid.y != 0 && grid.z != 0 && grid.x <= most_x && grid.y <= most_yz &&
-                         grid.z <= most_yz;
+  const bool grid_fits =
+      grid.x != 0 && grid.y != 0 && grid.z != 0 && grid.x <= most_x && grid.y <= most_yz && grid.z <= most_yz;
   if (block_fits && grid_fits && shared_bytes <= config().shared_bytes) return cudaSuccess;
   char text[256];
   snprintf(text, sizeof text, "invalid launch: grid (%u,%u,%u), block (%u,%u,%u), %zu bytes of shared memory", grid.x,

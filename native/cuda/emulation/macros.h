@@ -12,7 +12,7 @@
 
 // A reference into the block's own arena.  It may not be a static or thread_local array: AddressSanitizer does not
 // see overruns of those where they live in templates or inline functions.  The address of `key` names the object.
-#define UPS_SHARED(T, name, ...)             \
+#define UPS_SHARED(T, name, ...)               \
   static const char ups_shared_key_##name = 0; \
   auto& name = *static_cast<T(*) __VA_ARGS__>( \
       ::ups::emu::shared_object(&ups_shared_key_##name, sizeof(T __VA_ARGS__), alignof(T), #name))

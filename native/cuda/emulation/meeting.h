@@ -13,16 +13,16 @@ Exchange& exchange_of(const Lane& lane) {
   return *static_cast<Exchange*>(lane.exchange);
 }
 
-inline void check_mask(const Machine& m, const Lane& me, const Meeting& meeting, uint32_t mask,
-                       const char* operation, const Site& site) {
+inline void check_mask(const Machine& m, const Lane& me, const Meeting& meeting, uint32_t mask, const char* operation,
+                       const Site& site) {
   const unsigned in_warp = m.threads - me.warp * warp_lanes;
   const uint32_t existing = in_warp >= warp_lanes ? ~0u : (1u << in_warp) - 1;
   if ((mask & ~existing) != 0)
     fail("%s at %s:%u: mask %08x names lanes that do not exist", operation, file_of(site), line_of(site), mask);
   if (meeting.arrived != 0 && (meeting.mask != mask || !same_place(meeting.site, site)))
-    fail("divergent warp operation: this lane is in %s(%08x) at %s:%u, lanes %08x are in %s(%08x) at %s:%u",
-         operation, mask, file_of(site), line_of(site), meeting.arrived, meeting.operation, meeting.mask,
-         file_of(meeting.site), line_of(meeting.site));
+    fail("divergent warp operation: this lane is in %s(%08x) at %s:%u, lanes %08x are in %s(%08x) at %s:%u", operation,
+         mask, file_of(site), line_of(site), meeting.arrived, meeting.operation, meeting.mask, file_of(meeting.site),
+         line_of(meeting.site));
   for_each_lane(mask & ~meeting.arrived, [&](unsigned lane) {
     if (m.lanes[me.warp * warp_lanes + lane].state == State::done)
       fail("%s at %s:%u: mask %08x names lane %u, which has returned", operation, file_of(site), line_of(site), mask,

@@ -90,8 +90,7 @@ cudaError_t cudaMalloc(void** pointer, size_t bytes) {
   if (bytes == 0) return cudaSuccess;
   const size_t limit = config().device_bytes;
   if (bytes > limit || device_bytes_in_use > limit - bytes) return note(cudaErrorMemoryAllocation);
-  auto* memory =
-      static_cast<unsigned char*>(aligned_alloc(alignment, guard + bytes + band_after(bytes)));
+  auto* memory = static_cast<unsigned char*>(aligned_alloc(alignment, guard + bytes + band_after(bytes)));
   if (memory == nullptr) return note(cudaErrorMemoryAllocation);
   unsigned char* first = memory + guard;
   memset(memory, pattern, guard);

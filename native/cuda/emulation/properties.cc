@@ -59,7 +59,9 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
   if (device != 0) return note(cudaErrorInvalidDevice);
   switch (attribute) {
     case cudaDevAttrMaxThreadsPerBlock: *value = static_cast<int>(most_threads); return cudaSuccess;
-    case cudaDevAttrMaxSharedMemoryPerBlock: *value = static_cast<int>(config().static_shared_bytes); return cudaSuccess;
+    case cudaDevAttrMaxSharedMemoryPerBlock:
+      *value = static_cast<int>(config().static_shared_bytes);
+      return cudaSuccess;
     case cudaDevAttrWarpSize: *value = static_cast<int>(warp_lanes); return cudaSuccess;
     case cudaDevAttrMultiProcessorCount: *value = multiprocessors; return cudaSuccess;
     case cudaDevAttrComputeCapabilityMajor: *value = compute_major; return cudaSuccess;

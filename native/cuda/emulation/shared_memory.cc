@@ -44,8 +44,8 @@ bool begin_shared_memory(Machine& m, size_t dynamic_bytes) {
   const int flags = MAP_PRIVATE | MAP_ANONYMOUS;
   if (m.arena == nullptr || thread_sanitized) {
     // Under ThreadSanitizer every block gets a fresh mapping: its shadow forgets the accesses of the block before.
-    void* memory = mmap(m.arena, arena_bytes, PROT_READ | PROT_WRITE, flags | (m.arena != nullptr ? MAP_FIXED : 0),
-                        -1, 0);
+    void* memory =
+        mmap(m.arena, arena_bytes, PROT_READ | PROT_WRITE, flags | (m.arena != nullptr ? MAP_FIXED : 0), -1, 0);
     if (memory == MAP_FAILED) {
       m.error = "no memory for shared memory";
       return false;

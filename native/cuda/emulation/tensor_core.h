@@ -40,12 +40,8 @@ void ldmatrix(uint32_t (&r)[Matrices], const void* row, bool transposed, Site si
 }  // namespace emu
 
 inline void ldmatrix_x4(uint32_t (&r)[4], const void* row UPS_AND_SITE) { emu::ldmatrix<4>(r, row, false, site); }
-inline void ldmatrix_x4_trans(uint32_t (&r)[4], const void* row UPS_AND_SITE) {
-  emu::ldmatrix<4>(r, row, true, site);
-}
+inline void ldmatrix_x4_trans(uint32_t (&r)[4], const void* row UPS_AND_SITE) { emu::ldmatrix<4>(r, row, true, site); }
 inline void ldmatrix_x2(uint32_t (&r)[2], const void* row UPS_AND_SITE) { emu::ldmatrix<2>(r, row, false, site); }
-inline void ldmatrix_x2_trans(uint32_t (&r)[2], const void* row UPS_AND_SITE) {
-  emu::ldmatrix<2>(r, row, true, site);
-}
+inline void ldmatrix_x2_trans(uint32_t (&r)[2], const void* row UPS_AND_SITE) { emu::ldmatrix<2>(r, row, true, site); }
 
 }  // namespace ups

@@ -110,9 +110,8 @@ uint32_t reduce(uint32_t mask, uint32_t value, Reduction reduction, const char* 
   meet(mask, &term, operation, site, Memory::unordered, [](Lane* warp, uint32_t lanes) {
     const auto& first = exchange_of<Term>(warp[lowest_lane(lanes)]);
     uint32_t result = first.value;
-    for_each_lane(lanes & (lanes - 1), [&](unsigned lane) {
-      result = apply(first.reduction, result, exchange_of<Term>(warp[lane]).value);
-    });
+    for_each_lane(lanes & (lanes - 1),
+                  [&](unsigned lane) { result = apply(first.reduction, result, exchange_of<Term>(warp[lane]).value); });
     for_each_lane(lanes, [&](unsigned lane) { exchange_of<Term>(warp[lane]).result = result; });
   });
   return term.result;

@@ -33,8 +33,8 @@ T __shfl_down_sync(unsigned mask, T value, unsigned distance, int width = 32 UPS
 }
 template <class T>
 T __shfl_xor_sync(unsigned mask, T value, int lane_mask, int width = 32 UPS_AND_SITE) {
-  return ups::emu::shuffle_value(mask, value, ups::emu::ShuffleKind::exclusive_or, lane_mask, width,
-                                 "__shfl_xor_sync", site);
+  return ups::emu::shuffle_value(mask, value, ups::emu::ShuffleKind::exclusive_or, lane_mask, width, "__shfl_xor_sync",
+                                 site);
 }
 
 inline unsigned __ballot_sync(unsigned mask, int predicate UPS_AND_SITE) {
@@ -64,15 +64,15 @@ inline unsigned __reduce_min_sync(unsigned mask, unsigned value UPS_AND_SITE) {
   return ups::emu::reduce(mask, value, ups::emu::Reduction::min_unsigned, "__reduce_min_sync", site);
 }
 inline int __reduce_min_sync(unsigned mask, int value UPS_AND_SITE) {
-  return static_cast<int>(ups::emu::reduce(mask, static_cast<unsigned>(value), ups::emu::Reduction::min_signed,
-                                           "__reduce_min_sync", site));
+  return static_cast<int>(
+      ups::emu::reduce(mask, static_cast<unsigned>(value), ups::emu::Reduction::min_signed, "__reduce_min_sync", site));
 }
 inline unsigned __reduce_max_sync(unsigned mask, unsigned value UPS_AND_SITE) {
   return ups::emu::reduce(mask, value, ups::emu::Reduction::max_unsigned, "__reduce_max_sync", site);
 }
 inline int __reduce_max_sync(unsigned mask, int value UPS_AND_SITE) {
-  return static_cast<int>(ups::emu::reduce(mask, static_cast<unsigned>(value), ups::emu::Reduction::max_signed,
-                                           "__reduce_max_sync", site));
+  return static_cast<int>(
+      ups::emu::reduce(mask, static_cast<unsigned>(value), ups::emu::Reduction::max_signed, "__reduce_max_sync", site));
 }
 inline unsigned __reduce_and_sync(unsigned mask, unsigned value UPS_AND_SITE) {
   return ups::emu::reduce(mask, value, ups::emu::Reduction::bit_and, "__reduce_and_sync", site);

@@ -49,8 +49,7 @@ int32_t device_count(char* why, size_t why_size) {
   // Devices are numbered as CUDA numbers them, so the usable ones must come first; CUDA's default order puts the
   // fastest first.
   int usable = 0, major = 0, minor = 0;
-  while (usable < count &&
-         cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, usable) == cudaSuccess &&
+  while (usable < count && cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, usable) == cudaSuccess &&
          major >= oldest_major)
     ++usable;
   if (usable == 0) {
@@ -131,9 +130,9 @@ ups_status check_rules(int32_t id, void* stream, const DeviceRule* rules, int32_
   return device_status(launch_rule_checks(stream_of(stream), rules, count, fault));
 }
 
-constexpr Plugin plugin{plugin_abi, own_device_type, device_count,   device_info, stream_create, stream_destroy,
-                        allocate,   release,         allocate_pinned, release_pinned, copy,      fill,
-                        synchronize, check_rules,    on_device,      device_message, cuda_kernels};
+constexpr Plugin plugin{plugin_abi,  own_device_type, device_count,    device_info,    stream_create, stream_destroy,
+                        allocate,    release,         allocate_pinned, release_pinned, copy,          fill,
+                        synchronize, check_rules,     on_device,       device_message, cuda_kernels};
 
 }  // namespace
 }  // namespace upsilon

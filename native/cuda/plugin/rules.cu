@@ -25,7 +25,8 @@ UPS_ON_DEVICE void record(int32_t* fault, int32_t code) {
 
 // splits: non-decreasing, first >= 0, last <= bound. below: 0 <= every element < bound. One rule per blockIdx.y.
 template <int threads>
-UPS_KERNEL_LB(threads) check_elements(RuleBatch batch, int32_t* fault) {
+UPS_KERNEL_LB(threads)
+check_elements(RuleBatch batch, int32_t* fault) {
   const DeviceRule rule = batch.rules[blockIdx.y];
   const bool splits = rule.rule == static_cast<int32_t>(Rule::splits);
   const int64_t step = static_cast<int64_t>(gridDim.x) * threads;
@@ -45,7 +46,8 @@ UPS_KERNEL_LB(threads) check_elements(RuleBatch batch, int32_t* fault) {
 constexpr int64_t glance = 256;  // steps after which a walk looks whether another one has found the fault
 
 template <int threads>
-UPS_KERNEL_LB(threads) check_forest(DeviceRule rule, int32_t* fault) {
+UPS_KERNEL_LB(threads)
+check_forest(DeviceRule rule, int32_t* fault) {
   if (*fault != 0) return;  // the boundaries cannot be trusted
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int64_t warps = static_cast<int64_t>(gridDim.x) * (threads / 32);

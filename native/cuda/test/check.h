@@ -35,8 +35,8 @@ inline bool check(bool passed, const char* what, const char* file, int line) {
 
 }  // namespace test
 
-#define UPS_TEST(name, runs)                                                               \
-  static void name();                                                                      \
+#define UPS_TEST(name, runs)                                                             \
+  static void name();                                                                    \
   static const test::Registration registration_of_##name(#name, name, test::Runs::runs); \
   static void name()
 #define CHECK(condition) test::check((condition), #condition, __FILE__, __LINE__)

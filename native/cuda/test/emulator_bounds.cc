@@ -8,9 +8,9 @@
 
 namespace {
 
+using test::address_sanitized;
 using test::config;
 using test::contains;
-using test::address_sanitized;
 using test::thread_sanitized;
 
 UPS_KERNEL_LB(32) write_static_shared(float* out, int beyond) {

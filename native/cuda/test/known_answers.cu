@@ -61,8 +61,7 @@ UPS_KERNEL_LB(32) shuffle_of_half(unsigned long long* out) {
 UPS_TEST(shuffles, every_schedule) {
   CHECK(of_warp(shuffle_index) == per_lane<int>([](unsigned l) { return static_cast<int>(100 + (l * 3 + 40) % 32); }));
   CHECK(of_warp(shuffle_index_by_8) == per_lane<int>([](unsigned l) { return static_cast<int>(105 + l / 8 * 8); }));
-  CHECK(of_warp(shuffle_up) ==
-        per_lane<float>([](unsigned l) { return static_cast<float>(l % 16 < 3 ? l : l - 3); }));
+  CHECK(of_warp(shuffle_up) == per_lane<float>([](unsigned l) { return static_cast<float>(l % 16 < 3 ? l : l - 3); }));
   CHECK(of_warp(shuffle_down) ==
         per_lane<double>([](unsigned l) { return static_cast<double>(l % 8 < 3 ? l + 5 : l) + 0.25; }));
   CHECK(of_warp(shuffle_xor) == per_lane<unsigned>([](unsigned l) { return (l ^ 11u) + 1000u; }));
@@ -83,7 +82,9 @@ UPS_KERNEL_LB(32) votes(unsigned* out) {
   if (lane < 4) bits = __ballot_sync(0xfu, lane != 2);
   out[lane] = bits;
 }
-UPS_KERNEL_LB(32) match_small(unsigned* out) { out[threadIdx.x] = __match_any_sync(full, static_cast<int>(threadIdx.x % 5)); }
+UPS_KERNEL_LB(32) match_small(unsigned* out) {
+  out[threadIdx.x] = __match_any_sync(full, static_cast<int>(threadIdx.x % 5));
+}
 UPS_KERNEL_LB(32) match_large(unsigned* out) {
   out[threadIdx.x] = __match_any_sync(full, static_cast<unsigned long long>(threadIdx.x / 16) << 40);
 }
@@ -166,8 +167,8 @@ UPS_TEST(tiles, every_schedule) {
     CHECK(mine[4] == 0x84);
     CHECK(mine[5] == (rank + 1) * (rank + 2) / 2);
     CHECK(mine[6] == (first == 16 ? 1 : 0) + (first < 40 ? 2 : 0));
-    CHECK(mine[7] == first + 6 + 1000 * (rank ^ 1) + 10000 * (rank < 2 ? rank : rank - 2) +
-                         100000 * (rank > 5 ? rank : rank + 2));
+    CHECK(mine[7] ==
+          first + 6 + 1000 * (rank ^ 1) + 10000 * (rank < 2 ? rank : rank - 2) + 100000 * (rank > 5 ? rank : rank + 2));
   }
 }
 
@@ -330,7 +331,8 @@ Operands operands(int depth) {
 }
 
 template <int Depth>
-UPS_KERNEL_LB(32) one_mma(const float* a, const float* b, float* c) {
+UPS_KERNEL_LB(32)
+one_mma(const float* a, const float* b, float* c) {
   const int lane = static_cast<int>(threadIdx.x), group = lane / 4, pair = lane % 4;
   ups::FragC sum;
   for (int i = 0; i < 4; ++i) sum.r[i] = c[(group + 8 * (i / 2)) * 8 + 2 * pair + i % 2];
@@ -370,7 +372,8 @@ UPS_TEST(mma_bf16, every_schedule) { check_mma<16>(); }
 // ---- ldmatrix: number n of a table of 32 rows of 8 is n itself
 
 template <int Matrices, bool Transposed>
-UPS_KERNEL_LB(32) load_matrices(unsigned* out) {
+UPS_KERNEL_LB(32)
+load_matrices(unsigned* out) {
   UPS_SHARED(uint4, table, [32]);
   const unsigned lane = threadIdx.x;
   const unsigned first = lane * 8;
@@ -409,7 +412,8 @@ UPS_TEST(ldmatrix, every_schedule) {
 // ---- cp.async: all three sizes, groups that complete in order, zeros where nothing is wanted
 
 template <int Floats>
-UPS_KERNEL_LB(64) copy_in_groups(const float* in, float* out) {
+UPS_KERNEL_LB(64)
+copy_in_groups(const float* in, float* out) {
   UPS_SHARED(float4, aligned, [3 * 64]);
   float* const stage = reinterpret_cast<float*>(&aligned[0]);
   const int thread = static_cast<int>(threadIdx.x);

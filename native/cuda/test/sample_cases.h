@@ -124,8 +124,8 @@ double last_block_error() {
   const auto values = random_floats(count, 1);
   const DeviceArray<float> in(values), partial(blocks), total(1);
   const DeviceArray<unsigned> ticket(std::vector<unsigned>(1, 0u));
-  CHECK(test::run(last_block_sums<faulty_ticket>, blocks, 64, 0, in.data(), partial.data(), ticket.data(),
-                  total.data(), static_cast<int>(count)) == cudaSuccess);
+  CHECK(test::run(last_block_sums<faulty_ticket>, blocks, 64, 0, in.data(), partial.data(), ticket.data(), total.data(),
+                  static_cast<int>(count)) == cudaSuccess);
   double sum = 0;
   for (const float value : values) sum += static_cast<double>(value);
   return largest_error(total.values(), {sum});

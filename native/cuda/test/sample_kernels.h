@@ -15,7 +15,8 @@ UPS_KERNEL_LB(256) add(const float* __restrict__ a, const float* __restrict__ b,
 
 // The sum of each block's share, by a tree in shared memory.
 template <int Threads, Fault fault = Fault::none>
-UPS_KERNEL_LB(Threads) block_sum(const float* __restrict__ values, float* __restrict__ sums, int count) {
+UPS_KERNEL_LB(Threads)
+block_sum(const float* __restrict__ values, float* __restrict__ sums, int count) {
   UPS_SHARED(float, partial, [Threads]);
   const int thread = static_cast<int>(threadIdx.x);
   float sum = 0.0f;
@@ -32,8 +33,8 @@ UPS_KERNEL_LB(Threads) block_sum(const float* __restrict__ values, float* __rest
 }
 
 // Running sums inside segments that begin where head is not 0, or where a warp begins.
-UPS_KERNEL_LB(128) segmented_scan(const float* __restrict__ values, const int* __restrict__ head,
-                                  float* __restrict__ sums, int count) {
+UPS_KERNEL_LB(128)
+segmented_scan(const float* __restrict__ values, const int* __restrict__ head, float* __restrict__ sums, int count) {
   constexpr unsigned full = 0xffffffffu;
   const int i = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
   const int lane = static_cast<int>(threadIdx.x % 32);
@@ -72,8 +73,9 @@ constexpr size_t gemm_shared_bytes = 2 * 2 * gemm_tile * gemm_depth * sizeof(flo
 // c[rows,columns] = a[rows,inner] b[inner,columns]; inner and columns are multiples of 4.  Tiles of 32 x 32 x 16 in
 // two stages, 64 threads with 4 x 4 sums each.
 template <Fault fault = Fault::none>
-UPS_KERNEL_LB(64) gemm_cp_async(const float* __restrict__ a, const float* __restrict__ b, float* __restrict__ c,
-                                int rows, int columns, int inner) {
+UPS_KERNEL_LB(64)
+gemm_cp_async(const float* __restrict__ a, const float* __restrict__ b, float* __restrict__ c, int rows, int columns,
+              int inner) {
   constexpr int tile = gemm_tile, depth = gemm_depth, stage = gemm_tile * gemm_depth;
   UPS_SHARED_DYN(float, shared);
   float* const shared_a = shared;
@@ -103,12 +105,9 @@ UPS_KERNEL_LB(64) gemm_cp_async(const float* __restrict__ a, const float* __rest
     const float* const tile_a = shared_a + step % 2 * stage;
     const float* const tile_b = shared_b + step % 2 * stage;
     UPS_UNROLL
-    for (int k = 0; k < depth; ++k)
-      UPS_UNROLL
-      for (int i = 0; i < 4; ++i)
-        UPS_UNROLL
-        for (int j = 0; j < 4; ++j)
-          sums[i][j] += tile_a[(down * 4 + i) * depth + k] * tile_b[k * tile + across * 4 + j];
+    for (int k = 0; k < depth; ++k) UPS_UNROLL
+    for (int i = 0; i < 4; ++i) UPS_UNROLL
+    for (int j = 0; j < 4; ++j) sums[i][j] += tile_a[(down * 4 + i) * depth + k] * tile_b[k * tile + across * 4 + j];
     if constexpr (fault != Fault::barrier_before_overwrite) __syncthreads();
   }
   ups::cp_async_wait<0>();
@@ -123,8 +122,9 @@ UPS_KERNEL_LB(64) gemm_cp_async(const float* __restrict__ a, const float* __rest
 // c[rows,columns] = a[rows,inner] b[columns,inner]^T on the tensor cores; Number is float (as tf32) or bf16.  Two
 // warps, a tile of 32 x 16.
 template <class Number, Fault fault = Fault::none>
-UPS_KERNEL_LB(64) gemm_mma(const Number* __restrict__ a, const Number* __restrict__ b, float* __restrict__ c,
-                           int rows, int columns, int inner) {
+UPS_KERNEL_LB(64)
+gemm_mma(const Number* __restrict__ a, const Number* __restrict__ b, float* __restrict__ c, int rows, int columns,
+         int inner) {
   constexpr bool tf32 = sizeof(Number) == 4;
   constexpr int tile_rows = 32, tile_columns = 16, depth = tf32 ? 16 : 32, step_k = tf32 ? 8 : 16;
   constexpr int padding = tf32 ? 4 : 8;  // rows of 16 bytes more: no bank conflicts, and ldmatrix stays aligned
@@ -179,8 +179,9 @@ UPS_KERNEL_LB(64) gemm_mma(const Number* __restrict__ a, const Number* __restric
 
 // The last block to finish adds up what all of them found: a ticket taken by an atomic.
 template <bool faulty_ticket = false>
-UPS_KERNEL_LB(64) last_block_sums(const float* __restrict__ values, float* __restrict__ partial,
-                                  unsigned* __restrict__ ticket, float* __restrict__ total, int count) {
+UPS_KERNEL_LB(64)
+last_block_sums(const float* __restrict__ values, float* __restrict__ partial, unsigned* __restrict__ ticket,
+                float* __restrict__ total, int count) {
   UPS_SHARED(float, sums, [2]);
   UPS_SHARED(bool, is_last);
   const int thread = static_cast<int>(threadIdx.x);
@@ -209,7 +210,8 @@ UPS_KERNEL_LB(64) last_block_sums(const float* __restrict__ values, float* __res
 
 // Neighbours exchange through shared memory inside a warp.
 template <bool with_syncwarp = true>
-UPS_KERNEL_LB(32) exchange_in_warp(const float* __restrict__ in, float* __restrict__ out) {
+UPS_KERNEL_LB(32)
+exchange_in_warp(const float* __restrict__ in, float* __restrict__ out) {
   UPS_SHARED(float, values, [32]);
   const int lane = static_cast<int>(threadIdx.x);
   values[lane] = in[lane];
