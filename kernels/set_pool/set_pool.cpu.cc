@@ -260,7 +260,7 @@ void repeat_row(float* y, int64_t columns, int64_t rows) {
   const int64_t most = std::max<int64_t>(1, 2048 / std::max<int64_t>(columns, 1));
   for (int64_t filled = 1, more; filled < rows; filled += more) {
     more = std::min({filled, most, rows - filled});
-    std::memcpy(y + filled * columns, y, static_cast<size_t>(more * columns) * sizeof(float));
+    std::copy_n(y, more * columns, y + filled * columns);
   }
 }
 
