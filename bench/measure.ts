@@ -23,7 +23,9 @@ export interface Effort {
   pause_ms: number;
 }
 
-export const thorough: Effort = { round_ms: 60, rounds: 12, pause_ms: 20 };
+// The pause outlasts the idle spinning of other thread pools (OpenBLAS: about 30 ms), which would take a core from whoever
+// comes next.
+export const thorough: Effort = { round_ms: 60, rounds: 10, pause_ms: 120 };
 export const quick: Effort = { round_ms: 2, rounds: 2, pause_ms: 0 };
 
 /** A function of this process, timed call by call. */
