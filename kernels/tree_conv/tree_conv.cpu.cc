@@ -68,7 +68,7 @@ struct Scratch {
     char* room = nodes <= batch_nodes ? workers + worker * worker_bytes
                                       : large + round_up(first * row_bytes() + first / batch_nodes * rounding, 64);
     Pieces pieces(room);
-    return BatchScratch(std::max(nodes, std::min(nodes, batch_nodes)), inputs, outputs, backward, pieces);
+    return BatchScratch(nodes, inputs, outputs, backward, pieces);
   }
 };
 
