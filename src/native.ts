@@ -18,7 +18,7 @@ export interface ParameterDescription {
   inPlace: boolean;
   /** As in messages: `[N, Fin]`. */
   shape: string;
-  rule: '' | 'splits' | 'below' | 'forest';
+  rule: '' | 'splits' | 'below' | 'forest' | 'finite';
   /** Whether the first of `dims` stands for any number of leading dimensions. */
   leading: boolean;
   dims: DimensionDescription[];

@@ -96,6 +96,7 @@ const char* rule_text(Rule rule) {
     case Rule::splits: return "splits";
     case Rule::below: return "below";
     case Rule::forest: return "forest";
+    case Rule::finite: return "finite";
   }
   return "";
 }

@@ -264,15 +264,18 @@ class Gate {
       const int32_t* offset_data = offsets ? call_.data<const int32_t>(p.rule_parameter) : nullptr;
       const int64_t events = offsets ? element_count(*offsets) - 1 : 0;
       if (context_.plugin) {
+        if (p.rule == Rule::finite && call_.is_double) continue;  // not computed on devices, as choose_kernel will say
         const auto operation_index = static_cast<int32_t>(&operation_ - operations().data());
         device_rules[device_rule_count++] = {static_cast<int32_t>(p.rule),  data, count, bound, offset_data, events,
                                              operation_index << 8 | (i + 1)};
         continue;
       }
       const char* bound_name = p.rule_dim >= 0 ? schema_.dim_names[static_cast<size_t>(p.rule_dim)].c_str() : "";
-      const bool holds = p.rule == Rule::splits  ? check_splits(data, count, bound, bound_name, &problem)
-                         : p.rule == Rule::below ? check_below(data, count, bound, bound_name, &problem)
-                                                 : check_forest(data, offset_data, events, &problem);
+      const bool holds = p.rule == Rule::splits   ? check_splits(data, count, bound, bound_name, &problem)
+                         : p.rule == Rule::below  ? check_below(data, count, bound, bound_name, &problem)
+                         : p.rule == Rule::forest ? check_forest(data, offset_data, events, &problem)
+                         : call_.is_double        ? check_finite(call_.data<const double>(i), count, &problem)
+                                                  : check_finite(call_.data<const float>(i), count, &problem);
       if (!holds) return fail(UPS_VALUE, p.name, p.name + " " + problem);
     }
     if (device_rule_count == 0) return UPS_OK;

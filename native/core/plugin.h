@@ -12,7 +12,7 @@ enum class CopyKind : int32_t { host_to_device, device_to_host, device_to_device
 // One rule of the schema, checked on the device before the operation's kernels run.
 struct DeviceRule {
   int32_t rule;  // Rule
-  const int32_t* data;
+  const int32_t* data;  // finite: the bits of floats
   int64_t count;
   int64_t bound;           // splits, below
   const int32_t* offsets;  // forest: event boundaries

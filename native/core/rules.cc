@@ -1,5 +1,9 @@
 #include "rules.h"
 
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <type_traits>
 #include <vector>
 
 #include "context.h"
@@ -84,5 +88,23 @@ bool check_forest(const int32_t* mother, const int32_t* offsets, int64_t events,
   }
   return true;
 }
+
+template <class T>
+bool check_finite(const T* numbers, int64_t count, std::string* problem) {
+  using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
+  const Bits exponent = std::bit_cast<Bits>(std::numeric_limits<T>::infinity());  // all set: infinite or NaN
+  Bits bad = 0;
+  for (int64_t i = 0; i < count; ++i) bad |= (std::bit_cast<Bits>(numbers[i]) & exponent) == exponent;
+  if (!bad) return true;
+  for (int64_t i = 0; i < count; ++i)
+    if (!std::isfinite(numbers[i])) {
+      *problem = format("has %g at position %lld (expected finite numbers)", static_cast<double>(numbers[i]),
+                        static_cast<long long>(i));
+      return false;
+    }
+  return true;
+}
+template bool check_finite(const float*, int64_t, std::string*);
+template bool check_finite(const double*, int64_t, std::string*);
 
 }  // namespace upsilon

@@ -1,4 +1,4 @@
-// Checks of what index tensors contain, on the host. A kernel that runs afterwards need not look again.
+// Checks of what tensors contain, on the host. A kernel that runs afterwards need not look again.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -11,5 +11,8 @@ bool check_below(const int32_t* indices, int64_t count, int64_t bound, const cha
 // mother[i] is an index inside i's event or -1; following mothers always ends. `offsets` must have passed check_splits.
 // Linear time.
 bool check_forest(const int32_t* mother, const int32_t* offsets, int64_t events, std::string* problem);
+// No NaN, no infinity.
+template <class T>
+bool check_finite(const T* numbers, int64_t count, std::string* problem);
 
 }  // namespace upsilon

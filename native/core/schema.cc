@@ -161,6 +161,10 @@ class Parser {
     } else if (accept("forest ")) {
       p.rule = Rule::forest;
       forests_.emplace_back(static_cast<int>(schema_.parameters.size()), word());
+    } else if (accept("finite")) {
+      p.rule = Rule::finite;
+      if (p.type != ElementType::real) fault("finite needs real elements");
+      return;
     }
     if (p.rule != Rule::none && p.type != ElementType::i32) fault("a rule needs i32 elements");
   }

@@ -11,8 +11,8 @@ namespace upsilon {
 
 enum class ElementType : int8_t { real, f32, f64, i32, i64, u8 };
 
-// What the contents of an index tensor must satisfy, beyond its shape.
-enum class Rule : int8_t { none, splits, below, forest };
+// What the contents of a tensor must satisfy, beyond its shape.
+enum class Rule : int8_t { none, splits, below, forest, finite };
 
 // One bracketed dimension: a sum of names and a constant, e.g. B+1 or E+F; or alternatives, e.g. M1|M0.
 struct Dimension {

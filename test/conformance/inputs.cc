@@ -184,6 +184,7 @@ HostTensor Inputs::random(const Schema& schema, const Parameter& p, const Dims& 
       fill_forest(t, make(schema, schema.parameters[static_cast<size_t>(p.rule_parameter)], dims), hint, numbers);
       break;
     case Rule::none:
+    case Rule::finite:
       if (t.is_float()) fill_real(t, hint, numbers);
       else
         for (int64_t i = 0; i < t.count(); ++i) t.set(i, static_cast<double>(numbers.below(100)));

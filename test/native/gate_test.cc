@@ -1,8 +1,10 @@
 // The gate: every kind of wrong call gives a typed error that names operation and argument, with a text that says what
 // was found and what was wanted. An operation of the test's own stands for all.
 #include <climits>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <vector>
 
 #include "core/context.h"
@@ -38,6 +40,10 @@ const OperationEntry probe_entry{"probe", probe_schema, sizeof(ProbeOptions), {p
 
 const OperationEntry leading_entry{
     "probe_leading", "x: real[..., K] -> y: real[..., K]", 0, {[](const Call&) { return UPS_OK; }}, {}};
+const OperationEntry finite_entry{
+    "probe_finite", "x: real[N] finite -> y: real[N]", 0, {[](const Call&) { return UPS_OK; }}, {[](const Call&) {
+      return UPS_OK;
+    }}};
 const OperationEntry failing_entry{
     "probe_failing", "x: real[N] -> y: real[N]", 0, {[](const Call&) { return UPS_INTERNAL; }}, {}};
 const OperationEntry hungry_entry{"probe_hungry",
@@ -298,6 +304,26 @@ void contents(ups_context* context) {
   with(mother, {3, -1, 0, 2}, "mother makes a cycle through node 0 of event 0");
 }
 
+void numbers_that_are_not_finite(ups_context* context) {
+  const ups_operation* operation = ups_operation_find("probe_finite");
+  const auto expect_text = [&](auto numbers, ups_dtype dtype, const char* text) {
+    using Number = typename decltype(numbers)::value_type;
+    Tensor in, out;
+    in.set(dtype, {static_cast<int64_t>(numbers.size())});
+    out.set(dtype, {static_cast<int64_t>(numbers.size())});
+    std::memcpy(in.memory.data(), numbers.data(), numbers.size() * sizeof(Number));
+    const ups_tensor* pointers[] = {&in.view, &out.view};
+    const ups_status status = ups_call(context, operation, pointers, 2, nullptr);
+    CHECK(status == (*text ? UPS_VALUE : UPS_OK));
+    if (*text) CHECK_TEXT(ups_last_error(context)->text, text);
+  };
+  const float huge = std::numeric_limits<float>::max(), infinite = std::numeric_limits<float>::infinity();
+  expect_text(std::vector<float>{-huge, 0, huge}, f32, "");
+  expect_text(std::vector<float>{0, -infinite}, f32, "x has -inf at position 1 (expected finite numbers)");
+  expect_text(std::vector<float>{std::nanf("")}, f32, "x has nan at position 0 (expected finite numbers)");
+  expect_text(std::vector<double>{0, 1, 2, std::nan("")}, f64, "x has nan at position 3 (expected finite numbers)");
+}
+
 void options_and_overlap(ups_context* context) {
   {
     Good g;
@@ -448,6 +474,7 @@ int main() {
   dtypes(context);
   shapes(context);
   contents(context);
+  numbers_that_are_not_finite(context);
   options_and_overlap(context);
   whole_calls(context);
   contexts();

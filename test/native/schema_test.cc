@@ -70,6 +70,7 @@ void wrong_lines() {
   refused("x: real[N -> y: real[N]", "something else expected");
   refused("x: real[N,] -> y: real[N]", "a name expected");
   refused("x: real[N] splits N -> y: real[N]", "a rule needs i32 elements");
+  refused("x: i32[N] finite -> y: real[N]", "finite needs real elements");
   refused("m: i32[N] forest offsets -> y: real[N]", "forest must name an earlier parameter");
   refused("m: i32[N] forest o, o: i32[B+1] -> y: real[N]", "forest must name an earlier parameter");
   refused("x: real[N] -> y: real[N]; a: i32 = much", "a number expected");

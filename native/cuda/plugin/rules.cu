@@ -23,17 +23,22 @@ UPS_ON_DEVICE void record(int32_t* fault, int32_t code) {
   }
 }
 
-// splits: non-decreasing, first >= 0, last <= bound. below: 0 <= every element < bound. One rule per blockIdx.y.
+// splits: non-decreasing, first >= 0, last <= bound. below: 0 <= every element < bound. finite: the exponent of a float
+// that is not has all its bits set. One rule per blockIdx.y.
+constexpr int32_t float_exponent = 0x7f800000;
+
 template <int threads>
 UPS_KERNEL_LB(threads)
 check_elements(RuleBatch batch, int32_t* fault) {
   const DeviceRule rule = batch.rules[blockIdx.y];
   const bool splits = rule.rule == static_cast<int32_t>(Rule::splits);
+  const bool finite = rule.rule == static_cast<int32_t>(Rule::finite);
   const int64_t step = static_cast<int64_t>(gridDim.x) * threads;
   bool bad = false;
   for (int64_t i = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x; i < rule.count; i += step) {
     const int32_t value = rule.data[i];
     if (splits) bad |= value < (i > 0 ? rule.data[i - 1] : 0) || (i == rule.count - 1 && value > rule.bound);
+    else if (finite) bad |= (value & float_exponent) == float_exponent;
     else bad |= value < 0 || value >= rule.bound;
   }
   if (bad) record(fault, rule.code);

@@ -177,6 +177,7 @@ typedef enum ups_activation {
  * wanted too). Rules after the brackets are checked as well:
  *   splits N   non-decreasing, first >= 0, last <= N     below N   0 <= every element < N
  *   forest offsets   mother indices inside their event, -1 for a root, no cycles
+ *   finite     (of real) no NaN, no infinity
  * `...` stands for any number of leading dimensions, `M1|M0` for the first of these that this call has, and `y&` for
  * an output that is updated in place. Options are laid out in a C struct in the order given:
  * enumerations and bool as int32_t, i32, i64, f32, f64, u64 as they are. */
