@@ -6,6 +6,7 @@ import { KnownOptions, shown } from './check';
 import { cpu } from './device';
 import { dtypeCode } from './dtype';
 import { DeviceError, ValueError } from './errors';
+import { embedding } from './ops/embedding';
 import { asRagged, checkBoundaries, indices, type Ragged } from './ragged';
 import { asTensor, empty, Tensor, tensor, type TensorLike } from './tensor';
 
@@ -26,7 +27,10 @@ export interface Edges {
   /** int32 `[E]` */
   targets: TensorLike;
   numNodes: number;
-  /** `[E]`; 1 where none are given. */
+  /**
+   * `[E]`; 1 where none are given. With `requiresGrad` they get a `grad` in their own order. The graph holds a copy: make
+   * a graph anew when they change, or mark `graph.weights` itself.
+   */
   weights?: TensorLike;
   /** int32 `[B+1]`: event boundaries among the nodes. */
   nodeOffsets?: TensorLike;
@@ -49,7 +53,7 @@ interface Transposed {
  */
 export class Graph {
   readonly numNodes: number;
-  /** `[E]`, in the order of `sources`. */
+  /** `[E]`, in the order of `sources`; with `requiresGrad` operations give it a `grad`. */
   readonly weights: Tensor | undefined;
   /** int32 `[B+1]`: event boundaries among the nodes. */
   readonly nodeOffsets: Tensor | undefined;
@@ -155,6 +159,13 @@ function rowsOf(
   weights: Tensor | undefined,
 ): { rowOffsets: Tensor; sources: Tensor; weights: Tensor | undefined } {
   const device = sources._device;
+  if (weights && wantsGradient([weights])) {
+    // Taken by index instead, so that the gradient finds its way back to the given order.
+    const { rowOffsets, order, sorted } = immediately(() => edgeOrder(sources, targets, numNodes));
+    const taken = embedding(order, weights.reshape([weights.size, 1])).reshape([weights.size]);
+    taken._keepsGrad = true;
+    return { rowOffsets, sources: sorted, weights: taken };
+  }
   const outputs = [
     empty(int32, [numNodes + 1], device),
     empty(int32, [sources.size], device),

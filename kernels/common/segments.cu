@@ -2,6 +2,8 @@
 // rows. Floor: x once through memory.
 #include "common/segments.h"
 
+#include "common/row_pieces.cuh"
+
 namespace upsilon {
 namespace {
 
@@ -61,19 +63,6 @@ struct SegmentPieces {  // of segments that have several
   }
 };
 
-// The last segment that begins at or before a position; there is one.
-UPS_ON_DEVICE int64_t segment_at(const int32_t* offsets, int64_t segments, int64_t position) {
-  int64_t low = 0, high = segments;
-  while (high - low > 1) {
-    const int64_t middle = (low + high) / 2;
-    if (offsets[middle] <= position) low = middle;
-    else high = middle;
-  }
-  return low;
-}
-
-// Work item w < segments: the first piece of segment w. Item segments + q: the later piece that begins among the
-// positions q * segment_piece and following, of which there is at most one, since all pieces but a last one are full.
 template <class Pool, int lanes>
 UPS_KERNEL_LB(pool_threads)
 pool_pieces(const int32_t* fault, Segments s, int64_t items, SegmentPieces<Pool> pieces, Results<Pool> results) {
@@ -86,27 +75,13 @@ pool_pieces(const int32_t* fault, Segments s, int64_t items, SegmentPieces<Pool>
   const int64_t work = static_cast<int64_t>(blockIdx.x) * teams + team;
   const int64_t item = work / column_groups, column = work % column_groups * lanes + lane;
 
-  int64_t segment = -1, begin = 0, end = 0;
-  bool first = true;
-  if (item < s.segments) {
-    segment = item;
-    begin = s.offsets[segment], end = s.offsets[segment + 1];
-  } else if (item < items) {
-    const int64_t window = (item - s.segments) * segment_piece;
-    const int64_t found = s.segments > 0 && s.offsets[0] <= window ? segment_at(s.offsets, s.segments, window) : -1;
-    if (found >= 0) {
-      const int64_t start = s.offsets[found];
-      const int64_t number = (window - start + segment_piece - 1) / segment_piece;
-      begin = start + number * segment_piece, end = s.offsets[found + 1];
-      if (number > 0 && begin < end) segment = found, first = false;
-    }
-  }
-  const int64_t size = end - begin;
-  if (end > begin + segment_piece) end = begin + segment_piece;
+  RowPiece piece{-1, 0, 0};
+  if (item < items) piece = piece_of_item<segment_piece>(s.offsets, s.segments, item);
+  const int64_t segment = piece.row;
 
   Pool pool = Pool::empty();
   if (segment >= 0 && column < s.columns)
-    for (int64_t p = begin + slot; p < end; p += slots) {
+    for (int64_t p = piece.begin + slot; p < piece.end; p += slots) {
       const int64_t row = s.order ? s.order[p] : p;
       pool.add(s.x[row * s.x_stride + column], static_cast<int32_t>(p));
     }
@@ -120,7 +95,8 @@ pool_pieces(const int32_t* fault, Segments s, int64_t items, SegmentPieces<Pool>
     }
   }
   if (slot != 0 || segment < 0 || column >= s.columns) return;
-  if (first && size <= segment_piece) results.put(segment * s.columns + column, pool, size);
+  const int64_t size = s.offsets[segment + 1] - s.offsets[segment];
+  if (size <= segment_piece) results.put(segment * s.columns + column, pool, size);
   else pieces.put(item * s.columns + column, pool);
 }
 
@@ -131,17 +107,16 @@ join_pieces(const int32_t* fault, Segments s, SegmentPieces<Pool> pieces, Result
   if (*fault != 0) return;
   for (int64_t at = global_thread(); at < s.segments * s.columns; at += global_threads()) {
     const int64_t segment = at / s.columns, column = at % s.columns;
-    const int64_t begin = s.offsets[segment], size = s.offsets[segment + 1] - begin;
+    const int64_t size = s.offsets[segment + 1] - s.offsets[segment];
     if (size <= segment_piece) continue;
     Pool pool = pieces.get(at);
-    for (int64_t p = begin + segment_piece; p < begin + size; p += segment_piece)
-      pool.join(pieces.get((s.segments + p / segment_piece) * s.columns + column));
+    each_later_piece<segment_piece>(
+        s.offsets, segment, [&](int64_t window) { pool.join(pieces.get((s.segments + window) * s.columns + column)); });
     results.put(at, pool, size);
   }
 }
 
-// Positions that can begin a later piece lie in this many windows.
-int64_t windows(const Segments& s) { return s.positions > segment_piece ? ceil_div(s.positions, segment_piece) : 0; }
+int64_t windows(const Segments& s) { return later_windows<segment_piece>(s.positions); }
 
 template <class Pool, int lanes>
 void launch_pieces(Launcher& launch, const Segments& s, SegmentPieces<Pool> pieces, Results<Pool> results) {

@@ -8,7 +8,7 @@
 
 namespace upsilon {
 
-inline constexpr int64_t segment_piece = 1024;
+inline constexpr int segment_piece = 1024;
 
 // Segment s holds the positions offsets[s] <= p < offsets[s+1]; position p stands for row order[p] of x, or for row p
 // when order is null. x rows are x_stride floats apart, of which the first `columns` count.

@@ -13,10 +13,12 @@ struct Scratch {
   NodeFactors<T> factors;
   T* aggregated;  // [N, Fin] forward: Â x; [N, Fout] backward: Â^T dz
   T* dz;          // [N, Fout]
+  T *product, *in, *out;  // for dedge_weights: x W^T [N, Fout], and sums of c q per node
 
   Scratch(int64_t nodes, int64_t features, int64_t outputs, Pieces& pieces)
       : factors{pieces.take<T>(nodes), pieces.take<T>(nodes), pieces.take<T>(nodes)},
-        aggregated(pieces.take<T>(nodes * features)), dz(pieces.take<T>(nodes * outputs)) {}
+        aggregated(pieces.take<T>(nodes * features)), dz(pieces.take<T>(nodes * outputs)),
+        product(pieces.take<T>(nodes * outputs)), in(pieces.take<T>(nodes)), out(pieces.take<T>(nodes)) {}
 };
 
 template <class T>
@@ -70,6 +72,42 @@ ups_status forward_reference(const Call& call) {
 }
 
 template <class T>
+void edge_gradients(const GraphConvBackward<T>& f, const Scratch<T>& scratch) {
+  const NodeFactors<T>& factors = scratch.factors;
+  for (int64_t i = 0; i < f.nodes; ++i)
+    for (int64_t out = 0; out < f.outputs; ++out) {
+      T sum = 0;
+      for (int64_t in = 0; in < f.inputs; ++in) sum += f.x[i * f.inputs + in] * f.weight[out * f.inputs + in];
+      scratch.product[i * f.outputs + out] = sum;
+    }
+  const auto q = [&](int64_t i, int64_t j) {
+    T sum = 0;
+    for (int64_t out = 0; out < f.outputs; ++out)
+      sum += scratch.dz[i * f.outputs + out] * scratch.product[j * f.outputs + out];
+    return sum;
+  };
+  clear(f.dedge_weights, f.edges);
+  clear(scratch.in, f.nodes);
+  clear(scratch.out, f.nodes);
+  const auto count = [&](int64_t i, int64_t j, T weight, T of_edge) {
+    const T share = factors.target[i] * weight * factors.source[j] * of_edge;
+    scratch.in[i] += share;
+    scratch.out[j] += share;
+  };
+  for (int64_t i = 0; i < f.nodes; ++i) {
+    for (int32_t e = f.row_offsets[i]; e < f.row_offsets[i + 1]; ++e) {
+      const int64_t j = f.sources[e];
+      f.dedge_weights[e] = q(i, j);
+      if (!f.options.self_loops || i != j) count(i, j, f.edge_weights ? f.edge_weights[e] : T(1), f.dedge_weights[e]);
+    }
+    if (f.options.self_loops) count(i, i, factors.loop[i], q(i, i));
+  }
+  for (int64_t i = 0; i < f.nodes; ++i)
+    finish_edge_gradients(i, f.row_offsets, f.sources, f.options, factors,
+                          degree_gradient(i, f.options, factors, scratch.in[i], scratch.out[i]), f.dedge_weights);
+}
+
+template <class T>
 ups_status backward_reference(const Call& call) {
   const GraphConvBackward<T> f(call);
   Pieces pieces(call.workspace);
@@ -101,6 +139,7 @@ ups_status backward_reference(const Call& call) {
       }
       if (f.dbias) f.dbias[out] += scratch.dz[i * f.outputs + out];
     }
+  if (f.dedge_weights) edge_gradients(f, scratch);
   return UPS_OK;
 }
 
@@ -129,9 +168,10 @@ ups_status ups_graph_conv_backward(ups_context* context, const ups_tensor* row_o
                                    const ups_tensor* targets, const ups_tensor* edges, const ups_tensor* x,
                                    const ups_tensor* weight, const ups_tensor* bias, const ups_tensor* y,
                                    const ups_tensor* dy, const ups_tensor* dx, const ups_tensor* dweight,
-                                   const ups_tensor* dbias, const ups_graph_conv_options* options) {
+                                   const ups_tensor* dbias, const ups_tensor* dedge_weights,
+                                   const ups_graph_conv_options* options) {
   return upsilon::call(context, upsilon::backward,
                        {row_offsets, sources, edge_weights, transposed_offsets, targets, edges, x, weight, bias, y, dy,
-                        dx, dweight, dbias},
+                        dx, dweight, dbias, dedge_weights},
                        options);
 }

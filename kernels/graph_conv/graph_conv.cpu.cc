@@ -10,9 +10,11 @@
 #include "common/each_isa.h"
 #include "common/activate_rows.simd.h"
 #include "common/aggregate.simd.h"
+#include "common/edge_products.simd.h"
 #include "common/matmul.simd.h"
 #include "common/sums.simd.h"
 #include "common/weight_gradient.simd.h"
+#include "graph_conv/edge_gradients.simd.h"
 
 UPS_SIMD_BEGIN
 
@@ -139,8 +141,10 @@ struct BackwardScratch {
 };
 
 size_t backward_workspace(const Call& call) {
+  const GraphConvBackward<float> f(call);
   Pieces pieces(nullptr);
-  (void)BackwardScratch(GraphConvBackward<float>(call), call.threads->count(), pieces);
+  (void)BackwardScratch(f, call.threads->count(), pieces);
+  (void)EdgeScratch(f, pieces);
   return pieces.bytes();
 }
 
@@ -149,6 +153,7 @@ ups_status backward(const Call& call) {
   Threads& threads = *call.threads;
   Pieces pieces(call.workspace);
   const BackwardScratch scratch(f, threads.count(), pieces);
+  const EdgeScratch edge_scratch(f, pieces);
   const int32_t activation = f.options.activation;
   all_node_factors(call, f, scratch.forward.factors);
   pack_weight_for_gradient(threads, f.weight, f.outputs, f.inputs, scratch.packed_weight);
@@ -179,6 +184,7 @@ ups_status backward(const Call& call) {
   });
   if (f.dweight) scratch.sums.total(threads, 0, f.outputs * f.inputs, f.dweight);
   if (f.dbias) scratch.sums.total(threads, f.outputs * f.inputs, f.outputs, f.dbias);
+  if (f.dedge_weights) edge_gradients(call, f, scratch.forward.factors, dz, edge_scratch);
   return UPS_OK;
 }
 

@@ -7,8 +7,18 @@
  * Degree d_i = sum of row i, loop included. normalization:
  *   symmetric  Â = D^-1/2 A D^-1/2     row  Â = D^-1 A     none  Â = A
  * d = 0 gives the factor 0; under symmetric a negative d gives NaN, as in PyG. The bias comes after the aggregation.
- * Backward needs the transposed graph (graph_transpose); edge weights get no gradient.
- * Sums run in the order of the edges, the self-loop last: the same bits for any number of threads. */
+ * Backward needs the transposed graph (graph_transpose). With g = dL/dz and the edge e: j -> i, whose coefficient in Â
+ * is c_e = t_i w_e s_j,
+ *   q_e = dL/dc_e = <g_i, W x_j>,     dL/dw_e = t_i s_j q_e + dL/dd_i,
+ * since w_e also counts in d_i. In and out are the edges that end and begin at i, the loop belonging to both:
+ *   symmetric  t = s = d^-1/2, dt/dd = -t^3/2:   dL/dd_i = -t_i^2/2 (sum over in of c q + sum over out of c q)
+ *   row        t = d^-1, s = 1, dt/dd = -t^2:    dL/dd_i = -t_i (sum over in of c q)
+ *   none       dL/dd_i = 0
+ * Of several loops the last gets the gradient, the others 0, as do edges in no row; a loop that was added counts in the
+ * sums. d = 0 gives the factor 0 and no gradient through the degree. (PyG's autograd gives every loop the last one's
+ * gradient, and NaN where a node with d = 0 has edges.) dedge_weights without edge_weights is the gradient at 1.
+ * Sums run in the order of the edges, the self-loop last: the same bits for any number of threads. CUDA sums rows of
+ * more than 256 edges by pieces of 256, each in order. */
 #ifndef UPSILON_OPS_GRAPH_CONV_H
 #define UPSILON_OPS_GRAPH_CONV_H
 #include "upsilon/upsilon.h"
@@ -25,7 +35,8 @@ extern "C" {
   "row_offsets: i32[N+1] splits E, sources: i32[E] below N, edge_weights?: real[E], "                \
   "transposed_offsets: i32[N+1] splits E, targets: i32[E] below N, edges: i32[E] below E, "          \
   "x: real[N, Fin], weight: real[Fout, Fin], bias?: real[Fout], y: real[N, Fout], dy: real[N, Fout]" \
-  " -> dx?: real[N, Fin], dweight?: real[Fout, Fin], dbias?: real[Fout]" UPS_GRAPH_CONV_OPTIONS_SCHEMA
+  " -> dx?: real[N, Fin], dweight?: real[Fout, Fin], dbias?: real[Fout], dedge_weights?: "           \
+  "real[E]" UPS_GRAPH_CONV_OPTIONS_SCHEMA
 
 typedef enum ups_graph_normalization {
   UPS_NORMALIZATION_SYMMETRIC,
@@ -49,7 +60,7 @@ UPS_API ups_status ups_graph_conv_backward(ups_context* context, const ups_tenso
                                            const ups_tensor* edges, const ups_tensor* x, const ups_tensor* weight,
                                            const ups_tensor* bias, const ups_tensor* y, const ups_tensor* dy,
                                            const ups_tensor* dx, const ups_tensor* dweight, const ups_tensor* dbias,
-                                           const ups_graph_conv_options* options);
+                                           const ups_tensor* dedge_weights, const ups_graph_conv_options* options);
 
 #ifdef __cplusplus
 }

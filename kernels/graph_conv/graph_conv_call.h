@@ -29,7 +29,7 @@ struct GraphConvBackward {
   const T* edge_weights;
   const int32_t *transposed_offsets, *targets, *edge_ids;
   const T *x, *weight, *bias, *y, *dy;
-  T *dx, *dweight, *dbias;
+  T *dx, *dweight, *dbias, *dedge_weights;
   ups_graph_conv_options options;
 
   explicit GraphConvBackward(const Call& call)
@@ -39,7 +39,7 @@ struct GraphConvBackward {
         targets(call.data<const int32_t>(4)), edge_ids(call.data<const int32_t>(5)), x(call.data<const T>(6)),
         weight(call.data<const T>(7)), bias(call.data<const T>(8)), y(call.data<const T>(9)),
         dy(call.data<const T>(10)), dx(call.data<T>(11)), dweight(call.data<T>(12)), dbias(call.data<T>(13)),
-        options(call.option<ups_graph_conv_options>()) {}
+        dedge_weights(call.data<T>(14)), options(call.option<ups_graph_conv_options>()) {}
 };
 
 // Â[i, j] = target[i] * w[i, j] * source[j], with the loop's weight in loop[i] when self_loops is set.
@@ -66,6 +66,29 @@ void node_factors(int64_t node, const int32_t* row_offsets, const int32_t* sourc
   else if (options.normalization == UPS_NORMALIZATION_ROW) target = degree == 0 ? T(0) : T(1) / degree;
   factors.source[node] = source;
   factors.target[node] = target;
+}
+
+// dL/dd_i from the sums of c q over the edges that end and begin at the node.
+template <class T>
+T degree_gradient(int64_t node, const ups_graph_conv_options& options, const NodeFactors<T>& factors, T in, T out) {
+  const T t = factors.target[node];
+  if (options.normalization == UPS_NORMALIZATION_SYMMETRIC) return T(-0.5) * t * t * (in + out);
+  return options.normalization == UPS_NORMALIZATION_ROW ? -t * in : T(0);
+}
+
+// Makes dL/dw of the edges of one row out of their q, in place.
+template <class T>
+void finish_edge_gradients(int64_t node, const int32_t* row_offsets, const int32_t* sources,
+                           const ups_graph_conv_options& options, const NodeFactors<T>& factors, T of_degree, T* q) {
+  int32_t last_loop = -1;
+  for (int32_t e = row_offsets[node]; e < row_offsets[node + 1]; ++e) {
+    const int64_t source = sources[e];
+    const bool loop = options.self_loops && source == node;
+    const T gradient = factors.target[node] * factors.source[source] * q[e] + of_degree;
+    if (loop && last_loop >= 0) q[last_loop] = 0;  // of several the last counts
+    if (loop) last_loop = e;
+    q[e] = gradient;
+  }
 }
 
 }  // namespace upsilon

@@ -9,7 +9,7 @@ namespace {
 
 template <class T>
 ups_status run(const Spmm<T>& f) {
-  for (int64_t row = 0; row < f.rows; ++row)
+  for (int64_t row = 0; f.y && row < f.rows; ++row)
     for (int64_t c = 0; c < f.features; ++c) {
       T sum = 0;
       for (int32_t e = f.row_offsets[row]; e < f.row_offsets[row + 1]; ++e)
@@ -26,7 +26,13 @@ ups_status forward_reference(const Call& call) {
 }
 template <class T>
 ups_status backward_reference(const Call& call) {
-  return run(Spmm<T>::backward(call));
+  const auto f = Spmm<T>::backward(call);
+  clear(f.dedge_weights, f.edges);
+  for (int64_t row = 0; f.dedge_weights && row < f.rows; ++row)
+    for (int32_t e = f.row_offsets[row]; e < f.row_offsets[row + 1]; ++e)
+      for (int64_t c = 0; c < f.features; ++c)
+        f.dedge_weights[f.edge_ids[e]] += f.row_values[row * f.features + c] * f.x[f.sources[e] * f.features + c];
+  return run(f);
 }
 
 const OperationEntry forward{
@@ -43,7 +49,8 @@ ups_status ups_spmm_forward(ups_context* context, const ups_tensor* row_offsets,
 }
 
 ups_status ups_spmm_backward(ups_context* context, const ups_tensor* transposed_offsets, const ups_tensor* targets,
-                             const ups_tensor* edges, const ups_tensor* edge_weights, const ups_tensor* dy,
-                             const ups_tensor* dx) {
-  return upsilon::call(context, upsilon::backward, {transposed_offsets, targets, edges, edge_weights, dy, dx}, nullptr);
+                             const ups_tensor* edges, const ups_tensor* edge_weights, const ups_tensor* x,
+                             const ups_tensor* dy, const ups_tensor* dx, const ups_tensor* dedge_weights) {
+  return upsilon::call(context, upsilon::backward,
+                       {transposed_offsets, targets, edges, edge_weights, x, dy, dx, dedge_weights}, nullptr);
 }

@@ -1,11 +1,13 @@
 // SIMD: a row's sum stays in registers while its edges pass. Floor: reading every source row once per edge from the
-// cache level that holds x, or x, y and the indices once from memory.
+// cache level that holds x, or x, y and the indices once from memory. The gradient of the weights reads the same rows
+// once more; they are then in cache.
 #include "spmm/spmm.h"
 #include "spmm/spmm_call.h"
 
 #define UPS_SIMD_SOURCE "spmm/spmm.cpu.cc"
 #include "common/each_isa.h"
 #include "common/aggregate.simd.h"
+#include "common/edge_products.simd.h"
 
 UPS_SIMD_BEGIN
 
@@ -14,9 +16,12 @@ constexpr int64_t rows_per_task = 256;
 ups_status run(const Call& call, const Spmm<float>& f) {
   Aggregation graph{f.row_offsets, f.sources, f.edge_ids, f.edge_weights};
   graph.edges = f.edges;
+  const EdgeProducts products{f.row_offsets, f.sources, f.edge_ids, f.row_values, f.x, f.features, f.edges};
+  clear(f.dedge_weights, f.edges);  // edges in no row
   call.threads->run(ceil_div(f.rows, rows_per_task), [&](int64_t task, int32_t) {
-    const int64_t first = task * rows_per_task;
-    aggregate_rows(graph, first, std::min(rows_per_task, f.rows - first), f.x, f.features, f.y + first * f.features);
+    const int64_t first = task * rows_per_task, rows = std::min(rows_per_task, f.rows - first);
+    if (f.y) aggregate_rows(graph, first, rows, f.x, f.features, f.y + first * f.features);
+    if (f.dedge_weights) multiply_edges(products, first, rows, f.dedge_weights);
   });
   return UPS_OK;
 }
