@@ -570,5 +570,9 @@ UPS_CPU_VARIANT(forward, "distance_correlation_forward", forward<float>, workspa
                 distance_correlation_supports)
 UPS_CPU_VARIANT(backward, "distance_correlation_backward", backward<float>, workspace<float, true>,
                 distance_correlation_backward_supports)
+UPS_CPU_VARIANT_F64(forward, "distance_correlation_forward", forward<double>, workspace<double, false>,
+                    distance_correlation_supports)
+UPS_CPU_VARIANT_F64(backward, "distance_correlation_backward", backward<double>, workspace<double, true>,
+                    distance_correlation_backward_supports)
 
 UPS_SIMD_END

@@ -295,22 +295,21 @@ class Gate {
                   call_.is_double ? "float64 is computed on the CPU only"
                                   : "this case is not supported on " + device_text(context_.device));
     }
-    if (call_.is_double) {  // float64 is the oracle's precision: the plain reference computes it
-      kernel_ = operation_.reference_f64;
-      context_.last_variant = variant_name(Variant::reference);
-      return usable(kernel_) ? UPS_OK : fail(UPS_UNSUPPORTED, "", "this case is not supported in float64");
-    }
-    if (context_.forced) return take(context_.forced_variant);
+    // In float64 the reference, which is the oracle, stands in for variants that there are not.
+    if (context_.forced && (!call_.is_double || has(context_.forced_variant))) return take(context_.forced_variant);
     for (const Variant v : {Variant::avx512, Variant::avx2, Variant::baseline})
-      if (cpu_can_run(v) && usable(operation_.kernels[static_cast<int>(v)])) return take(v);
+      if (!context_.forced && cpu_can_run(v) && usable(kernels()[static_cast<int>(v)])) return take(v);
     return take(Variant::reference);
   }
+  const KernelEntry* kernels() const { return call_.is_double ? operation_.kernels_f64 : operation_.kernels; }
+  bool has(Variant variant) const { return kernels()[static_cast<int>(variant)].run != nullptr; }
   ups_status take(Variant variant) {
-    kernel_ = operation_.kernels[static_cast<int>(variant)];
+    kernel_ = kernels()[static_cast<int>(variant)];
     context_.last_variant = variant_name(variant);
-    return usable(kernel_)
-               ? UPS_OK
-               : fail(UPS_UNSUPPORTED, "", format("the %s variant does not support this case", variant_name(variant)));
+    return usable(kernel_) ? UPS_OK
+                           : fail(UPS_UNSUPPORTED, "",
+                                  format("the %s variant does not support this case%s", variant_name(variant),
+                                         call_.is_double ? " in float64" : ""));
   }
 
   ups_status reserve_workspace() {

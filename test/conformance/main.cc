@@ -255,6 +255,32 @@ class Conformance {
       }
     }
     judge(operation, c, p, variant, first);
+    if (!on_device() && operation.kernels_f64[static_cast<int>(variant)].run && variant != Variant::reference)
+      judge_double(operation, c, p, variant);
+  }
+
+  // A variant's float64 kernel against the reference's. Both round alike; what is left are other orders of the sums.
+  void judge_double(const ups_operation& operation, const Case& c, Prepared& p, Variant variant) {
+    constexpr double allowed = 1e-10;
+    const char* name = variant_name(variant);
+    const Outcome outcome =
+        invoke(contexts_.get(name, 2, settings_), {UPS_CPU, 0}, operation, p.wide, p.options.data(), {}, name);
+    const auto fail = [&](const std::string& text) {
+      report_.fail(operation.name, name, c.name, c.seed, "in float64: " + text);
+    };
+    if (outcome.status != UPS_OK) return fail(outcome.text);
+    if (!outcome.violation.empty()) return fail(outcome.violation);
+    for (size_t i = 0; i < outcome.outputs.size(); ++i) {
+      if (!outcome.outputs[i]) continue;
+      const HostTensor &found = *outcome.outputs[i], &oracle = *p.oracle.outputs[i];
+      const Errors of_found = errors(found, oracle);
+      const bool equal = found.is_float() ? of_found.different_kind < 0 && of_found.l2 <= allowed
+                                          : first_difference(found, oracle) < 0;
+      if (equal) continue;
+      const int64_t at = of_found.different_kind >= 0 ? of_found.different_kind : of_found.worst;
+      return fail(value_text(operation.schema.parameters[i], found, at) + ", reference " + number(oracle.value(at)) +
+                  ", L2 error " + number(of_found.l2));
+    }
   }
 
   static std::string number(double value) {
