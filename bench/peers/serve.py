@@ -61,7 +61,7 @@ def save_tensors(path, arrays):
 
 def versions():
     found = {"python": sys.version.split()[0]}
-    for name in ("torch", "torch_geometric", "numpy", "scipy", "onnx"):
+    for name in ("torch", "torch_geometric", "numpy", "scipy", "onnx", "dcor"):
         try:
             found[name] = __import__(name).__version__
         except ImportError:

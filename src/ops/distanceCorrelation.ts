@@ -74,7 +74,7 @@ export function distanceCorrelations(
 ): Tensor {
   correlationOptions.check(options, 'distanceCorrelations');
   const isList = y instanceof Ragged || (typeof y === 'object' && y !== null && 'offsets' in y && 'values' in y);
-  const values = asTensor(isList ? y.values : (y as TensorLike), undefined, 'distanceCorrelations', 'y');
+  const values = asTensor(isList ? y.values : y, undefined, 'distanceCorrelations', 'y');
   const offsets = isList
     ? indices(y.offsets, 'distanceCorrelations', 'offsets')
     : oneSet(values, 'distanceCorrelations');
