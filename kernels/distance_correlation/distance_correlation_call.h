@@ -6,6 +6,10 @@
 #include "common/kernel.h"
 #include "distance_correlation/distance_correlation.h"
 
+#if !defined(UPS_HD)
+#define UPS_HD  // __host__ __device__ where CUDA compiles
+#endif
+
 namespace upsilon {
 
 template <class T>
@@ -44,7 +48,7 @@ struct DistanceCoefficients {
   bool defined;  // false: too few elements, or weights that sum to 0
 
   // `sum`: of the weights, or the number of elements where there are none.
-  DistanceCoefficients(const ups_distance_correlation_options& options, int64_t count, double sum)
+  UPS_HD DistanceCoefficients(const ups_distance_correlation_options& options, int64_t count, double sum)
       : scale(0), c1(1), c2(1), c3(1), defined(false) {
     const double n = static_cast<double>(count);
     if (options.estimator == UPS_DISTANCE_UNBIASED) {
@@ -69,8 +73,8 @@ struct DistanceCoefficients {
 struct DistanceValue {
   double value = 0, of_c = 0, of_vx = 0, of_vy = 0;
 
-  DistanceValue() = default;
-  DistanceValue(const ups_distance_correlation_options& options, double c, double vx, double vy) {
+  UPS_HD DistanceValue() {}
+  UPS_HD DistanceValue(const ups_distance_correlation_options& options, double c, double vx, double vy) {
     if (options.quantity == UPS_DISTANCE_COVARIANCE) {
       value = c;
       of_c = 1;
