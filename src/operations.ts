@@ -1,5 +1,6 @@
 // One line per operation.
 export { embedding } from './ops/embedding';
+export { graphAttentionConv } from './ops/graphAttentionConv';
 export { graphConv } from './ops/graphConv';
 export { linear } from './ops/linear';
 export { mlp } from './ops/mlp';
