@@ -133,15 +133,22 @@ function isGiven(parameter: ParameterDescription, at: Case): boolean {
   if (!parameter.optional) return true;
   if (at.omit.includes(parameter.name)) return false;
   return parameter.dims.every(
-    ({ sum, firstOf }) =>
+    ({ sum, firstOf, product }) =>
       sum.every((name) => name === '...' || name in at.dims) &&
+      product.every(({ name }) => name in at.dims) &&
       (firstOf.length === 0 || firstOf.some((name) => name in at.dims)),
   );
 }
 
 function shapeOf(parameter: ParameterDescription, at: Case): number[] {
-  return parameter.dims.flatMap(({ sum, firstOf, constant }) => {
+  return parameter.dims.flatMap(({ sum, firstOf, product, constant }) => {
     if (sum[0] === '...') return at.leading;
+    if (product.length > 0) {
+      const { options } = describe(at.operation)!;
+      const counts = (option: number): boolean =>
+        option < 0 || Boolean(at.options[options[option].name] ?? options[option].default);
+      return [product.reduce((total, { name, option }) => (counts(option) ? total * at.dims[name] : total), 1)];
+    }
     if (firstOf.length > 0) return [at.dims[firstOf.find((name) => name in at.dims)!]];
     // An optional part of a sum (the appended features of an embedding) counts 0 when it is left out.
     return [sum.reduce((total, name) => total + (at.dims[name] ?? 0), constant)];

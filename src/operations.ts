@@ -1,6 +1,7 @@
 // One line per operation.
 export { distanceCorrelation, distanceCorrelations, distanceCovariance } from './ops/distanceCorrelation';
 export { embedding } from './ops/embedding';
+export { graphAttentionConv } from './ops/graphAttentionConv';
 export { graphConv } from './ops/graphConv';
 export { linear } from './ops/linear';
 export { mlp } from './ops/mlp';

@@ -24,6 +24,7 @@ export const {
   distanceCorrelations,
   distanceCovariance,
   embedding,
+  graphAttentionConv,
   graphConv,
   linear,
   mlp,

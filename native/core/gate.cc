@@ -148,7 +148,7 @@ class Gate {
       if (p.leading ? t.ndim < rank - 1 : t.ndim != rank) return wrong_rank(i);
       for (int d = 0; d < rank; ++d) {
         const Dimension& dim = p.dims[static_cast<size_t>(d)];
-        if (dim.names.size() > 1 || !dim.alternatives.empty()) continue;
+        if (dim.names.size() > 1 || !dim.alternatives.empty() || !dim.factors.empty()) continue;
         const int64_t found = extent(p, t, d) - dim.constant;
         if (dim.names.empty() ? found != 0 : found < 0) return wrong_extent(i, d);
         if (dim.names.empty()) continue;
@@ -168,8 +168,8 @@ class Gate {
       const Parameter& p = parameter(i);
       for (int d = 0; d < static_cast<int>(p.dims.size()); ++d) {
         const Dimension& dim = p.dims[static_cast<size_t>(d)];
-        if (dim.names.size() < 2 && dim.alternatives.empty()) continue;
-        int64_t wanted = dim.constant;
+        if (dim.names.size() < 2 && dim.alternatives.empty() && dim.factors.empty()) continue;
+        int64_t wanted = dim.factors.empty() ? dim.constant : product(dim);
         for (const int name : dim.names) wanted += dims_[name];
         for (const int name : dim.alternatives)
           if (given_[name]) {
@@ -184,6 +184,21 @@ class Gate {
       }
     }
     return UPS_OK;
+  }
+
+  int64_t product(const Dimension& dim) const {
+    int64_t product = 1;
+    for (const Factor& factor : dim.factors) {
+      int32_t counts = 1;
+      if (factor.option >= 0)
+        std::memcpy(
+            &counts,
+            static_cast<const char*>(call_.options) + schema_.options[static_cast<size_t>(factor.option)].offset,
+            sizeof counts);
+      // No tensor has as many elements as a product that overflows stands for.
+      if (counts != 0 && __builtin_mul_overflow(product, dims_[factor.name], &product)) return unbound;
+    }
+    return product;
   }
 
   static int64_t extent(const Parameter& p, const ups_tensor& t, int d) {

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <numeric>
 #include <stdexcept>
 
 namespace upsilon::conformance {
 namespace {
 
-bool single(const Dimension& dim) { return dim.names.size() == 1 && dim.alternatives.empty(); }
+bool single(const Dimension& dim) { return dim.is_single(); }
 
 void fill_real(HostTensor& t, const Hint& hint, Random& random) {
   for (int64_t i = 0; i < t.count(); ++i) {
@@ -160,6 +161,17 @@ std::vector<int64_t> Inputs::shape(const Schema& schema, const Parameter& p, con
     for (const int name : dim.names) sum += single(dim) || bound(name) ? extent(name) : 0;
     const auto first = std::find_if(dim.alternatives.begin(), dim.alternatives.end(), bound);
     if (first != dim.alternatives.end()) sum = extent(*first);
+    if (!dim.factors.empty()) {
+      const std::vector<char> options = case_.option_bytes(schema);
+      sum = 1;
+      for (const Factor& factor : dim.factors) {
+        int32_t counts = 1;
+        if (factor.option >= 0)
+          std::memcpy(&counts, options.data() + schema.options[static_cast<size_t>(factor.option)].offset,
+                      sizeof counts);
+        if (counts != 0) sum *= extent(factor.name);
+      }
+    }
     extents.push_back(sum);
   }
   return extents;

@@ -114,6 +114,45 @@ test('graphs', () => {
   );
 });
 
+test('graphAttentionConv', () => {
+  const graph = ups.graph({ sources: [0, 1, 1], targets: [1, 0, 1], numNodes: 2 });
+  fc.assert(
+    fc.property(
+      matrix,
+      matrix,
+      matrix,
+      matrix,
+      vector,
+      fc.record({
+        heads: fc.oneof(fc.constant(undefined), fc.integer({ min: -1, max: 4 })),
+        concat: fc.boolean(),
+        selfLoops: fc.boolean(),
+        negativeSlope: fc.oneof(fc.float(), fc.constant(0.2)),
+      }),
+      (x, weight, attentionSource, attentionTarget, bias, options) =>
+        survives(() => {
+          const trained = weight.dtype.startsWith('float') ? ups.tensor(weight, { requiresGrad: true }) : weight;
+          const all = { ...options, weight: trained, attentionSource, attentionTarget, bias };
+          const result = ups.graphAttentionConv(graph, x, all);
+          const [heads, features] = attentionSource.shape;
+          expect(result.shape).toEqual([2, options.concat ? heads * features : features]);
+          if (result.requiresGrad) result.backward(ups.zeros(result.shape, { dtype: result.dtype }));
+        }),
+    ),
+    runs,
+  );
+  const attention = { attentionSource: ups.zeros([2, 3]), attentionTarget: ups.zeros([2, 3]) };
+  const message = (call: () => unknown): string => thrown(call).message;
+  expect(
+    message(() => ups.graphAttentionConv(graph, ups.zeros([2, 4]), { weight: ups.zeros([5, 4]), ...attention })),
+  ).toBe('graphAttentionConv: weight is [5, 4] but 6 are wanted in dimension 0 (expected weight [H*F, Fin])');
+  expect(
+    message(() =>
+      ups.graphAttentionConv(graph, ups.zeros([2, 4]), { weight: ups.zeros([6, 4]), ...attention, heads: 3 }),
+    ),
+  ).toBe('graphAttentionConv: attentionSource is [2, 3] but heads is 3 (expected attentionSource [H, F])');
+});
+
 test('trees with cycles and mothers that are none', () => {
   fc.assert(
     fc.property(anyIndices, anyIndices, matrix, (mother, offsets, x) =>
@@ -160,6 +199,8 @@ test('arguments that are nothing of the kind', () => {
         () => ups.setPool(first as never, second as never),
         () => ups.graphConv(first as never, second as never, second as never),
         () => ups.graphConv(graph, first as never, second as never),
+        () => ups.graphAttentionConv(first as never, second as never, second as never),
+        () => ups.graphAttentionConv(graph, first as never, second as never),
         () => ups.treeConv(first as never, second as never, second as never),
         () => ups.spmm(graph, first as never),
         () => ups.tensor(first as never),

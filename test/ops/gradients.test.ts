@@ -60,6 +60,28 @@ test.each(['symmetric', 'row', 'none'] as const)('graphConv %s', (normalization)
   }
 });
 
+test.each([true, false])('graphAttentionConv, concat %s', (concat) => {
+  const x = random([5, 3], 1),
+    weight = random([4, 3], 2),
+    attentionSource = random([2, 2], 3),
+    attentionTarget = random([2, 2], 4),
+    bias = random([concat ? 4 : 2], 5),
+    graph = edges();
+  for (const selfLoops of [true, false]) {
+    checkGradients([x, weight, attentionSource, attentionTarget, bias], () =>
+      ups.graphAttentionConv(graph, x, {
+        weight,
+        attentionSource,
+        attentionTarget,
+        bias,
+        concat,
+        selfLoops,
+        activation: 'tanh',
+      }),
+    );
+  }
+});
+
 test.each(['none', 'mean', 'symmetric'] as const)('treeConv %s', (normalization) => {
   const x = random([7, 3], 1),
     self = random([2, 3], 2),

@@ -178,8 +178,9 @@ typedef enum ups_activation {
  *   splits N   non-decreasing, first >= 0, last <= N     below N   0 <= every element < N
  *   forest offsets   mother indices inside their event, -1 for a root, no cycles
  *   finite     (of real) no NaN, no infinity
- * `...` stands for any number of leading dimensions, `M1|M0` for the first of these that this call has, and `y&` for
- * an output that is updated in place. Options are laid out in a C struct in the order given:
+ * `...` stands for any number of leading dimensions, `M1|M0` for the first of these that this call has, `H*F` for a
+ * product, `H^concat` for a factor that counts where the option `concat` is set, and `y&` for an output that is updated
+ * in place. Options are laid out in a C struct in the order given:
  * enumerations and bool as int32_t, i32, i64, f32, f64, u64 as they are. */
 typedef struct ups_operation ups_operation;
 UPS_API const ups_operation* ups_operation_find(const char* name);
