@@ -1,5 +1,6 @@
 // One line per operation.
 export { embedding } from './ops/embedding';
+export { eventShapes, thrust } from './ops/eventShapes';
 export { graphConv } from './ops/graphConv';
 export { linear } from './ops/linear';
 export { mlp } from './ops/mlp';

@@ -94,6 +94,96 @@ Thrust find_thrust(const Momenta& p) {
   for (int i = 0; i < count; ++i) to[i] += weight * from[i];
 }
 
+// xx yy zz xy xz yz, then their products.
+void even_monomials(const Vector3& n, double* m) {
+  const double xx = n.x * n.x, yy = n.y * n.y, zz = n.z * n.z, xy = n.x * n.y, xz = n.x * n.z, yz = n.y * n.z;
+  m[0] = 1;
+  m[1] = xx, m[2] = yy, m[3] = zz, m[4] = xy, m[5] = xz, m[6] = yz;
+  m[7] = xx * xx, m[8] = yy * yy, m[9] = zz * zz;
+  m[10] = xx * xy, m[11] = xx * xz, m[12] = yy * xy, m[13] = yy * yz, m[14] = zz * xz, m[15] = zz * yz;
+  m[16] = xx * yy, m[17] = xx * zz, m[18] = yy * zz, m[19] = xx * yz, m[20] = yy * xz, m[21] = zz * xy;
+}
+// Degrees 1 and 3.
+void odd_monomials(const Vector3& n, double* m) {
+  const double xx = n.x * n.x, yy = n.y * n.y, zz = n.z * n.z;
+  m[0] = n.x, m[1] = n.y, m[2] = n.z;
+  m[3] = xx * n.x, m[4] = yy * n.y, m[5] = zz * n.z;
+  m[6] = xx * n.y, m[7] = xx * n.z, m[8] = yy * n.x, m[9] = yy * n.z, m[10] = zz * n.x, m[11] = zz * n.y;
+  m[12] = n.x * n.y * n.z;
+}
+
+// sum_ij v_i w_j (n_i n_j)^k for k = 0, 2, 4, or k = 1, 3 in `first` and `second`; from it, the Legendre sums.
+struct Powers {
+  double zeroth, second, fourth;
+  double legendre2() const { return 1.5 * second - 0.5 * zeroth; }
+  double legendre4() const { return 4.375 * fourth - 3.75 * second + 0.375 * zeroth; }
+};
+struct OddPowers {
+  double first, third;
+  double legendre3() const { return 2.5 * third - 1.5 * first; }
+};
+
+Powers contract(const double* a, const double* b) {
+  constexpr double multiplicity[even_count] = UPS_EVEN_MULTIPLICITIES;
+  Powers sums{a[0] * b[0], 0, 0};
+  for (int i = 1; i < 7; ++i) sums.second += multiplicity[i] * (a[i] * b[i]);
+  for (int i = 7; i < even_count; ++i) sums.fourth += multiplicity[i] * (a[i] * b[i]);
+  return sums;
+}
+OddPowers contract_odd(const double* a) {
+  constexpr double multiplicity[odd_count] = UPS_ODD_MULTIPLICITIES;
+  OddPowers sums{0, 0};
+  for (int i = 0; i < 3; ++i) sums.first += a[i] * a[i];
+  for (int i = 3; i < odd_count; ++i) sums.third += multiplicity[i] * (a[i] * a[i]);
+  return sums;
+}
+
+// What an event's sums amount to.
+struct ShapeSums {
+  double transverse, missing_energy;                // of signal side and rest
+  Vector3 missing;                                  //
+  double squared, charged_squared;                  // of the rest: p^2, q^2 p^2
+  double flow, flow2[6];                            // of all final-state particles: |p|, |p| n n
+  double signal[even_count];                        // n^k
+  double charged[even_count], neutral[even_count];  // of the rest: |p| n^k
+  double charges[odd_count];                        // of the rest: q |p| n^k
+};
+
+// Everything but thrusts, angles and cones, into the column y[v * stride].
+void finish_moments(const ShapeSums& s, double largest, float* y, int64_t stride) {
+  const auto put = [&](int v, double value) { y[v * stride] = static_cast<float>(value); };
+  constexpr double multiplicity[even_count] = UPS_EVEN_MULTIPLICITIES;
+  double flow2 = 0;
+  for (int i = 0; i < 6; ++i) flow2 += multiplicity[1 + i] * (s.flow2[i] * s.flow2[i]);
+  const double h0 = s.flow * s.flow;
+  put(R2, h0 > 0 ? 1.5 * (flow2 / h0) - 0.5 : 0);
+  put(et, s.transverse);
+  const double missing2 = dot(s.missing, s.missing), missing_momentum = std::sqrt(missing2);
+  put(mm2, missing_mass2(s.missing_energy, missing2));
+  double missing[even_count], other[even_count];
+  even_monomials(direction(s.missing, missing_momentum), missing);
+  for (int i = 0; i < even_count; ++i) missing[i] *= missing_momentum;
+  const auto put_signal = [&](int v, const double* rest) {
+    const Powers sums = contract(s.signal, rest);
+    put(v, sums.zeroth / largest);
+    put(v + 1, sums.legendre2() / largest);
+    put(v + 2, sums.legendre4() / largest);
+  };
+  put_signal(hso0, s.charged);
+  put_signal(hso1, s.neutral);
+  put_signal(hso2, missing);
+  for (int i = 0; i < even_count; ++i) other[i] = s.charged[i] + s.neutral[i] + missing[i];
+  const Powers even = contract(other, other);
+  const OddPowers odd = contract_odd(s.charges);
+  // Every pair once: half of all, without each particle's own, where every polynomial is 1.
+  const double half = 0.5 / (largest * largest), own = s.squared + missing2;
+  put(hoo, half * (even.zeroth - own));
+  put(hoo + 1, half * (odd.first - s.charged_squared));
+  put(hoo + 2, half * (even.legendre2() - own));
+  put(hoo + 3, half * (odd.legendre3() - s.charged_squared));
+  put(hoo + 4, half * (even.legendre4() - own));
+}
+
 void one_event(const EventShapes<float>& f, int64_t event, double* scratch) {
   const int64_t begin = f.offsets[event], end = f.offsets[event + 1], size = end - begin;
   ShapeSums s{};

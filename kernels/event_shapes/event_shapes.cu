@@ -105,80 +105,125 @@ thrusts(const int32_t* fault, ThrustCall<float> f) {
   }
 }
 
-// What a lane sums up: one even and one odd monomial, by their exponents.
+// What a lane sums up: one even and one odd monomial, by their exponents, and its part in the sums of Legendre
+// polynomials: how often the monomial stands in the tensor times the coefficient of its degree.
 struct Monomials {
   int32_t even_x, even_y, even_z, odd_x, odd_y, odd_z;
+  double in_0, in_2, in_4, in_1, in_3;
 };
 UPS_ON_DEVICE double power(double base, int32_t exponent) {
   double result = 1;
   for (int32_t i = 0; i < exponent; ++i) result *= base;
   return result;
 }
-// Exponents of the monomials of shapes.h as decimal digits xyz.
 UPS_ON_DEVICE Monomials monomials_of(int lane) {
+  // Exponents in the order of shapes.h, as decimal digits xyz.
   constexpr int32_t even[even_count] = {0,   200, 20,  2,   110, 101, 11,  400, 40,  4,   310,
                                         301, 130, 31,  103, 13,  220, 202, 22,  211, 121, 112};
   constexpr int32_t odd[odd_count] = {100, 10, 1, 300, 30, 3, 210, 201, 120, 21, 102, 12, 111};
-  int32_t of_even = 0, of_odd = 0;
+  constexpr int32_t even_multiplicity[even_count] = UPS_EVEN_MULTIPLICITIES;
+  constexpr int32_t odd_multiplicity[odd_count] = UPS_ODD_MULTIPLICITIES;
+  int32_t of_even = 0, of_odd = 0, times_even = 0, times_odd = 0;  // by selection: arrays would go to local memory
   UPS_UNROLL
   for (int i = 0; i < even_count; ++i)
-    if (i == lane) of_even = even[i];
+    if (i == lane) of_even = even[i], times_even = even_multiplicity[i];
   UPS_UNROLL
   for (int i = 0; i < odd_count; ++i)
-    if (i == lane) of_odd = odd[i];
-  return {of_even / 100, of_even / 10 % 10, of_even % 10, of_odd / 100, of_odd / 10 % 10, of_odd % 10};
+    if (i == lane) of_odd = odd[i], times_odd = odd_multiplicity[i];
+  Monomials m{of_even / 100, of_even / 10 % 10, of_even % 10, of_odd / 100, of_odd / 10 % 10, of_odd % 10, 0, 0, 0, 0, 0};
+  const int32_t degree = m.even_x + m.even_y + m.even_z, odd_degree = m.odd_x + m.odd_y + m.odd_z;
+  m.in_0 = degree == 0 ? times_even : 0;
+  m.in_2 = times_even * (degree == 0 ? -0.5 : degree == 2 ? 1.5 : 0);
+  m.in_4 = times_even * (degree == 0 ? 0.375 : degree == 2 ? -3.75 : 4.375);
+  m.in_1 = odd_degree == 1 ? times_odd : 0;
+  m.in_3 = times_odd * (odd_degree == 1 ? -1.5 : 2.5);
+  return m;
+}
+UPS_ON_DEVICE double even_monomial(const Monomials& m, const Vector3& n) {
+  return power(n.x, m.even_x) * power(n.y, m.even_y) * power(n.z, m.even_z);
+}
+UPS_ON_DEVICE double odd_monomial(const Monomials& m, const Vector3& n) {
+  return power(n.x, m.odd_x) * power(n.y, m.odd_y) * power(n.z, m.odd_z);
 }
 
+// The moments of one event, from what the lanes have summed; all lanes take part, the first one writes.
+struct LaneSums {
+  double transverse, missing_energy, squared, charged_squared, flow;  // the same in all lanes
+  Vector3 missing;
+  double flow2, signal, charged, neutral, charges;  // of the lane's monomials
+};
+UPS_ON_DEVICE void finish_moments(const LaneSums& s, const Monomials& own, double largest, float* y, int64_t stride) {
+  const auto warp = ups::Tile<32>::here();
+  const auto put = [&](int v, double value) {
+    if (warp.rank == 0) y[v * stride] = static_cast<float>(value);
+  };
+  const double h0 = s.flow * s.flow, h2 = warp.sum(own.in_2 * (s.flow2 * s.flow2));
+  put(R2, h0 > 0 ? h2 / h0 : 0);
+  put(et, s.transverse);
+  const double missing2 = dot(s.missing, s.missing), missing_momentum = std::sqrt(missing2);
+  put(mm2, missing_mass2(s.missing_energy, missing2));
+  const double missing = missing_momentum * even_monomial(own, direction(s.missing, missing_momentum));
+  const auto put_signal = [&](int v, double rest) {
+    const double product = s.signal * rest;
+    const double order0 = warp.sum(own.in_0 * product), order2 = warp.sum(own.in_2 * product),
+                 order4 = warp.sum(own.in_4 * product);
+    put(v, order0 / largest);
+    put(v + 1, order2 / largest);
+    put(v + 2, order4 / largest);
+  };
+  put_signal(hso0, s.charged);
+  put_signal(hso1, s.neutral);
+  put_signal(hso2, missing);
+  // Every pair once: half of all, without each particle's own, where every polynomial is 1.
+  const double other = s.charged + s.neutral + missing, square = other * other, odd_square = s.charges * s.charges;
+  const double half = 0.5 / (largest * largest), squared = s.squared + missing2;
+  const double order0 = warp.sum(own.in_0 * square), order1 = warp.sum(own.in_1 * odd_square),
+               order2 = warp.sum(own.in_2 * square), order3 = warp.sum(own.in_3 * odd_square),
+               order4 = warp.sum(own.in_4 * square);
+  put(hoo, half * (order0 - squared));
+  put(hoo + 1, half * (order1 - s.charged_squared));
+  put(hoo + 2, half * (order2 - squared));
+  put(hoo + 3, half * (order3 - s.charged_squared));
+  put(hoo + 4, half * (order4 - squared));
+}
 
 template <int threads>
 UPS_KERNEL_LB(threads)
 shapes(const int32_t* fault, EventShapes<float> f) {
   if (*fault != 0) return;
-  UPS_SHARED(ShapeSums, shared, [threads / 32]);
   const auto warp = ups::Tile<32>::here();
   const int lane = warp.rank;
-  ShapeSums& s = shared[threadIdx.x / 32];
   const Particles particles{f.p4, 4, f.role};
   const Monomials own = monomials_of(lane);
   for (int64_t event = global_thread() / 32; event < f.events; event += global_threads() / 32) {
     const int64_t begin = f.offsets[event], end = f.offsets[event + 1];
-    double transverse = 0, missing_energy = f.cms_energy, squared = 0, charged_squared = 0, flow = 0, flow2 = 0;
-    double signal = 0, charged = 0, neutral = 0, charges = 0;
-    Vector3 missing{0, 0, 0};
+    LaneSums s{};
+    s.missing_energy = f.cms_energy;
     for (int64_t i = begin; i < end; ++i) {
       const bool rest = particles.rest(i), final_state = rest || particles.of_b(i);
       const bool of_signal = (f.role[i] & f.signal_bit) != 0;
       const Vector3 p = particles.at(i);
       const double p_length = length(p);
       const Vector3 n = direction(p, p_length);
-      const double even = power(n.x, own.even_x) * power(n.y, own.even_y) * power(n.z, own.even_z);
-      if (final_state) flow += p_length, flow2 += p_length * even;
+      const double even = even_monomial(own, n);
+      if (final_state) s.flow += p_length, s.flow2 += p_length * even;
       if (rest || of_signal) {
-        transverse += std::sqrt(p.x * p.x + p.y * p.y);
-        missing_energy -= f.p4[4 * i + 3];
-        missing = {missing.x - p.x, missing.y - p.y, missing.z - p.z};
+        s.transverse += std::sqrt(p.x * p.x + p.y * p.y);
+        s.missing_energy -= f.p4[4 * i + 3];
+        s.missing = {s.missing.x - p.x, s.missing.y - p.y, s.missing.z - p.z};
       }
       if (rest) {
         const double charge = f.charge[i], charged_length = charge * p_length;
-        (charge == 0 ? neutral : charged) += p_length * even;
-        charges += charged_length * (power(n.x, own.odd_x) * power(n.y, own.odd_y) * power(n.z, own.odd_z));
-        squared += p_length * p_length;
-        charged_squared += charged_length * charged_length;
+        (charge == 0 ? s.neutral : s.charged) += p_length * even;
+        s.charges += charged_length * odd_monomial(own, n);
+        s.squared += p_length * p_length;
+        s.charged_squared += charged_length * charged_length;
       } else if (of_signal && p_length > 0) {
-        signal += even;
+        s.signal += even;
       }
     }
-    if (lane < even_count) s.signal[lane] = signal, s.charged[lane] = charged, s.neutral[lane] = neutral;
-    if (lane < odd_count) s.charges[lane] = charges;
-    if (lane >= 1 && lane < 7) s.flow2[lane - 1] = flow2;
-    if (lane == 0) {
-      s.transverse = transverse, s.missing_energy = missing_energy, s.missing = missing;
-      s.squared = squared, s.charged_squared = charged_squared, s.flow = flow;
-    }
-    warp.sync();
     float* const y = f.y + event;
-    if (lane == 0) finish_moments(s, 2 * (f.cms_energy - f.energy[event]), y, f.events);
-    warp.sync();
+    finish_moments(s, own, 2 * (f.cms_energy - f.energy[event]), y, f.events);
 
     const Thrust of_b = find_thrust(particles, begin, end, [&](int64_t i) { return particles.of_b(i); });
     const Thrust of_rest = find_thrust(particles, begin, end, [&](int64_t i) { return particles.rest(i); });
