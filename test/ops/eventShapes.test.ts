@@ -140,14 +140,21 @@ test.each([
   const energies = [5.1, 5.3, 5.29];
   for (const rootS of [10.5794, 3]) {
     const inputs = inputsOf(events, energies);
-    for (const [given, digits] of [[inputs, 6], [asFloat32(inputs), 4]] as const) { // prettier-ignore
+    for (const [given, digits] of [
+      [inputs, 6],
+      [asFloat32(inputs), 4],
+    ] as const) {
+      // prettier-ignore
       const found = ups.eventShapes(given, { signal, cmsEnergy: rootS });
       expect(Object.keys(found)).toEqual([...ups.eventShapeNames]);
       events.forEach((particles, b) => {
         const wanted = definition(particles, energies[b], bit, rootS);
         ups.eventShapeNames.forEach((name, v) => {
           const scale = Math.max(1, Math.abs(wanted[v]));
-          expect([name, Number(found[name].data[b]) / scale]).toEqual([name, expect.closeTo(wanted[v] / scale, digits)]);
+          expect([name, Number(found[name].data[b]) / scale]).toEqual([
+            name,
+            expect.closeTo(wanted[v] / scale, digits),
+          ]);
         });
       });
     }
