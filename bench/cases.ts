@@ -217,10 +217,11 @@ function makeTensor(
   const count = shape.reduce((product, extent) => product * extent, 1);
   const target = (): string => ruleTarget(operation, parameter.name);
   const int32 = (name: string): Int32Array => tensors[name].data as Int32Array;
-  let values: Float32Array | Int32Array;
+  let values: Float32Array | Int32Array | Uint8Array;
   if (parameter.type === 'real' || parameter.type === 'float32') {
     values = normals(count, random);
     if (hint.values === 'positive') values = values.map((value) => Math.abs(value) + 0.1);
+    if (hint.values === 'integers') values = values.map(() => Math.floor(5 * random()) - 2);
     const { scale } = hint;
     if (scale !== undefined) values = values.map((value) => value * scale);
   } else if (parameter.rule === 'splits') {
@@ -229,6 +230,8 @@ function makeTensor(
     values = indices(count, at.dims[target()], hint, hint.rows === undefined ? undefined : int32(hint.rows), random);
   } else if (parameter.rule === 'forest') {
     values = forest(int32(target()), count, random);
+  } else if (parameter.type === 'uint8') {
+    values = Uint8Array.from({ length: count }, () => Math.floor(100 * random()));
   } else {
     throw new Error(`${operation}: there is no rule by which numbers for ${parameter.name} could be made`);
   }

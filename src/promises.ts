@@ -24,6 +24,7 @@ export const {
   distanceCorrelations,
   distanceCovariance,
   embedding,
+  eventShapes,
   graphAttentionConv,
   graphConv,
   linear,
@@ -31,6 +32,7 @@ export const {
   random,
   setPool,
   spmm,
+  thrust,
   treeConv,
 } = promised(operations);
 

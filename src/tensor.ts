@@ -388,6 +388,18 @@ function adopted(foreign: Tensor, operation: string, name: string): Tensor {
   return new Tensor(wrapArray(array), dtype, [...shape], cpu);
 }
 
+/** The rows of a tensor, each on its part of the same memory. @internal */
+export function rowsOf(all: Tensor): Tensor[] {
+  const shape = all.shape.slice(1);
+  const size = elementsOf(shape);
+  const { array, ...memory } = all._memory;
+  return Array.from({ length: all.shape[0] }, (_, row) => {
+    const part = array?.subarray(row * size, (row + 1) * size);
+    const byteOffset = memory.byteOffset + row * size * dtypes[all._dtype].bytes;
+    return new Tensor({ ...memory, array: part, byteOffset }, all._dtype, shape, all._device);
+  });
+}
+
 /** @internal */
 export function empty(dtype: number, shape: readonly number[], device: Device): Tensor {
   return new Tensor(allocate(dtype, elementsOf(shape), device), dtype, shape, device);

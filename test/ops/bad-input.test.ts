@@ -93,6 +93,33 @@ test('setPool', () => {
   );
 });
 
+test('thrust and event shapes', () => {
+  fc.assert(
+    fc.property(matrix, vector, vector, vector, anyIndices, (values, charge, role, energy, offsets) =>
+      survives(() => {
+        survives(() => expect(ups.thrust({ values, offsets }).shape).toEqual([offsets.length - 1, 3]));
+        const columns = ups.eventShapes({ p4: { values, offsets }, charge, role, energy } as ups.EventShapeInputs);
+        expect(columns.R2.shape).toEqual([offsets.length - 1]);
+      }),
+    ),
+    runs,
+  );
+  // Momenta of any size, where the shapes are right.
+  fc.assert(
+    fc.property(fc.array(fc.tuple(value, value, value, value), { maxLength: 6 }), anyIndices, (rows, offsets) =>
+      survives(() => {
+        const values = ups.tensor(Float32Array.from(rows.flat()), { shape: [rows.length, 4] });
+        const role = Uint8Array.from(rows, (_, i) => 85 * i);
+        const energy = new Float32Array(Math.max(offsets.length - 1, 0)).fill(5);
+        const columns = ups.eventShapes({ p4: { values, offsets }, charge: rows.map(() => 1), role, energy });
+        expect(rows.flat().every(Number.isFinite)).toBe(true);
+        expect(columns.thrustBm.data.every((thrust) => thrust >= 0 && thrust < 1.001)).toBe(true);
+      }),
+    ),
+    runs,
+  );
+});
+
 test('graphs', () => {
   fc.assert(
     fc.property(
