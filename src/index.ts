@@ -22,6 +22,7 @@ export { type Edges, Graph, graph, tree } from './graph';
 export * as models from './models';
 export type { Activation } from './ops/activation';
 export type { GraphConvOptions } from './ops/graphConv';
+export type { KnnGraphOptions } from './ops/knnGraph';
 export type { Layer } from './ops/mlp';
 export type { Pool } from './ops/setPool';
 export type { TreeConvOptions } from './ops/treeConv';

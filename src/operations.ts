@@ -1,6 +1,7 @@
 // One line per operation.
 export { embedding } from './ops/embedding';
 export { graphConv } from './ops/graphConv';
+export { knnGraph } from './ops/knnGraph';
 export { linear } from './ops/linear';
 export { mlp } from './ops/mlp';
 export { setPool } from './ops/setPool';
