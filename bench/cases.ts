@@ -225,7 +225,10 @@ function makeTensor(
     const { scale } = hint;
     if (scale !== undefined) values = values.map((value) => value * scale);
   } else if (parameter.rule === 'splits') {
-    values = splits(count, at.dims[target()], random);
+    values =
+      hint.values === 'even'
+        ? Int32Array.from({ length: count }, (_, set) => Math.floor((set * at.dims[target()]) / (count - 1)))
+        : splits(count, at.dims[target()], random);
   } else if (parameter.rule === 'below') {
     values = indices(count, at.dims[target()], hint, hint.rows === undefined ? undefined : int32(hint.rows), random);
   } else if (parameter.rule === 'forest') {

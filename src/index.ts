@@ -21,4 +21,12 @@ export {
 export { type Edges, Graph, graph, tree } from './graph';
 export * as models from './models';
 export type { Activation } from './ops/activation';
-export { type EventShape, type EventShapeInputs, eventShapeNames, type EventShapeOptions } from './ops/eventShapes';
+export type { GraphConvOptions } from './ops/graphConv';
+export type { KnnGraphOptions } from './ops/knnGraph';
+export type { Layer } from './ops/mlp';
+export type { Pool } from './ops/setPool';
+export type { TreeConvOptions } from './ops/treeConv';
+export * as optim from './optim';
+export type { RandomOptions } from './random';
+export { Ragged, ragged, type RaggedLike } from './ragged';
+export { type NestedArray, Tensor, tensor, type TensorLike, type TensorOptions, zeros } from './tensor';

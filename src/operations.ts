@@ -1,4 +1,11 @@
 // One line per operation.
 export { distanceCorrelation, distanceCorrelations, distanceCovariance } from './ops/distanceCorrelation';
 export { embedding } from './ops/embedding';
-export { eventShapes, thrust } from './ops/eventShapes';
+export { graphConv } from './ops/graphConv';
+export { knnGraph } from './ops/knnGraph';
+export { linear } from './ops/linear';
+export { mlp } from './ops/mlp';
+export { setPool } from './ops/setPool';
+export { spmm } from './ops/spmm';
+export { treeConv } from './ops/treeConv';
+export * as random from './random';

@@ -27,6 +27,7 @@ export const {
   eventShapes,
   graphAttentionConv,
   graphConv,
+  knnGraph,
   linear,
   mlp,
   random,

@@ -25,7 +25,7 @@
 // the reference from arguments of the same names (a transposed graph, the y of a backward pass). "data" of a
 //   real tensor   "values": normal (default), positive, integers (-2 .. 2: ties), nan (some NaN and infinities), zero,
 //                 "scale": multiplies
-//   splits        "values": uniform (default), empty (all), one (everything in one), gaps (first > 0, last < N)
+//   splits        "values": uniform (default), empty (all), one (everything in one), gaps (first > 0, last < N), even
 //   below         "values": uniform (default), same; "blocks": n (an index in the same block of n as its row)
 //                 "rows": the splits argument whose rows these are, with "selfLoops" and "duplicates": fractions;
 //                 "equalTo": an argument of the same shape, equal in "fraction" of the elements

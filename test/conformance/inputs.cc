@@ -44,6 +44,8 @@ void fill_splits(HostTensor& t, int64_t bound, const Hint& hint, Random& random)
   } else if (hint.values == "one") {
     const int64_t where = random.below(std::max<int64_t>(sets, 1));
     for (int64_t s = 0; s <= sets; ++s) cuts[static_cast<size_t>(s)] = s <= where ? 0 : bound;
+  } else if (hint.values == "even") {
+    for (int64_t s = 0; s <= sets; ++s) cuts[static_cast<size_t>(s)] = sets > 0 ? s * bound / sets : 0;
   } else {
     throw std::runtime_error("offsets cannot be " + hint.values);
   }
