@@ -41,13 +41,42 @@ NodeFactors<float> take_factors(int64_t nodes, Pieces& pieces) {
   return {pieces.take<float>(nodes), pieces.take<float>(nodes), pieces.take<float>(nodes)};
 }
 
+// How many of a row's sources are `node` itself: looked at a vector at a time, as there is seldom one.
+inline int64_t own_edges(const int32_t* sources, int64_t count, int64_t node) {
+  const Ints own = static_cast<int32_t>(node) - Ints{};
+  Ints found{};
+  each_vector(count, [&](int64_t e, int64_t here) { found |= load_some(sources + e, here) == own; });
+  return any(found) ? std::count(sources, sources + count, static_cast<int32_t>(node)) : 0;
+}
+
+// As node_factors, for the nodes first .. end of a graph without edge weights.
+template <class Graph>
+void unweighted_node_factors(const Graph& f, int64_t first, int64_t end, const NodeFactors<float>& factors) {
+  const ups_graph_conv_options& options = f.options;
+  float* degrees = factors.target + first;
+  for (int64_t i = first; i < end; ++i) {
+    const int64_t begin = f.row_offsets[i], edges = f.row_offsets[i + 1] - begin;
+    const int64_t others = options.self_loops ? edges + 1 - own_edges(f.sources + begin, edges, i) : edges;
+    degrees[i - first] = static_cast<float>(others);
+  }
+  std::fill(factors.loop + first, factors.loop + end, 1.0f);
+  if (options.normalization == UPS_NORMALIZATION_NONE) return;
+  each_vector(end - first, [&](int64_t i, int64_t here) {
+    const Floats degree = load_some(degrees + i, here), one = broadcast(1.0f);
+    const bool symmetric = options.normalization == UPS_NORMALIZATION_SYMMETRIC;
+    const Floats factor = degree == zero() ? zero() : one / (symmetric ? sqrt(degree) : degree);
+    store_some(degrees + i, factor, here);
+    if (symmetric) store_some(factors.source + first + i, factor, here);
+  });
+}
+
 template <class Graph>
 void all_node_factors(const Call& call, const Graph& f, const NodeFactors<float>& factors) {
   constexpr int64_t piece = 2048;
   call.threads->run(ceil_div(f.nodes, piece), [&](int64_t task, int32_t) {
-    const int64_t end = std::min(f.nodes, (task + 1) * piece);
-    for (int64_t i = task * piece; i < end; ++i)
-      node_factors(i, f.row_offsets, f.sources, f.edge_weights, f.options, factors);
+    const int64_t first = task * piece, end = std::min(f.nodes, first + piece);
+    if (!f.edge_weights) return unweighted_node_factors(f, first, end, factors);
+    for (int64_t i = first; i < end; ++i) node_factors(i, f.row_offsets, f.sources, f.edge_weights, f.options, factors);
   });
 }
 
