@@ -113,14 +113,13 @@ struct BackwardScratch {
   BackwardScratch(const MlpBackward<float>& f, int32_t workers, Pieces& pieces) {
     recomputed = f.activation[f.layers - 1] == UPS_ACTIVATION_NONE ? f.layers - 1 : f.layers;
     weights = reserve_transposed(f, recomputed, pieces);
-    int64_t row_floats = 2 * f.widest_layer(), most_inputs = 0;
+    int64_t row_floats = 2 * f.widest_layer();
     for (int32_t l = 0; l < f.layers; ++l) {
       if (l > 0 || f.dx) plain_weights[l] = pieces.take<float>(packed_size(f.outputs(l), f.inputs(l)));
       weight_sums[l] = group_floats;
       bias_sums[l] = group_floats + f.outputs(l) * f.inputs(l);
       group_floats = bias_sums[l] + f.outputs(l);
       row_floats += f.outputs(l) * (f.activation[l] == UPS_ACTIVATION_GELU ? 2 : 1);
-      most_inputs = std::max(most_inputs, f.inputs(l));
     }
     rows_of_chunk = rows_that_fit(row_floats, 48, chunk_rows);
     groups = GroupSums(ceil_div(f.rows, rows_of_chunk), group_floats, pieces);
@@ -135,7 +134,7 @@ struct BackwardScratch {
       sums[l] = f.activation[l] == UPS_ACTIVATION_GELU ? take(rows_of_chunk * f.outputs(l)) : -1;
     }
     for (int64_t& gradient : gradients) gradient = take(rows_of_chunk * f.widest_layer());
-    packed_x = take(packed_size(rows_of_chunk, most_inputs));
+    packed_x = take(rows_of_chunk * panel_columns);
     workers_floats = pieces.take<float>(worker_floats * workers);
   }
 };
