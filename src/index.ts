@@ -21,6 +21,9 @@ export {
 export { type Edges, Graph, graph, tree } from './graph';
 export * as models from './models';
 export type { Activation } from './ops/activation';
+export type { DistanceCorrelationOptions, DistanceOptions } from './ops/distanceCorrelation';
+export { type EventShape, type EventShapeInputs, eventShapeNames, type EventShapeOptions } from './ops/eventShapes';
+export type { GraphAttentionConvOptions } from './ops/graphAttentionConv';
 export type { GraphConvOptions } from './ops/graphConv';
 export type { KnnGraphOptions } from './ops/knnGraph';
 export type { Layer } from './ops/mlp';

@@ -1,6 +1,8 @@
 // One line per operation.
 export { distanceCorrelation, distanceCorrelations, distanceCovariance } from './ops/distanceCorrelation';
 export { embedding } from './ops/embedding';
+export { eventShapes, thrust } from './ops/eventShapes';
+export { graphAttentionConv } from './ops/graphAttentionConv';
 export { graphConv } from './ops/graphConv';
 export { knnGraph } from './ops/knnGraph';
 export { linear } from './ops/linear';
