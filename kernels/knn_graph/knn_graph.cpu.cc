@@ -19,18 +19,6 @@ constexpr int64_t most_tree_width = 12;  // boxes of more dimensions exclude nex
 constexpr int64_t window_rows = 256;  // whose groups are one task
 constexpr int batch = 4;  // candidates at a time
 
-bool any(Ints mask) {
-#if defined(UPS_HAS_AVX512)
-  return _mm512_movepi32_mask(reinterpret_cast<__m512i>(mask)) != 0;
-#elif defined(UPS_HAS_AVX2) && UPS_LANES == 8
-  return _mm256_movemask_ps(reinterpret_cast<__m256>(mask)) != 0;
-#else
-  int32_t all = 0;
-  for (int lane = 0; lane < lanes; ++lane) all |= mask[lane];
-  return all != 0;
-#endif
-}
-
 // The largest distance that may be no larger than `distance`, as float32 knows them. Products that underflow lose up to
 // 2^-150 a dimension.
 Floats reach(Floats distance, int64_t width) {
