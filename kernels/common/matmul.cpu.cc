@@ -157,13 +157,15 @@ void multiply_slice_blocked(const float* a, int64_t a_step, int64_t rows, const 
 
 constexpr int64_t cached_floats = 32 * 1024;  // B up to 128 KiB is taken to stay in L2 beside the rows of A and C
 
+constexpr int64_t least_fetched = 48;  // rows: fewer, as of one event, are in cache as a rule
+
 // B lies in panels: row k of panel p at b + p * b_panel + k * b_step.
 template <Order order>
 void multiply_in(const float* a, int64_t a_step, int64_t rows, const float* b, int64_t b_step, int64_t b_panel,
                  int64_t depth, int64_t columns, float* c, int64_t c_stride, const Finish& finish, const Ahead& ahead) {
   const bool blocked = order == Order::rows && depth * columns > cached_floats;
-  const bool fetch_next_rows =
-      order == Order::rows && !ahead.from[0] && a_step == depth && c_stride == columns && depth <= depth_slice;
+  const bool fetch_next_rows = order == Order::rows && rows >= least_fetched && !ahead.from[0] && a_step == depth &&
+                               c_stride == columns && depth <= depth_slice;
   Lines lines(ahead);
   for (int64_t k0 = 0; k0 == 0 || k0 < depth; k0 += depth_slice) {
     const int64_t slice = std::min(depth - k0, depth_slice);
