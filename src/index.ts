@@ -21,6 +21,7 @@ export {
 export { type Edges, Graph, graph, tree } from './graph';
 export * as models from './models';
 export type { Activation } from './ops/activation';
+export type { EdgeConvOptions } from './ops/edgeConv';
 export type { GraphConvOptions } from './ops/graphConv';
 export type { KnnGraphOptions } from './ops/knnGraph';
 export type { Layer } from './ops/mlp';

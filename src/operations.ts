@@ -1,5 +1,6 @@
 // One line per operation.
 export { embedding } from './ops/embedding';
+export { edgeConv } from './ops/edgeConv';
 export { graphConv } from './ops/graphConv';
 export { knnGraph } from './ops/knnGraph';
 export { linear } from './ops/linear';

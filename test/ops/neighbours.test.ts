@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import * as ups from 'upsilon-kernels';
 import * as promises from 'upsilon-kernels/promises';
 
-import { numbers, random, thrown } from '../helpers';
+import { checkGradients, numbers, random, thrown } from '../helpers';
 
 /** Rows of neighbours by the definition. */
 function bruteForce(x: number[][], offsets: number[], k: number, loop: boolean): number[][] {
@@ -143,6 +143,105 @@ test('knnGraph refuses coordinates, boundaries and numbers that are none', () =>
       } catch (error) {
         expect(error).toBeInstanceOf(ups.UpsilonError);
       }
+    }),
+    { numRuns: 200 },
+  );
+});
+
+const golden = ups.safetensors.load('test/golden/neighbours.safetensors');
+
+function expectClose(found: ups.Tensor, expected: ups.Tensor): void {
+  expect(found.shape).toEqual(expected.shape);
+  (found.data as Float32Array).forEach((value, i) => expect(value).toBeCloseTo(Number(expected.data[i]), 5));
+}
+
+const goldenLayers = (name: string, places: readonly number[], last: ups.Activation): Required<ups.Layer>[] =>
+  places.map((place, i) => ({
+    weight: golden[`${name}.${place}.weight`].detach(),
+    bias: golden[`${name}.${place}.bias`],
+    activation: i + 1 < places.length ? 'relu' : last,
+  }));
+
+test.each(['mean', 'max'] as const)("edgeConv is PyTorch Geometric's EdgeConv, %s", (reduce) => {
+  const graph = ups.knnGraph({ values: golden['x'], offsets: golden['offsets'] }, 5);
+  expect([...(graph.sources.data as Int32Array)]).toEqual([...(golden['sources'].data as Int32Array)]);
+  for (const [name, places] of [
+    ['deep', [0, 2, 4]],
+    ['flat', [0]],
+  ] as const) {
+    const layers = goldenLayers(name, places, 'tanh');
+    const x = golden['x'].detach(),
+      weight = layers[0].weight as ups.Tensor;
+    x.requiresGrad = weight.requiresGrad = true;
+    const y = ups.edgeConv(graph, x, { layers, reduce });
+    y.backward(
+      ups.tensor(
+        Float32Array.from({ length: y.size }, (_, i) => Math.cos(i)),
+        { shape: y.shape },
+      ),
+    );
+    expectClose(y, golden[`${name}.${reduce}.y`]);
+    expectClose(x.grad!, golden[`${name}.${reduce}.dx`]);
+    expectClose(weight.grad!, golden[`${name}.${reduce}.dweight`]);
+  }
+});
+
+test.each([1, 2, 3, 4])('edgeConv of %i layers has the gradients of its differences', (depth) => {
+  const graph = ups.graph({ sources: [0, 1, 2, 2, 4, 0, 3], targets: [1, 2, 0, 2, 1, 1, 0], numNodes: 5 });
+  const x = random([5, 3], 1);
+  const layers = Array.from({ length: depth }, (_, i) => ({
+    weight: random([2, i === 0 ? 6 : 2], 10 + i),
+    bias: random([2], 20 + i),
+    activation: 'tanh' as const,
+  }));
+  for (const reduce of ['mean', 'max'] as const)
+    checkGradients([x, ...layers.flatMap(({ weight, bias }) => [weight, bias])], () =>
+      ups.edgeConv(graph, x, { layers, reduce }),
+    );
+});
+
+test('edgeConv by hand: nodes without edges, ties to the first edge, off the thread', async () => {
+  const graph = ups.graph({ sources: [1, 2], targets: [0, 0], numNodes: 3 });
+  const layers = [{ weight: [[1, 10]] }];
+  const x = [[1], [3], [3]];
+  expect(ups.edgeConv(graph, x, { layers }).toArray()).toEqual([[21], [0], [0]]);
+  expect((await promises.edgeConv(graph, x, { layers, reduce: 'max' })).toArray()).toEqual([[21], [0], [0]]);
+  const trained = ups.tensor(x, { requiresGrad: true });
+  ups.edgeConv(graph, trained, { layers, reduce: 'max' }).backward([[1], [0], [0]]);
+  expect(trained.grad!.toArray()).toEqual([[-9], [10], [0]]);
+});
+
+test('edgeConv refuses widths, layers and graphs that do not fit', () => {
+  const graph = ups.graph({ sources: [1], targets: [0], numNodes: 2 });
+  const x = ups.zeros([2, 3]);
+  const bad = (options: unknown): ups.UpsilonError => thrown(() => ups.edgeConv(graph, x, options as never));
+  expect(bad(undefined)).toMatchObject({ name: 'ValueError', operation: 'edgeConv', argument: 'layers' });
+  expect(bad({ layers: [] })).toMatchObject({ argument: 'layers' });
+  expect(bad({ layers: Array.from({ length: 5 }, () => ({ weight: [[1]] })) })).toMatchObject({ argument: 'layers' });
+  expect(bad({ layers: [{ weight: ups.zeros([2, 3]) }] })).toMatchObject({ name: 'ShapeError', argument: 'weight0' });
+  expect(bad({ layers: [{ weight: ups.zeros([2, 6]) }, { weight: ups.zeros([2, 3]) }] })).toMatchObject({
+    name: 'ShapeError',
+    argument: 'weight1',
+  });
+  expect(bad({ layers: [{ weight: ups.zeros([2, 6]) }], reduce: 'sum' })).toMatchObject({ argument: 'reduce' });
+  expect(
+    thrown(() => ups.edgeConv(graph, ups.zeros([3, 3]), { layers: [{ weight: ups.zeros([2, 6]) }] })),
+  ).toMatchObject({
+    name: 'ShapeError',
+    argument: 'x',
+  });
+  fc.assert(
+    fc.property(fc.anything(), fc.anything(), (value, layers) => {
+      for (const call of [
+        () => ups.edgeConv(value as never, x, { layers: layers as never }),
+        () => ups.edgeConv(graph, value as never, { layers: [{ weight: ups.zeros([1, 6]) }] }),
+        () => ups.edgeConv(graph, x, { layers: [{ weight: value as never }, layers as never] }),
+      ])
+        try {
+          call();
+        } catch (error) {
+          expect(error).toBeInstanceOf(ups.UpsilonError);
+        }
     }),
     { numRuns: 200 },
   );
