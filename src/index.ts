@@ -23,6 +23,7 @@ export * as models from './models';
 export type { Activation } from './ops/activation';
 export type { EdgeConvOptions } from './ops/edgeConv';
 export type { GraphConvOptions } from './ops/graphConv';
+export type { GravNetOptions } from './ops/gravNet';
 export type { KnnGraphOptions } from './ops/knnGraph';
 export type { Layer } from './ops/mlp';
 export type { Pool } from './ops/setPool';

@@ -2,6 +2,7 @@
 export { embedding } from './ops/embedding';
 export { edgeConv } from './ops/edgeConv';
 export { graphConv } from './ops/graphConv';
+export { gravNet } from './ops/gravNet';
 export { knnGraph } from './ops/knnGraph';
 export { linear } from './ops/linear';
 export { mlp } from './ops/mlp';

@@ -19,7 +19,7 @@ import { promised } from './promised';
 import { Ragged } from './ragged';
 import { Tensor } from './tensor';
 
-export const { edgeConv, embedding, graphConv, knnGraph, linear, mlp, random, setPool, spmm, treeConv } =
+export const { edgeConv, embedding, graphConv, gravNet, knnGraph, linear, mlp, random, setPool, spmm, treeConv } =
   promised(operations);
 
 /**

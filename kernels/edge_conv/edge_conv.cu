@@ -18,7 +18,7 @@ template <int threads>
 UPS_KERNEL_LB(threads)
 stack_weight(const int32_t* fault, EdgeLayers<float> f, float* weight, float* bias) {
   if (*fault != 0) return;
-  const int64_t outputs = f.outputs(0), count = outputs * f.features;
+  const int64_t outputs = f.widths[0], count = outputs * f.features;
   for (int64_t i = global_thread(); i < count; i += global_threads()) {
     const int64_t out = i / f.features, in = i % f.features;
     const float second = f.weight[0][(2 * out + 1) * f.features + in];
@@ -33,19 +33,19 @@ struct NodeProducts {
   float *weight, *bias, *uv;
 
   NodeProducts(const EdgeLayers<float>& f, Pieces& pieces) {
-    weight = pieces.take<float>(2 * f.outputs(0) * f.features);
-    bias = pieces.take<float>(2 * f.outputs(0));
-    uv = pieces.take<float>(2 * f.outputs(0) * f.nodes);
+    weight = pieces.take<float>(2 * f.widths[0] * f.features);
+    bias = pieces.take<float>(2 * f.widths[0]);
+    uv = pieces.take<float>(2 * f.widths[0] * f.nodes);
   }
   void compute(Launcher& launch, int32_t precision, const EdgeLayers<float>& f) const {
-    launch.elements(stack_weight<block_threads>, 2 * f.outputs(0) * (f.features + 1), f, weight, bias);
-    product_with_weight(launch, precision, f.x, weight, bias, uv, f.nodes, f.features, 2 * f.outputs(0),
+    launch.elements(stack_weight<block_threads>, 2 * f.widths[0] * (f.features + 1), f, weight, bias);
+    product_with_weight(launch, precision, f.x, weight, bias, uv, f.nodes, f.features, 2 * f.widths[0],
                         UPS_ACTIVATION_NONE);
   }
 };
 
 UPS_ON_DEVICE float ends_of_edge(const EdgeLayers<float>& f, const float* uv, int64_t i, int64_t j, int64_t c) {
-  const int64_t outputs = f.outputs(0);
+  const int64_t outputs = f.widths[0];
   return uv[2 * i * outputs + c] + uv[(2 * j + 1) * outputs + c];
 }
 
@@ -54,7 +54,7 @@ template <int threads>
 UPS_KERNEL_LB(threads)
 reduce_edges(const int32_t* fault, EdgeLayers<float> f, const float* uv, float* y, int32_t* winner) {
   if (*fault != 0) return;
-  const int64_t outputs = f.outputs(0);
+  const int64_t outputs = f.widths[0];
   for (int64_t at = global_thread(); at < f.nodes * outputs; at += global_threads()) {
     const int64_t i = at / outputs, c = at % outputs;
     const int32_t begin = f.row_offsets[i], end = f.row_offsets[i + 1];
@@ -80,7 +80,7 @@ template <int threads>
 UPS_KERNEL_LB(threads)
 add_ends(const int32_t* fault, EdgeLayers<float> f, const float* uv, int32_t activation, float* h) {
   if (*fault != 0) return;
-  const int64_t outputs = f.outputs(0);
+  const int64_t outputs = f.widths[0];
   for (int64_t at = global_thread(); at < f.edges * outputs; at += global_threads()) {
     const int64_t e = at / outputs, c = at % outputs;
     float value = 0.0f;
@@ -103,7 +103,7 @@ struct EdgeValues {
     for (int32_t l = 0; l < f.layers && f.layers > 1; ++l) layer[l] = pieces.take<float>(f.edges * f.outputs(l));
   }
   void compute(Launcher& launch, int32_t precision, const EdgeLayers<float>& f, const float* uv) const {
-    launch.elements(add_ends<block_threads>, f.edges * f.outputs(0), f, uv, f.activation[0], layer[0]);
+    launch.elements(add_ends<block_threads>, f.edges * f.widths[0], f, uv, f.activation[0], layer[0]);
     for (int32_t l = 1; l < f.layers; ++l)
       product_with_weight(launch, precision, layer[l - 1], f.weight[l], f.bias[l], layer[l], f.edges, f.inputs(l),
                           f.outputs(l), f.activation[l]);
@@ -117,7 +117,7 @@ struct Scratch {
   int32_t* where;
 
   Scratch(const EdgeLayers<float>& f, Pieces& pieces) : nodes(f, pieces), values(f, pieces) {
-    const int64_t count = f.layers > 1 ? segment_floats(rows_of(f, nullptr, f.results())) : 0;
+    const int64_t count = f.layers > 1 ? segment_floats(rows_of(f, nullptr, f.result_width)) : 0;
     parts = pieces.take<float>(count);
     where = pieces.take<int32_t>(f.max ? count : 0);
   }
@@ -136,11 +136,11 @@ ups_status forward(const Call& call) {
   Launcher launch(call);
   scratch.nodes.compute(launch, call.precision, f);
   if (f.layers == 1) {
-    launch.elements(reduce_edges<block_threads>, f.nodes * f.results(), f, scratch.nodes.uv, f.y, nullptr);
+    launch.elements(reduce_edges<block_threads>, f.nodes * f.result_width, f, scratch.nodes.uv, f.y, nullptr);
     return launch.status();
   }
   scratch.values.compute(launch, call.precision, f, scratch.nodes.uv);
-  const Segments rows = rows_of(f, scratch.values.layer[f.layers - 1], f.results());
+  const Segments rows = rows_of(f, scratch.values.layer[f.layers - 1], f.result_width);
   if (f.max) segment_extremes(launch, rows, false, scratch.parts, scratch.where, f.y, nullptr);
   else segment_sums(launch, rows, true, scratch.parts, f.y);
   return launch.status();
@@ -149,7 +149,7 @@ ups_status forward(const Call& call) {
 // What arrives at an edge's result.
 UPS_ON_DEVICE float result_gradient(const EdgeConvBackward<float>& f, const int32_t* winner, int64_t i, int64_t e,
                                     int64_t c) {
-  const int64_t at = i * f.results() + c;
+  const int64_t at = i * f.result_width + c;
   if (f.max) return winner[at] == e ? f.dy[at] : 0.0f;
   return f.dy[at] / static_cast<float>(f.row_offsets[i + 1] - f.row_offsets[i]);
 }
@@ -158,7 +158,7 @@ template <int threads>
 UPS_KERNEL_LB(threads)
 spread_gradient(const int32_t* fault, EdgeConvBackward<float> f, const int32_t* winner, float* dh) {
   if (*fault != 0) return;
-  const int64_t results = f.results();
+  const int64_t results = f.result_width;
   for (int64_t at = global_thread(); at < f.edges * results; at += global_threads()) {
     const int64_t e = at / results;
     float gradient = 0.0f;
@@ -173,7 +173,7 @@ template <int threads>
 UPS_KERNEL_LB(threads)
 sum_gradients(const int32_t* fault, EdgeConvBackward<float> f, const float* uv, const int32_t* winner, float* duv) {
   if (*fault != 0) return;
-  const int64_t outputs = f.outputs(0);
+  const int64_t outputs = f.widths[0];
   const int32_t activation = f.activation[0];
   const auto edge_gradient = [&](int64_t i, int64_t j, int64_t e, int64_t c) {
     const float z = ends_of_edge(f, uv, i, j, c);
@@ -207,7 +207,7 @@ template <int threads>
 UPS_KERNEL_LB(threads)
 unstack_gradient(const int32_t* fault, EdgeConvBackward<float> f, const float* dweight, const float* dbias) {
   if (*fault != 0) return;
-  const int64_t outputs = f.outputs(0), count = outputs * f.features;
+  const int64_t outputs = f.widths[0], count = outputs * f.features;
   for (int64_t i = global_thread(); f.dweight[0] && i < count; i += global_threads()) {
     const int64_t out = i / f.features, in = i % f.features;
     f.dweight[0][2 * out * f.features + in] = dweight[i];
@@ -223,8 +223,8 @@ struct BackwardScratch : Scratch {
   DenseScratch dense;
 
   BackwardScratch(const EdgeConvBackward<float>& f, Pieces& pieces) : Scratch(f, pieces) {
-    const int64_t columns = 2 * f.outputs(0);
-    winner = pieces.take<int32_t>(f.max ? f.nodes * f.results() : 0);
+    const int64_t columns = 2 * f.widths[0];
+    winner = pieces.take<int32_t>(f.max ? f.nodes * f.result_width : 0);
     duv = pieces.take<float>(f.nodes * columns);
     dweight = pieces.take<float>(columns * f.features);
     dbias = pieces.take<float>(columns);
@@ -238,9 +238,9 @@ struct BackwardScratch : Scratch {
     for (float*& g : gradient) g = pieces.take<float>(f.edges * f.widest_layer());
     dense.dz = pieces.take<float>(f.edges * f.widest_layer());
     dense.parts = pieces.take<float>(floats);
-    du = pieces.take<float>(f.nodes * f.outputs(0));
-    dv = pieces.take<float>(f.nodes * f.outputs(0));
-    sum_parts = pieces.take<float>(segment_floats(rows_of(f, nullptr, f.outputs(0))));
+    du = pieces.take<float>(f.nodes * f.widths[0]);
+    dv = pieces.take<float>(f.nodes * f.widths[0]);
+    sum_parts = pieces.take<float>(segment_floats(rows_of(f, nullptr, f.widths[0])));
   }
 };
 
@@ -253,13 +253,13 @@ size_t backward_workspace(const Call& call) {
 void gradients_of_layers(Launcher& launch, int32_t precision, const EdgeConvBackward<float>& f,
                          const BackwardScratch& scratch) {
   const int32_t top = f.layers - 1;
-  const int64_t outputs = f.outputs(0);
+  const int64_t outputs = f.widths[0];
   scratch.values.compute(launch, precision, f, scratch.nodes.uv);
   if (f.max)
-    segment_extremes(launch, rows_of(f, scratch.values.layer[top], f.results()), false, scratch.parts, scratch.where,
+    segment_extremes(launch, rows_of(f, scratch.values.layer[top], f.result_width), false, scratch.parts, scratch.where,
                      nullptr, scratch.winner);
   float* dh = scratch.gradient[top % 2 == 0 ? 1 : 0];
-  launch.elements(spread_gradient<block_threads>, f.edges * f.results(), f, scratch.winner, dh);
+  launch.elements(spread_gradient<block_threads>, f.edges * f.result_width, f, scratch.winner, dh);
   for (int32_t l = top; l > 0; --l) {
     DenseScratch dense = scratch.dense;
     if (f.activation[l] == UPS_ACTIVATION_NONE) dense.dz = nullptr;  // dh serves
@@ -286,10 +286,10 @@ ups_status backward(const Call& call) {
   Pieces pieces(call.workspace);
   const BackwardScratch scratch(f, pieces);
   Launcher launch(call);
-  const int64_t columns = 2 * f.outputs(0);
+  const int64_t columns = 2 * f.widths[0];
   scratch.nodes.compute(launch, call.precision, f);
   if (f.layers == 1) {
-    const int64_t count = f.nodes * f.outputs(0);
+    const int64_t count = f.nodes * f.widths[0];
     if (f.max) launch.elements(reduce_edges<block_threads>, count, f, scratch.nodes.uv, nullptr, scratch.winner);
     launch.elements(sum_gradients<block_threads>, count, f, scratch.nodes.uv, scratch.winner, scratch.duv);
   } else {
@@ -302,7 +302,7 @@ ups_status backward(const Call& call) {
   if (f.dbias[0])
     slope(launch, nullptr, scratch.duv, nullptr, scratch.node_parts, scratch.dbias, f.nodes, columns,
           UPS_ACTIVATION_NONE);
-  launch.elements(unstack_gradient<block_threads>, f.outputs(0) * (f.features + 1), f, scratch.dweight, scratch.dbias);
+  launch.elements(unstack_gradient<block_threads>, f.widths[0] * (f.features + 1), f, scratch.dweight, scratch.dbias);
   return launch.status();
 }
 

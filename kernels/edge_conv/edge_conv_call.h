@@ -11,6 +11,7 @@ inline constexpr int32_t most_edge_layers = UPS_EDGE_CONV_MAX_LAYERS;
 template <class T>
 struct EdgeLayers {
   int64_t nodes, edges, features;
+  int64_t widths[most_edge_layers], result_width = 0;  // outputs of each layer, and of the last
   int32_t layers = 0;
   const int32_t *row_offsets, *sources;
   const T *x, *weight[most_edge_layers], *bias[most_edge_layers];
@@ -22,26 +23,23 @@ struct EdgeLayers {
         sources(call.data<const int32_t>(1)), x(call.data<const T>(first)),
         max(call.option<ups_edge_conv_options>().reduce == UPS_EDGE_MAX) {
     for (int32_t l = 0; l < most_edge_layers; ++l) {
-      widths_[l] = call.dims[3 + l];
+      widths[l] = call.dims[3 + l];
       weight[l] = call.data<const T>(first + 1 + 2 * l);
       bias[l] = call.data<const T>(first + 2 + 2 * l);
       activation[l] = call.option<ups_edge_conv_options>().activation[l];
       if (!call.given(first + 1 + 2 * l)) continue;
       layers = l + 1;
-      results_ = widths_[l];
+      result_width = widths[l];
     }
   }
-  int64_t inputs(int32_t l) const { return l == 0 ? 2 * features : widths_[l - 1]; }
-  int64_t outputs(int32_t l) const { return widths_[l]; }
-  int64_t results() const { return results_; }
+  int64_t inputs(int32_t l) const { return l == 0 ? 2 * features : widths[l - 1]; }
+  int64_t outputs(int32_t l) const { return widths[l]; }
+  int64_t results() const { return result_width; }
   int64_t widest_layer() const {
     int64_t widest = 0;
     for (int32_t l = 0; l < layers; ++l) widest = outputs(l) > widest ? outputs(l) : widest;
     return widest;
   }
-
- private:
-  int64_t widths_[most_edge_layers], results_ = 0;
 };
 
 template <class T>
