@@ -202,18 +202,24 @@ join(const int32_t* fault, const float* du, const float* dv, int64_t nodes, int6
   }
 }
 
-// dweight0 and dbias0 from the gradients of the stacked weight and bias.
+// The gradient of the first weight from that of the stacked one.
 template <int threads>
 UPS_KERNEL_LB(threads)
-unstack_gradient(const int32_t* fault, EdgeConvBackward<float> f, const float* dweight, const float* dbias) {
+unstack_weight(const int32_t* fault, const float* stacked, int64_t outputs, int64_t features, float* dweight) {
   if (*fault != 0) return;
-  const int64_t outputs = f.widths[0], count = outputs * f.features;
-  for (int64_t i = global_thread(); f.dweight[0] && i < count; i += global_threads()) {
-    const int64_t out = i / f.features, in = i % f.features;
-    f.dweight[0][2 * out * f.features + in] = dweight[i];
-    f.dweight[0][(2 * out + 1) * f.features + in] = dweight[count + i] - dweight[i];
+  const int64_t count = outputs * features;
+  for (int64_t i = global_thread(); i < count; i += global_threads()) {
+    const int64_t at = i + i / features * features;  // row by row: first part, second part
+    dweight[at] = stacked[i];
+    dweight[at + features] = stacked[count + i] - stacked[i];
   }
-  for (int64_t c = global_thread(); f.dbias[0] && c < outputs; c += global_threads()) f.dbias[0][c] = dbias[c];
+}
+
+template <int threads>
+UPS_KERNEL_LB(threads)
+copy_values(const int32_t* fault, const float* from, int64_t count, float* to) {
+  if (*fault != 0) return;
+  for (int64_t i = global_thread(); i < count; i += global_threads()) to[i] = from[i];
 }
 
 struct BackwardScratch : Scratch {
@@ -296,13 +302,17 @@ ups_status backward(const Call& call) {
     gradients_of_layers(launch, call.precision, f, scratch);
   }
   if (f.dx) product(launch, call.precision, scratch.duv, scratch.nodes.weight, f.dx, f.nodes, columns, f.features);
-  if (f.dweight[0])
+  if (f.dweight[0]) {
     transposed_product(launch, call.precision, scratch.duv, f.x, scratch.node_parts, scratch.dweight, f.nodes, columns,
                        f.features);
-  if (f.dbias[0])
+    launch.elements(unstack_weight<block_threads>, f.widths[0] * f.features, scratch.dweight, f.widths[0], f.features,
+                    f.dweight[0]);
+  }
+  if (f.dbias[0]) {
     slope(launch, nullptr, scratch.duv, nullptr, scratch.node_parts, scratch.dbias, f.nodes, columns,
           UPS_ACTIVATION_NONE);
-  launch.elements(unstack_gradient<block_threads>, f.widths[0] * (f.features + 1), f, scratch.dweight, scratch.dbias);
+    launch.elements(copy_values<block_threads>, f.widths[0], scratch.dbias, f.widths[0], f.dbias[0]);
+  }
   return launch.status();
 }
 
