@@ -3,7 +3,9 @@ export { distanceCorrelation, distanceCorrelations, distanceCovariance } from '.
 export { embedding } from './ops/embedding';
 export { eventShapes, thrust } from './ops/eventShapes';
 export { graphAttentionConv } from './ops/graphAttentionConv';
+export { edgeConv } from './ops/edgeConv';
 export { graphConv } from './ops/graphConv';
+export { gravNet } from './ops/gravNet';
 export { knnGraph } from './ops/knnGraph';
 export { linear } from './ops/linear';
 export { mlp } from './ops/mlp';
