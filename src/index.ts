@@ -23,6 +23,7 @@ export * as models from './models';
 export type { Activation } from './ops/activation';
 export type { GraphAttentionConvOptions } from './ops/graphAttentionConv';
 export type { GraphConvOptions } from './ops/graphConv';
+export type { LayerNormOptions } from './ops/layerNorm';
 export type { Layer } from './ops/mlp';
 export type { Pool } from './ops/setPool';
 export type { TreeConvOptions } from './ops/treeConv';

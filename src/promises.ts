@@ -19,7 +19,7 @@ import { promised } from './promised';
 import { Ragged } from './ragged';
 import { Tensor } from './tensor';
 
-export const { embedding, graphAttentionConv, graphConv, linear, mlp, random, setPool, spmm, treeConv } =
+export const { embedding, graphAttentionConv, graphConv, layerNorm, linear, mlp, random, setPool, spmm, treeConv } =
   promised(operations);
 
 /**
