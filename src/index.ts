@@ -28,6 +28,7 @@ export type { EdgeConvOptions } from './ops/edgeConv';
 export type { GraphConvOptions } from './ops/graphConv';
 export type { GravNetOptions } from './ops/gravNet';
 export type { KnnGraphOptions } from './ops/knnGraph';
+export type { LayerNormOptions } from './ops/layerNorm';
 export type { Layer } from './ops/mlp';
 export type { Pool } from './ops/setPool';
 export type { TreeConvOptions } from './ops/treeConv';

@@ -7,6 +7,7 @@ export { edgeConv } from './ops/edgeConv';
 export { graphConv } from './ops/graphConv';
 export { gravNet } from './ops/gravNet';
 export { knnGraph } from './ops/knnGraph';
+export { layerNorm } from './ops/layerNorm';
 export { linear } from './ops/linear';
 export { mlp } from './ops/mlp';
 export { setPool } from './ops/setPool';

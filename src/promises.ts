@@ -30,6 +30,7 @@ export const {
   graphConv,
   gravNet,
   knnGraph,
+  layerNorm,
   linear,
   mlp,
   random,

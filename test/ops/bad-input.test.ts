@@ -180,6 +180,34 @@ test('graphAttentionConv', () => {
   ).toBe('graphAttentionConv: attentionSource is [2, 3] but heads is 3 (expected attentionSource [H, F])');
 });
 
+test('layerNorm', () => {
+  const axes = fc.array(fc.integer({ min: -3, max: 3 }), { maxLength: 3 });
+  fc.assert(
+    fc.property(anyTensor, vector, vector, axes, fc.float(), (x, weight, bias, last, eps) =>
+      survives(() => {
+        const trained = x.dtype.startsWith('float') ? ups.tensor(x, { requiresGrad: true }) : x;
+        const result = ups.layerNorm(trained, { axes: last, weight, bias, eps });
+        expect(result.shape).toEqual(x.shape);
+        if (result.requiresGrad) result.backward(ups.zeros(result.shape, { dtype: result.dtype }));
+      }),
+    ),
+    runs,
+  );
+  const message = (call: () => unknown): string => thrown(call).message;
+  expect(message(() => ups.layerNorm(ups.zeros([2, 3]), { axes: [0] }))).toBe(
+    'layerNorm: axes is [0] (expected the last axes of x, which is [2, 3])',
+  );
+  expect(message(() => ups.layerNorm(ups.zeros([2, 3]), { axes: [-1], weight: [1, 2] }))).toBe(
+    'layerNorm: weight is [2] but x is [2, 3], where F is 3 (expected weight [F])',
+  );
+  expect(message(() => ups.layerNorm(ups.zeros([2, 1, 3]), { axes: [-1, -2], bias: [1, 2, 3] }))).toBe(
+    'layerNorm: bias is [3] but x is [2, 1, 3] (expected bias [1, 3])',
+  );
+  expect(message(() => ups.layerNorm(ups.zeros([2, 3]), { axes: [0, 1], out: ups.zeros([3, 2]) }))).toBe(
+    'layerNorm: out is [3, 2] (expected [2, 3], as x)',
+  );
+});
+
 test('trees with cycles and mothers that are none', () => {
   fc.assert(
     fc.property(anyIndices, anyIndices, matrix, (mother, offsets, x) =>
@@ -228,6 +256,8 @@ test('arguments that are nothing of the kind', () => {
         () => ups.graphConv(graph, first as never, second as never),
         () => ups.graphAttentionConv(first as never, second as never, second as never),
         () => ups.graphAttentionConv(graph, first as never, second as never),
+        () => ups.layerNorm(first as never, second as never),
+        () => ups.layerNorm([[1]], { axes: first as never, weight: second as never }),
         () => ups.treeConv(first as never, second as never, second as never),
         () => ups.spmm(graph, first as never),
         () => ups.tensor(first as never),

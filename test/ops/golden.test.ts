@@ -42,3 +42,12 @@ test.each([
       ups.graphAttentionConv(graph, x, { weight, attentionSource, attentionTarget, bias, heads: 3, ...options }),
   );
 });
+
+test.each([
+  ['last', [-1]],
+  ['volume', [1, 2, 3]],
+])("layerNorm is PyTorch's: %s", (name, axes) => {
+  check(golden(`layer-norm-${name}`), ['x', 'weight', 'bias'], ({ x, weight, bias }) =>
+    ups.layerNorm(x, { axes, weight, bias }),
+  );
+});

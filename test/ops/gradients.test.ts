@@ -60,6 +60,13 @@ test.each(['symmetric', 'row', 'none'] as const)('graphConv %s', (normalization)
   }
 });
 
+test.each(activations)('layerNorm with %s', (activation) => {
+  const x = random([3, 2, 4], 1),
+    weight = random([2, 4], 2),
+    bias = random([2, 4], 3);
+  checkGradients([x, weight, bias], () => ups.layerNorm(x, { axes: [-2, -1], weight, bias, activation }));
+});
+
 test.each([true, false])('graphAttentionConv, concat %s', (concat) => {
   const x = random([5, 3], 1),
     weight = random([4, 3], 2),

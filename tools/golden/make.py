@@ -5,6 +5,7 @@ import pathlib
 import struct
 
 import torch
+from torch.nn import functional
 from torch_geometric.nn import GATConv
 
 FOLDER = pathlib.Path(__file__).parents[2] / "test" / "golden"
@@ -50,6 +51,14 @@ def graph_attention_conv():
         save(f"graph-attention-conv-{name}", tensors, "PyTorch Geometric's GATConv")
 
 
+def layer_norm():
+    for name, shape in [("last", [17]), ("volume", [3, 2, 4])]:
+        inputs = {"x": torch.randn(5, *shape) + 10, "weight": torch.randn(shape), "bias": torch.randn(shape)}
+        tensors = with_gradients(inputs, lambda x, weight, bias: functional.layer_norm(x, shape, weight, bias))
+        save(f"layer-norm-{name}", tensors, "PyTorch's layer_norm")
+
+
 if __name__ == "__main__":
     torch.manual_seed(1)
     graph_attention_conv()
+    layer_norm()
