@@ -24,6 +24,12 @@ export type { Activation } from './ops/activation';
 export { type EventShape, type EventShapeInputs, eventShapeNames, type EventShapeOptions } from './ops/eventShapes';
 export type { GraphConvOptions } from './ops/graphConv';
 export type { Layer } from './ops/mlp';
+export type {
+  Clusters,
+  CondensationConvention,
+  CondenseOptions,
+  ObjectCondensationOptions,
+} from './ops/objectCondensation';
 export type { Pool } from './ops/setPool';
 export type { TreeConvOptions } from './ops/treeConv';
 export * as optim from './optim';

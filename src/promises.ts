@@ -19,8 +19,20 @@ import { promised } from './promised';
 import { Ragged } from './ragged';
 import { Tensor } from './tensor';
 
-export const { embedding, eventShapes, graphConv, linear, mlp, random, setPool, spmm, thrust, treeConv } =
-  promised(operations);
+export const {
+  condense,
+  embedding,
+  eventShapes,
+  graphConv,
+  linear,
+  mlp,
+  objectCondensation,
+  random,
+  setPool,
+  spmm,
+  thrust,
+  treeConv,
+} = promised(operations);
 
 /**
  * A tensor, ragged list or graph on another device: `value.to(device)`, copied off the main thread.
