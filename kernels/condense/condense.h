@@ -14,7 +14,7 @@
 extern "C" {
 #endif
 
-#define UPS_CONDENSE_SCHEMA                                                                                          \
+#define UPS_CONDENSE_SCHEMA                                                                                      \
   "beta: real[N] finite, x: real[N, D] finite, offsets: i32[B+1] splits N -> clusters: i32[N], points: i32[N], " \
   "counts: i32[B]; t_beta: f32 = 0.1, t_d: f32 = 0.5"
 

@@ -134,8 +134,8 @@ const OperationEntry backward{"object_condensation_backward",
 }  // namespace upsilon
 
 ups_status ups_object_condensation_forward(ups_context* context, const ups_tensor* beta, const ups_tensor* x,
-                                           const ups_tensor* object_ids, const ups_tensor* offsets,
-                                           const ups_tensor* y, const ups_object_condensation_options* options) {
+                                           const ups_tensor* object_ids, const ups_tensor* offsets, const ups_tensor* y,
+                                           const ups_object_condensation_options* options) {
   return upsilon::call(context, upsilon::forward, {beta, x, object_ids, offsets, y}, options);
 }
 

@@ -55,11 +55,11 @@ inline float atanh_of(float b) {
 
 // What an event's hits have in scratch, one element each, or one for every coordinate.
 struct Scratch {
-  int64_t* keys;                    // sorted by object, then by hit
-  int32_t *object, *point, *size;   // of a hit: its object's number or -1; of an object: its point and size
+  int64_t* keys;  // sorted by object, then by hit
+  int32_t *object, *point, *size;  // of a hit: its object's number or -1; of an object: its point and size
   float *charge, *dcharge, *x, *dx;  // coordinate d of hit i at x[d * hits + i]
-  float* sums;                      // a vector for every dimension
-  double* terms;                    // four for every event
+  float* sums;  // a vector for every dimension
+  double* terms;  // four for every event
 
   Scratch(const Condensation<float>& f, bool backward, Pieces& pieces) {
     keys = pieces.take<int64_t>(f.hits);
@@ -170,10 +170,9 @@ void forward_event(const Condensation<float>& f, const Event& e, double* terms) 
       repulsive += own ? zero() : charge * repulsion_of<convention>(distance2, broadcast(f.radius)).value;
     });
     const double point_charge = e.charge[point];
-    terms[0] += wide_sum(attractive) * point_charge *
-                attraction_weight<double>(convention, e.hits, e.size[k], e.objects);
-    terms[1] += wide_sum(repulsive) * point_charge *
-                repulsion_weight<double>(convention, e.hits, e.size[k], e.objects);
+    terms[0] +=
+        wide_sum(attractive) * point_charge * attraction_weight<double>(convention, e.hits, e.size[k], e.objects);
+    terms[1] += wide_sum(repulsive) * point_charge * repulsion_weight<double>(convention, e.hits, e.size[k], e.objects);
     terms[2] += (1.0 - static_cast<double>(e.beta[point])) / static_cast<double>(e.objects);
   }
   for (int64_t i = 0; i < e.hits; ++i)

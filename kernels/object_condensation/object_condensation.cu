@@ -168,8 +168,7 @@ UPS_ON_DEVICE Pull pull_of(const CondensationBackward<float>& f, const Objects& 
                            int64_t point) {
   const bool own = o.point[hit] == point;
   const float square = distance2(f, hit, point), weight = own ? weights.attract : weights.repel;
-  const Potential<float> potential =
-      own ? attraction(f.convention, square) : repulsion(f.convention, square, f.radius);
+  const Potential<float> potential = own ? attraction(f.convention, square) : repulsion(f.convention, square, f.radius);
   const float hit_charge = o.charge[hit], point_charge = o.charge[point];
   return {weight * potential.value * point_charge, weight * potential.value * hit_charge,
           2 * weight * potential.slope * hit_charge * point_charge};

@@ -27,10 +27,10 @@ extern "C" {
 
 #define UPS_OBJECT_CONDENSATION_OPTIONS_SCHEMA \
   "; convention: objectCondensation|catFinder|cmsPepr, q_min: f32 = 1, radius: f32 = 1"
-#define UPS_OBJECT_CONDENSATION_FORWARD_SCHEMA                                                         \
-  "beta: real[N] finite, x: real[N, D] finite, object_ids: i32[N], offsets: i32[B+1] splits N -> y: real[4]" \
-  UPS_OBJECT_CONDENSATION_OPTIONS_SCHEMA
-#define UPS_OBJECT_CONDENSATION_BACKWARD_SCHEMA                                                               \
+#define UPS_OBJECT_CONDENSATION_FORWARD_SCHEMA                                                        \
+  "beta: real[N] finite, x: real[N, D] finite, object_ids: i32[N], offsets: i32[B+1] splits N -> y: " \
+  "real[4]" UPS_OBJECT_CONDENSATION_OPTIONS_SCHEMA
+#define UPS_OBJECT_CONDENSATION_BACKWARD_SCHEMA                                                                 \
   "beta: real[N] finite, x: real[N, D] finite, object_ids: i32[N], offsets: i32[B+1] splits N, dy: real[4] -> " \
   "dbeta?: real[N], dx?: real[N, D]" UPS_OBJECT_CONDENSATION_OPTIONS_SCHEMA
 
@@ -48,12 +48,10 @@ typedef struct ups_object_condensation_options {
 
 UPS_API ups_status ups_object_condensation_forward(ups_context* context, const ups_tensor* beta, const ups_tensor* x,
                                                    const ups_tensor* object_ids, const ups_tensor* offsets,
-                                                   const ups_tensor* y,
-                                                   const ups_object_condensation_options* options);
+                                                   const ups_tensor* y, const ups_object_condensation_options* options);
 UPS_API ups_status ups_object_condensation_backward(ups_context* context, const ups_tensor* beta, const ups_tensor* x,
                                                     const ups_tensor* object_ids, const ups_tensor* offsets,
-                                                    const ups_tensor* dy, const ups_tensor* dbeta,
-                                                    const ups_tensor* dx,
+                                                    const ups_tensor* dy, const ups_tensor* dbeta, const ups_tensor* dx,
                                                     const ups_object_condensation_options* options);
 
 #ifdef __cplusplus
