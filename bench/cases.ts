@@ -19,6 +19,7 @@ interface Hint {
   scale?: number;
   rows?: string;
   blocks?: number;
+  below?: number;
 }
 type Dims = Record<string, number>;
 type Options = Record<string, unknown>;
@@ -221,6 +222,7 @@ function makeTensor(
   if (parameter.type === 'real' || parameter.type === 'float32') {
     values = normals(count, random);
     if (hint.values === 'positive') values = values.map((value) => Math.abs(value) + 0.1);
+    if (hint.values === 'fractions') values = values.map(() => 0.01 + 0.98 * random());
     if (hint.values === 'integers') values = values.map(() => Math.floor(5 * random()) - 2);
     const { scale } = hint;
     if (scale !== undefined) values = values.map((value) => value * scale);
@@ -233,8 +235,9 @@ function makeTensor(
     values = indices(count, at.dims[target()], hint, hint.rows === undefined ? undefined : int32(hint.rows), random);
   } else if (parameter.rule === 'forest') {
     values = forest(int32(target()), count, random);
-  } else if (parameter.type === 'uint8') {
-    values = Uint8Array.from({ length: count }, () => Math.floor(100 * random()));
+  } else if (parameter.rule === '') {
+    const integers = Int32Array.from({ length: count }, () => Math.floor((hint.below ?? 100) * random()));
+    values = parameter.type === 'uint8' ? Uint8Array.from(integers) : integers;
   } else {
     throw new Error(`${operation}: there is no rule by which numbers for ${parameter.name} could be made`);
   }

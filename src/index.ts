@@ -30,6 +30,12 @@ export type { GravNetOptions } from './ops/gravNet';
 export type { KnnGraphOptions } from './ops/knnGraph';
 export type { LayerNormOptions } from './ops/layerNorm';
 export type { Layer } from './ops/mlp';
+export type {
+  Clusters,
+  CondensationConvention,
+  CondenseOptions,
+  ObjectCondensationOptions,
+} from './ops/objectCondensation';
 export type { Pool } from './ops/setPool';
 export type { TreeConvOptions } from './ops/treeConv';
 export * as optim from './optim';

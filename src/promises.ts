@@ -20,6 +20,7 @@ import { Ragged } from './ragged';
 import { Tensor } from './tensor';
 
 export const {
+  condense,
   distanceCorrelation,
   distanceCorrelations,
   distanceCovariance,
@@ -33,6 +34,7 @@ export const {
   layerNorm,
   linear,
   mlp,
+  objectCondensation,
   random,
   setPool,
   spmm,

@@ -126,9 +126,9 @@ ups_status shapes_reference(const Call& call) {
     });
     each(
         begin, end, momentum, [&](int64_t i) { return f.cones_of_rest ? rest(i) : final_state(i); },
-         [&](const Vector3& p, double p_length, int64_t) {
-           y[cone + cone_of(std::fabs(cosine(p, thrust_axis_b)))] += p_length;
-         });
+        [&](const Vector3& p, double p_length, int64_t) {
+          y[cone + cone_of(std::fabs(cosine(p, thrust_axis_b)))] += p_length;
+        });
     for (int v = 0; v < shape_count; ++v) f.y[v * f.events + event] = static_cast<T>(y[v]);
   }
   return UPS_OK;

@@ -98,8 +98,7 @@ thrusts(const int32_t* fault, ThrustCall<float> f) {
   const Particles particles{f.p, 3, nullptr};
   const int lane = static_cast<int>(threadIdx.x) % 32;
   for (int64_t event = global_thread() / 32; event < f.events; event += global_threads() / 32) {
-    const Thrust found =
-        find_thrust(particles, f.offsets[event], f.offsets[event + 1], [](int64_t) { return true; });
+    const Thrust found = find_thrust(particles, f.offsets[event], f.offsets[event + 1], [](int64_t) { return true; });
     const double component = lane == 0 ? found.axis.x : lane == 1 ? found.axis.y : found.axis.z;
     if (lane < 3) f.y[3 * event + lane] = static_cast<float>(rounded(component, found.value));
   }
@@ -118,8 +117,8 @@ UPS_ON_DEVICE double power(double base, int32_t exponent) {
 }
 UPS_ON_DEVICE Monomials monomials_of(int lane) {
   // Exponents in the order of shapes.h, as decimal digits xyz.
-  constexpr int32_t even[even_count] = {0,   200, 20,  2,   110, 101, 11,  400, 40,  4,   310,
-                                        301, 130, 31,  103, 13,  220, 202, 22,  211, 121, 112};
+  constexpr int32_t even[even_count] = {0,   200, 20, 2,   110, 101, 11,  400, 40,  4,   310,
+                                        301, 130, 31, 103, 13,  220, 202, 22,  211, 121, 112};
   constexpr int32_t odd[odd_count] = {100, 10, 1, 300, 30, 3, 210, 201, 120, 21, 102, 12, 111};
   constexpr int32_t even_multiplicity[even_count] = UPS_EVEN_MULTIPLICITIES;
   constexpr int32_t odd_multiplicity[odd_count] = UPS_ODD_MULTIPLICITIES;
@@ -130,7 +129,8 @@ UPS_ON_DEVICE Monomials monomials_of(int lane) {
   UPS_UNROLL
   for (int i = 0; i < odd_count; ++i)
     if (i == lane) of_odd = odd[i], times_odd = odd_multiplicity[i];
-  Monomials m{of_even / 100, of_even / 10 % 10, of_even % 10, of_odd / 100, of_odd / 10 % 10, of_odd % 10, 0, 0, 0, 0, 0};
+  Monomials m{
+      of_even / 100, of_even / 10 % 10, of_even % 10, of_odd / 100, of_odd / 10 % 10, of_odd % 10, 0, 0, 0, 0, 0};
   const int32_t degree = m.even_x + m.even_y + m.even_z, odd_degree = m.odd_x + m.odd_y + m.odd_z;
   m.in_0 = degree == 0 ? times_even : 0;
   m.in_2 = times_even * (degree == 0 ? -0.5 : degree == 2 ? 1.5 : 0);

@@ -27,7 +27,7 @@
 extern "C" {
 #endif
 
-#define UPS_EVENT_SHAPES_SCHEMA                                                                            \
+#define UPS_EVENT_SHAPES_SCHEMA                                                                                     \
   "p4: real[N, 4] finite, charge: real[N] finite, role: u8[N], offsets: i32[B+1] splits N, energy: real[B] finite " \
   "-> y: real[30, B]; signal: daughters|finalState, cones: all|rest, cms_energy: f64 = 10.5794"
 #define UPS_THRUST_SCHEMA "p: real[N, 3] finite, offsets: i32[B+1] splits N -> y: real[B, 3]"

@@ -16,6 +16,7 @@ void fill_real(HostTensor& t, const Hint& hint, Random& random) {
     double value = random.normal();
     if (hint.values == "positive") value = std::fabs(value) + 0.1;
     else if (hint.values == "integers") value = static_cast<double>(random.below(5) - 2);
+    else if (hint.values == "fractions") value = 0.01 + 0.98 * random.uniform();
     else if (hint.values == "zero") value = 0;
     else if (hint.values == "nan") {
       const int64_t kind = random.below(24);
@@ -201,7 +202,7 @@ HostTensor Inputs::random(const Schema& schema, const Parameter& p, const Dims& 
     case Rule::finite:
       if (t.is_float()) fill_real(t, hint, numbers);
       else
-        for (int64_t i = 0; i < t.count(); ++i) t.set(i, static_cast<double>(numbers.below(100)));
+        for (int64_t i = 0; i < t.count(); ++i) t.set(i, static_cast<double>(numbers.below(hint.below)));
   }
   return t;
 }

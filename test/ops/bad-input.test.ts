@@ -120,6 +120,38 @@ test('thrust and event shapes', () => {
   );
 });
 
+test('object condensation', () => {
+  const thresholds = fc.record({ tBeta: value, tD: value });
+  fc.assert(
+    fc.property(vector, matrix, anyIndices, anyIndices, thresholds, (beta, values, ids, offsets, options) =>
+      survives(() => {
+        survives(() => ups.condense(beta!, { values, offsets }, options));
+        const loss = ups.objectCondensation(beta!, { values, offsets }, ids);
+        expect(loss.shape).toEqual([4]);
+      }),
+    ),
+    runs,
+  );
+  fc.assert(
+    fc.property(fc.array(fc.tuple(value, value, value, anyIndex), { maxLength: 6 }), thresholds, (hits, options) =>
+      survives(() => {
+        const x = ups.tensor(Float32Array.from(hits.flatMap(([, a, b]) => [a, b])), { shape: [hits.length, 2] });
+        const beta = ups.tensor(
+          Float32Array.from(hits, ([b]) => b),
+          { requiresGrad: true },
+        );
+        const ragged = { values: x, offsets: [0, hits.length] };
+        const { clusters, counts } = ups.condense(beta, ragged, options);
+        expect(clusters.data.every((cluster) => cluster >= -1 && cluster < counts.data[0])).toBe(true);
+        const ids = Int32Array.from(hits, ([, , , id]) => id);
+        ups.objectCondensation(beta, ragged, ids).backward([1, 1, 1, 1]);
+        expect(beta.grad!.shape).toEqual([hits.length]);
+      }),
+    ),
+    runs,
+  );
+});
+
 test('graphs', () => {
   fc.assert(
     fc.property(
