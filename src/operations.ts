@@ -1,4 +1,5 @@
 // One line per operation.
+export { deepSet } from './ops/deepSet';
 export { embedding } from './ops/embedding';
 export { graphConv } from './ops/graphConv';
 export { linear } from './ops/linear';

@@ -19,7 +19,7 @@ import { promised } from './promised';
 import { Ragged } from './ragged';
 import { Tensor } from './tensor';
 
-export const { embedding, graphConv, linear, mlp, random, setPool, spmm, treeConv } = promised(operations);
+export const { deepSet, embedding, graphConv, linear, mlp, random, setPool, spmm, treeConv } = promised(operations);
 
 /**
  * A tensor, ragged list or graph on another device: `value.to(device)`, copied off the main thread.
