@@ -21,6 +21,7 @@ export {
 export { type Edges, Graph, graph, tree } from './graph';
 export * as models from './models';
 export type { Activation } from './ops/activation';
+export type { DeepSetOptions } from './ops/deepSet';
 export type { GraphConvOptions } from './ops/graphConv';
 export type { Layer } from './ops/mlp';
 export type { Pool } from './ops/setPool';

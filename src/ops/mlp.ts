@@ -42,8 +42,9 @@ export function mlp(x: TensorLike, layers: readonly Layer[], options?: { out?: T
 export function checkLayers(layers: readonly Layer[], operation_: string, name: string): readonly Layer[] {
   if (!Array.isArray(layers) || layers.length === 0)
     throw new ValueError(operation_, name, `${name} is ${shown(layers)} (expected a list of at least one layer)`);
-  (layers as readonly Layer[]).forEach((layer, i) => checkLayer(layer, operation_, `${name}[${i}]`));
-  return layers as readonly Layer[];
+  const all = layers as readonly Layer[];
+  for (let i = 0; i < all.length; ++i) checkLayer(all[i], operation_, `${name}[${i}]`);
+  return all;
 }
 
 function checkLayer(layer: Layer | undefined, operation_: string, name: string): void {
