@@ -25,6 +25,7 @@ export type { DistanceCorrelationOptions, DistanceOptions } from './ops/distance
 export { type EventShape, type EventShapeInputs, eventShapeNames, type EventShapeOptions } from './ops/eventShapes';
 export type { GraphAttentionConvOptions } from './ops/graphAttentionConv';
 export type { EdgeConvOptions } from './ops/edgeConv';
+export type { DeepSetOptions } from './ops/deepSet';
 export type { GraphConvOptions } from './ops/graphConv';
 export type { GravNetOptions } from './ops/gravNet';
 export type { KnnGraphOptions } from './ops/knnGraph';

@@ -1,4 +1,5 @@
 // One line per operation.
+export { deepSet } from './ops/deepSet';
 export { distanceCorrelation, distanceCorrelations, distanceCovariance } from './ops/distanceCorrelation';
 export { edgeConv } from './ops/edgeConv';
 export { embedding } from './ops/embedding';

@@ -22,6 +22,7 @@ import { Tensor } from './tensor';
 
 export const {
   condense,
+  deepSet,
   distanceCorrelation,
   distanceCorrelations,
   distanceCovariance,

@@ -152,6 +152,30 @@ test('object condensation', () => {
   );
 });
 
+test('deepSet', () => {
+  const layers = fc.array(fc.record({ weight: matrix, bias: vector }), { maxLength: 6 });
+  const pools = fc.constantFrom<ups.Pool>('sum', 'mean', 'max', 'min');
+  fc.assert(
+    fc.property(matrix, anyIndices, layers, layers, vector, pools, (values, offsets, phi, rho, weights, pool) =>
+      survives(() => {
+        expect(ups.deepSet({ values, offsets }, { phi, rho, pool, weights }).shape[0]).toBe(offsets.length - 1);
+      }),
+    ),
+    runs,
+  );
+  const x = { values: [[1]], offsets: [0, 1] },
+    layer = { weight: [[1]] };
+  const refused: [() => unknown, string][] = [
+    [() => ups.deepSet(x, { phi: [], pool: 'sum' }), 'phi'],
+    [() => ups.deepSet(x, { phi: [layer], pool: 'max', weights: [1] }), 'weights'],
+    [() => ups.deepSet(x, { phi: [layer], pool: 'median' as never }), 'pool'],
+    [() => ups.deepSet(x, { phi: [layer], pool: 'sum', rho: [{ weigth: 1 } as never] }), 'weigth'],
+    [() => ups.deepSet({ values: [[1]], offsets: [0, 2] }, { phi: [layer], pool: 'sum' }), 'offsets'],
+  ];
+  for (const [call, argument] of refused)
+    expect(thrown(call)).toMatchObject({ name: 'ValueError', operation: 'deepSet', argument });
+});
+
 test('graphs', () => {
   fc.assert(
     fc.property(
@@ -284,6 +308,7 @@ test('arguments that are nothing of the kind', () => {
         () => ups.mlp(first as never, second as never),
         () => ups.embedding(first as never, second as never),
         () => ups.setPool(first as never, second as never),
+        () => ups.deepSet(first as never, second as never),
         () => ups.graphConv(first as never, second as never, second as never),
         () => ups.graphConv(graph, first as never, second as never),
         () => ups.graphAttentionConv(first as never, second as never, second as never),

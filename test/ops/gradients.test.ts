@@ -48,6 +48,31 @@ test.each(['sum', 'mean', 'max', 'min'] as const)('setPool %s', (pool) => {
   checkGradients([x], () => ups.setPool({ values: x, offsets: [0, 3, 3, 6] }, pool));
 });
 
+test.each(['sum', 'mean', 'max', 'min'] as const)('deepSet %s', (pool) => {
+  const x = random([7, 3], 1),
+    particles = ups.tensor(random([7], 9).data.map((weight) => 1.5 + Number(weight)) as Float64Array);
+  const layer = (outputs: number, inputs: number, seed: number) => ({
+    weight: random([outputs, inputs], seed),
+    bias: random([outputs], seed + 1),
+    activation: 'tanh' as const,
+  });
+  const phi = [layer(4, 3, 10), layer(2, 4, 20)],
+    rho = [layer(2, 2, 30)];
+  const parameters = [x, ...[...phi, ...rho].flatMap(({ weight, bias }) => [weight, bias])];
+  const set = { values: x, offsets: [0, 3, 3, 7] };
+  checkGradients(parameters, () => ups.deepSet(set, { phi, pool, rho }));
+  if (pool === 'sum' || pool === 'mean')
+    checkGradients([...parameters, particles], () => ups.deepSet(set, { phi, pool, rho, weights: particles }));
+});
+
+test('deepSet of more layers than a kernel takes', () => {
+  const x = random([5, 2], 1);
+  const phi = Array.from({ length: 6 }, (_, i) => ({ weight: random([2, 2], 10 + i), activation: 'tanh' as const }));
+  checkGradients([x, ...phi.map(({ weight }) => weight)], () =>
+    ups.deepSet({ values: x, offsets: [0, 2, 5] }, { phi, pool: 'mean' }),
+  );
+});
+
 test.each(['symmetric', 'row', 'none'] as const)('graphConv %s', (normalization) => {
   const x = random([5, 3], 1),
     weight = random([2, 3], 2),
