@@ -150,11 +150,13 @@ export class Tensor {
 
   /**
    * The same elements in another shape, on the same memory.
+   * @param shape - one size may be -1: what the others leave
    * @throws ShapeError when the number of elements differs
    */
   reshape(shape: readonly number[]): Tensor {
-    checkShape(shape, this.size, 'reshape');
-    const view = new Tensor(this._memory, this._dtype, [...shape], this._device);
+    const wanted = inferred(shape, this.size);
+    checkShape(wanted, this.size, 'reshape');
+    const view = new Tensor(this._memory, this._dtype, [...wanted], this._device);
     view._disposed = this._disposed;
     return autograd.record(view, [this], (gradient) => [gradient.reshape(this.shape)]);
   }
@@ -205,6 +207,14 @@ export class Tensor {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+/** The shape with its only -1 replaced; any other is left to {@link checkShape}. */
+function inferred(shape: readonly number[], elements: number): readonly number[] {
+  const wanted: unknown = shape;
+  if (!Array.isArray(wanted) || shape.filter((extent) => extent === -1).length !== 1) return shape;
+  const rest = elements / elementsOf(shape.filter((extent) => extent !== -1));
+  return Number.isSafeInteger(rest) ? shape.map((extent) => (extent === -1 ? rest : extent)) : shape;
 }
 
 /** @internal */
