@@ -50,7 +50,7 @@ test.each(['sum', 'mean', 'max', 'min'] as const)('setPool %s', (pool) => {
 
 test.each(['sum', 'mean', 'max', 'min'] as const)('deepSet %s', (pool) => {
   const x = random([7, 3], 1),
-    particles = ups.tensor(random([7], 9).data.map((weight) => 1.5 + Number(weight)) as Float64Array);
+    particles = ups.tensor(Float64Array.from(random([7], 9).data as Float64Array, (weight) => 1.5 + weight));
   const layer = (outputs: number, inputs: number, seed: number) => ({
     weight: random([outputs, inputs], seed),
     bias: random([outputs], seed + 1),
