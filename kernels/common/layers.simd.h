@@ -94,8 +94,7 @@ struct LayersBackward {
   void pack(Threads& threads, const Layers<float>& f) const {
     pack_transposed(threads, f, recomputed, weights);
     for (int32_t l = 0; l < f.layers; ++l)
-      if (plain_weights[l])
-        pack_weight_for_gradient(threads, f.weight[l], f.outputs(l), f.inputs(l), plain_weights[l]);
+      if (plain_weights[l]) pack_weight_for_gradient(threads, f.weight[l], f.outputs(l), f.inputs(l), plain_weights[l]);
   }
 
   float* own(int32_t worker) const { return workers_floats + worker * worker_floats; }

@@ -187,7 +187,8 @@ void find_extremes(const float* x, int64_t channels, int64_t begin, int64_t end,
 template <class Pool, class Found>
 void find_all_extremes(const float* x, int64_t channels, int64_t begin, int64_t end, Found&& found) {
   int64_t c = 0;
-  for (; c + 4 * lanes <= channels; c += 4 * lanes) find_extremes<Pool, 4>(x, channels, begin, end, c, 4 * lanes, found);
+  for (; c + 4 * lanes <= channels; c += 4 * lanes)
+    find_extremes<Pool, 4>(x, channels, begin, end, c, 4 * lanes, found);
   each_vector(channels - c, [&](int64_t rest, int64_t here) {
     find_extremes<Pool, 1>(x, channels, begin, end, c + rest, here, found);
   });

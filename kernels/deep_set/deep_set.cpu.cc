@@ -63,16 +63,15 @@ void pool_weighted(const float* h, int64_t width, int64_t rows, const float* wei
 }
 
 void multiply_row(const float* from, float factor, int64_t width, float* to) {
-  each_vector(width, [&](int64_t c, int64_t here) {
-    store_some(to + c, load_some(from + c, here) * broadcast(factor), here);
-  });
+  each_vector(
+      width, [&](int64_t c, int64_t here) { store_some(to + c, load_some(from + c, here) * broadcast(factor), here); });
 }
 
 struct ForwardScratch {
   SetPieces sets;
   int64_t hidden_floats;
   PackedWeights weights;
-  float* hidden;    // per worker: two buffers, layers write into them in turns
+  float* hidden;  // per worker: two buffers, layers write into them in turns
   float* partials;  // of cut sets' pieces
 
   ForwardScratch(const DeepSetForward<float>& f, int32_t workers, Pieces& pieces)
@@ -145,8 +144,8 @@ struct BackwardScratch {
   LayersBackward layers;
   SetPieces sets;
   GroupSums groups;
-  float* scales = nullptr;       // of the sets, for means
-  Extreme* partials = nullptr;   // of cut sets' pieces, then of the sets, at their first pieces
+  float* scales = nullptr;  // of the sets, for means
+  Extreme* partials = nullptr;  // of cut sets' pieces, then of the sets, at their first pieces
 
   BackwardScratch(const DeepSetBackward<float>& f, int32_t workers, Pieces& pieces)
       : layers(f, f.dx != nullptr, is_extreme(f.pool) || f.dparticle_weights, pieces),
@@ -291,8 +290,10 @@ void backward_with(const Call& call, const DeepSetBackward<float>& f) {
   if (f.dparticle_weights && scratch.scales)
     each_set([&](int64_t set) {
       float mean = 0.0f;
-      for (int64_t i = f.offsets[set]; i < f.offsets[set + 1]; ++i) mean += f.particle_weights[i] * f.dparticle_weights[i];
-      for (int64_t i = f.offsets[set]; i < f.offsets[set + 1]; ++i) f.dparticle_weights[i] -= scratch.scales[set] * mean;
+      for (int64_t i = f.offsets[set]; i < f.offsets[set + 1]; ++i)
+        mean += f.particle_weights[i] * f.dparticle_weights[i];
+      for (int64_t i = f.offsets[set]; i < f.offsets[set + 1]; ++i)
+        f.dparticle_weights[i] -= scratch.scales[set] * mean;
     });
 }
 

@@ -140,7 +140,8 @@ subtract_means(const int32_t* fault, Spread s) {
   if (*fault != 0) return;
   for (int64_t set = global_thread(); set < s.sets; set += global_threads()) {
     float mean = 0.0f;
-    for (int64_t i = s.offsets[set]; i < s.offsets[set + 1]; ++i) mean += s.particle_weights[i] * s.dparticle_weights[i];
+    for (int64_t i = s.offsets[set]; i < s.offsets[set + 1]; ++i)
+      mean += s.particle_weights[i] * s.dparticle_weights[i];
     for (int64_t i = s.offsets[set]; i < s.offsets[set + 1]; ++i) s.dparticle_weights[i] -= s.scale[set] * mean;
   }
 }
@@ -180,12 +181,9 @@ ups_status backward(const Call& call) {
     segment_extremes(launch, segments_of(f, h), f.pool == UPS_POOL_MIN, scratch.pool_value, scratch.pool_where, nullptr,
                      scratch.where);
   else scratch.find_scales(launch, f);
-  const Spread gradients{f.offsets,   f.particle_weights,
-                         f.dy,        h,
-                         scratch.scale, is_extreme(f.pool) ? scratch.where : nullptr,
-                         scratch.dh,  f.dparticle_weights,
-                         f.particles, f.sets,
-                         f.last_width()};
+  const Spread gradients{
+      f.offsets,  f.particle_weights,  f.dy,        h,      scratch.scale, is_extreme(f.pool) ? scratch.where : nullptr,
+      scratch.dh, f.dparticle_weights, f.particles, f.sets, f.last_width()};
   launch.elements(spread<block_threads>, f.particles * (f.last_width() + 1), gradients);
   if (f.dparticle_weights && f.pool == UPS_POOL_MEAN) launch.elements(subtract_means<block_threads>, f.sets, gradients);
   const float* dy = scratch.dh;

@@ -19,7 +19,9 @@ SetPieces pieces_of(const Pooling& f) {
 
 size_t forward_workspace(const Call& call) {
   const int64_t elements = call.dims[0], channels = call.dims[1];
-  return elements > piece_elements ? static_cast<size_t>(SetPieces::slots(elements, piece_elements) * channels) * sizeof(float) : 0;
+  return elements > piece_elements
+             ? static_cast<size_t>(SetPieces::slots(elements, piece_elements) * channels) * sizeof(float)
+             : 0;
 }
 
 ups_status forward(const Call& call) {
@@ -57,7 +59,8 @@ ups_status forward(const Call& call) {
 size_t backward_workspace(const Call& call) {
   const int64_t elements = call.dims[0], channels = call.dims[1];
   if (!is_extreme(call.option<ups_set_pool_options>().pool) || elements <= piece_elements) return 0;
-  return static_cast<size_t>(SetPieces::slots(elements, piece_elements) * round_up(channels, lanes)) * (sizeof(float) + sizeof(int32_t));
+  return static_cast<size_t>(SetPieces::slots(elements, piece_elements) * round_up(channels, lanes)) *
+         (sizeof(float) + sizeof(int32_t));
 }
 
 template <class Pool>
