@@ -218,8 +218,10 @@ function makeTensor(
   const count = shape.reduce((product, extent) => product * extent, 1);
   const target = (): string => ruleTarget(operation, parameter.name);
   const int32 = (name: string): Int32Array => tensors[name].data as Int32Array;
-  let values: Float32Array | Int32Array | Uint8Array;
-  if (parameter.type === 'real' || parameter.type === 'float32') {
+  let values: Float32Array | Float64Array | Int32Array | Uint8Array;
+  if (parameter.type === 'float64') {
+    values = Float64Array.from(normals(count, random));
+  } else if (parameter.type === 'real' || parameter.type === 'float32') {
     values = normals(count, random);
     if (hint.values === 'positive') values = values.map((value) => Math.abs(value) + 0.1);
     if (hint.values === 'fractions') values = values.map(() => 0.01 + 0.98 * random());

@@ -128,7 +128,12 @@ def _normal_pattern(positive):
 
 
 def _real(count, hint, start):
-    pattern = _normal_pattern(hint.get("values") == "positive")
+    values = hint.get("values")
+    pattern = _normal_pattern(values == "positive")
+    if values == "fractions":
+        pattern = array.array("f", (0.01 + 0.98 * (math.erf(v / math.sqrt(2)) + 1) / 2 for v in pattern))
+    elif values == "integers":
+        pattern = array.array("f", (max(-2, min(2, round(v))) for v in pattern))
     start %= PATTERN
     scale = hint.get("scale", 1)
     rolled = pattern[start:] + pattern[:start]
@@ -139,7 +144,7 @@ def _real(count, hint, start):
 
 def _splits(count, bound, hint, source):
     sets = count - 1
-    if hint.get("values") == "equal" and sets:
+    if hint.get("values") == "even" and sets:
         return array.array("i", (bound * s // sets for s in range(count)))
     cuts = sorted(source.choices(range(bound + 1), k=count))
     cuts[0] = 0
@@ -173,9 +178,16 @@ def _make(operation, parameter, case, tensors, source):
     """Numbers for one argument; `tensors` holds the arguments that come before it."""
     shape, hint = shape_of(case, parameter), case.data.get(parameter.name, {})
     count = math.prod(shape)
-    if parameter.dtype in ("real", "f32"):
-        return upsilon.host(_real(count, hint, source.randrange(PATTERN)), shape, "f32")
-    rule, target = parameter.rule or ("", "")
+    if parameter.dtype in ("real", "f32", "f64"):
+        values = _real(count, hint, source.randrange(PATTERN))
+        if parameter.dtype == "f64":
+            return upsilon.host(array.array("d", values), shape, "f64")
+        return upsilon.host(values, shape, "f32")
+    if not parameter.rule:
+        letter = upsilon.DTYPES[parameter.dtype][2]
+        values = array.array(letter, source.choices(range(hint.get("below", 100)), k=count))
+        return upsilon.host(values, shape, parameter.dtype)
+    rule, target = parameter.rule
     if rule == "forest":
         values = _forest(count, tensors[target].owner, hint, source)
     elif rule == "splits":
