@@ -64,9 +64,9 @@ def load(kernels, library):
                 for operation in entry["operations"]:
                     if operation not in library.operations:
                         continue
-                    known = {o.name for o in library.schema(operation).options}
+                    known = {o.name: o.default for o in library.schema(operation).options}
                     cases.append(Case(operation, name, dims, leading if isinstance(leading, list) else [leading],
-                                      {k: v for k, v in options.items() if k in known}, set(entry.get("omit", [])),
+                                      {**known, **{k: v for k, v in options.items() if k in known}}, set(entry.get("omit", [])),
                                       entry.get("data", {}), file.get("derive", [])))
     return cases
 
@@ -98,12 +98,21 @@ def flops_of(case, work):
     return eval(formula, {"__builtins__": {}}, Dims(min=min, max=max))
 
 
+def factors(name):
+    """(dimension, option) of each factor of "H^concat*F": the dimension counts where there is no option or it is set."""
+    return [tuple((factor + "^").split("^")[:2]) for factor in name.split("*")]
+
+
+def extent_of(case, name):
+    return math.prod(case.dims.get(n, 0) if not option or case.options[option] else 1 for n, option in factors(name))
+
+
 def is_given(case, parameter):
     if not parameter.optional:
         return True
     if parameter.name in case.omit:
         return False
-    return all(n == "..." or n in case.dims for names, alternatives, _ in parameter.dims for n in names) and \
+    return all(n == "..." or n in case.dims for names, _, _ in parameter.dims for name in names for n, _ in factors(name)) and \
         all(any(n in case.dims for n in alternatives) for _, alternatives, _ in parameter.dims if alternatives)
 
 
@@ -116,7 +125,7 @@ def shape_of(case, parameter):
             shape.append(case.dims[next(n for n in alternatives if n in case.dims)])
         else:
             # An optional part of a sum (the appended features of an embedding) counts 0 when it is left out.
-            shape.append(sum(case.dims.get(n, 0) for n in names) + constant)
+            shape.append(sum(extent_of(case, n) for n in names) + constant)
     return shape
 
 
@@ -222,13 +231,13 @@ def make_inputs(case, library, reference):
 def _derive(operation, case, library, context, tensors, source):
     """Runs an operation whose outputs are inputs of the case."""
     schema = library.schema(operation)
-    known = {o.name for o in schema.options}
+    known = {o.name: o.default for o in schema.options}
     own = Case(operation, case.name, dict(case.dims), case.leading,
-               {k: v for k, v in case.options.items() if k in known}, case.omit, case.data, [])
+               {**known, **{k: v for k, v in case.options.items() if k in known}}, case.omit, case.data, [])
     for p in schema.inputs:  # dimensions that go by another name there
         if p.name in tensors:
             for (names, alternatives, constant), extent in zip(p.dims, tensors[p.name].shape):
-                if len(names) == 1 and names != ["..."] and not alternatives:
+                if len(names) == 1 and names != ["..."] and "*" not in names[0] and not alternatives:
                     own.dims.setdefault(names[0], extent - constant)
     for p in schema.inputs:
         if p.name not in tensors and is_given(own, p):
