@@ -19,6 +19,7 @@ interface Hint {
   scale?: number;
   rows?: string;
   blocks?: number;
+  below?: number;
 }
 type Dims = Record<string, number>;
 type Options = Record<string, unknown>;
@@ -133,15 +134,22 @@ function isGiven(parameter: ParameterDescription, at: Case): boolean {
   if (!parameter.optional) return true;
   if (at.omit.includes(parameter.name)) return false;
   return parameter.dims.every(
-    ({ sum, firstOf }) =>
+    ({ sum, firstOf, product }) =>
       sum.every((name) => name === '...' || name in at.dims) &&
+      product.every(({ name }) => name in at.dims) &&
       (firstOf.length === 0 || firstOf.some((name) => name in at.dims)),
   );
 }
 
 function shapeOf(parameter: ParameterDescription, at: Case): number[] {
-  return parameter.dims.flatMap(({ sum, firstOf, constant }) => {
+  return parameter.dims.flatMap(({ sum, firstOf, product, constant }) => {
     if (sum[0] === '...') return at.leading;
+    if (product.length > 0) {
+      const { options } = describe(at.operation)!;
+      const counts = (option: number): boolean =>
+        option < 0 || Boolean(at.options[options[option].name] ?? options[option].default);
+      return [product.reduce((total, { name, option }) => (counts(option) ? total * at.dims[name] : total), 1)];
+    }
     if (firstOf.length > 0) return [at.dims[firstOf.find((name) => name in at.dims)!]];
     // An optional part of a sum (the appended features of an embedding) counts 0 when it is left out.
     return [sum.reduce((total, name) => total + (at.dims[name] ?? 0), constant)];
@@ -210,18 +218,28 @@ function makeTensor(
   const count = shape.reduce((product, extent) => product * extent, 1);
   const target = (): string => ruleTarget(operation, parameter.name);
   const int32 = (name: string): Int32Array => tensors[name].data as Int32Array;
-  let values: Float32Array | Int32Array;
-  if (parameter.type === 'real' || parameter.type === 'float32') {
+  let values: Float32Array | Float64Array | Int32Array | Uint8Array;
+  if (parameter.type === 'float64') {
+    values = Float64Array.from(normals(count, random));
+  } else if (parameter.type === 'real' || parameter.type === 'float32') {
     values = normals(count, random);
     if (hint.values === 'positive') values = values.map((value) => Math.abs(value) + 0.1);
+    if (hint.values === 'fractions') values = values.map(() => 0.01 + 0.98 * random());
+    if (hint.values === 'integers') values = values.map(() => Math.floor(5 * random()) - 2);
     const { scale } = hint;
     if (scale !== undefined) values = values.map((value) => value * scale);
   } else if (parameter.rule === 'splits') {
-    values = splits(count, at.dims[target()], random);
+    values =
+      hint.values === 'even'
+        ? Int32Array.from({ length: count }, (_, set) => Math.floor((set * at.dims[target()]) / (count - 1)))
+        : splits(count, at.dims[target()], random);
   } else if (parameter.rule === 'below') {
     values = indices(count, at.dims[target()], hint, hint.rows === undefined ? undefined : int32(hint.rows), random);
   } else if (parameter.rule === 'forest') {
     values = forest(int32(target()), count, random);
+  } else if (parameter.rule === '') {
+    const integers = Int32Array.from({ length: count }, () => Math.floor((hint.below ?? 100) * random()));
+    values = parameter.type === 'uint8' ? Uint8Array.from(integers) : integers;
   } else {
     throw new Error(`${operation}: there is no rule by which numbers for ${parameter.name} could be made`);
   }

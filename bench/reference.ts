@@ -5,7 +5,7 @@ import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 
 import { Kernel, tensor, type Tensor } from './library';
 
-type Column = { data: Float64Array | Int32Array; shape: readonly number[] } | undefined;
+type Column = { data: Float64Array | Int32Array | Uint8Array; shape: readonly number[] } | undefined;
 interface Request {
   operation: string;
   inputs: Column[];
@@ -18,10 +18,9 @@ type Answer = { outputs: Column[] } | { problem: string };
 const asTensor = (column: Column): Tensor | undefined => column && tensor(column.data, { shape: column.shape });
 const asColumn = (value: Tensor | undefined): Column =>
   value && {
-    data:
-      value.dtype === 'int32'
-        ? Int32Array.from(value.data as Int32Array)
-        : Float64Array.from(value.data as Float32Array),
+    data: value.dtype.startsWith('float')
+      ? Float64Array.from(value.data as Float32Array)
+      : (value.data as Int32Array | Uint8Array).slice(),
     shape: value.shape,
   };
 

@@ -34,7 +34,7 @@ async function main(): Promise<number> {
     console.log('no case fits (--list names them all)');
     return 2;
   }
-  setThreads(settings.threads);
+  if (!settings.allCores) setThreads(settings.threads);
   linear(tensor([[1]]), tensor([[1]]));
   if (settings.benny) {
     await (await import('./benny')).runBenny(chosen, settings);

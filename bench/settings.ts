@@ -7,6 +7,8 @@ export interface Settings {
   device: string;
   variant: string | undefined;
   threads: number;
+  /** Whether nobody said how many threads: the library's own choice is measured then. */
+  allCores: boolean;
   json: string | undefined;
   baseline: string | undefined;
   peers: boolean;
@@ -57,6 +59,7 @@ export function readSettings(words: readonly string[], cores: number): Settings 
       device: values.device,
       variant: values.variant,
       threads,
+      allCores: values.threads === undefined,
       json: values.json,
       baseline: values.baseline,
       peers: values.peers,

@@ -7,7 +7,7 @@ const { root, run } = require('./machine.cjs');
 
 function sourcesBelow(folder) {
   return readdirSync(path.join(root, folder), { recursive: true })
-    .filter((name) => /\.(c|cc|cuh?|h|hpp)$/.test(name) && !/(^|\/)(build|node_modules)[^/]*\//.test(name))
+    .filter((name) => /\.(c|cc|cuh?|h|hpp)$/.test(name) && !/(^|\/)(build|node_modules|\.)[^/]*\//.test(name))
     .map((name) => path.join(folder, name));
 }
 

@@ -140,6 +140,10 @@ interface DimensionSource {
   constant: number;
 }
 
+function extentOf(shape: readonly number[], { fromEnd, constant }: DimensionSource): number {
+  return Math.max((shape[shape.length - fromEnd] ?? 0) - constant, 0);
+}
+
 export type OptionValues = Readonly<Record<string, unknown>>;
 
 /** One operation of the C library, ready to be called. */
@@ -243,7 +247,7 @@ export class Plan {
     if (operation.endsWith('_forward') && result) publish(operation, { [result.name]: 'out' });
     description.parameters.slice(0, description.inputs).forEach((parameter, input) => {
       parameter.dims.forEach((dim, d) => {
-        if (dim.sum.length !== 1 || dim.firstOf.length > 0) return;
+        if (dim.sum.length !== 1 || dim.firstOf.length > 0 || dim.product.length > 0) return;
         const name = dim.sum[0];
         const fromEnd = parameter.dims.length - d - (name === '...' ? 1 : 0);
         const known = this.sources.get(name) ?? [];
@@ -259,6 +263,10 @@ export class Plan {
     const shape: number[] = [];
     for (let d = 0; d < dims.length; ++d) {
       const dim = dims[d];
+      if (dim.product.length > 0) {
+        shape.push(this.productOf(dim, inputs));
+        continue;
+      }
       const alternatives = dim.firstOf.length > 0;
       const names = alternatives ? dim.firstOf : dim.sum;
       let extent = dim.constant;
@@ -272,13 +280,22 @@ export class Plan {
           extent = -1;
           break;
         }
-        extent += Math.max((from[from.length - source.fromEnd] ?? 0) - source.constant, 0);
+        extent += extentOf(from, source);
         if (alternatives) break;
       }
       if (extent >= 0) shape.push(extent);
     }
     const dtype = type === 'real' ? this.realType(inputs) : dtypeCode[type];
     return empty(dtype, shape, device);
+  }
+
+  /** The options are in the frame by now. */
+  private productOf(dim: DimensionDescription, inputs: readonly (Tensor | undefined)[]): number {
+    return dim.product.reduce((product, { name, option }) => {
+      if (option >= 0 && frame[optionsAt + option] === 0) return product;
+      const source = this.givenSource(name, inputs);
+      return source ? product * extentOf(inputs[source.input]!.shape, source) : 0;
+    }, 1);
   }
 
   private givenSource(name: string, inputs: readonly (Tensor | undefined)[]): DimensionSource | undefined {

@@ -51,8 +51,9 @@ export function info(): { version: string; variants: Record<string, string[]>; c
 }
 
 /**
- * How many CPU threads operations called from this JavaScript thread may use: 1 to 4096, or -1 for all cores (the
- * default). Results have the same bits for any number.
+ * How many CPU threads operations called from this JavaScript thread may use: 1 to 4096, or -1 for the default, which is
+ * all cores, and for calls off the main thread all but one, which is left to the event loop. A number from 1 on holds for
+ * both. Results have the same bits for any number.
  * @throws ValueError for other numbers
  */
 export function setThreads(threads: number): void {

@@ -21,8 +21,22 @@ export {
 export { type Edges, Graph, graph, tree } from './graph';
 export * as models from './models';
 export type { Activation } from './ops/activation';
+export type { DistanceCorrelationOptions, DistanceOptions } from './ops/distanceCorrelation';
+export { type EventShape, type EventShapeInputs, eventShapeNames, type EventShapeOptions } from './ops/eventShapes';
+export type { GraphAttentionConvOptions } from './ops/graphAttentionConv';
+export type { EdgeConvOptions } from './ops/edgeConv';
+export type { DeepSetOptions } from './ops/deepSet';
 export type { GraphConvOptions } from './ops/graphConv';
+export type { GravNetOptions } from './ops/gravNet';
+export type { KnnGraphOptions } from './ops/knnGraph';
+export type { LayerNormOptions } from './ops/layerNorm';
 export type { Layer } from './ops/mlp';
+export type {
+  Clusters,
+  CondensationConvention,
+  CondenseOptions,
+  ObjectCondensationOptions,
+} from './ops/objectCondensation';
 export type { Pool } from './ops/setPool';
 export type { TreeConvOptions } from './ops/treeConv';
 export * as optim from './optim';

@@ -4,10 +4,14 @@ import { dirname, join } from 'node:path';
 import { errorOf, UpsilonError } from './errors';
 import type { TypedArray } from './dtype';
 
-/** One dimension of a parameter: `B+1` is `{ sum: ['B'], constant: 1 }`, `M1|M0` is `{ firstOf: ['M1', 'M0'] }`. */
+/**
+ * One dimension of a parameter: `B+1` is `{ sum: ['B'], constant: 1 }`, `M1|M0` is `{ firstOf: ['M1', 'M0'] }`, `H^concat*F`
+ * is `{ product: [{ name: 'H', option: 2 }, { name: 'F', option: -1 }] }`: H counts where the option of that index is set.
+ */
 export interface DimensionDescription {
   sum: string[];
   firstOf: string[];
+  product: { name: string; option: number }[];
   constant: number;
 }
 export interface ParameterDescription {

@@ -11,7 +11,7 @@ import { asTensor, Tensor, type TensorLike } from './tensor';
 /** Where the backward kernel's inputs come from, and whose gradients its outputs are. */
 interface BackwardPlan {
   sources: { from: 'input' | 'output' | 'gradient' | 'extra'; index: number; name: string }[];
-  /** For every output of backward the forward input it belongs to. */
+  /** For every output of backward the forward input it belongs to; -1 for what is no gradient. */
   gradientOf: number[];
 }
 
@@ -86,11 +86,11 @@ export class Operation {
     const arguments_ = sources.map(({ from, index, name }) =>
       from === 'input' ? inputs[index] : from === 'output' ? result : from === 'gradient' ? gradient : extra?.(name),
     );
-    const wanted = gradientOf.map((input) => needed[input]);
+    const wanted = gradientOf.map((input) => input >= 0 && needed[input]);
     const found = this.backward.run(arguments_, options, undefined, wanted);
     const gradients: (Tensor | undefined)[] = inputs.map(() => undefined);
     gradientOf.forEach((input, k) => {
-      gradients[input] = found[k];
+      if (input >= 0) gradients[input] = found[k];
     });
     return gradients;
   }

@@ -1,7 +1,8 @@
 /**
  * The operations of the package, each returning a promise and running off the main thread, as `fs/promises` to `fs`.
  * Calls of one JavaScript thread run one after the other, in order, on one thread of libuv's pool; a call may use the
- * `out` of an earlier one without waiting for it.
+ * `out` of an earlier one without waiting for it. They use all cores but one (of a single core, that one), so that timers
+ * and requests are served meanwhile, unless `setThreads` has said how many.
  *
  * Any JavaScript may run meanwhile. Memory of the engine (typed arrays that were made with `new`, Arrow tables that were
  * received or decoded) can be transferred, shrunk or collected at any time and cannot be held in place, so inputs in such
@@ -19,7 +20,29 @@ import { promised } from './promised';
 import { Ragged } from './ragged';
 import { Tensor } from './tensor';
 
-export const { embedding, graphConv, linear, mlp, random, setPool, spmm, treeConv } = promised(operations);
+export const {
+  condense,
+  deepSet,
+  distanceCorrelation,
+  distanceCorrelations,
+  distanceCovariance,
+  edgeConv,
+  embedding,
+  eventShapes,
+  graphAttentionConv,
+  graphConv,
+  gravNet,
+  knnGraph,
+  layerNorm,
+  linear,
+  mlp,
+  objectCondensation,
+  random,
+  setPool,
+  spmm,
+  thrust,
+  treeConv,
+} = promised(operations);
 
 /**
  * A tensor, ragged list or graph on another device: `value.to(device)`, copied off the main thread.

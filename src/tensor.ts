@@ -150,11 +150,13 @@ export class Tensor {
 
   /**
    * The same elements in another shape, on the same memory.
+   * @param shape - one size may be -1: what the others leave
    * @throws ShapeError when the number of elements differs
    */
   reshape(shape: readonly number[]): Tensor {
-    checkShape(shape, this.size, 'reshape');
-    const view = new Tensor(this._memory, this._dtype, [...shape], this._device);
+    const wanted = inferred(shape, this.size);
+    checkShape(wanted, this.size, 'reshape');
+    const view = new Tensor(this._memory, this._dtype, [...wanted], this._device);
     view._disposed = this._disposed;
     return autograd.record(view, [this], (gradient) => [gradient.reshape(this.shape)]);
   }
@@ -205,6 +207,14 @@ export class Tensor {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+/** The shape with its only -1 replaced; any other is left to {@link checkShape}. */
+function inferred(shape: readonly number[], elements: number): readonly number[] {
+  const wanted: unknown = shape;
+  if (!Array.isArray(wanted) || shape.filter((extent) => extent === -1).length !== 1) return shape;
+  const rest = elements / elementsOf(shape.filter((extent) => extent !== -1));
+  return Number.isSafeInteger(rest) ? shape.map((extent) => (extent === -1 ? rest : extent)) : shape;
 }
 
 /** @internal */
@@ -386,6 +396,18 @@ function adopted(foreign: Tensor, operation: string, name: string): Tensor {
   if (dtype === undefined) throw new DTypeError(operation, name, `${name} is no tensor that this version understands`);
   checkShape(shape, array.length, operation);
   return new Tensor(wrapArray(array), dtype, [...shape], cpu);
+}
+
+/** The rows of a tensor, each on its part of the same memory. @internal */
+export function rowsOf(all: Tensor): Tensor[] {
+  const shape = all.shape.slice(1);
+  const size = elementsOf(shape);
+  const { array, ...memory } = all._memory;
+  return Array.from({ length: all.shape[0] }, (_, row) => {
+    const part = array?.subarray(row * size, (row + 1) * size);
+    const byteOffset = memory.byteOffset + row * size * dtypes[all._dtype].bytes;
+    return new Tensor({ ...memory, array: part, byteOffset }, all._dtype, shape, all._device);
+  });
 }
 
 /** @internal */

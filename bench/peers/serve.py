@@ -30,7 +30,7 @@ def load_tensors(path):
     import numpy
     import torch
 
-    kinds = {"F32": numpy.float32, "F64": numpy.float64, "I32": numpy.int32, "I64": numpy.int64}
+    kinds = {"F32": numpy.float32, "F64": numpy.float64, "I32": numpy.int32, "U8": numpy.uint8, "I64": numpy.int64}
     data = pathlib.Path(path).read_bytes()
     (length,) = struct.unpack("<Q", data[:8])
     tensors = {}
@@ -61,7 +61,7 @@ def save_tensors(path, arrays):
 
 def versions():
     found = {"python": sys.version.split()[0]}
-    for name in ("torch", "torch_geometric", "numpy", "scipy", "onnx"):
+    for name in ("torch", "torch_geometric", "numpy", "scipy", "onnx", "dcor"):
         try:
             found[name] = __import__(name).__version__
         except ImportError:

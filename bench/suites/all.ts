@@ -1,6 +1,7 @@
 // The one list of suites. Operations need no line here: operations.bench.ts finds them.
 import type { BenchCase } from '../bench';
 import { suite as calls } from './calls.bench';
+import { suite as disco } from './disco.bench';
 import { suite as event } from './event.bench';
 import { suite as memory } from './memory.bench';
 import { suite as operations } from './operations.bench';
@@ -8,5 +9,5 @@ import { suite as promises } from './promises.bench';
 import { suite as trees } from './trees.bench';
 
 export function allSuites(): BenchCase[] {
-  return [calls, event, memory, promises, trees, operations].flatMap((suite) => suite());
+  return [calls, disco, event, memory, promises, trees, operations].flatMap((suite) => suite());
 }

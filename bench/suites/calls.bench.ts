@@ -2,6 +2,7 @@
 import type { Bench, BenchCase, Row } from '../bench';
 import { linear, tensor, type Tensor } from '../library';
 import { measure, timed } from '../measure';
+import { linearPeers } from './linearPeers';
 
 class SmallestCall implements BenchCase {
   readonly suite = 'calls';
@@ -32,20 +33,7 @@ class SmallestCall implements BenchCase {
     for (const { name, run } of variants)
       if (run().item() !== 15) row.problem = `${name} gives ${run().item()} (expected 15)`;
     const contestants = variants.map(({ name, run }) => timed(name, run));
-    if (bench.peers) {
-      const found = await bench.peers.open({
-        operation: 'linear_forward',
-        both: false,
-        dims: { rows: 1, K: 1, M: 1 },
-        options: { activation: 'none' },
-        inputs: { x: this.x, weight: this.weight },
-        expected: { y: linear(this.x, this.weight) },
-        outputs: ['y'],
-        absent: ['bias'],
-      });
-      contestants.push(...found.contestants);
-      row.notes.push(...found.notes);
-    }
+    contestants.push(...(await linearPeers(bench, row, this.x, this.weight, linear(this.x, this.weight))));
     row.timings = await measure(contestants, bench.effort);
     await bench.peers?.close();
     return row;

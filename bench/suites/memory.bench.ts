@@ -2,6 +2,7 @@
 import type { Bench, BenchCase, Row } from '../bench';
 import { linear, tensor } from '../library';
 import { measure, timed } from '../measure';
+import { linearPeers } from './linearPeers';
 
 const columns = 64;
 
@@ -40,20 +41,7 @@ class LargeOutput implements BenchCase {
     await contestants[0].sample(1);
     if (out.data[out.size - 1] !== last)
       row.problem = `the last element is ${String(out.data[out.size - 1])} (expected ${last})`;
-    if (bench.peers) {
-      const found = await bench.peers.open({
-        operation: 'linear_forward',
-        both: false,
-        dims: { rows: this.rows, K: 1, M: columns },
-        options: { activation: 'none' },
-        inputs: { x, weight },
-        expected: { y: out },
-        outputs: ['y'],
-        absent: ['bias'],
-      });
-      contestants.push(...found.contestants);
-      row.notes.push(...found.notes);
-    }
+    contestants.push(...(await linearPeers(bench, row, x, weight, out)));
     row.timings = await measure(contestants, bench.effort);
     await bench.peers?.close();
     return row;

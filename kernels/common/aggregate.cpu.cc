@@ -22,11 +22,16 @@ template <bool weighted>
 
 // `vectors` vectors of features from column `at` on, kept in registers over the edges of a row. `tail` > 0: the last
 // vector has so many features.
-template <int vectors, bool weighted>
+template <int vectors, bool weighted, bool relu>
 void columns(const Aggregation& g, int64_t first, int64_t rows, const float* x, int64_t features, int64_t at,
              int64_t tail, float* y) {
-  const auto part = [&](const float* row, int v) {
+  const auto load_part = [&](const float* row, int v) {
     return vectors == 1 && tail ? load_first(row + at, tail) : load(row + at + v * lanes);
+  };
+  const auto part = [&](int64_t row, int v) {
+    const Floats values = load_part(x + row * features, v);
+    if (!relu) return values;
+    return values * (load_part(g.relu_of + row * features, v) > zero() ? broadcast(1.0f) : zero());
   };
   for (int64_t r = 0; r < rows; ++r) {
     const int64_t i = first + r;
@@ -36,22 +41,23 @@ void columns(const Aggregation& g, int64_t first, int64_t rows, const float* x, 
     const int64_t end = g.row_offsets[i + 1];
     for (int64_t e = g.row_offsets[i]; e < end; ++e) {
       if (e + fetch_ahead < g.edges) {
-        const float* later = x + g.sources[e + fetch_ahead] * features + at;
+        const int64_t later = g.sources[e + fetch_ahead] * features + at;
 #pragma GCC unroll 8
-        for (int v = 0; v < vectors; v += line_vectors) __builtin_prefetch(later + v * lanes);
+        for (int v = 0; v < vectors; v += line_vectors) {
+          __builtin_prefetch(x + later + v * lanes);
+          if (relu) __builtin_prefetch(g.relu_of + later + v * lanes);
+        }
       }
       const int32_t source = g.sources[e];
       if (g.loop && source == i) continue;
       const Floats c = broadcast(coefficient<weighted>(g, e, source));
-      const float* row = x + source * features;
 #pragma GCC unroll 8
-      for (int v = 0; v < vectors; ++v) sums[v] = c * part(row, v) + sums[v];
+      for (int v = 0; v < vectors; ++v) sums[v] = c * part(source, v) + sums[v];
     }
     if (g.loop) {
       const Floats c = broadcast(g.source_scale ? g.loop[i] * g.source_scale[i] : g.loop[i]);
-      const float* row = x + i * features;
 #pragma GCC unroll 8
-      for (int v = 0; v < vectors; ++v) sums[v] = c * part(row, v) + sums[v];
+      for (int v = 0; v < vectors; ++v) sums[v] = c * part(i, v) + sums[v];
     }
     const Floats t = broadcast(g.target_scale ? g.target_scale[i] : 1.0f);
     float* to = y + r * features + at;
@@ -62,20 +68,22 @@ void columns(const Aggregation& g, int64_t first, int64_t rows, const float* x, 
   }
 }
 
-template <bool weighted>
+template <bool weighted, bool relu>
 void all_columns(const Aggregation& g, int64_t first, int64_t rows, const float* x, int64_t features, float* y) {
   int64_t at = 0;
-  for (; at + 8 * lanes <= features; at += 8 * lanes) columns<8, weighted>(g, first, rows, x, features, at, 0, y);
-  for (; at + 4 * lanes <= features; at += 4 * lanes) columns<4, weighted>(g, first, rows, x, features, at, 0, y);
+  for (; at + 8 * lanes <= features; at += 8 * lanes) columns<8, weighted, relu>(g, first, rows, x, features, at, 0, y);
+  for (; at + 4 * lanes <= features; at += 4 * lanes) columns<4, weighted, relu>(g, first, rows, x, features, at, 0, y);
   for (; at < features; at += lanes)
-    columns<1, weighted>(g, first, rows, x, features, at, features - at < lanes ? features - at : 0, y);
+    columns<1, weighted, relu>(g, first, rows, x, features, at, features - at < lanes ? features - at : 0, y);
 }
 
 }  // namespace
 
 void aggregate_rows(const Aggregation& g, int64_t first, int64_t rows, const float* x, int64_t features, float* y) {
-  if (g.edge_weights) all_columns<true>(g, first, rows, x, features, y);
-  else all_columns<false>(g, first, rows, x, features, y);
+  const auto run = g.edge_weights ? g.relu_of ? all_columns<true, true> : all_columns<true, false>
+                   : g.relu_of    ? all_columns<false, true>
+                                  : all_columns<false, false>;
+  run(g, first, rows, x, features, y);
 }
 
 UPS_SIMD_SHARED_END

@@ -11,6 +11,7 @@ struct Aggregation {
   const float* target_scale = nullptr;  // t, per row; null: 1
   const float* loop = nullptr;  // null: no loops; otherwise edges from i to i are left out and the loop is added last
   int64_t edges = 0;  // row_offsets never reach beyond
+  const float* relu_of = nullptr;  // values behind a relu, shaped like x: x is taken times the relu's slope there
 };
 
 // y[r, :] for the rows first .. first + rows; y points to the first of them.

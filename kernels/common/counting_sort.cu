@@ -72,6 +72,23 @@ sum_counts(const int32_t* fault, int32_t* counts, int64_t chunks, int32_t* total
   if (thread == 0) totals[blockIdx.x] = before;
 }
 
+// The same for few chunks: one block, a thread per digit.
+constexpr int64_t few_chunks = 2;
+
+template <int threads>
+UPS_KERNEL_LB(threads)
+sum_few_counts(const int32_t* fault, int32_t* counts, int64_t chunks, int32_t* totals) {
+  if (*fault != 0) return;
+  int32_t* const row = counts + static_cast<int64_t>(threadIdx.x) * chunks;
+  int32_t before = 0;
+  for (int64_t chunk = 0; chunk < chunks; ++chunk) {
+    const int32_t own = row[chunk];
+    row[chunk] = before;
+    before += own;
+  }
+  totals[threadIdx.x] = before;
+}
+
 template <int threads>
 UPS_KERNEL_LB(threads)
 scatter(const int32_t* fault, const int32_t* keys, const int32_t* order, int64_t count, int shift,
@@ -139,7 +156,8 @@ void CountingSort::run(Launcher& launch, const int32_t* input) {
     const bool last_buffer = (passes - pass) % 2 == 1;
     int32_t *to_keys = last_buffer ? keys : other_keys, *to_order = last_buffer ? order : other_order;
     launch.grid(count_digits<sort_threads>, chunks, 1, sort_threads, 0, from_keys, count, shift, counts);
-    launch.grid(sum_counts<sort_threads>, digits, 1, sort_threads, 0, counts, chunks, digit_totals);
+    if (chunks <= few_chunks) launch.grid(sum_few_counts<digits>, 1, 1, digits, 0, counts, chunks, digit_totals);
+    else launch.grid(sum_counts<sort_threads>, digits, 1, sort_threads, 0, counts, chunks, digit_totals);
     launch.grid(scatter<sort_threads>, chunks, 1, sort_threads, 0, from_keys, from_order, count, shift, counts,
                 digit_totals, to_keys, to_order);
     from_keys = to_keys, from_order = to_order;

@@ -84,6 +84,9 @@
 // Registers a kernel of the present instruction set: UPS_CPU_VARIANT(name, "linear_forward", run, workspace)
 #define UPS_CPU_VARIANT(name, operation, ...) \
   const VariantEntry name##_variant{operation, Variant::UPS_ISA, KernelEntry{__VA_ARGS__}};
+// The same for float64, which the reference computes otherwise.
+#define UPS_CPU_VARIANT_F64(name, operation, ...) \
+  const VariantEntry name##_f64_variant{operation, Variant::UPS_ISA, KernelEntry{__VA_ARGS__}, true};
 
 #include "common/simd.h"
 // clang-format on

@@ -33,11 +33,23 @@ struct Finish {
   bool relu = false;
 };
 
+// Memory that is wanted next: fetched into L2 while a product runs, a line at every step of a tile, which costs the
+// product nothing. Area after area, as far as the steps go. When nothing is named, a tile fetches the rows of A and C
+// that the next one works on.
+struct Ahead {
+  static constexpr int areas = 3;
+  const float* from[areas] = {};
+  int64_t floats[areas] = {};
+};
+
 // How A is read: by rows (A[r, k] = a[r * step + k]) or by columns (A[r, k] = a[k * step + r], a transposed matrix).
 enum class Order { rows, columns };
 
 // C = A B, with B packed over the whole depth.
 void multiply(Order order, const float* a, int64_t a_step, int64_t rows, const float* packed, int64_t depth,
-              int64_t columns, float* c, int64_t c_stride, Finish finish);
+              int64_t columns, float* c, int64_t c_stride, Finish finish, Ahead ahead = {});
+// C = A B, A read by columns and B where it lies, its rows `b_step` apart; `columns` is a multiple of panel_columns.
+void multiply_transposed(const float* a, int64_t a_step, int64_t rows, const float* b, int64_t b_step, int64_t depth,
+                         int64_t columns, float* c, int64_t c_stride, Finish finish, Ahead ahead = {});
 
 UPS_SIMD_SHARED_END

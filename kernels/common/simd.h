@@ -56,6 +56,30 @@ typedef int32_t Ints __attribute__((vector_size(UPS_LANES * 4)));
 #endif
 }
 
+[[gnu::always_inline]] inline Ints load_first(const int32_t* from, int64_t count) {
+#if defined(UPS_HAS_AVX512)
+  return reinterpret_cast<Ints>(_mm512_maskz_loadu_epi32(static_cast<__mmask16>((1u << count) - 1), from));
+#elif defined(UPS_HAS_AVX2) && UPS_LANES == 8
+  return reinterpret_cast<Ints>(_mm256_maskload_epi32(from, first_lanes(count)));
+#else
+  Ints v{};
+  for (int64_t i = 0; i < count; ++i) v[i] = from[i];
+  return v;
+#endif
+}
+// Whether a bit is set anywhere.
+[[gnu::always_inline]] inline bool any(Ints v) {
+#if defined(UPS_HAS_AVX512)
+  return _mm512_test_epi32_mask(reinterpret_cast<__m512i>(v), reinterpret_cast<__m512i>(v)) != 0;
+#elif defined(UPS_HAS_AVX2) && UPS_LANES == 8
+  return !_mm256_testz_si256(reinterpret_cast<__m256i>(v), reinterpret_cast<__m256i>(v));
+#else
+  int32_t bits = 0;
+  for (int i = 0; i < lanes; ++i) bits |= v[i];
+  return bits != 0;
+#endif
+}
+
 [[gnu::always_inline]] inline Floats sqrt(Floats v) {
 #if defined(UPS_HAS_AVX512)
   return _mm512_maskz_sqrt_ps(0xffff, v);
@@ -93,6 +117,12 @@ template <class Body>
 }
 [[gnu::always_inline]] inline Floats load_some(const float* from, int64_t count) {
   return count == lanes ? load(from) : load_first(from, count);
+}
+[[gnu::always_inline]] inline Ints load_some(const int32_t* from, int64_t count) {
+  if (count < lanes) return load_first(from, count);
+  Ints v;
+  std::memcpy(&v, from, sizeof v);
+  return v;
 }
 [[gnu::always_inline]] inline void store_some(float* to, Floats v, int64_t count) {
   count == lanes ? store(to, v) : store_first(to, v, count);

@@ -37,14 +37,22 @@ struct GroupSums {
   }
 };
 
-inline int64_t packed_rows_size(int64_t rows, int64_t columns) { return round_up(packed_size(rows, columns), 16); }
+// Room for the columns that fill no whole panel.
+inline int64_t packed_rows_size(int64_t rows, int64_t columns) {
+  return columns % panel_columns ? round_up(rows * panel_columns, 16) : 0;
+}
 
 // dweight[outputs, inputs] += dz[rows, outputs]^T x[rows, inputs]; `packed` has packed_rows_size(rows, inputs) floats.
+// Whole panels of x are read where they lie.
 inline void add_weight_gradient(const float* dz, int64_t outputs, const float* x, int64_t inputs, int64_t rows,
-                                float* packed, float* dweight) {
-  for (int64_t panel = 0; panel < panels(inputs); ++panel)
-    pack_panel(x, inputs, rows, inputs, panel, packed + panel * panel_columns * rows);
-  multiply(Order::columns, dz, outputs, outputs, packed, rows, inputs, dweight, inputs, {nullptr, true, false});
+                                float* packed, float* dweight, Ahead ahead = {}) {
+  const int64_t whole = inputs / panel_columns * panel_columns;
+  if (whole > 0)
+    multiply_transposed(dz, outputs, outputs, x, inputs, rows, whole, dweight, inputs, {nullptr, true, false}, ahead);
+  if (whole == inputs) return;
+  pack_panel(x, inputs, rows, inputs, whole / panel_columns, packed);
+  multiply(Order::columns, dz, outputs, outputs, packed, rows, inputs - whole, dweight + whole, inputs,
+           {nullptr, true, false});
 }
 
 UPS_SIMD_END

@@ -36,9 +36,10 @@ class Adjacency:
             weight = factor[target] * weight * factor[source]
         elif normalization == "row":
             weight = weight * (1 / degree).masked_fill(degree == 0, 0)[target]
-        self.target, self.source, self.weight = target, source, weight
         self.coo = torch.sparse_coo_tensor(torch.stack([target, source]), weight, (nodes, nodes)).coalesce()
         self.csr = self.coo.to_sparse_csr()
+        self.target, self.source = self.coo.indices()  # sorted by target
+        self.weight = self.coo.values()
 
     def block_size(self):
         """The size of the blocks if the matrix is block diagonal with equal ones, else None."""

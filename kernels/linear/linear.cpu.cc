@@ -60,7 +60,7 @@ size_t backward_workspace(const Call& call) {
   return pieces.bytes();
 }
 
-// dz = dy act' of a chunk is made in scratch; then dx = dz W, and the chunk's part of dW = dz^T x and db.
+// While a chunk's products run, the rows that are wanted next are fetched. dz = dy act' of a chunk is made in scratch; then dx = dz W, and the chunk's part of dW = dz^T x and db.
 ups_status backward(const Call& call) {
   const LinearBackward<float> f(call);
   Threads& threads = *call.threads;
@@ -72,6 +72,7 @@ ups_status backward(const Call& call) {
 
   scratch.sums.run(threads, [&](int64_t chunk, float* sum, int32_t worker) {
     const int64_t first = chunk * chunk_rows, rows = std::min(chunk_rows, f.rows - first);
+    const int64_t next = first + rows, next_rows = std::min(chunk_rows, f.rows - next);
     const float* x = f.x + first * f.inputs;
     const float* dz = f.dy + first * f.outputs;
     if (f.activation != UPS_ACTIVATION_NONE) {
@@ -82,11 +83,15 @@ ups_status backward(const Call& call) {
       slope_rows(f.y + first * f.outputs, dz, own_dz, rows * f.outputs, f.activation);
       dz = own_dz;
     }
-    if (f.dx)
-      multiply(Order::rows, dz, f.outputs, rows, scratch.packed_weight, f.outputs, f.inputs, f.dx + first * f.inputs,
-               f.inputs, {});
+    if (f.dx) {
+      float* dx = f.dx + first * f.inputs;
+      multiply(Order::rows, dz, f.outputs, rows, scratch.packed_weight, f.outputs, f.inputs, dx, f.inputs, {},
+               {{x, dx + rows * f.inputs}, {f.dweight ? rows * f.inputs : 0, next_rows * f.inputs}});
+    }
     if (f.dweight)
-      add_weight_gradient(dz, f.outputs, x, f.inputs, rows, scratch.packed_x + worker * scratch.packed_x_floats, sum);
+      add_weight_gradient(dz, f.outputs, x, f.inputs, rows, scratch.packed_x + worker * scratch.packed_x_floats, sum,
+                          {{f.dy + next * f.outputs, f.y + next * f.outputs},
+                           {next_rows * f.outputs, f.activation == UPS_ACTIVATION_NONE ? 0 : next_rows * f.outputs}});
     if (f.dbias) add_rows(dz, f.outputs, rows, f.outputs, sum + f.outputs * f.inputs);
   });
 

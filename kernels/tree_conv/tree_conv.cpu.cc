@@ -262,9 +262,10 @@ ups_status backward(const Call& call) {
   scratch.sums.run(threads, [&](int64_t task, float* sum, int32_t worker) {
     float* packed_x = scratch.packed_x + worker * scratch.packed_x_floats;
     // Weight gradients of a batch larger than the packing room are added piece by piece.
-    const auto add_gradient = [&](const float* e, const float* x, int64_t rows, float* dweight) {
+    const auto add_gradient = [&](const float* e, const float* x, int64_t rows, float* dweight, Ahead ahead = {}) {
       for (int64_t r = 0; r < rows; r += batch_nodes)
-        add_weight_gradient(e + r * out, out, x + r * in, in, std::min(batch_nodes, rows - r), packed_x, dweight);
+        add_weight_gradient(e + r * out, out, x + r * in, in, std::min(batch_nodes, rows - r), packed_x, dweight,
+                            ahead);
     };
     each_batch(f, task, [&](int64_t event, int64_t end) {
       const Batch<TreeConvBackward<float>> batch(f, all, event, end, worker);
@@ -281,7 +282,11 @@ ups_status backward(const Call& call) {
       float *u = s.daughters_y, *v = s.mothers_y;
       batch.sum_daughters(e, out, u);
       batch.gather_mothers(e, out, v);
-      if (f.dself) add_gradient(e, x, batch.nodes, sum);
+      const int64_t next = batch.first + batch.nodes, next_nodes = std::min(batch_nodes, f.nodes - next);
+      if (f.dself)  // meanwhile the rows of the next batch are fetched
+        add_gradient(e, x, batch.nodes, sum,
+                     {{f.x + next * in, f.dy + next * out, f.y + next * out},
+                      {next_nodes * in, next_nodes * out, next_nodes * out}});
       if (f.dparent) add_gradient(u, s.mothers_x, batch.mothers, sum + weight);
       if (f.ddaughters) add_gradient(v, s.daughters_x, batch.mothers, sum + 2 * weight);
       if (!f.dx) return;

@@ -108,7 +108,9 @@ napi_value AsyncQueue::add(napi_env env, std::unique_ptr<Job> job) {
 void AsyncQueue::start(napi_env env) {
   running_.swap(waiting_);
   done_ = 0;
-  threads_ = state_.threads;
+  // Where nobody said how many, a core is left to the event loop: with all of them at work, a timer waits for the
+  // scheduler to take one away again, several milliseconds at a time.
+  threads_ = state_.threads < 0 ? std::max(1, available_cores() - 1) : state_.threads;
   precision_ = state_.precision;
   napi_value name;
   if (napi_create_string_utf8(env, "upsilon", NAPI_AUTO_LENGTH, &name) != napi_ok ||

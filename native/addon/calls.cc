@@ -126,6 +126,12 @@ Napi::Object describe(Napi::Env env, const Schema& schema, const Parameter& p) {
                Napi::Object described = Napi::Object::New(env);
                described.Set("sum", list(env, dim.names, name));
                described.Set("firstOf", list(env, dim.alternatives, name));
+               described.Set("product", list(env, dim.factors, [&](const Factor& factor) {
+                               Napi::Object described_factor = Napi::Object::New(env);
+                               described_factor.Set("name", name(factor.name));
+                               described_factor.Set("option", factor.option);
+                               return described_factor;
+                             }));
                described.Set("constant", static_cast<double>(dim.constant));
                return described;
              }));

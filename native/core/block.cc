@@ -6,6 +6,7 @@
 
 #include "context.h"
 #include "counters.h"
+#include "recycled.h"
 
 #if !defined(_WIN32)
 #include <fcntl.h>
@@ -149,7 +150,10 @@ ups_device ups_block_device(const ups_block* block) { return block ? block->devi
 
 ups_counters ups_count(void) {
   const Counters& c = counters();
-  return {c.blocks.load(), c.block_bytes.load(), c.arrow_exports.load(), c.arrow_imports.load()};
+  return {c.blocks.load(), c.block_bytes.load(), c.arrow_exports.load(), c.arrow_imports.load(),
+          c.recycled_bytes.load()};
 }
+
+void ups_trim(void) { forget_recycled(); }
 
 }  // extern "C"

@@ -31,9 +31,10 @@ struct Error {
   ups_status set(ups_status status_, std::string operation_, std::string argument_, std::string text_) noexcept;
 };
 
-// Host memory for blocks and workspaces: 64-byte aligned, huge pages asked for where large.
+// Host memory for blocks and workspaces: 64-byte aligned, huge pages asked for where large, recycled (recycled.h).
 void* allocate_host(size_t bytes);
 void release_host(void* data, size_t bytes);
+void free_host(void* data);  // back to the system
 
 // printf into a string, for error messages.
 [[gnu::format(printf, 1, 2)]] std::string format(const char* pattern, ...);

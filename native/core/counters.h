@@ -6,7 +6,7 @@
 namespace upsilon {
 
 struct Counters {
-  std::atomic<int64_t> blocks{0}, block_bytes{0}, arrow_exports{0}, arrow_imports{0};
+  std::atomic<int64_t> blocks{0}, block_bytes{0}, arrow_exports{0}, arrow_imports{0}, recycled_bytes{0};
 };
 Counters& counters();
 

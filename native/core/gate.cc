@@ -148,7 +148,7 @@ class Gate {
       if (p.leading ? t.ndim < rank - 1 : t.ndim != rank) return wrong_rank(i);
       for (int d = 0; d < rank; ++d) {
         const Dimension& dim = p.dims[static_cast<size_t>(d)];
-        if (dim.names.size() > 1 || !dim.alternatives.empty()) continue;
+        if (dim.names.size() > 1 || !dim.alternatives.empty() || !dim.factors.empty()) continue;
         const int64_t found = extent(p, t, d) - dim.constant;
         if (dim.names.empty() ? found != 0 : found < 0) return wrong_extent(i, d);
         if (dim.names.empty()) continue;
@@ -168,8 +168,8 @@ class Gate {
       const Parameter& p = parameter(i);
       for (int d = 0; d < static_cast<int>(p.dims.size()); ++d) {
         const Dimension& dim = p.dims[static_cast<size_t>(d)];
-        if (dim.names.size() < 2 && dim.alternatives.empty()) continue;
-        int64_t wanted = dim.constant;
+        if (dim.names.size() < 2 && dim.alternatives.empty() && dim.factors.empty()) continue;
+        int64_t wanted = dim.factors.empty() ? dim.constant : product(dim);
         for (const int name : dim.names) wanted += dims_[name];
         for (const int name : dim.alternatives)
           if (given_[name]) {
@@ -184,6 +184,21 @@ class Gate {
       }
     }
     return UPS_OK;
+  }
+
+  int64_t product(const Dimension& dim) const {
+    int64_t product = 1;
+    for (const Factor& factor : dim.factors) {
+      int32_t counts = 1;
+      if (factor.option >= 0)
+        std::memcpy(
+            &counts,
+            static_cast<const char*>(call_.options) + schema_.options[static_cast<size_t>(factor.option)].offset,
+            sizeof counts);
+      // No tensor has as many elements as a product that overflows stands for.
+      if (counts != 0 && __builtin_mul_overflow(product, dims_[factor.name], &product)) return unbound;
+    }
+    return product;
   }
 
   static int64_t extent(const Parameter& p, const ups_tensor& t, int d) {
@@ -295,22 +310,21 @@ class Gate {
                   call_.is_double ? "float64 is computed on the CPU only"
                                   : "this case is not supported on " + device_text(context_.device));
     }
-    if (call_.is_double) {  // float64 is the oracle's precision: the plain reference computes it
-      kernel_ = operation_.reference_f64;
-      context_.last_variant = variant_name(Variant::reference);
-      return usable(kernel_) ? UPS_OK : fail(UPS_UNSUPPORTED, "", "this case is not supported in float64");
-    }
-    if (context_.forced) return take(context_.forced_variant);
+    // In float64 the reference, which is the oracle, stands in for variants that there are not.
+    if (context_.forced && (!call_.is_double || has(context_.forced_variant))) return take(context_.forced_variant);
     for (const Variant v : {Variant::avx512, Variant::avx2, Variant::baseline})
-      if (cpu_can_run(v) && usable(operation_.kernels[static_cast<int>(v)])) return take(v);
+      if (!context_.forced && cpu_can_run(v) && usable(kernels()[static_cast<int>(v)])) return take(v);
     return take(Variant::reference);
   }
+  const KernelEntry* kernels() const { return call_.is_double ? operation_.kernels_f64 : operation_.kernels; }
+  bool has(Variant variant) const { return kernels()[static_cast<int>(variant)].run != nullptr; }
   ups_status take(Variant variant) {
-    kernel_ = operation_.kernels[static_cast<int>(variant)];
+    kernel_ = kernels()[static_cast<int>(variant)];
     context_.last_variant = variant_name(variant);
-    return usable(kernel_)
-               ? UPS_OK
-               : fail(UPS_UNSUPPORTED, "", format("the %s variant does not support this case", variant_name(variant)));
+    return usable(kernel_) ? UPS_OK
+                           : fail(UPS_UNSUPPORTED, "",
+                                  format("the %s variant does not support this case%s", variant_name(variant),
+                                         call_.is_double ? " in float64" : ""));
   }
 
   ups_status reserve_workspace() {

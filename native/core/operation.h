@@ -44,7 +44,7 @@ struct Call {
 using Kernel = ups_status (*)(const Call&);
 // Bytes of scratch memory the kernel needs for this call (tensor data may not be looked at). Null means none.
 using WorkspaceSize = size_t (*)(const Call&);
-// Whether the variant can do this case (dims and options only). Null means every f32 case.
+// Whether the variant can do this case (dims and options only). Null means every case.
 using Supports = bool (*)(const Call&);
 
 struct KernelEntry {
@@ -70,9 +70,10 @@ struct VariantEntry {
   const char* operation;
   Variant variant;
   KernelEntry kernel;
+  bool is_double;  // a kernel for `real` = f64, which most variants leave to the reference
   const VariantEntry* next = nullptr;
 
-  VariantEntry(const char* operation_, Variant variant_, KernelEntry kernel_);
+  VariantEntry(const char* operation_, Variant variant_, KernelEntry kernel_, bool is_double_ = false);
 };
 
 // An option struct for operations that have no options.

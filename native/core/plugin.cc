@@ -91,7 +91,7 @@ const char* plugin_problem(int32_t device_type) {
 
 KernelEntry plugin_kernel(const Plugin& plugin, const char* operation) {
   for (const VariantEntry* entry = plugin.kernels(); entry; entry = entry->next)
-    if (std::strcmp(entry->operation, operation) == 0) return entry->kernel;
+    if (!entry->is_double && std::strcmp(entry->operation, operation) == 0) return entry->kernel;
   return {};
 }
 

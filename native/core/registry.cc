@@ -22,8 +22,8 @@ std::vector<ups_operation> build() {
     operation.schema = parse_schema(entry->schema);
     if (operation.schema.options_size != entry->options_size)
       throw std::invalid_argument(std::string(entry->name) + ": the option struct and the schema differ in size");
-    operation.reference_f64 = entry->reference_f64;
     operation.kernels[static_cast<int>(Variant::reference)] = entry->reference_f32;
+    operation.kernels_f64[static_cast<int>(Variant::reference)] = entry->reference_f64;
     all.push_back(std::move(operation));
   }
   std::sort(all.begin(), all.end(),
@@ -31,7 +31,8 @@ std::vector<ups_operation> build() {
   for (const VariantEntry* entry = first_variant; entry; entry = entry->next)
     for (ups_operation& operation : all)
       if (std::strcmp(operation.name, entry->operation) == 0)
-        operation.kernels[static_cast<int>(entry->variant)] = entry->kernel;
+        (entry->is_double ? operation.kernels_f64 : operation.kernels)[static_cast<int>(entry->variant)] =
+            entry->kernel;
   for (ups_operation& operation : all)
     for (int v = 0; v < variant_count; ++v)
       if (operation.kernels[v].run && cpu_can_run(static_cast<Variant>(v))) {
@@ -50,8 +51,8 @@ OperationEntry::OperationEntry(const char* name_, const char* schema_, size_t op
   first_operation = this;
 }
 
-VariantEntry::VariantEntry(const char* operation_, Variant variant_, KernelEntry kernel_)
-    : operation(operation_), variant(variant_), kernel(kernel_), next(first_variant) {
+VariantEntry::VariantEntry(const char* operation_, Variant variant_, KernelEntry kernel_, bool is_double_)
+    : operation(operation_), variant(variant_), kernel(kernel_), is_double(is_double_), next(first_variant) {
   first_variant = this;
 }
 

@@ -10,8 +10,8 @@ struct ups_operation {
   const char* name = nullptr;
   const char* line = nullptr;  // the schema as written
   upsilon::Schema schema;
-  upsilon::KernelEntry reference_f64;
   upsilon::KernelEntry kernels[upsilon::variant_count];  // f32; run is null where a variant does not exist
+  upsilon::KernelEntry kernels_f64[upsilon::variant_count];
   std::string variants;  // names, space-separated
 };
 

@@ -31,6 +31,7 @@ class Parser {
       schema_.parameters[static_cast<size_t>(parameter)].rule_parameter =
           static_cast<int>(found - schema_.parameters.begin());
     }
+    find_factor_options();
     lay_out_options();
     return std::move(schema_);
   }
@@ -88,6 +89,16 @@ class Parser {
         result.constant += static_cast<int64_t>(number());
       else result.names.push_back(dim_index(word()));
     } while (accept("+"));
+    if (line_.substr(at_, 1) == "*" || line_.substr(at_, 1) == "^") {
+      if (result.names.size() != 1 || result.constant != 0) fault("a product has names only");
+      int name = result.names[0];
+      result.names.clear();
+      for (;;) {
+        result.factors.push_back({name, accept("^") ? word() : "", -1});
+        if (!accept("*")) break;
+        name = dim_index(word());
+      }
+    }
     if (accept("|")) {
       result.alternatives = std::move(result.names);
       result.names.clear();
@@ -208,6 +219,19 @@ class Parser {
       }
       schema_.options.push_back(std::move(o));
     } while (accept(","));
+  }
+
+  void find_factor_options() {
+    for (Parameter& p : schema_.parameters)
+      for (Dimension& dim : p.dims)
+        for (Factor& factor : dim.factors) {
+          if (factor.option_name.empty()) continue;
+          const auto found = std::find_if(schema_.options.begin(), schema_.options.end(), [&](const Option& o) {
+            return o.name == factor.option_name && o.type == OptionType::boolean;
+          });
+          if (found == schema_.options.end()) fault("the exponent of a factor must name a bool option");
+          factor.option = static_cast<int>(found - schema_.options.begin());
+        }
   }
 
   static size_t size_of(OptionType type) {

@@ -14,11 +14,23 @@ enum class ElementType : int8_t { real, f32, f64, i32, i64, u8 };
 // What the contents of a tensor must satisfy, beyond its shape.
 enum class Rule : int8_t { none, splits, below, forest, finite };
 
-// One bracketed dimension: a sum of names and a constant, e.g. B+1 or E+F; or alternatives, e.g. M1|M0.
+// A name in a product. "H^concat" counts only where the option of that name is set (1 otherwise).
+struct Factor {
+  int name = 0;
+  std::string option_name;  // "" where there is no option
+  int option = -1;          // index into Schema::options
+};
+
+// One bracketed dimension: a sum of names and a constant, e.g. B+1 or E+F; or alternatives, e.g. M1|M0; or a product of
+// names that other dimensions bind, e.g. H*F.
 struct Dimension {
-  std::vector<int> names;         // added up: indices into Schema::dim_names
+  std::vector<int> names;  // added up: indices into Schema::dim_names
   std::vector<int> alternatives;  // "M1|M0": the first name that an argument given in this call has
+  std::vector<Factor> factors;
   int64_t constant = 0;
+
+  // Whether this is one name, perhaps with a constant: what gives a name its value.
+  bool is_single() const { return names.size() == 1 && alternatives.empty() && factors.empty(); }
 };
 
 struct Parameter {
@@ -30,9 +42,9 @@ struct Parameter {
   bool leading = false;  // begins with "...": any number of leading dimensions, their product is the name "..."
   std::vector<Dimension> dims;
   Rule rule = Rule::none;
-  int rule_dim = -1;        // splits, below: the dimension name, e.g. N
+  int rule_dim = -1;  // splits, below: the dimension name, e.g. N
   int rule_parameter = -1;  // forest: which parameter holds the event boundaries
-  std::string shape_text;   // "[N, Fin]", for messages
+  std::string shape_text;  // "[N, Fin]", for messages
 };
 
 enum class OptionType : int8_t { choice, boolean, i32, i64, u64, f32, f64 };

@@ -17,6 +17,7 @@ import { mapFile } from '../memory';
 import { asRagged, checkBoundaries, Ragged } from '../ragged';
 import { asTensor, elementsOf, Tensor } from '../tensor';
 import { isList } from './column';
+import { checkFooter } from './footer';
 
 /** Columns that become or come from a record batch. */
 export type Columns = Readonly<Record<string, Tensor | Ragged>>;
@@ -29,6 +30,7 @@ export type Columns = Readonly<Record<string, Tensor | Ragged>>;
 export function open(file: string): Table {
   const bytes = mapFile(file, 'arrow.open');
   try {
+    checkFooter(bytes);
     return tableFromIPC(bytes);
   } catch (error) {
     throw new ValueError(

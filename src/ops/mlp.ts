@@ -16,8 +16,8 @@ export interface Layer {
 
 const operation = new Operation('mlp');
 const knownLayer = new KnownOptions('weight', 'bias', 'activation');
-/** What one call of the kernel takes; longer networks are several calls. */
-const layersPerCall = 4;
+/** What one call of the kernel takes; longer networks are several calls. @internal */
+export const layersPerCall = 4;
 
 /**
  * Several dense layers in one call; the activations between them stay in cache.
@@ -28,29 +28,42 @@ const layersPerCall = 4;
  */
 export function mlp(x: TensorLike, layers: readonly Layer[], options?: { out?: TensorLike }): Tensor {
   operation.checkOptions(options, []);
-  if (!Array.isArray(layers) || layers.length === 0) {
-    throw new ValueError('mlp', 'layers', `layers is ${shown(layers)} (expected a list of at least one layer)`);
-  }
-  const all = layers as readonly Layer[];
+  const all = checkLayers(layers, 'mlp', 'layers');
   let result: TensorLike = x;
   for (let first = 0; first < all.length; first += layersPerCall) {
-    const inputs: (TensorLike | undefined)[] = [result];
-    const activations: Record<string, Activation | undefined> = {};
-    for (let i = 0; i < layersPerCall; ++i) {
-      const layer = first + i < all.length ? checkLayer(all[first + i], first + i) : undefined;
-      inputs.push(layer?.weight, layer?.bias);
-      activations[`activation${i}`] = layer?.activation;
-    }
+    const { inputs, activations } = layerArguments(all, first);
     const isLast = first + layersPerCall >= all.length;
-    result = operation.run(inputs, activations, isLast ? options?.out : undefined);
+    result = operation.run([result, ...inputs], activations, isLast ? options?.out : undefined);
   }
   return result as Tensor;
 }
 
-function checkLayer(layer: Layer | undefined, index: number): Layer {
-  const name = `layers[${index}]`;
+/** Refuses what is no list of at least one layer. @internal */
+export function checkLayers(layers: readonly Layer[], operation_: string, name: string): readonly Layer[] {
+  if (!Array.isArray(layers) || layers.length === 0)
+    throw new ValueError(operation_, name, `${name} is ${shown(layers)} (expected a list of at least one layer)`);
+  const all = layers as readonly Layer[];
+  for (let i = 0; i < all.length; ++i) checkLayer(all[i], operation_, `${name}[${i}]`);
+  return all;
+}
+
+function checkLayer(layer: Layer | undefined, operation_: string, name: string): void {
   if (layer === undefined)
-    throw new ValueError('mlp', name, `${name} is missing (expected { weight, bias, activation })`);
-  knownLayer.check(layer, 'mlp', name);
-  return layer;
+    throw new ValueError(operation_, name, `${name} is missing (expected { weight, bias, activation })`);
+  knownLayer.check(layer, operation_, name);
+}
+
+/** The layers from `first` on, as many as a kernel takes, as its arguments and options. @internal */
+export function layerArguments(
+  layers: readonly Layer[],
+  first: number,
+): { inputs: (TensorLike | undefined)[]; activations: Record<string, Activation | undefined> } {
+  const inputs: (TensorLike | undefined)[] = [];
+  const activations: Record<string, Activation | undefined> = {};
+  for (let i = 0; i < layersPerCall; ++i) {
+    const layer = layers[first + i] as Layer | undefined;
+    inputs.push(layer?.weight, layer?.bias);
+    activations[`activation${i}`] = layer?.activation;
+  }
+  return { inputs, activations };
 }

@@ -187,3 +187,44 @@ test('files that are none', () => {
   truncateSync(file, 300);
   expect(thrown(() => ups.arrow.open(file))).toBeInstanceOf(ups.ValueError);
 });
+
+test('a file whose lists claim billions of entries is refused before anything is built from it', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'upsilon-'));
+  const file = join(folder, 'x.arrow');
+  const table = ups.arrow.table({
+    x: ups.zeros([4, 3]),
+    list: ups.ragged({ values: [1, 2, 3, 4], offsets: [0, 1, 2, 3, 4] }),
+  });
+  const whole = arrow.tableToIPC(table, 'file');
+  const footer = new DataView(whole.buffer, whole.byteOffset).getInt32(whole.length - 10, true);
+  let refused = 0;
+  for (let at = whole.length - 10 - footer; at < whole.length - 10; at += 4) {
+    const broken = whole.slice();
+    new DataView(broken.buffer).setInt32(at, 0x7ffffff0, true);
+    writeFileSync(file, broken);
+    try {
+      ups.arrow.open(file);
+    } catch (error) {
+      if (!(error instanceof ups.UpsilonError)) throw error;
+      ++refused;
+    }
+  }
+  expect(refused).toBeGreaterThan(10);
+  writeFileSync(file, whole);
+  expect(ups.arrow.open(file).numRows).toBe(4);
+  rmSync(folder, { recursive: true });
+});
+
+test('reshape finds the size that is left out', () => {
+  const x = ups.zeros([4, 6]);
+  expect(x.reshape([-1, 1]).shape).toEqual([24, 1]);
+  expect(x.reshape([2, -1]).shape).toEqual([2, 12]);
+  for (const shape of [
+    [-1, 5],
+    [-1, -1],
+    [-1, 0],
+    [-2, -12],
+  ])
+    expect(thrown(() => x.reshape(shape))).toBeInstanceOf(ups.ShapeError);
+  expect(ups.zeros([0]).reshape([-1, 3]).shape).toEqual([0, 3]);
+});

@@ -20,7 +20,7 @@ void only(const Json& object, std::initializer_list<const char*> known) {
 }
 
 Hint read_hint(const Json& json) {
-  only(json, {"values", "scale", "rows", "selfLoops", "duplicates", "equalTo", "fraction", "blocks"});
+  only(json, {"values", "scale", "rows", "selfLoops", "duplicates", "equalTo", "fraction", "blocks", "below"});
   Hint hint;
   const auto text = [&](const char* key, std::string& into) {
     if (const Json* j = json.find(key)) into = j->string();
@@ -36,6 +36,7 @@ Hint read_hint(const Json& json) {
   number("duplicates", hint.duplicates);
   number("fraction", hint.fraction);
   if (const Json* j = json.find("blocks")) hint.blocks = j->integer();
+  if (const Json* j = json.find("below")) hint.below = j->integer();
   return hint;
 }
 

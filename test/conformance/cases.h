@@ -24,8 +24,9 @@
 // Inputs are random. Outputs of the operations in "derive" that are inputs of the operation at hand are computed by
 // the reference from arguments of the same names (a transposed graph, the y of a backward pass). "data" of a
 //   real tensor   "values": normal (default), positive, integers (-2 .. 2: ties), nan (some NaN and infinities), zero,
-//                 "scale": multiplies
-//   splits        "values": uniform (default), empty (all), one (everything in one), gaps (first > 0, last < N)
+//                 fractions (0.01 .. 0.99), "scale": multiplies
+//   integers without a rule   "below": n (default 100)
+//   splits        "values": uniform (default), empty (all), one (everything in one), gaps (first > 0, last < N), even
 //   below         "values": uniform (default), same; "blocks": n (an index in the same block of n as its row)
 //                 "rows": the splits argument whose rows these are, with "selfLoops" and "duplicates": fractions;
 //                 "equalTo": an argument of the same shape, equal in "fraction" of the elements
@@ -47,7 +48,7 @@ struct Hint {
   double scale = 1;
   std::string rows, equal_to;
   double self_loops = 0, duplicates = 0, fraction = 0;
-  int64_t blocks = 0;
+  int64_t blocks = 0, below = 100;
 };
 
 struct Case {

@@ -2,19 +2,21 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <numeric>
 #include <stdexcept>
 
 namespace upsilon::conformance {
 namespace {
 
-bool single(const Dimension& dim) { return dim.names.size() == 1 && dim.alternatives.empty(); }
+bool single(const Dimension& dim) { return dim.is_single(); }
 
 void fill_real(HostTensor& t, const Hint& hint, Random& random) {
   for (int64_t i = 0; i < t.count(); ++i) {
     double value = random.normal();
     if (hint.values == "positive") value = std::fabs(value) + 0.1;
     else if (hint.values == "integers") value = static_cast<double>(random.below(5) - 2);
+    else if (hint.values == "fractions") value = 0.01 + 0.98 * random.uniform();
     else if (hint.values == "zero") value = 0;
     else if (hint.values == "nan") {
       const int64_t kind = random.below(24);
@@ -43,6 +45,8 @@ void fill_splits(HostTensor& t, int64_t bound, const Hint& hint, Random& random)
   } else if (hint.values == "one") {
     const int64_t where = random.below(std::max<int64_t>(sets, 1));
     for (int64_t s = 0; s <= sets; ++s) cuts[static_cast<size_t>(s)] = s <= where ? 0 : bound;
+  } else if (hint.values == "even") {
+    for (int64_t s = 0; s <= sets; ++s) cuts[static_cast<size_t>(s)] = sets > 0 ? s * bound / sets : 0;
   } else {
     throw std::runtime_error("offsets cannot be " + hint.values);
   }
@@ -160,6 +164,17 @@ std::vector<int64_t> Inputs::shape(const Schema& schema, const Parameter& p, con
     for (const int name : dim.names) sum += single(dim) || bound(name) ? extent(name) : 0;
     const auto first = std::find_if(dim.alternatives.begin(), dim.alternatives.end(), bound);
     if (first != dim.alternatives.end()) sum = extent(*first);
+    if (!dim.factors.empty()) {
+      const std::vector<char> options = case_.option_bytes(schema);
+      sum = 1;
+      for (const Factor& factor : dim.factors) {
+        int32_t counts = 1;
+        if (factor.option >= 0)
+          std::memcpy(&counts, options.data() + schema.options[static_cast<size_t>(factor.option)].offset,
+                      sizeof counts);
+        if (counts != 0) sum *= extent(factor.name);
+      }
+    }
     extents.push_back(sum);
   }
   return extents;
@@ -187,7 +202,7 @@ HostTensor Inputs::random(const Schema& schema, const Parameter& p, const Dims& 
     case Rule::finite:
       if (t.is_float()) fill_real(t, hint, numbers);
       else
-        for (int64_t i = 0; i < t.count(); ++i) t.set(i, static_cast<double>(numbers.below(100)));
+        for (int64_t i = 0; i < t.count(); ++i) t.set(i, static_cast<double>(numbers.below(hint.below)));
   }
   return t;
 }

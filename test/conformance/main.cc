@@ -37,6 +37,7 @@ struct Settings {
   ups_device device{UPS_CPU, 0};
   int32_t precision = UPS_FP32;
   int64_t schedules = 0;
+  int64_t part = 0, parts = 1;
   bool list = false, quick = false, benches = false;
 
   bool wants(const Case& c) const {
@@ -109,7 +110,9 @@ class Conformance {
     if (settings_.schedules > 0 && !choose_schedule(0))
       throw std::runtime_error(
           "--schedules needs --device emulated:0 and a plug-in that exports upsilon_emulation_configure");
+    int64_t number = 0;
     for (const ups_operation& operation : operations()) {
+      if (number++ % settings_.parts != settings_.part) continue;
       const auto found = by_operation.find(operation.name);
       if (found != by_operation.end()) run_operation(operation, found->second);
       else if (settings_.filter.empty() && !settings_.benches)
@@ -255,6 +258,32 @@ class Conformance {
       }
     }
     judge(operation, c, p, variant, first);
+    if (!on_device() && operation.kernels_f64[static_cast<int>(variant)].run && variant != Variant::reference)
+      judge_double(operation, c, p, variant);
+  }
+
+  // A variant's float64 kernel against the reference's. Both round alike; what is left are other orders of the sums.
+  void judge_double(const ups_operation& operation, const Case& c, Prepared& p, Variant variant) {
+    constexpr double allowed = 1e-10;
+    const char* name = variant_name(variant);
+    const Outcome outcome =
+        invoke(contexts_.get(name, 2, settings_), {UPS_CPU, 0}, operation, p.wide, p.options.data(), {}, name);
+    const auto fail = [&](const std::string& text) {
+      report_.fail(operation.name, name, c.name, c.seed, "in float64: " + text);
+    };
+    if (outcome.status != UPS_OK) return fail(outcome.text);
+    if (!outcome.violation.empty()) return fail(outcome.violation);
+    for (size_t i = 0; i < outcome.outputs.size(); ++i) {
+      if (!outcome.outputs[i]) continue;
+      const HostTensor &found = *outcome.outputs[i], &oracle = *p.oracle.outputs[i];
+      const Errors of_found = errors(found, oracle);
+      const bool equal = found.is_float() ? of_found.different_kind < 0 && of_found.l2 <= allowed
+                                          : first_difference(found, oracle) < 0;
+      if (equal) continue;
+      const int64_t at = of_found.different_kind >= 0 ? of_found.different_kind : of_found.worst;
+      return fail(value_text(operation.schema.parameters[i], found, at) + ", reference " + number(oracle.value(at)) +
+                  ", L2 error " + number(of_found.l2));
+    }
   }
 
   static std::string number(double value) {
@@ -328,12 +357,13 @@ class Conformance {
 constexpr const char* usage =
     "upsilon_conformance [--list] [--filter operation[/case]] [--variant name] [--device cpu|cuda:0|emulated:0]\n"
     "                    [--precision fp32|tf32|bf16] [--schedules n] [--json file] [--quick] [--benches]\n"
-    "                    [--kernels directory]\n"
+    "                    [--kernels directory] [--part i/n]\n"
     "  --filter     parts of names\n"
     "  --schedules  emulated device: each case under n shuffled thread schedules (at least 2)\n"
     "  --quick      without large cases and with fewer thread counts\n"
     "  --benches    the cases of the benches instead\n"
-    "  --kernels    where the case files are\n";
+    "  --kernels    where the case files are\n"
+    "  --part       every n-th operation from the i-th on, counted from 0: for several processes side by side\n";
 
 bool read_settings(int count, char** words, Settings& settings) {
   for (int i = 1; i < count; ++i) {
@@ -347,7 +377,13 @@ bool read_settings(int count, char** words, Settings& settings) {
     else if (word == "--json") settings.json = words[++i];
     else if (word == "--kernels") settings.kernels = words[++i];
     else if (word == "--schedules") settings.schedules = std::atoll(words[++i]);
-    else if (word == "--precision") {
+    else if (word == "--part") {
+      char* slash = nullptr;
+      settings.part = std::strtoll(words[++i], &slash, 10);
+      if (*slash != '/') return false;
+      settings.parts = std::atoll(slash + 1);
+      if (settings.part < 0 || settings.part >= settings.parts) return false;
+    } else if (word == "--precision") {
       const std::string precision = words[++i];
       if (precision != "fp32" && precision != "tf32" && precision != "bf16") return false;
       settings.precision = precision == "fp32" ? UPS_FP32 : precision == "tf32" ? UPS_TF32 : UPS_BF16;

@@ -10,6 +10,15 @@ using namespace upsilon;
 
 namespace {
 
+void products() {
+  const Schema s = parse_schema("a: real[H, F], w: real[H*F, K] -> y: real[K, H^on*F]; other: i32, on: bool");
+  const auto& w = s.parameters[1].dims[0].factors;
+  const auto& y = s.parameters[2].dims[1].factors;
+  CHECK(w.size() == 2 && w[0].option == -1 && w[1].option == -1 && s.parameters[1].dims[0].names.empty());
+  CHECK(y.size() == 2 && y[0].option == 1 && y[1].option == -1 && y[0].name == w[0].name);
+  CHECK(s.parameters[1].dims[1].is_single() && !s.parameters[1].dims[0].is_single());
+}
+
 void meaning() {
   const Schema s = parse_schema(
       "offsets: i32[B+1] splits N, mother: i32[N] forest offsets, index?: i32[N] below V, x: real[..., K], "
@@ -74,6 +83,8 @@ void wrong_lines() {
   refused("m: i32[N] forest offsets -> y: real[N]", "forest must name an earlier parameter");
   refused("m: i32[N] forest o, o: i32[B+1] -> y: real[N]", "forest must name an earlier parameter");
   refused("x: real[N] -> y: real[N]; a: i32 = much", "a number expected");
+  refused("h: real[H], x: real[H^on] -> y: real[N]; on: i32", "the exponent of a factor must name a bool option");
+  refused("x: real[N+1*M] -> y: real[N]", "a product has names only");
   refused("x: real[N] -> y: real[N] and more", "unexpected text");
 }
 
@@ -103,6 +114,7 @@ void registered_lines() {
 
 int main() {
   meaning();
+  products();
   wrong_lines();
   registered_lines();
   return finish_checks();

@@ -93,6 +93,89 @@ test('setPool', () => {
   );
 });
 
+test('thrust and event shapes', () => {
+  fc.assert(
+    fc.property(matrix, vector, vector, vector, anyIndices, (values, charge, role, energy, offsets) =>
+      survives(() => {
+        survives(() => expect(ups.thrust({ values, offsets }).shape).toEqual([offsets.length - 1, 3]));
+        const columns = ups.eventShapes({ p4: { values, offsets }, charge, role, energy } as ups.EventShapeInputs);
+        expect(columns.R2.shape).toEqual([offsets.length - 1]);
+      }),
+    ),
+    runs,
+  );
+  // Momenta of any size, where the shapes are right.
+  fc.assert(
+    fc.property(fc.array(fc.tuple(value, value, value, value), { maxLength: 6 }), anyIndices, (rows, offsets) =>
+      survives(() => {
+        const values = ups.tensor(Float32Array.from(rows.flat()), { shape: [rows.length, 4] });
+        const role = Uint8Array.from(rows, (_, i) => 85 * i);
+        const energy = new Float32Array(Math.max(offsets.length - 1, 0)).fill(5);
+        const columns = ups.eventShapes({ p4: { values, offsets }, charge: rows.map(() => 1), role, energy });
+        expect(rows.flat().every(Number.isFinite)).toBe(true);
+        expect(columns.thrustBm.data.every((thrust) => thrust >= 0 && thrust < 1.001)).toBe(true);
+      }),
+    ),
+    runs,
+  );
+});
+
+test('object condensation', () => {
+  const thresholds = fc.record({ tBeta: value, tD: value });
+  fc.assert(
+    fc.property(vector, matrix, anyIndices, anyIndices, thresholds, (beta, values, ids, offsets, options) =>
+      survives(() => {
+        survives(() => ups.condense(beta!, { values, offsets }, options));
+        const loss = ups.objectCondensation(beta!, { values, offsets }, ids);
+        expect(loss.shape).toEqual([4]);
+      }),
+    ),
+    runs,
+  );
+  fc.assert(
+    fc.property(fc.array(fc.tuple(value, value, value, anyIndex), { maxLength: 6 }), thresholds, (hits, options) =>
+      survives(() => {
+        const x = ups.tensor(Float32Array.from(hits.flatMap(([, a, b]) => [a, b])), { shape: [hits.length, 2] });
+        const beta = ups.tensor(
+          Float32Array.from(hits, ([b]) => b),
+          { requiresGrad: true },
+        );
+        const ragged = { values: x, offsets: [0, hits.length] };
+        const { clusters, counts } = ups.condense(beta, ragged, options);
+        expect(clusters.data.every((cluster) => cluster >= -1 && cluster < counts.data[0])).toBe(true);
+        const ids = Int32Array.from(hits, ([, , , id]) => id);
+        ups.objectCondensation(beta, ragged, ids).backward([1, 1, 1, 1]);
+        expect(beta.grad!.shape).toEqual([hits.length]);
+      }),
+    ),
+    runs,
+  );
+});
+
+test('deepSet', () => {
+  const layers = fc.array(fc.record({ weight: matrix, bias: vector }), { maxLength: 6 });
+  const pools = fc.constantFrom<ups.Pool>('sum', 'mean', 'max', 'min');
+  fc.assert(
+    fc.property(matrix, anyIndices, layers, layers, vector, pools, (values, offsets, phi, rho, weights, pool) =>
+      survives(() => {
+        expect(ups.deepSet({ values, offsets }, { phi, rho, pool, weights }).shape[0]).toBe(offsets.length - 1);
+      }),
+    ),
+    runs,
+  );
+  const x = { values: [[1]], offsets: [0, 1] },
+    layer = { weight: [[1]] };
+  const refused: [() => unknown, string][] = [
+    [() => ups.deepSet(x, { phi: [], pool: 'sum' }), 'phi'],
+    [() => ups.deepSet(x, { phi: [layer], pool: 'max', weights: [1] }), 'weights'],
+    [() => ups.deepSet(x, { phi: [layer], pool: 'median' as never }), 'pool'],
+    [() => ups.deepSet(x, { phi: [layer], pool: 'sum', rho: [{ weigth: 1 } as never] }), 'weigth'],
+    [() => ups.deepSet({ values: [[1]], offsets: [0, 2] }, { phi: [layer], pool: 'sum' }), 'offsets'],
+  ];
+  for (const [call, argument] of refused)
+    expect(thrown(call)).toMatchObject({ name: 'ValueError', operation: 'deepSet', argument });
+});
+
 test('graphs', () => {
   fc.assert(
     fc.property(
@@ -111,6 +194,73 @@ test('graphs', () => {
         }),
     ),
     runs,
+  );
+});
+
+test('graphAttentionConv', () => {
+  const graph = ups.graph({ sources: [0, 1, 1], targets: [1, 0, 1], numNodes: 2 });
+  fc.assert(
+    fc.property(
+      matrix,
+      matrix,
+      matrix,
+      matrix,
+      vector,
+      fc.record({
+        heads: fc.oneof(fc.constant(undefined), fc.integer({ min: -1, max: 4 })),
+        concat: fc.boolean(),
+        selfLoops: fc.boolean(),
+        negativeSlope: fc.oneof(fc.float(), fc.constant(0.2)),
+      }),
+      (x, weight, attentionSource, attentionTarget, bias, options) =>
+        survives(() => {
+          const trained = weight.dtype.startsWith('float') ? ups.tensor(weight, { requiresGrad: true }) : weight;
+          const all = { ...options, weight: trained, attentionSource, attentionTarget, bias };
+          const result = ups.graphAttentionConv(graph, x, all);
+          const [heads, features] = attentionSource.shape;
+          expect(result.shape).toEqual([2, options.concat ? heads * features : features]);
+          if (result.requiresGrad) result.backward(ups.zeros(result.shape, { dtype: result.dtype }));
+        }),
+    ),
+    runs,
+  );
+  const attention = { attentionSource: ups.zeros([2, 3]), attentionTarget: ups.zeros([2, 3]) };
+  const message = (call: () => unknown): string => thrown(call).message;
+  expect(
+    message(() => ups.graphAttentionConv(graph, ups.zeros([2, 4]), { weight: ups.zeros([5, 4]), ...attention })),
+  ).toBe('graphAttentionConv: weight is [5, 4] but 6 are wanted in dimension 0 (expected weight [H*F, Fin])');
+  expect(
+    message(() =>
+      ups.graphAttentionConv(graph, ups.zeros([2, 4]), { weight: ups.zeros([6, 4]), ...attention, heads: 3 }),
+    ),
+  ).toBe('graphAttentionConv: attentionSource is [2, 3] but heads is 3 (expected attentionSource [H, F])');
+});
+
+test('layerNorm', () => {
+  const axes = fc.array(fc.integer({ min: -3, max: 3 }), { maxLength: 3 });
+  fc.assert(
+    fc.property(anyTensor, vector, vector, axes, fc.float(), (x, weight, bias, last, eps) =>
+      survives(() => {
+        const trained = x.dtype.startsWith('float') ? ups.tensor(x, { requiresGrad: true }) : x;
+        const result = ups.layerNorm(trained, { axes: last, weight, bias, eps });
+        expect(result.shape).toEqual(x.shape);
+        if (result.requiresGrad) result.backward(ups.zeros(result.shape, { dtype: result.dtype }));
+      }),
+    ),
+    runs,
+  );
+  const message = (call: () => unknown): string => thrown(call).message;
+  expect(message(() => ups.layerNorm(ups.zeros([2, 3]), { axes: [0] }))).toBe(
+    'layerNorm: axes is [0] (expected the last axes of x, which is [2, 3])',
+  );
+  expect(message(() => ups.layerNorm(ups.zeros([2, 3]), { axes: [-1], weight: [1, 2] }))).toBe(
+    'layerNorm: weight is [2] but x is [2, 3], where F is 3 (expected weight [F])',
+  );
+  expect(message(() => ups.layerNorm(ups.zeros([2, 1, 3]), { axes: [-1, -2], bias: [1, 2, 3] }))).toBe(
+    'layerNorm: bias is [3] but x is [2, 1, 3] (expected bias [1, 3])',
+  );
+  expect(message(() => ups.layerNorm(ups.zeros([2, 3]), { axes: [0, 1], out: ups.zeros([3, 2]) }))).toBe(
+    'layerNorm: out is [3, 2] (expected [2, 3], as x)',
   );
 });
 
@@ -158,8 +308,13 @@ test('arguments that are nothing of the kind', () => {
         () => ups.mlp(first as never, second as never),
         () => ups.embedding(first as never, second as never),
         () => ups.setPool(first as never, second as never),
+        () => ups.deepSet(first as never, second as never),
         () => ups.graphConv(first as never, second as never, second as never),
         () => ups.graphConv(graph, first as never, second as never),
+        () => ups.graphAttentionConv(first as never, second as never, second as never),
+        () => ups.graphAttentionConv(graph, first as never, second as never),
+        () => ups.layerNorm(first as never, second as never),
+        () => ups.layerNorm([[1]], { axes: first as never, weight: second as never }),
         () => ups.treeConv(first as never, second as never, second as never),
         () => ups.spmm(graph, first as never),
         () => ups.tensor(first as never),

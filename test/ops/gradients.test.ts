@@ -48,6 +48,31 @@ test.each(['sum', 'mean', 'max', 'min'] as const)('setPool %s', (pool) => {
   checkGradients([x], () => ups.setPool({ values: x, offsets: [0, 3, 3, 6] }, pool));
 });
 
+test.each(['sum', 'mean', 'max', 'min'] as const)('deepSet %s', (pool) => {
+  const x = random([7, 3], 1),
+    particles = ups.tensor(Float64Array.from(random([7], 9).data as Float64Array, (weight) => 1.5 + weight));
+  const layer = (outputs: number, inputs: number, seed: number) => ({
+    weight: random([outputs, inputs], seed),
+    bias: random([outputs], seed + 1),
+    activation: 'tanh' as const,
+  });
+  const phi = [layer(4, 3, 10), layer(2, 4, 20)],
+    rho = [layer(2, 2, 30)];
+  const parameters = [x, ...[...phi, ...rho].flatMap(({ weight, bias }) => [weight, bias])];
+  const set = { values: x, offsets: [0, 3, 3, 7] };
+  checkGradients(parameters, () => ups.deepSet(set, { phi, pool, rho }));
+  if (pool === 'sum' || pool === 'mean')
+    checkGradients([...parameters, particles], () => ups.deepSet(set, { phi, pool, rho, weights: particles }));
+});
+
+test('deepSet of more layers than a kernel takes', () => {
+  const x = random([5, 2], 1);
+  const phi = Array.from({ length: 6 }, (_, i) => ({ weight: random([2, 2], 10 + i), activation: 'tanh' as const }));
+  checkGradients([x, ...phi.map(({ weight }) => weight)], () =>
+    ups.deepSet({ values: x, offsets: [0, 2, 5] }, { phi, pool: 'mean' }),
+  );
+});
+
 test.each(['symmetric', 'row', 'none'] as const)('graphConv %s', (normalization) => {
   const x = random([5, 3], 1),
     weight = random([2, 3], 2),
@@ -56,6 +81,35 @@ test.each(['symmetric', 'row', 'none'] as const)('graphConv %s', (normalization)
   for (const selfLoops of [true, false]) {
     checkGradients([x, weight, bias], () =>
       ups.graphConv(graph, x, weight, { bias, activation: 'tanh', normalization, selfLoops }),
+    );
+  }
+});
+
+test.each(activations)('layerNorm with %s', (activation) => {
+  const x = random([3, 2, 4], 1),
+    weight = random([2, 4], 2),
+    bias = random([2, 4], 3);
+  checkGradients([x, weight, bias], () => ups.layerNorm(x, { axes: [-2, -1], weight, bias, activation }));
+});
+
+test.each([true, false])('graphAttentionConv, concat %s', (concat) => {
+  const x = random([5, 3], 1),
+    weight = random([4, 3], 2),
+    attentionSource = random([2, 2], 3),
+    attentionTarget = random([2, 2], 4),
+    bias = random([concat ? 4 : 2], 5),
+    graph = edges();
+  for (const selfLoops of [true, false]) {
+    checkGradients([x, weight, attentionSource, attentionTarget, bias], () =>
+      ups.graphAttentionConv(graph, x, {
+        weight,
+        attentionSource,
+        attentionTarget,
+        bias,
+        concat,
+        selfLoops,
+        activation: 'tanh',
+      }),
     );
   }
 });

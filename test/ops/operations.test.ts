@@ -70,6 +70,48 @@ test('setPool and embedding', () => {
   ]);
 });
 
+test('deepSet is mlp, setPool, mlp', () => {
+  const layer = (outputs: number, inputs: number, seed: number) => ({
+    weight: random([outputs, inputs], seed, 'float32'),
+    bias: random([outputs], seed + 1, 'float32'),
+    activation: 'relu' as const,
+  });
+  const values = random([300, 8], 1, 'float32'),
+    offsets = Int32Array.of(0, 20, 20, 100, 101, 300);
+  const phi = [layer(40, 8, 2), layer(24, 40, 4)],
+    rho = [layer(3, 24, 6)];
+  for (const pool of ['sum', 'mean', 'max', 'min'] as const) {
+    const steps = ups.mlp(ups.setPool({ values: ups.mlp(values, phi), offsets }, pool), rho);
+    const fused = ups.deepSet({ values, offsets }, { phi, pool, rho });
+    expect(fused.shape).toEqual([5, 3]);
+    (fused.data as Float32Array).forEach((value, i) =>
+      expect(Math.abs(value - Number(steps.data[i]))).toBeLessThan(1e-5 * (1 + Math.abs(value))),
+    );
+  }
+});
+
+test('deepSet of an event does not depend on its batch, nor on the order of its particles beyond rounding', () => {
+  const values = random([300, 8], 1, 'float32'),
+    offsets = Int32Array.of(0, 20, 20, 100, 101, 300);
+  const phi = [{ weight: random([24, 8], 2, 'float32'), activation: 'tanh' as const }];
+  for (const pool of ['sum', 'mean', 'max', 'min'] as const) {
+    const all = ups.deepSet({ values, offsets }, { phi, pool }).data as Float32Array;
+    for (let event = 0; event + 1 < offsets.length; ++event) {
+      const rows = (values.data as Float32Array).slice(8 * offsets[event], 8 * offsets[event + 1]);
+      const size = rows.length / 8;
+      const alone = ups.deepSet({ values: ups.tensor(rows, { shape: [size, 8] }), offsets: [0, size] }, { phi, pool });
+      const expected = all.slice(24 * event, 24 * (event + 1));
+      expect(alone.data).toEqual(expected);
+      const reversed = Float32Array.from(rows, (_, i) => rows[8 * (size - 1 - Math.floor(i / 8)) + (i % 8)]);
+      const permuted = ups.deepSet(
+        { values: ups.tensor(reversed, { shape: [size, 8] }), offsets: [0, size] },
+        { phi, pool },
+      ).data as Float32Array;
+      permuted.forEach((value, c) => expect(Math.abs(value - expected[c])).toBeLessThan(1e-4));
+    }
+  }
+});
+
 test('random numbers are the same for the same seed and stream, and in blocks as in arrays', () => {
   const few = ups.random.normal([10], { seed: 5 }),
     many = ups.random.normal([100000], { seed: 5n });

@@ -64,9 +64,9 @@ def load(kernels, library):
                 for operation in entry["operations"]:
                     if operation not in library.operations:
                         continue
-                    known = {o.name for o in library.schema(operation).options}
+                    known = {o.name: o.default for o in library.schema(operation).options}
                     cases.append(Case(operation, name, dims, leading if isinstance(leading, list) else [leading],
-                                      {k: v for k, v in options.items() if k in known}, set(entry.get("omit", [])),
+                                      {**known, **{k: v for k, v in options.items() if k in known}}, set(entry.get("omit", [])),
                                       entry.get("data", {}), file.get("derive", [])))
     return cases
 
@@ -98,12 +98,21 @@ def flops_of(case, work):
     return eval(formula, {"__builtins__": {}}, Dims(min=min, max=max))
 
 
+def factors(name):
+    """(dimension, option) of each factor of "H^concat*F": the dimension counts where there is no option or it is set."""
+    return [tuple((factor + "^").split("^")[:2]) for factor in name.split("*")]
+
+
+def extent_of(case, name):
+    return math.prod(case.dims.get(n, 0) if not option or case.options[option] else 1 for n, option in factors(name))
+
+
 def is_given(case, parameter):
     if not parameter.optional:
         return True
     if parameter.name in case.omit:
         return False
-    return all(n == "..." or n in case.dims for names, alternatives, _ in parameter.dims for n in names) and \
+    return all(n == "..." or n in case.dims for names, _, _ in parameter.dims for name in names for n, _ in factors(name)) and \
         all(any(n in case.dims for n in alternatives) for _, alternatives, _ in parameter.dims if alternatives)
 
 
@@ -116,7 +125,7 @@ def shape_of(case, parameter):
             shape.append(case.dims[next(n for n in alternatives if n in case.dims)])
         else:
             # An optional part of a sum (the appended features of an embedding) counts 0 when it is left out.
-            shape.append(sum(case.dims.get(n, 0) for n in names) + constant)
+            shape.append(sum(extent_of(case, n) for n in names) + constant)
     return shape
 
 
@@ -128,7 +137,12 @@ def _normal_pattern(positive):
 
 
 def _real(count, hint, start):
-    pattern = _normal_pattern(hint.get("values") == "positive")
+    values = hint.get("values")
+    pattern = _normal_pattern(values == "positive")
+    if values == "fractions":
+        pattern = array.array("f", (0.01 + 0.98 * (math.erf(v / math.sqrt(2)) + 1) / 2 for v in pattern))
+    elif values == "integers":
+        pattern = array.array("f", (max(-2, min(2, round(v))) for v in pattern))
     start %= PATTERN
     scale = hint.get("scale", 1)
     rolled = pattern[start:] + pattern[:start]
@@ -139,7 +153,7 @@ def _real(count, hint, start):
 
 def _splits(count, bound, hint, source):
     sets = count - 1
-    if hint.get("values") == "equal" and sets:
+    if hint.get("values") == "even" and sets:
         return array.array("i", (bound * s // sets for s in range(count)))
     cuts = sorted(source.choices(range(bound + 1), k=count))
     cuts[0] = 0
@@ -173,9 +187,16 @@ def _make(operation, parameter, case, tensors, source):
     """Numbers for one argument; `tensors` holds the arguments that come before it."""
     shape, hint = shape_of(case, parameter), case.data.get(parameter.name, {})
     count = math.prod(shape)
-    if parameter.dtype in ("real", "f32"):
-        return upsilon.host(_real(count, hint, source.randrange(PATTERN)), shape, "f32")
-    rule, target = parameter.rule or ("", "")
+    if parameter.dtype in ("real", "f32", "f64"):
+        values = _real(count, hint, source.randrange(PATTERN))
+        if parameter.dtype == "f64":
+            return upsilon.host(array.array("d", values), shape, "f64")
+        return upsilon.host(values, shape, "f32")
+    if not parameter.rule:
+        letter = upsilon.DTYPES[parameter.dtype][2]
+        values = array.array(letter, source.choices(range(hint.get("below", 100)), k=count))
+        return upsilon.host(values, shape, parameter.dtype)
+    rule, target = parameter.rule
     if rule == "forest":
         values = _forest(count, tensors[target].owner, hint, source)
     elif rule == "splits":
@@ -210,13 +231,13 @@ def make_inputs(case, library, reference):
 def _derive(operation, case, library, context, tensors, source):
     """Runs an operation whose outputs are inputs of the case."""
     schema = library.schema(operation)
-    known = {o.name for o in schema.options}
+    known = {o.name: o.default for o in schema.options}
     own = Case(operation, case.name, dict(case.dims), case.leading,
-               {k: v for k, v in case.options.items() if k in known}, case.omit, case.data, [])
+               {**known, **{k: v for k, v in case.options.items() if k in known}}, case.omit, case.data, [])
     for p in schema.inputs:  # dimensions that go by another name there
         if p.name in tensors:
             for (names, alternatives, constant), extent in zip(p.dims, tensors[p.name].shape):
-                if len(names) == 1 and names != ["..."] and not alternatives:
+                if len(names) == 1 and names != ["..."] and "*" not in names[0] and not alternatives:
                     own.dims.setdefault(names[0], extent - constant)
     for p in schema.inputs:
         if p.name not in tensors and is_given(own, p):

@@ -9,8 +9,8 @@ constinit const VariantEntry* first_variant = nullptr;
 
 }  // namespace
 
-VariantEntry::VariantEntry(const char* operation_, Variant variant_, KernelEntry kernel_)
-    : operation(operation_), variant(variant_), kernel(kernel_), next(first_variant) {
+VariantEntry::VariantEntry(const char* operation_, Variant variant_, KernelEntry kernel_, bool is_double_)
+    : operation(operation_), variant(variant_), kernel(kernel_), is_double(is_double_), next(first_variant) {
   first_variant = this;
 }
 

@@ -141,7 +141,8 @@ UPS_API ups_status ups_set_plugin_directory(const char* directory);
 UPS_API const char* ups_unavailable_because(int32_t device_type);
 
 /* ---- memory ------------------------------------------------------------------------------------------------------
- * Blocks are reference counted, 64-byte aligned (256 on devices). Large host blocks ask for huge pages. */
+ * Blocks are reference counted, 64-byte aligned (256 on devices). Large host blocks ask for huge pages, and their memory
+ * waits for the next block of about the same size when they are released: at most 256 MiB in this process. */
 typedef struct ups_block ups_block;
 UPS_API ups_status ups_block_create(ups_context* context, ups_device where, size_t bytes, ups_block** block);
 UPS_API ups_status ups_block_map_file(ups_context* context, const char* path,
@@ -154,8 +155,11 @@ UPS_API ups_device ups_block_device(const ups_block* block);
 /* Blocks alive in this process, their bytes, and Arrow exports not yet released: all 0 when nothing leaks. */
 typedef struct ups_counters {
   int64_t blocks, block_bytes, arrow_exports, arrow_imports;
+  int64_t recycled_bytes; /* of released blocks, waiting to be used again: nothing that leaks */
 } ups_counters;
 UPS_API ups_counters ups_count(void);
+/* Gives the memory that waits to be used again back to the system. On any thread. */
+UPS_API void ups_trim(void);
 /* Copies between tensors of equal shape and dtype, host or device on either side. */
 UPS_API ups_status ups_copy(ups_context* context, const ups_tensor* source, ups_tensor* destination);
 
@@ -178,8 +182,9 @@ typedef enum ups_activation {
  *   splits N   non-decreasing, first >= 0, last <= N     below N   0 <= every element < N
  *   forest offsets   mother indices inside their event, -1 for a root, no cycles
  *   finite     (of real) no NaN, no infinity
- * `...` stands for any number of leading dimensions, `M1|M0` for the first of these that this call has, and `y&` for
- * an output that is updated in place. Options are laid out in a C struct in the order given:
+ * `...` stands for any number of leading dimensions, `M1|M0` for the first of these that this call has, `H*F` for a
+ * product, `H^concat` for a factor that counts where the option `concat` is set, and `y&` for an output that is updated
+ * in place. Options are laid out in a C struct in the order given:
  * enumerations and bool as int32_t, i32, i64, f32, f64, u64 as they are. */
 typedef struct ups_operation ups_operation;
 UPS_API const ups_operation* ups_operation_find(const char* name);

@@ -1,0 +1,809 @@
+// CUDA: the algorithm of the SIMD variant over all sets at once, one variable after the other. Work of a set is cut into
+// chunks of 1,024 elements from its beginning, and everything is added up in the order of elements within a chunk and of
+// chunks within a set, so the bits depend on the set alone.
+//
+// Dominated sums: levels by 4 bits of the rank bring the elements of each 1,024 ranks together, still in the order of y;
+// what is left are the pairs inside these tiles, which are compared one by one in shared memory. Floor: 64 bytes per
+// element and level (one level for 16,384 elements, three for a million), and 1,024 / 2 pairs per element of 3 FLOP in
+// float64. There is no gradient by weights here.
+#include "distance_correlation/distance_correlation.h"
+
+#include "common/counting_sort.h"
+#include "distance_correlation/distance_correlation_call.h"
+
+namespace upsilon {
+namespace {
+
+constexpr int chunk_threads = 128;
+constexpr int64_t chunk_elements = 1024;
+constexpr int per_thread = static_cast<int>(chunk_elements / chunk_threads);
+constexpr int tile_bits = 10, digit_bits = 4, digits = 1 << digit_bits;
+constexpr int segments = chunk_threads / digits;  // of a chunk, each walked once for every digit
+constexpr int segment_elements = static_cast<int>(chunk_elements / segments);
+constexpr int64_t every_key = int64_t{1} << 32;
+constexpr int chunk_numbers = 6;  // that a chunk is summed up in
+
+struct Element {
+  double below, y, p;
+  int64_t rank;  // in its set
+};
+
+// The sets, laid one after the other by their numbers: set s begins at place offsets[s] - offsets[0].
+struct Sets {
+  const int32_t* offsets;
+  const int32_t* chunk_begins;  // [sets + 1]
+  int64_t sets, elements;
+  ups_distance_correlation_options options;
+};
+
+struct Place {
+  int64_t set, base, count, first, size;  // of a chunk: its set, where that begins, and which elements of it are meant
+  bool exists;
+};
+
+// The last entry of ascending `starts` that is not above `wanted`.
+UPS_ON_DEVICE int64_t last_not_above(const int32_t* starts, int64_t count, int64_t wanted) {
+  int64_t low = 0, high = count;
+  while (high - low > 1) {
+    const int64_t middle = (low + high) / 2;
+    if (starts[middle] <= wanted) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+UPS_ON_DEVICE Place place_of(const Sets& s, int64_t chunk) {
+  Place p{};
+  p.exists = s.sets > 0 && chunk < s.chunk_begins[s.sets];
+  if (!p.exists) return p;
+  p.set = last_not_above(s.chunk_begins, s.sets, chunk);
+  p.base = s.offsets[p.set] - s.offsets[0];
+  p.count = s.offsets[p.set + 1] - s.offsets[p.set];
+  p.first = (chunk - s.chunk_begins[p.set]) * chunk_elements;
+  p.size = p.count - p.first < chunk_elements ? p.count - p.first : chunk_elements;
+  return p;
+}
+
+// One block: how many chunks lie before each set.
+template <int threads>
+UPS_KERNEL_LB(threads)
+count_chunks(const int32_t* fault, const int32_t* offsets, int64_t sets, int32_t* chunk_begins) {
+  if (*fault != 0) return;
+  UPS_SHARED(int32_t, totals, [threads]);
+  const int64_t share = (sets + threads - 1) / threads;
+  const int64_t first = threadIdx.x * share < sets ? threadIdx.x * share : sets;
+  const int64_t end = first + share < sets ? first + share : sets;
+  int32_t total = 0;
+  for (int64_t set = first; set < end; ++set)
+    total += static_cast<int32_t>((offsets[set + 1] - offsets[set] + chunk_elements - 1) / chunk_elements);
+  totals[threadIdx.x] = total;
+  __syncthreads();
+  int32_t before = 0;
+  for (unsigned t = 0; t < threadIdx.x; ++t) before += totals[t];
+  for (int64_t set = first; set < end; ++set) {
+    chunk_begins[set] = before;
+    before += static_cast<int32_t>((offsets[set + 1] - offsets[set] + chunk_elements - 1) / chunk_elements);
+  }
+  if (threadIdx.x == threads - 1) chunk_begins[sets] = before;
+}
+
+// ---- sorting: by value, then, stably, by set ---------------------------------------------------------------------------
+
+// Bits that compare as the numbers do once they are taken as unsigned; 0 and -0 are equal.
+UPS_ON_DEVICE int32_t key_of(float number) {
+  const uint32_t bits = ups::bits_of(number + 0.0f);
+  return static_cast<int32_t>(bits & 0x80000000u ? ~bits : bits | 0x80000000u);
+}
+
+// Where the values are: at `order` (of x and y) or one after the other.
+template <int threads>
+UPS_KERNEL_LB(threads)
+make_keys(const int32_t* fault, const float* values, const int32_t* order, int64_t count, int32_t* keys) {
+  if (*fault != 0) return;
+  for (int64_t i = global_thread(); i < count; i += global_threads()) keys[i] = key_of(values[order ? order[i] : i]);
+}
+
+// The set of each sorted element, `sets` for those in none. `from_places`: elements are numbered by place.
+template <int threads>
+UPS_KERNEL_LB(threads)
+find_sets(const int32_t* fault, Sets s, const int32_t* order, bool from_places, int32_t* set_of) {
+  if (*fault != 0) return;
+  for (int64_t i = global_thread(); i < s.elements; i += global_threads()) {
+    const int64_t at = order[i] + (from_places && s.sets > 0 ? s.offsets[0] : 0);
+    const bool inside = s.sets > 0 && at >= s.offsets[0] && at < s.offsets[s.sets];
+    set_of[i] = static_cast<int32_t>(inside ? last_not_above(s.offsets, s.sets, at) : s.sets);
+  }
+}
+
+template <int threads>
+UPS_KERNEL_LB(threads)
+compose(const int32_t* fault, const int32_t* first, const int32_t* second, int64_t count, int32_t* both) {
+  if (*fault != 0) return;
+  for (int64_t i = global_thread(); i < count; i += global_threads()) both[i] = first[second[i]];
+}
+
+struct Sorting {
+  CountingSort values, sets;
+  int32_t *keys, *set_of;
+  Sorting(Pieces& pieces, int64_t count, int64_t set_count)
+      : values(pieces, count, every_key), sets(pieces, count, set_count + 1), keys(pieces.take<int32_t>(count)),
+        set_of(pieces.take<int32_t>(count)) {}
+
+  void run(Launcher& launch, const Sets& s, const float* numbers, const int32_t* at, int32_t* order) {
+    launch.elements(make_keys<block_threads>, s.elements, numbers, at, s.elements, keys);
+    values.run(launch, keys);
+    launch.elements(find_sets<block_threads>, s.elements, s, values.order, at != nullptr, set_of);
+    sets.run(launch, set_of);
+    launch.elements(compose<block_threads>, s.elements, values.order, sets.order, s.elements, order);
+  }
+};
+
+// ---- sums over chunks --------------------------------------------------------------------------------------------------
+
+// Thread t sums its elements of the chunk, t * per_thread and on, with add(element in the set, sums); `emit(numbers)` gets
+// the sums of the chunk, added up in order, on one thread.
+template <int count, class Add, class Emit>
+UPS_ON_DEVICE void sum_chunk(const Place& p, double (*shared)[chunk_threads], Add add, Emit emit) {
+  double sums[count] = {};
+  for (int i = 0; i < per_thread; ++i) {
+    const int64_t k = threadIdx.x * per_thread + i;
+    if (k < p.size) add(p.first + k, sums);
+  }
+  UPS_UNROLL
+  for (int n = 0; n < count; ++n) shared[n][threadIdx.x] = sums[n];
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    double totals[count] = {};
+    for (int t = 0; t < chunk_threads; ++t) {
+      UPS_UNROLL
+      for (int n = 0; n < count; ++n) totals[n] += shared[n][t];
+    }
+    emit(totals);
+  }
+  __syncthreads();
+}
+
+// A chunk's numbers become the sums over the chunks of the set before it; the totals of the set go to `totals`.
+template <int threads>
+UPS_KERNEL_LB(threads)
+add_chunks(const int32_t* fault, Sets s, int count, double (*chunks)[chunk_numbers], double (*totals)[chunk_numbers]) {
+  if (*fault != 0) return;
+  for (int64_t t = global_thread(); t < s.sets * count; t += global_threads()) {
+    const int64_t set = t / count, number = t % count;
+    double total = 0;
+    for (int64_t chunk = s.chunk_begins[set]; chunk < s.chunk_begins[set + 1]; ++chunk) {
+      const double own = chunks[chunk][number];
+      chunks[chunk][number] = total;
+      total += own;
+    }
+    totals[set][number] = total;
+  }
+}
+
+// ---- one variable in sorted order --------------------------------------------------------------------------------------
+
+// What depends on one variable of a set alone: sums of p, pz, pz², p sums, p sums².
+struct AxisTotals {
+  double centre, weight, first, second, mean, squares;
+  bool constant;
+  UPS_HD double variance(const DistanceCoefficients& c) const {
+    return 2 * c.c1 * (weight * second - first * first) - 2 * c.c2 * squares + c.c3 * mean * mean;
+  }
+};
+
+struct Axis {
+  float *sorted, *weights;  // by place; weights null where there are none
+  int32_t* order;  // the element of x and y, or, of the second variable, the place in y
+  double* sums;  // sum_j p_j |z - z_j|
+  AxisTotals* totals;  // by set
+
+  Axis(Pieces& pieces, const DistanceCorrelation<float>& f)
+      : sorted(pieces.take<float>(f.elements)), weights(f.weights ? pieces.take<float>(f.elements) : nullptr),
+        order(pieces.take<int32_t>(f.elements)), sums(pieces.take<double>(f.elements)),
+        totals(pieces.take<AxisTotals>(f.sets)) {}
+};
+
+template <int threads>
+UPS_KERNEL_LB(threads)
+take_sorted(const int32_t* fault, Axis axis, const float* values, const float* weights, const int32_t* through,
+            int64_t count) {
+  if (*fault != 0) return;
+  for (int64_t i = global_thread(); i < count; i += global_threads()) {
+    const int64_t element = through ? through[axis.order[i]] : axis.order[i];
+    axis.sorted[i] = values[element];
+    if (axis.weights) axis.weights[i] = weights[element];
+  }
+}
+
+struct Chunks {
+  double (*of)[chunk_numbers];
+  double (*totals)[chunk_numbers];  // by set
+};
+
+template <int threads>
+UPS_KERNEL_LB(threads)
+sum_weights(const int32_t* fault, Sets s, const float* weights, Chunks chunks) {
+  if (*fault != 0) return;
+  UPS_SHARED(double, shared, [1][chunk_threads]);
+  const Place p = place_of(s, blockIdx.x);
+  if (!p.exists) return;
+  sum_chunk<1>(
+      p, shared, [&](int64_t k, double* sums) { sums[0] += weights ? static_cast<double>(weights[p.base + k]) : 1.0; },
+      [&](const double* sums) { chunks.of[blockIdx.x][0] = sums[0]; });
+}
+
+template <int threads>
+UPS_KERNEL_LB(threads)
+find_coefficients(const int32_t* fault, Sets s, Chunks chunks, DistanceCoefficients* coefficients) {
+  if (*fault != 0) return;
+  for (int64_t set = global_thread(); set < s.sets; set += global_threads())
+    coefficients[set] = DistanceCoefficients(s.options, s.offsets[set + 1] - s.offsets[set], chunks.totals[set][0]);
+}
+
+// Whether all values with a weight are equal, and the centre of the set.
+template <int threads>
+UPS_KERNEL_LB(threads)
+look_at_sets(const int32_t* fault, Sets s, Axis axis) {
+  if (*fault != 0) return;
+  for (int64_t set = global_thread(); set < s.sets; set += global_threads()) {
+    const int64_t base = s.offsets[set] - s.offsets[0], count = s.offsets[set + 1] - s.offsets[set];
+    const float* const z = axis.sorted + base;
+    int64_t low = 0, high = count - 1;
+    if (axis.weights) {
+      while (low < high && axis.weights[base + low] == 0) ++low;
+      while (low < high && axis.weights[base + high] == 0) --high;
+    }
+    AxisTotals totals{};
+    totals.constant = low >= high || z[low] == z[high];
+    totals.centre = count > 0 ? static_cast<double>(z[count / 2]) : 0;
+    axis.totals[set] = totals;
+  }
+}
+
+UPS_ON_DEVICE double weight_at(const Axis& axis, const DistanceCoefficients& c, int64_t place) {
+  return axis.weights ? static_cast<double>(axis.weights[place]) * c.scale : c.scale;
+}
+
+template <int threads>
+UPS_KERNEL_LB(threads)
+sum_values(const int32_t* fault, Sets s, Axis axis, const DistanceCoefficients* coefficients, Chunks chunks) {
+  if (*fault != 0) return;
+  UPS_SHARED(double, shared, [2][chunk_threads]);
+  const Place p = place_of(s, blockIdx.x);
+  if (!p.exists) return;
+  const double centre = axis.totals[p.set].centre;
+  const DistanceCoefficients& c = coefficients[p.set];
+  sum_chunk<2>(
+      p, shared,
+      [&](int64_t k, double* sums) {
+        const double weight = weight_at(axis, c, p.base + k);
+        sums[0] += weight;
+        sums[1] += weight * (static_cast<double>(axis.sorted[p.base + k]) - centre);
+      },
+      [&](const double* sums) {
+        chunks.of[blockIdx.x][0] = sums[0];
+        chunks.of[blockIdx.x][1] = sums[1];
+      });
+}
+
+// Exclusive prefix sums of `count` numbers per element: begin(n) is what lies before the chunk; `take(k, numbers)` reads
+// them, `emit(k, before)` gets what lies before element k of the set.
+template <int count, class Take, class Emit>
+UPS_ON_DEVICE void scan_chunk(const Place& p, double (*shared)[chunk_threads], const double* begin, Take take,
+                              Emit emit) {
+  double sums[count] = {};
+  for (int i = 0; i < per_thread; ++i) {
+    const int64_t k = threadIdx.x * per_thread + i;
+    if (k < p.size) take(p.first + k, sums);
+  }
+  UPS_UNROLL
+  for (int n = 0; n < count; ++n) shared[n][threadIdx.x] = sums[n];
+  __syncthreads();
+  if (threadIdx.x < count) {
+    double before = begin[threadIdx.x];
+    for (int t = 0; t < chunk_threads; ++t) {
+      const double own = shared[threadIdx.x][t];
+      shared[threadIdx.x][t] = before;
+      before += own;
+    }
+  }
+  __syncthreads();
+  double before[count];
+  UPS_UNROLL
+  for (int n = 0; n < count; ++n) before[n] = shared[n][threadIdx.x];
+  for (int i = 0; i < per_thread; ++i) {
+    const int64_t k = threadIdx.x * per_thread + i;
+    if (k >= p.size) continue;
+    emit(p.first + k, before);
+    take(p.first + k, before);
+  }
+  __syncthreads();
+}
+
+// sums_k = z_k (2 Q_k - P) + Z - 2 Z_k, with exclusive prefix sums Q of p and Z of p z. Then the chunk's sums of p sums,
+// p sums², p z².
+template <int threads>
+UPS_KERNEL_LB(threads)
+add_distances(const int32_t* fault, Sets s, Axis axis, const DistanceCoefficients* coefficients, Chunks before,
+              Chunks chunks) {
+  if (*fault != 0) return;
+  UPS_SHARED(double, shared, [3][chunk_threads]);
+  const Place p = place_of(s, blockIdx.x);
+  if (!p.exists) return;
+  const DistanceCoefficients& c = coefficients[p.set];
+  const double centre = axis.totals[p.set].centre, weight = before.totals[p.set][0], first = before.totals[p.set][1];
+  const auto z = [&](int64_t k) { return static_cast<double>(axis.sorted[p.base + k]) - centre; };
+  scan_chunk<2>(
+      p, shared, before.of[blockIdx.x],
+      [&](int64_t k, double* sums) {
+        const double own = weight_at(axis, c, p.base + k);
+        sums[0] += own;
+        sums[1] += own * z(k);
+      },
+      [&](int64_t k, const double* sums) {
+        axis.sums[p.base + k] = z(k) * (2 * sums[0] - weight) + first - 2 * sums[1];
+      });
+  sum_chunk<3>(
+      p, shared,
+      [&](int64_t k, double* sums) {
+        const double own = weight_at(axis, c, p.base + k), distances = axis.sums[p.base + k];
+        sums[0] += own * distances;
+        sums[1] += own * distances * distances;
+        sums[2] += own * z(k) * z(k);
+      },
+      [&](const double* sums) {
+        for (int n = 0; n < 3; ++n) chunks.of[blockIdx.x][n] = sums[n];
+      });
+}
+
+template <int threads>
+UPS_KERNEL_LB(threads)
+keep_totals(const int32_t* fault, Sets s, Axis axis, Chunks before, Chunks chunks) {
+  if (*fault != 0) return;
+  for (int64_t set = global_thread(); set < s.sets; set += global_threads()) {
+    AxisTotals& totals = axis.totals[set];
+    totals.weight = before.totals[set][0];
+    totals.first = before.totals[set][1];
+    totals.mean = chunks.totals[set][0];
+    totals.squares = chunks.totals[set][1];
+    totals.second = chunks.totals[set][2];
+  }
+}
+
+// ---- dominated points --------------------------------------------------------------------------------------------------
+
+template <int threads>
+UPS_KERNEL_LB(threads)
+invert(const int32_t* fault, const int32_t* order, int64_t count, int32_t* rank_of) {
+  if (*fault != 0) return;
+  for (int64_t i = global_thread(); i < count; i += global_threads()) rank_of[order[i]] = static_cast<int32_t>(i);
+}
+
+template <int threads>
+UPS_KERNEL_LB(threads)
+make_elements(const int32_t* fault, Sets s, Axis y, const DistanceCoefficients* coefficients, const int32_t* rank_of,
+              Element* elements) {
+  if (*fault != 0) return;
+  const Place p = place_of(s, blockIdx.x);
+  if (!p.exists) return;
+  for (int64_t k = threadIdx.x; k < p.size; k += threads) {
+    const int64_t at = p.base + p.first + k;
+    elements[at] = {0, static_cast<double>(y.sorted[at]) - y.totals[p.set].centre,
+                    weight_at(y, coefficients[p.set], at), rank_of[at] - p.base};
+  }
+}
+
+// What one chunk leaves for each digit: p and p y of the smaller digits, and how many elements have this one. After
+// add_level, the same of the chunks before it in its block, and where this chunk's elements of the digit go.
+struct LevelChunk {
+  double p[digits], y[digits];
+  int32_t count[digits];
+};
+
+struct ChunkMemory {
+  double p[chunk_elements], y[chunk_elements];
+  double segment_p[segments][digits], segment_y[segments][digits];
+  int32_t digit[chunk_elements], segment_count[segments][digits];
+};
+
+// Thread (segment, digit) walks its segment: p and p y of smaller digits, and how many elements have its own digit.
+UPS_ON_DEVICE void walk_segments(const Element* elements, const Place& p, int shift, ChunkMemory& memory) {
+  for (int64_t k = threadIdx.x; k < chunk_elements; k += chunk_threads) {
+    const bool inside = k < p.size;
+    const Element e = inside ? elements[p.base + p.first + k] : Element{};
+    memory.p[k] = e.p;
+    memory.y[k] = e.y;
+    memory.digit[k] = inside ? static_cast<int32_t>(e.rank >> shift) & (digits - 1) : digits;
+  }
+  __syncthreads();
+  const int digit = static_cast<int>(threadIdx.x) % digits, segment = static_cast<int>(threadIdx.x) / digits;
+  double weight = 0, y = 0;
+  int32_t count = 0;
+  for (int k = segment * segment_elements; k < (segment + 1) * segment_elements; ++k) {
+    count += memory.digit[k] == digit;
+    if (memory.digit[k] < digit) {
+      weight += memory.p[k];
+      y += memory.p[k] * memory.y[k];
+    }
+  }
+  memory.segment_p[segment][digit] = weight;
+  memory.segment_y[segment][digit] = y;
+  memory.segment_count[segment][digit] = count;
+  __syncthreads();
+}
+
+template <int threads>
+UPS_KERNEL_LB(threads)
+sum_level(const int32_t* fault, Sets s, const Element* elements, int shift, LevelChunk* level) {
+  if (*fault != 0) return;
+  UPS_SHARED(ChunkMemory, memory, [1]);
+  const Place p = place_of(s, blockIdx.x);
+  if (!p.exists) return;
+  walk_segments(elements, p, shift, memory[0]);
+  if (threadIdx.x < digits) {
+    double weight = 0, y = 0;
+    int32_t count = 0;
+    for (int segment = 0; segment < segments; ++segment) {
+      weight += memory[0].segment_p[segment][threadIdx.x];
+      y += memory[0].segment_y[segment][threadIdx.x];
+      count += memory[0].segment_count[segment][threadIdx.x];
+    }
+    level[blockIdx.x].p[threadIdx.x] = weight;
+    level[blockIdx.x].y[threadIdx.x] = y;
+    level[blockIdx.x].count[threadIdx.x] = count;
+  }
+}
+
+// A block is the ranks that share the bits above the digit; its chunks follow each other.
+template <int threads>
+UPS_KERNEL_LB(threads)
+add_level(const int32_t* fault, Sets s, int shift, LevelChunk* level) {
+  if (*fault != 0) return;
+  const int64_t chunks_per_block = int64_t{1} << (shift + digit_bits - tile_bits);
+  for (int64_t t = global_thread(); t < s.sets * digits; t += global_threads()) {
+    const int64_t set = t / digits, digit = t % digits, base = s.offsets[set] - s.offsets[0];
+    const int64_t begin = s.chunk_begins[set];
+    double weight = 0, y = 0;
+    int64_t next = 0;
+    for (int64_t chunk = begin; chunk < s.chunk_begins[set + 1]; ++chunk) {
+      if ((chunk - begin) % chunks_per_block == 0) {
+        weight = y = 0;
+        next = base + (chunk - begin) * chunk_elements + (digit << shift);
+      }
+      LevelChunk& own = level[chunk];
+      const double chunk_weight = own.p[digit], chunk_y = own.y[digit];
+      const int32_t count = own.count[digit];
+      own.p[digit] = weight;
+      own.y[digit] = y;
+      own.count[digit] = static_cast<int32_t>(next);
+      weight += chunk_weight;
+      y += chunk_y;
+      next += count;
+    }
+  }
+}
+
+template <int threads>
+UPS_KERNEL_LB(threads)
+scatter_level(const int32_t* fault, Sets s, const Element* from, int shift, const LevelChunk* level, Element* to) {
+  if (*fault != 0) return;
+  UPS_SHARED(ChunkMemory, memory, [1]);
+  const Place p = place_of(s, blockIdx.x);
+  if (!p.exists) return;
+  walk_segments(from, p, shift, memory[0]);
+  const int digit = static_cast<int>(threadIdx.x) % digits, segment = static_cast<int>(threadIdx.x) / digits;
+  double weight = level[blockIdx.x].p[digit], y = level[blockIdx.x].y[digit];
+  int64_t next = level[blockIdx.x].count[digit];
+  for (int before = 0; before < segment; ++before) {
+    weight += memory[0].segment_p[before][digit];
+    y += memory[0].segment_y[before][digit];
+    next += memory[0].segment_count[before][digit];
+  }
+  for (int k = segment * segment_elements; k < (segment + 1) * segment_elements; ++k) {
+    if (memory[0].digit[k] < digit) {
+      weight += memory[0].p[k];
+      y += memory[0].p[k] * memory[0].y[k];
+    } else if (memory[0].digit[k] == digit) {
+      Element e = from[p.base + p.first + k];
+      e.below += e.y * weight - y;
+      to[next++] = e;
+    }
+  }
+}
+
+// The pairs of each tile of ranks, and every element to the place of its rank.
+template <int threads>
+UPS_KERNEL_LB(threads)
+finish_tiles(const int32_t* fault, Sets s, const Element* from, Element* to) {
+  if (*fault != 0) return;
+  UPS_SHARED(double, y, [chunk_elements]);
+  UPS_SHARED(double, weight, [chunk_elements]);
+  UPS_SHARED(int32_t, rank, [chunk_elements]);
+  const Place p = place_of(s, blockIdx.x);
+  if (!p.exists) return;
+  const Element* const tile = from + p.base + p.first;
+  for (int64_t k = threadIdx.x; k < p.size; k += threads) {
+    y[k] = tile[k].y;
+    weight[k] = tile[k].p;
+    rank[k] = static_cast<int32_t>(tile[k].rank);
+  }
+  __syncthreads();
+  for (int64_t k = threadIdx.x; k < p.size; k += threads) {
+    Element e = tile[k];
+    double below = 0;
+    for (int64_t j = 0; j < k; ++j) below += rank[j] < rank[k] ? weight[j] * (e.y - y[j]) : 0.0;
+    e.below += below;
+    to[p.base + e.rank] = e;
+  }
+}
+
+// ---- value and gradient ------------------------------------------------------------------------------------------------
+
+// Exclusive sums in the order of x, of p, p y, p beta, p alpha.
+struct Prefix {
+  double p, y, beta, alpha;
+};
+
+// x's weights are in the elements now; the axis takes them from there.
+template <int threads>
+UPS_KERNEL_LB(threads)
+sum_joint(const int32_t* fault, Sets s, Axis x, Axis y, const Element* elements, double* beta, Chunks chunks) {
+  if (*fault != 0) return;
+  UPS_SHARED(double, shared, [4][chunk_threads]);
+  const Place p = place_of(s, blockIdx.x);
+  if (!p.exists) return;
+  sum_chunk<4>(
+      p, shared,
+      [&](int64_t k, double* sums) {
+        const int64_t at = p.base + k;
+        const Element& e = elements[at];
+        beta[at] = y.sums[x.order[at]];
+        sums[0] += e.p;
+        sums[1] += e.p * e.y;
+        sums[2] += e.p * beta[at];
+        sums[3] += e.p * x.sums[at];
+      },
+      [&](const double* sums) {
+        for (int n = 0; n < 4; ++n) chunks.of[blockIdx.x][n] = sums[n];
+      });
+}
+
+template <int threads>
+UPS_KERNEL_LB(threads)
+scan_joint(const int32_t* fault, Sets s, Axis x, const Element* elements, const double* beta, Chunks chunks,
+           Prefix* prefixes) {
+  if (*fault != 0) return;
+  UPS_SHARED(double, shared, [4][chunk_threads]);
+  const Place p = place_of(s, blockIdx.x);
+  if (!p.exists) return;
+  scan_chunk<4>(
+      p, shared, chunks.of[blockIdx.x],
+      [&](int64_t k, double* sums) {
+        const int64_t at = p.base + k;
+        const Element& e = elements[at];
+        sums[0] += e.p;
+        sums[1] += e.p * e.y;
+        sums[2] += e.p * beta[at];
+        sums[3] += e.p * x.sums[at];
+      },
+      [&](int64_t k, const double* sums) { prefixes[p.base + k] = {sums[0], sums[1], sums[2], sums[3]}; });
+}
+
+// E and F of the SIMD variant's `differentiate`, in place of `below` and `y`; the chunk's sum of 2 p x E is its share of C.
+template <int threads>
+UPS_KERNEL_LB(threads)
+differentiate(const int32_t* fault, Sets s, Axis x, Axis y, const DistanceCoefficients* coefficients,
+              const Prefix* prefixes, Element* elements, const double* beta, Chunks joint, Chunks chunks) {
+  if (*fault != 0) return;
+  UPS_SHARED(double, shared, [1][chunk_threads]);
+  const Place p = place_of(s, blockIdx.x);
+  if (!p.exists) return;
+  const DistanceCoefficients& c = coefficients[p.set];
+  const AxisTotals &xs = x.totals[p.set], &ys = y.totals[p.set];
+  const float* const sorted = x.sorted + p.base;
+  const double* const all = joint.totals[p.set];
+  const auto prefix = [&](int64_t k) {
+    return k < p.count ? prefixes[p.base + k] : Prefix{all[0], all[1], all[2], all[3]};
+  };
+  sum_chunk<1>(
+      p, shared,
+      [&](int64_t k, double* sums) {
+        int64_t begin = k, after = k + 1;  // the group of equal x
+        if (k > 0 && sorted[k - 1] == sorted[k]) {
+          int64_t low = 0;
+          while (low < begin) {
+            const int64_t middle = (low + begin) / 2;
+            if (sorted[middle] < sorted[k]) low = middle + 1;
+            else begin = middle;
+          }
+        }
+        if (after < p.count && sorted[after] == sorted[k]) {
+          int64_t high = p.count;
+          while (after < high) {
+            const int64_t middle = (after + high) / 2;
+            if (sorted[middle] > sorted[k]) high = middle;
+            else after = middle + 1;
+          }
+        }
+        Element& e = elements[p.base + k];
+        const Prefix here = prefix(k), low = prefix(begin), high = prefix(after);
+        const double z = static_cast<double>(sorted[k]) - xs.centre, alpha = x.sums[p.base + k];
+        const double t = low.p + high.p - xs.weight, u_beta = low.beta + high.beta - ys.mean,
+                     u_alpha = low.alpha + high.alpha - xs.mean;
+        const double earlier = 2 * e.below - e.y * here.p + here.y;
+        const double own_before = e.y * (here.p - low.p) - (here.y - low.y);
+        const double own_after = (high.y - here.y - e.p * e.y) - e.y * (high.p - here.p - e.p);
+        const double d = 2 * earlier - beta[p.base + k] - own_before + own_after;
+        e.below = c.c1 * d - c.c2 * (beta[p.base + k] * t + u_beta) + c.c3 * ys.mean * t;
+        e.y = c.c1 * (xs.weight * z - xs.first) - c.c2 * (alpha * t + u_alpha) + c.c3 * xs.mean * t;
+        sums[0] += 2 * e.p * z * e.below;
+      },
+      [&](const double* sums) { chunks.of[blockIdx.x][0] = sums[0]; });
+}
+
+template <int threads>
+UPS_KERNEL_LB(threads)
+find_values(const int32_t* fault, Sets s, Axis x, Axis y, const DistanceCoefficients* coefficients, Chunks chunks,
+            DistanceValue* found, double* value) {
+  if (*fault != 0) return;
+  for (int64_t set = global_thread(); set < s.sets; set += global_threads()) {
+    const DistanceCoefficients& c = coefficients[set];
+    DistanceValue result;
+    if (c.defined && !x.totals[set].constant && !y.totals[set].constant)
+      result = DistanceValue(s.options, chunks.totals[set][0], x.totals[set].variance(c), y.totals[set].variance(c));
+    found[set] = result;
+    if (value) value[set] = result.value;
+  }
+}
+
+// dx, or the sum over variables in `sum`.
+template <int threads>
+UPS_KERNEL_LB(threads)
+store_gradient(const int32_t* fault, Sets s, Axis x, Axis y, const Element* elements, const DistanceValue* found,
+               const double* dvalue, float* dx, double* sum) {
+  if (*fault != 0) return;
+  const Place p = place_of(s, blockIdx.x);
+  if (!p.exists) return;
+  const double of_e = 2 * dvalue[p.set] * found[p.set].of_c, of_f = 4 * dvalue[p.set] * found[p.set].of_vx;
+  for (int64_t k = threadIdx.x; k < p.size; k += threads) {
+    const int64_t at = p.base + p.first + k;
+    const Element& e = elements[at];
+    const double gradient = e.p * (of_e * e.below + of_f * e.y);
+    const int64_t element = y.order[x.order[at]];
+    if (dx) dx[element] = static_cast<float>(gradient);
+    else sum[element] += gradient;
+  }
+}
+
+template <int threads>
+UPS_KERNEL_LB(threads)
+round_sums(const int32_t* fault, const double* sums, int64_t count, float* rounded) {
+  if (*fault != 0) return;
+  for (int64_t i = global_thread(); i < count; i += global_threads()) rounded[i] = static_cast<float>(sums[i]);
+}
+
+struct Plan {
+  const DistanceCorrelation<float>& f;
+  int64_t chunk_count;  // at most
+  Sets sets;
+  int32_t* chunk_begins;
+  DistanceCoefficients* coefficients;
+  Axis y, x;
+  Chunks before, chunks;
+  Sorting sorting;
+  int32_t* rank_of;
+  Element *elements, *others;
+  LevelChunk* level;
+  double *beta, *dy;
+  Prefix* prefixes;
+  DistanceValue* found;
+
+  Plan(const DistanceCorrelation<float>& f_, Pieces& pieces)
+      : f(f_), chunk_count(f.elements / chunk_elements + f.sets), sets{},
+        chunk_begins(pieces.take<int32_t>(f.sets + 1)), coefficients(pieces.take<DistanceCoefficients>(f.sets)),
+        y(pieces, f), x(pieces, f), before(take_chunks(pieces)), chunks(take_chunks(pieces)),
+        sorting(pieces, f.elements, f.sets), rank_of(pieces.take<int32_t>(f.elements)),
+        elements(pieces.take<Element>(f.elements)), others(pieces.take<Element>(f.elements)),
+        level(pieces.take<LevelChunk>(chunk_count)), beta(pieces.take<double>(f.elements)),
+        dy(f.dy ? pieces.take<double>(f.elements) : nullptr), prefixes(pieces.take<Prefix>(f.elements)),
+        found(pieces.take<DistanceValue>(f.sets)) {
+    sets = {f.offsets, chunk_begins, f.sets, f.elements, f.options};
+  }
+  Chunks take_chunks(Pieces& pieces) const {
+    return {reinterpret_cast<double (*)[chunk_numbers]>(pieces.take<double>(chunk_numbers * chunk_count)),
+            reinterpret_cast<double (*)[chunk_numbers]>(pieces.take<double>(chunk_numbers * f.sets))};
+  }
+
+  void add(Launcher& launch, int count, const Chunks& of) const {
+    launch.elements(add_chunks<block_threads>, f.sets * count, sets, count, of.of, of.totals);
+  }
+
+  // `through`: x's elements are places of y, which this turns into numbers of elements.
+  void make_axis(Launcher& launch, const float* values, Axis& axis, const int32_t* through, bool with_coefficients) {
+    sorting.run(launch, sets, values, through, axis.order);
+    launch.elements(take_sorted<block_threads>, f.elements, axis, values, f.weights, through, f.elements);
+    launch.elements(look_at_sets<block_threads>, f.sets, sets, axis);
+    if (with_coefficients) {
+      launch.grid(sum_weights<chunk_threads>, chunk_count, 1, chunk_threads, 0, sets, axis.weights, chunks);
+      add(launch, 1, chunks);
+      launch.elements(find_coefficients<block_threads>, f.sets, sets, chunks, coefficients);
+    }
+    launch.grid(sum_values<chunk_threads>, chunk_count, 1, chunk_threads, 0, sets, axis, coefficients, before);
+    add(launch, 2, before);
+    launch.grid(add_distances<chunk_threads>, chunk_count, 1, chunk_threads, 0, sets, axis, coefficients, before,
+                chunks);
+    add(launch, 3, chunks);
+    launch.elements(keep_totals<block_threads>, f.sets, sets, axis, before, chunks);
+  }
+
+  // `values` against the sorted y: its value, and its gradient in dx or added to sum.
+  void variable(Launcher& launch, const float* values, double* value, const double* dvalue, float* dx, double* sum) {
+    make_axis(launch, values, x, y.order, false);
+    launch.elements(invert<block_threads>, f.elements, x.order, f.elements, rank_of);
+    launch.grid(make_elements<chunk_threads>, chunk_count, 1, chunk_threads, 0, sets, y, coefficients, rank_of,
+                elements);
+    Element *from = elements, *to = others;
+    int shift = tile_bits;
+    while (int64_t{1} << (shift + digit_bits) < f.elements) shift += digit_bits;
+    for (; f.elements > chunk_elements && shift >= tile_bits; shift -= digit_bits) {
+      launch.grid(sum_level<chunk_threads>, chunk_count, 1, chunk_threads, 0, sets, from, shift, level);
+      launch.elements(add_level<block_threads>, f.sets * digits, sets, shift, level);
+      launch.grid(scatter_level<chunk_threads>, chunk_count, 1, chunk_threads, 0, sets, from, shift, level, to);
+      std::swap(from, to);
+    }
+    launch.grid(finish_tiles<chunk_threads>, chunk_count, 1, chunk_threads, 0, sets, from, to);
+    launch.grid(sum_joint<chunk_threads>, chunk_count, 1, chunk_threads, 0, sets, x, y, to, beta, before);
+    add(launch, 4, before);
+    launch.grid(scan_joint<chunk_threads>, chunk_count, 1, chunk_threads, 0, sets, x, to, beta, before, prefixes);
+    launch.grid(differentiate<chunk_threads>, chunk_count, 1, chunk_threads, 0, sets, x, y, coefficients, prefixes, to,
+                beta, before, chunks);
+    add(launch, 1, chunks);
+    launch.elements(find_values<block_threads>, f.sets, sets, x, y, coefficients, chunks, found, value);
+    if (dx || sum)
+      launch.grid(store_gradient<chunk_threads>, chunk_count, 1, chunk_threads, 0, sets, x, y, to, found, dvalue, dx,
+                  sum);
+  }
+
+  void run(Launcher& launch) {
+    launch.grid(count_chunks<block_threads>, 1, 1, block_threads, 0, f.offsets, f.sets, chunk_begins);
+    make_axis(launch, f.y, y, nullptr, true);
+    for (int64_t k = 0; k < f.variables; ++k)
+      if (f.dx || f.value)
+        variable(launch, f.x + k * f.elements, f.value ? f.value + k * f.sets : nullptr,
+                 f.dvalue ? f.dvalue + k * f.sets : nullptr, f.dx ? f.dx + k * f.elements : nullptr, nullptr);
+    // The gradient in y: the roles are swapped.
+    for (int64_t k = 0; f.dy && k < f.variables; ++k) {
+      make_axis(launch, f.x + k * f.elements, y, nullptr, true);
+      variable(launch, f.y, nullptr, f.dvalue + k * f.sets, nullptr, dy);
+    }
+    if (f.dy) launch.elements(round_sums<block_threads>, f.elements, dy, f.elements, f.dy);
+  }
+};
+
+bool supports(const Call& call) { return distance_correlation_backward_supports(call) && !call.given(8); }
+
+template <bool backward>
+size_t workspace(const Call& call) {
+  const DistanceCorrelation<float> f(call, backward);
+  Pieces pieces(nullptr);
+  (void)Plan(f, pieces);
+  return pieces.bytes();
+}
+
+template <bool backward>
+ups_status run(const Call& call) {
+  const DistanceCorrelation<float> f(call, backward);
+  Pieces pieces(call.workspace);
+  Plan plan(f, pieces);
+  Launcher launch(call);
+  if (f.dx) launch.clear(f.dx, static_cast<size_t>(f.variables * f.elements) * sizeof(float));
+  if (plan.dy) launch.clear(plan.dy, static_cast<size_t>(f.elements) * sizeof(double));
+  plan.run(launch);
+  return launch.status();
+}
+
+UPS_CUDA_VARIANT(forward, "distance_correlation_forward", run<false>, workspace<false>, distance_correlation_supports)
+UPS_CUDA_VARIANT(backward, "distance_correlation_backward", run<true>, workspace<true>, supports)
+
+}  // namespace
+}  // namespace upsilon

@@ -1,0 +1,66 @@
+"""The formula as its users write it in PyTorch, with n x n matrices, and dcor's O(n log n) value."""
+
+import torch
+
+MOST_PAIRS = 1.5e8  # above, the matrices and what autograd keeps of them take more than 5 GB
+MOST_FOR_DCOR = 2e6  # above, one call takes half a minute
+
+
+def pairwise(x, y, weights, power):
+    """DisCo (arXiv:2001.05310): doubly centred distances, weights that sum to n."""
+    if x.shape[-1] ** 2 > MOST_PAIRS:
+        raise MemoryError(f"n x n matrices of {x.shape[-1]} elements")
+    w = torch.ones_like(y) if weights is None else weights * (len(y) / weights.sum())
+
+    def centred(z):
+        distance = (z[:, None] - z[None, :]).abs()
+        rows = (distance * w).mean(1)
+        return distance - rows[:, None] - rows[None, :] + (rows * w).mean()
+
+    a, b = centred(x), centred(y)
+
+    def product(s, t):
+        return ((s * t * w).mean(1) * w).mean()
+
+    return (product(a, b) / (product(a, a) * product(b, b)).sqrt()) ** power
+
+
+def one_set(x, offsets, quantity, estimator):
+    return x.shape[0] == 1 and offsets.tolist() == [0, x.shape[1]] and quantity == "correlation" and estimator == "biased"
+
+
+def dcor_value(x, y, method):
+    import dcor
+
+    first, second = x[0].double().numpy(), y.double().numpy()
+    return lambda: torch.tensor([[dcor.distance_correlation_sqr(first, second, method=method)]], dtype=torch.float64)
+
+
+def dcor_values(x, y, weights, power):
+    if weights is not None or power != 1 or len(y) > MOST_FOR_DCOR:
+        return {}
+    try:
+        return {f"dcor {method}, value": dcor_value(x, y, method) for method in ("mergesort", "avl")}
+    except ImportError:
+        return {}
+
+
+def distance_correlation_forward(x, y, weights, offsets, power, quantity, estimator):
+    if not one_set(x, offsets, quantity, estimator):
+        return {}
+    return {"PyTorch DisCo": lambda: pairwise(x[0], y, weights, power).reshape(1, 1), **dcor_values(x, y, weights, power)}
+
+
+def distance_correlation_backward(x, y, weights, offsets, dvalue, power, quantity, estimator):
+    """Value and gradient in x, as training needs them."""
+    if not one_set(x, offsets, quantity, estimator):
+        return {}
+    scores = x.detach().clone().requires_grad_()
+
+    def disco():
+        value = pairwise(scores[0], y, weights, power).reshape(1, 1)
+        (dx,) = torch.autograd.grad(value, scores, dvalue.to(value.dtype))
+        return value, dx
+
+    only_value = {name: (lambda run=run: (run(),)) for name, run in dcor_values(x, y, weights, power).items()}
+    return {"PyTorch DisCo, forward and backward": disco, **only_value}

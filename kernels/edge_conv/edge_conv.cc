@@ -1,0 +1,195 @@
+// Reference: the definition, in plain loops, edge by edge.
+#include "edge_conv/edge_conv.h"
+
+#include "common/activation.h"
+#include "common/kernel.h"
+#include "edge_conv/edge_conv_call.h"
+
+namespace upsilon {
+namespace {
+
+// One edge's input, and its sums before (z) and values behind (h) the activation of each layer.
+template <class T>
+struct Edge {
+  T *input, *z[most_edge_layers], *h[most_edge_layers];
+  T *dz, *dh, *best;
+  int32_t* best_edge;
+
+  Edge(const EdgeLayers<T>& f, Pieces& pieces) {
+    input = pieces.take<T>(2 * f.features);
+    for (int32_t l = 0; l < f.layers; ++l) {
+      z[l] = pieces.take<T>(f.outputs(l));
+      h[l] = pieces.take<T>(f.outputs(l));
+    }
+    dz = pieces.take<T>(f.widest_layer());
+    dh = pieces.take<T>(std::max(f.widest_layer(), 2 * f.features));
+    best = pieces.take<T>(f.results());
+    best_edge = pieces.take<int32_t>(f.results());
+  }
+};
+
+template <class T, int first>
+size_t workspace_reference(const Call& call) {
+  Pieces pieces(nullptr);
+  (void)Edge<T>(EdgeLayers<T>(call, first), pieces);
+  return pieces.bytes();
+}
+
+template <class T>
+void apply_layers(const EdgeLayers<T>& f, int64_t i, int64_t j, const Edge<T>& edge) {
+  for (int64_t c = 0; c < f.features; ++c) {
+    edge.input[c] = f.x[i * f.features + c];
+    edge.input[f.features + c] = f.x[j * f.features + c] - f.x[i * f.features + c];
+  }
+  const T* input = edge.input;
+  for (int32_t l = 0; l < f.layers; ++l) {
+    for (int64_t out = 0; out < f.outputs(l); ++out) {
+      T z = f.bias[l] ? f.bias[l][out] : T(0);
+      for (int64_t in = 0; in < f.inputs(l); ++in) z += input[in] * f.weight[l][out * f.inputs(l) + in];
+      edge.z[l][out] = z;
+      edge.h[l][out] = activate(z, f.activation[l]);
+    }
+    input = edge.h[l];
+  }
+}
+
+// Whether `value` takes the place of the largest so far: beyond it, or the first NaN.
+template <class T>
+bool replaces(T value, T largest) {
+  if (std::isnan(largest)) return false;
+  return std::isnan(value) || value > largest;
+}
+
+// The largest value of each channel over the edges of node i, which has some, and the edge it is on.
+template <class T>
+void find_largest(const EdgeLayers<T>& f, int64_t i, const Edge<T>& edge) {
+  const T* h = edge.h[f.layers - 1];
+  for (int32_t e = f.row_offsets[i]; e < f.row_offsets[i + 1]; ++e) {
+    apply_layers(f, i, f.sources[e], edge);
+    for (int64_t c = 0; c < f.results(); ++c)
+      if (e == f.row_offsets[i] || replaces(h[c], edge.best[c])) {
+        edge.best[c] = h[c];
+        edge.best_edge[c] = e;
+      }
+  }
+}
+
+template <class T>
+ups_status forward_reference(const Call& call) {
+  const EdgeConvForward<T> f(call);
+  Pieces pieces(call.workspace);
+  const Edge<T> edge(f, pieces);
+  const int64_t results = f.results();
+  std::fill_n(f.y, f.nodes * results, T(0));
+  for (int64_t i = 0; i < f.nodes; ++i) {
+    const int32_t begin = f.row_offsets[i], end = f.row_offsets[i + 1];
+    T* y = f.y + i * results;
+    if (f.max && begin < end) {
+      find_largest(f, i, edge);
+      std::copy_n(edge.best, results, y);
+      continue;
+    }
+    for (int32_t e = begin; e < end; ++e) {
+      apply_layers(f, i, f.sources[e], edge);
+      for (int64_t c = 0; c < results; ++c) y[c] += edge.h[f.layers - 1][c];
+    }
+    for (int64_t c = 0; c < results && begin < end; ++c) y[c] /= static_cast<T>(end - begin);
+  }
+  return UPS_OK;
+}
+
+template <class T>
+void differentiate_edge(const EdgeConvBackward<T>& f, int64_t i, int64_t j, const Edge<T>& edge) {
+  for (int32_t l = f.layers - 1; l >= 0; --l) {
+    const int64_t inputs = f.inputs(l);
+    const T* input = l > 0 ? edge.h[l - 1] : edge.input;
+    for (int64_t out = 0; out < f.outputs(l); ++out) {
+      edge.dz[out] = edge.dh[out] * activation_slope(edge.z[l][out], edge.h[l][out], f.activation[l]);
+      if (f.dbias[l]) f.dbias[l][out] += edge.dz[out];
+      if (f.dweight[l])
+        for (int64_t in = 0; in < inputs; ++in) f.dweight[l][out * inputs + in] += edge.dz[out] * input[in];
+    }
+    std::fill_n(edge.dh, inputs, T(0));
+    for (int64_t out = 0; out < f.outputs(l); ++out)
+      for (int64_t in = 0; in < inputs; ++in) edge.dh[in] += edge.dz[out] * f.weight[l][out * inputs + in];
+  }
+  for (int64_t c = 0; c < f.features && f.dx; ++c) {
+    f.dx[i * f.features + c] += edge.dh[c] - edge.dh[f.features + c];
+    f.dx[j * f.features + c] += edge.dh[f.features + c];
+  }
+}
+
+template <class T>
+ups_status backward_reference(const Call& call) {
+  const EdgeConvBackward<T> f(call);
+  Pieces pieces(call.workspace);
+  const Edge<T> edge(f, pieces);
+  const int64_t results = f.results();
+  clear(f.dx, f.nodes * f.features);
+  for (int32_t l = 0; l < f.layers; ++l) {
+    clear(f.dweight[l], f.outputs(l) * f.inputs(l));
+    clear(f.dbias[l], f.outputs(l));
+  }
+  for (int64_t i = 0; i < f.nodes; ++i) {
+    const int32_t begin = f.row_offsets[i], end = f.row_offsets[i + 1];
+    if (f.max && begin < end) find_largest(f, i, edge);
+    for (int32_t e = begin; e < end; ++e) {
+      apply_layers(f, i, f.sources[e], edge);
+      for (int64_t c = 0; c < results; ++c) {
+        const T dy = f.dy[i * results + c];
+        edge.dh[c] = !f.max ? dy / static_cast<T>(end - begin) : edge.best_edge[c] == e ? dy : T(0);
+      }
+      differentiate_edge(f, i, f.sources[e], edge);
+    }
+  }
+  return UPS_OK;
+}
+
+const OperationEntry forward{"edge_conv_forward",
+                             UPS_EDGE_CONV_FORWARD_SCHEMA,
+                             sizeof(ups_edge_conv_options),
+                             {forward_reference<float>, workspace_reference<float, 2>, edge_conv_supports},
+                             {forward_reference<double>, workspace_reference<double, 2>, edge_conv_supports}};
+const OperationEntry backward{
+    "edge_conv_backward",
+    UPS_EDGE_CONV_BACKWARD_SCHEMA,
+    sizeof(ups_edge_conv_options),
+    {backward_reference<float>, workspace_reference<float, 5>, edge_conv_backward_supports},
+    {backward_reference<double>, workspace_reference<double, 5>, edge_conv_backward_supports}};
+
+// The pointer of layer l in a list that may be missing altogether.
+const ups_tensor* layer(const ups_tensor* const* list, int32_t l) { return list ? list[l] : nullptr; }
+
+}  // namespace
+}  // namespace upsilon
+
+ups_status ups_edge_conv_forward(ups_context* context, const ups_tensor* row_offsets, const ups_tensor* sources,
+                                 const ups_tensor* x, const ups_tensor* const* weights, const ups_tensor* const* biases,
+                                 const ups_tensor* y, const ups_edge_conv_options* options) {
+  const ups_tensor* tensors[4 + 2 * UPS_EDGE_CONV_MAX_LAYERS] = {row_offsets, sources, x};
+  for (int32_t l = 0; l < UPS_EDGE_CONV_MAX_LAYERS; ++l) {
+    tensors[3 + 2 * l] = upsilon::layer(weights, l);
+    tensors[4 + 2 * l] = upsilon::layer(biases, l);
+  }
+  tensors[11] = y;
+  return upsilon::call(context, upsilon::forward, tensors, options);
+}
+
+ups_status ups_edge_conv_backward(ups_context* context, const ups_tensor* row_offsets, const ups_tensor* sources,
+                                  const ups_tensor* transposed_offsets, const ups_tensor* targets,
+                                  const ups_tensor* edges, const ups_tensor* x, const ups_tensor* const* weights,
+                                  const ups_tensor* const* biases, const ups_tensor* dy, const ups_tensor* dx,
+                                  const ups_tensor* const* dweights, const ups_tensor* const* dbiases,
+                                  const ups_edge_conv_options* options) {
+  const ups_tensor* tensors[8 + 4 * UPS_EDGE_CONV_MAX_LAYERS] = {row_offsets, sources, transposed_offsets,
+                                                                 targets,     edges,   x};
+  for (int32_t l = 0; l < UPS_EDGE_CONV_MAX_LAYERS; ++l) {
+    tensors[6 + 2 * l] = upsilon::layer(weights, l);
+    tensors[7 + 2 * l] = upsilon::layer(biases, l);
+    tensors[16 + 2 * l] = upsilon::layer(dweights, l);
+    tensors[17 + 2 * l] = upsilon::layer(dbiases, l);
+  }
+  tensors[14] = dy;
+  tensors[15] = dx;
+  return upsilon::call(context, upsilon::backward, tensors, options);
+}

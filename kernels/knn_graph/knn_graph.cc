@@ -1,0 +1,58 @@
+// Reference: the definition, in plain loops.
+#include "knn_graph/knn_graph.h"
+
+#include "common/kernel.h"
+#include "knn_graph/knn_graph_call.h"
+
+namespace upsilon {
+namespace {
+
+template <class T>
+double distance_between(const T* a, const T* b, int64_t width) {
+  double sum = 0;
+  for (int64_t d = 0; d < width; ++d) {
+    const double difference = static_cast<double>(a[d]) - static_cast<double>(b[d]);
+    sum += difference * difference;
+  }
+  return sum;
+}
+
+size_t workspace_reference(const Call& call) { return static_cast<size_t>(call.dims[0]) * sizeof(Neighbour); }
+
+template <class T>
+ups_status run_reference(const Call& call) {
+  const KnnGraph<T> f(call);
+  Neighbour* all = static_cast<Neighbour*>(call.workspace);
+  lay_out_rows(f);
+  for (int64_t event = 0; event < f.events; ++event) {
+    const int64_t begin = f.offsets[event], end = f.offsets[event + 1];
+    for (int64_t i = begin; i < end; ++i) {
+      int64_t count = 0;
+      for (int64_t j = begin; j < end; ++j)
+        if (f.loop || i != j)
+          all[count++] = {distance_between(f.x + i * f.width, f.x + j * f.width, f.width), static_cast<int32_t>(j)};
+      const int64_t length = f.row_offsets[i + 1] - f.row_offsets[i];
+      std::partial_sort(all, all + length, all + count);
+      for (int64_t e = 0; e < length; ++e) f.sources[f.row_offsets[i] + e] = all[e].index;
+    }
+  }
+  return UPS_OK;
+}
+
+const OperationEntry entry{"knn_graph",
+                           UPS_KNN_GRAPH_SCHEMA,
+                           sizeof(ups_knn_graph_options),
+                           {run_reference<float>, workspace_reference, knn_graph_supports},
+                           {run_reference<double>, workspace_reference, knn_graph_supports}};
+
+}  // namespace
+
+double squared_distance(const float* a, const float* b, int64_t width) { return distance_between(a, b, width); }
+
+}  // namespace upsilon
+
+ups_status ups_knn_graph(ups_context* context, const ups_tensor* x, const ups_tensor* offsets,
+                         const ups_tensor* row_offsets, const ups_tensor* sources,
+                         const ups_knn_graph_options* options) {
+  return upsilon::call(context, upsilon::entry, {x, offsets, row_offsets, sources}, options);
+}

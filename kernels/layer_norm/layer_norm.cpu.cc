@@ -1,0 +1,180 @@
+// SIMD. Floor: memory, x and y once (backward x, y, dy and dx). A row is read in chunks that stay in L1: the chunk's sum,
+// then sums of its deviations from its mean, joined over chunks in float64 (T. Chan, G. Golub, R. LeVeque, Am. Stat. 37,
+// 242 (1983)); so only rows beyond the cache come from memory twice.
+#include "layer_norm/layer_norm.h"
+#include "layer_norm/layer_norm_call.h"
+
+#define UPS_SIMD_SOURCE "layer_norm/layer_norm.cpu.cc"
+#include "common/each_isa.h"
+#include "common/dot.simd.h"
+#include "common/elementary.simd.h"
+#include "common/matmul.simd.h"
+#include "common/sums.simd.h"
+#include "common/weight_gradient.simd.h"
+
+UPS_SIMD_BEGIN
+
+constexpr int64_t chunk_features = 1024;
+constexpr int64_t task_floats = 16384;
+
+// Calls body(first, count) for the chunks of a row.
+template <class Body>
+[[gnu::always_inline]] inline void each_chunk(int64_t features, Body&& body) {
+  for (int64_t first = 0; first < features; first += chunk_features)
+    body(first, std::min(chunk_features, features - first));
+}
+
+struct Sums {
+  double first, second;
+};
+// The sums over [0, count) of two numbers for each element: body(i, here, first, second) adds to two vectors. Two pairs
+// of them alternate, so that an addition need not wait for the one before it.
+template <class Body>
+[[gnu::always_inline]] inline Sums sum_two(int64_t count, Body&& body) {
+  Floats first[2] = {zero(), zero()}, second[2] = {zero(), zero()};
+  int64_t i = 0;
+  for (; i + 2 * lanes <= count; i += 2 * lanes) {
+    body(i, lanes, first[0], second[0]);
+    body(i + lanes, lanes, first[1], second[1]);
+  }
+  each_vector(count - i, [&](int64_t k, int64_t here) { body(i + k, here, first[0], second[0]); });
+  return {sum_pairwise(first[0] + first[1]), sum_pairwise(second[0] + second[1])};
+}
+
+// Normalised x is ((x - mean) - rest) scale: the mean in two parts, as large offsets would lose digits otherwise.
+struct Statistics {
+  Floats mean, rest, scale;
+
+  Statistics(const float* x, int64_t features, float eps) {
+    double average = 0, deviation = 0;  // of the chunks so far
+    each_chunk(features, [&](int64_t first, int64_t count) {
+      const float* chunk = x + first;
+      const double size = static_cast<double>(count), before = static_cast<double>(first);
+      const Sums sums =
+          sum_two(count, [&](int64_t i, int64_t here, Floats& sum, Floats&) { sum += load_some(chunk + i, here); });
+      const float centre = static_cast<float>(sums.first / size);
+      const Sums around = sum_two(count, [&](int64_t i, int64_t here, Floats& sum, Floats& squares) {
+        Floats d = load_some(chunk + i, here) - broadcast(centre);
+        if (here < lanes) d = masked(d, here);
+        sum += d;
+        squares = d * d + squares;
+      });
+      const double own = centre + around.first / size;
+      const double difference = own - average;
+      average += difference * (size / (before + size));
+      deviation += around.second - around.first * around.first / size;
+      deviation += difference * difference * (before * size / (before + size));
+    });
+    const float most = static_cast<float>(average);
+    mean = broadcast(most);
+    rest = broadcast(static_cast<float>(average - most));
+    const double variance = std::max(deviation, 0.0) / static_cast<double>(features);
+    scale = broadcast(
+        static_cast<float>(1 / std::sqrt((deviation == deviation ? variance : deviation) + static_cast<double>(eps))));
+  }
+
+  [[gnu::always_inline]] Floats normalised(Floats x) const { return ((x - mean) - rest) * scale; }
+
+ private:
+  // 0 from lane `count` on, where the deviation of a 0 that is no element stands.
+  static Floats masked(Floats v, int64_t count) {
+    float kept[lanes] = {};
+    store_first(kept, v, count);
+    return load(kept);
+  }
+};
+
+template <class Norm>
+[[gnu::always_inline]] inline Floats affine(const Norm& f, Floats normalised, int64_t c, int64_t here) {
+  Floats z = normalised;
+  if (f.weight) z = z * load_some(f.weight + c, here);
+  if (f.bias) z = z + load_some(f.bias + c, here);
+  return z;
+}
+
+ups_status forward(const Call& call) {
+  const LayerNormForward<float> f(call);
+  if (f.features == 0) return UPS_OK;
+  const int64_t task_rows = std::max<int64_t>(1, task_floats / f.features);
+  call.threads->run(ceil_div(f.rows, task_rows), [&](int64_t task, int32_t) {
+    const int64_t end = std::min(f.rows, (task + 1) * task_rows);
+    for (int64_t row = task * task_rows; row < end; ++row) {
+      const float* x = f.x + row * f.features;
+      float* y = f.y + row * f.features;
+      const Statistics s(x, f.features, f.eps);
+      each_vector(f.features, [&](int64_t c, int64_t here) {
+        const Floats z = affine(f, s.normalised(load_some(x + c, here)), c, here);
+        store_some(y + c, f.activation == UPS_ACTIVATION_NONE ? z : activate(z, f.activation), here);
+      });
+    }
+  });
+  return UPS_OK;
+}
+
+// dweight, then dbias.
+GroupSums take_sums(const LayerNormBackward<float>& f, Pieces& pieces) {
+  return GroupSums(ceil_div(f.rows, chunk_rows), 2 * f.features, pieces);
+}
+
+size_t backward_workspace(const Call& call) {
+  Pieces pieces(nullptr);
+  (void)take_sums(LayerNormBackward<float>(call), pieces);
+  return pieces.bytes();
+}
+
+void backward_row(const LayerNormBackward<float>& f, int64_t row, float* dweight, float* dbias) {
+  const float *x = f.x + row * f.features, *y = f.y + row * f.features, *dy = f.dy + row * f.features;
+  const Statistics s(x, f.features, f.eps);
+  const auto dz = [&](Floats normalised, int64_t c, int64_t here) {
+    const Floats gradient = load_some(dy + c, here);
+    if (f.activation == UPS_ACTIVATION_NONE) return gradient;
+    const Floats z = f.activation == UPS_ACTIVATION_GELU ? affine(f, normalised, c, here) : zero();
+    return gradient * activation_slope(z, load_some(y + c, here), f.activation);
+  };
+  float* dx = f.dx ? f.dx + row * f.features : nullptr;
+  double sum = 0, along = 0;
+  each_chunk(f.features, [&](int64_t first, int64_t count) {
+    const Sums sums = sum_two(count, [&](int64_t i, int64_t here, Floats& of_gradient, Floats& of_product) {
+      const int64_t c = first + i;
+      const Floats normalised = s.normalised(load_some(x + c, here));
+      const Floats gradient = dz(normalised, c, here);
+      if (f.dweight) store_some(dweight + c, gradient * normalised + load_some(dweight + c, here), here);
+      if (f.dbias) store_some(dbias + c, gradient + load_some(dbias + c, here), here);
+      // Beyond the row the gradient is 0, whatever x is taken to be there.
+      const Floats inner = f.weight ? gradient * load_some(f.weight + c, here) : gradient;
+      // Kept for the second pass: computed again it might be rounded otherwise, and no longer cancel with its mean.
+      if (dx) store_some(dx + c, inner, here);
+      of_gradient += inner;
+      of_product = inner * normalised + of_product;
+    });
+    sum += sums.first;
+    along += sums.second;
+  });
+  if (!dx) return;
+  const double size = static_cast<double>(f.features);
+  const Floats mean = broadcast(static_cast<float>(sum / size)),
+               mean_along = broadcast(static_cast<float>(along / size));
+  each_vector(f.features, [&](int64_t c, int64_t here) {
+    const Floats normalised = s.normalised(load_some(x + c, here));
+    store_some(dx + c, s.scale * (load_some(dx + c, here) - mean - normalised * mean_along), here);
+  });
+}
+
+ups_status backward(const Call& call) {
+  const LayerNormBackward<float> f(call);
+  if (f.features == 0) return UPS_OK;
+  Pieces pieces(call.workspace);
+  const GroupSums sums = take_sums(f, pieces);
+  sums.run(*call.threads, [&](int64_t chunk, float* sum, int32_t) {
+    const int64_t end = std::min(f.rows, (chunk + 1) * chunk_rows);
+    for (int64_t row = chunk * chunk_rows; row < end; ++row) backward_row(f, row, sum, sum + f.features);
+  });
+  if (f.dweight) sums.total(*call.threads, 0, f.features, f.dweight);
+  if (f.dbias) sums.total(*call.threads, f.features, f.features, f.dbias);
+  return UPS_OK;
+}
+
+UPS_CPU_VARIANT(forward, "layer_norm_forward", forward)
+UPS_CPU_VARIANT(backward, "layer_norm_backward", backward, backward_workspace)
+
+UPS_SIMD_END

@@ -1,0 +1,103 @@
+// The lengths of the lists in an Arrow file's footer and messages, which the Arrow library believes: a corrupt one makes
+// it build lists of billions of entries, until the process has no memory left.
+// Format: Arrow columnar format, "IPC File Format"; FlatBuffers internals ("FlatBuffer Internals" of its documentation).
+
+/** A FlatBuffer whose offsets are followed only as long as they stay inside. */
+class Flat {
+  private readonly view: DataView;
+
+  constructor(bytes: Uint8Array) {
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  private u32(at: number): number {
+    return this.view.getUint32(at, true);
+  }
+
+  get root(): number {
+    return this.u32(0);
+  }
+
+  /** Where field `index` of a table is, or 0. */
+  private field(table: number, index: number): number {
+    const slots = table - this.view.getInt32(table, true);
+    const at = 4 + 2 * index;
+    const offset = at < this.view.getUint16(slots, true) ? this.view.getUint16(slots + at, true) : 0;
+    return offset && table + offset;
+  }
+
+  table(table: number, index: number): number {
+    const at = this.field(table, index);
+    return at && at + this.u32(at);
+  }
+
+  /** First element and length of a list; throws when elements of that size would not fit into the buffer. */
+  list(table: number, index: number, bytes: number): { first: number; length: number } {
+    const at = this.table(table, index);
+    if (at === 0) return { first: 0, length: 0 };
+    const length = this.u32(at);
+    if (at + 4 + length * bytes > this.view.byteLength) throw new RangeError(`a list has ${length} entries`);
+    return { first: at + 4, length };
+  }
+
+  tables(table: number, index: number): number[] {
+    const { first, length } = this.list(table, index, 4);
+    return Array.from({ length }, (_, i) => first + 4 * i + this.u32(first + 4 * i));
+  }
+
+  block(at: number): { offset: number; bytes: number } {
+    return { offset: Number(this.view.getBigInt64(at, true)), bytes: this.view.getInt32(at + 8, true) };
+  }
+
+  byte(table: number, index: number): number {
+    const at = this.field(table, index);
+    return at && this.view.getUint8(at);
+  }
+}
+
+const mostDepth = 64;
+
+function checkFields(flat: Flat, fields: readonly number[], depth: number): void {
+  if (depth > mostDepth) throw new RangeError(`columns are nested more than ${mostDepth} times`);
+  for (const field of fields) {
+    flat.tables(field, 6);
+    checkFields(flat, flat.tables(field, 5), depth + 1);
+  }
+}
+
+function checkSchema(flat: Flat, schema: number): void {
+  flat.tables(schema, 2);
+  checkFields(flat, flat.tables(schema, 1), 0);
+}
+
+function checkMessage(bytes: Uint8Array): void {
+  const flat = new Flat(bytes);
+  const header = flat.table(flat.root, 2);
+  const batch = flat.byte(flat.root, 1) === 2 ? flat.table(header, 1) : header;
+  flat.list(batch, 1, 16);
+  flat.list(batch, 2, 16);
+}
+
+const magic = 'ARROW1';
+const text = (bytes: Uint8Array): string => String.fromCharCode(...bytes);
+
+/** @throws RangeError when a list is longer than the file; files in the streaming format are left to the Arrow library */
+export function checkFooter(file: Uint8Array): void {
+  const end = file.length - magic.length - 4;
+  if (end < 8 || text(file.subarray(0, 6)) !== magic || text(file.subarray(-6)) !== magic) return;
+  const length = new DataView(file.buffer, file.byteOffset + end, 4).getInt32(0, true);
+  if (length < 4 || length > end - 8) throw new RangeError(`its footer has ${length} bytes`);
+  const flat = new Flat(file.subarray(end - length, end));
+  const schema = flat.table(flat.root, 1);
+  if (schema) checkSchema(flat, schema);
+  for (const index of [2, 3]) {
+    const blocks = flat.list(flat.root, index, 24);
+    for (let i = 0; i < blocks.length; ++i) {
+      const { offset, bytes } = flat.block(blocks.first + 24 * i);
+      if (!(offset >= 8 && bytes >= 8 && offset + bytes <= end)) throw new RangeError('a batch lies outside the file');
+      // Before the message its length, and before that a mark that files older than Arrow 0.15 have not.
+      const marked = file[offset] === 0xff && file[offset + 3] === 0xff;
+      checkMessage(file.subarray(offset + (marked ? 8 : 4), offset + bytes));
+    }
+  }
+}

@@ -1,0 +1,49 @@
+import type { Vector } from 'apache-arrow';
+
+import { KnownOptions, shown } from '../check';
+import { ValueError } from '../errors';
+import { Operation } from '../operation';
+import { asRagged, type Ragged, type RaggedLike } from '../ragged';
+import type { Tensor, TensorLike } from '../tensor';
+import { checkLayers, type Layer, layerArguments, layersPerCall, mlp } from './mlp';
+import type { Pool } from './setPool';
+
+/** The two networks of a deep set, and how the particles of an event are pooled between them. */
+export interface DeepSetOptions {
+  /** Applied to every particle: at least one layer. */
+  phi: readonly Layer[];
+  pool: Pool;
+  /** Applied to every event's pooled row; none gives the pooled rows themselves. */
+  rho?: readonly Layer[];
+  /** `[N]`: sum is weighted, mean is the weighted mean. Not with max and min. */
+  weights?: TensorLike;
+  out?: TensorLike;
+}
+
+const operation = new Operation('deep_set');
+const knownOptions = new KnownOptions('phi', 'pool', 'rho', 'weights', 'out');
+
+/**
+ * rho(pool of phi(x_i)) for every event (Zaheer et al., arXiv:1703.06114). On the CPU phi's values never are in memory
+ * as a whole, neither here nor for the gradient; of a phi with more than four layers this holds for the last four.
+ * An empty event's pooled row is 0.
+ * @param x - `[N, F]` with boundaries of B events
+ * @returns `[B, Fout]` of rho's last layer
+ * @throws ValueError for boundaries that decrease or overrun, a phi without layers, weights together with max or min
+ * @throws ShapeError, DTypeError
+ */
+export function deepSet(x: Ragged | RaggedLike | Vector, options: DeepSetOptions): Tensor {
+  knownOptions.check(options, 'deepSet');
+  const { phi, pool, rho = [], weights, out } = options ?? {};
+  const phiLayers = checkLayers(phi, 'deepSet', 'phi');
+  const rhoLayers = Array.isArray(rho) && rho.length === 0 ? undefined : checkLayers(rho, 'deepSet', 'rho');
+  if (weights !== undefined && (pool === 'max' || pool === 'min'))
+    throw new ValueError('deepSet', 'weights', `weights are given but pool is ${shown(pool)} (expected sum or mean)`);
+  const { values, offsets } = asRagged(x, 'deepSet', 'x');
+  const before = phiLayers.length - layersPerCall;
+  const rows = before > 0 ? mlp(values, phiLayers.slice(0, before)) : values;
+  const { inputs, activations } = layerArguments(phiLayers, Math.max(before, 0));
+  const given = [rows, offsets, weights, ...inputs];
+  const pooled = operation.run(given, { ...activations, pool }, rhoLayers ? undefined : out);
+  return rhoLayers ? mlp(pooled, rhoLayers, { out }) : pooled;
+}

@@ -1,0 +1,139 @@
+import { record, wantsGradient } from '../autograd';
+import { Kernel, type OptionValues } from '../call';
+import { KnownOptions } from '../check';
+import { dtypes } from '../dtype';
+import { ShapeError, ValueError } from '../errors';
+import { Operation } from '../operation';
+import { indices, Ragged, type RaggedLike } from '../ragged';
+import { asTensor, filled, shapeText, type Tensor, tensor, type TensorLike } from '../tensor';
+
+export interface DistanceOptions {
+  /** `[n]`, also zero or negative. Default: all equal. */
+  weights?: TensorLike;
+  /**
+   * `'biased'` (default): the V-statistic, what DisCo and `dcor` compute. `'unbiased'`: the U-statistic, without weights;
+   * it may be negative.
+   */
+  estimator?: 'biased' | 'unbiased';
+  /**
+   * `'normalized'` (default): weights are divided by their sum. `'given'`: they are taken as they are, as the DisCo code
+   * does, which expects their sum to be n.
+   */
+  weightSum?: 'normalized' | 'given';
+  out?: TensorLike;
+}
+
+export interface DistanceCorrelationOptions extends DistanceOptions {
+  /** 1 (default): the squared distance correlation; otherwise this power of it. */
+  power?: number;
+}
+
+const operation = new Operation('distance_correlation', ['weights']);
+const withGradient = new Kernel('distance_correlation_backward');
+const accumulate = new Kernel('accumulate');
+const correlationOptions = new KnownOptions('weights', 'estimator', 'weightSum', 'power', 'out');
+const covarianceOptions = new KnownOptions('weights', 'estimator', 'weightSum', 'out');
+
+/**
+ * Distance correlation of two variables (Székely, Rizzo, Bakirov, Ann. Statist. 35, 2769), squared as in DisCo
+ * (arXiv:2001.05310): 0 for independent variables, 1 for linearly dependent ones. Differentiable in x, y and weights;
+ * value and gradient in O(n log n). A constant variable gives 0.
+ * @param x - `[n]`, finite numbers
+ * @param y - `[n]`
+ * @returns a float64 scalar
+ * @throws ShapeError, DTypeError; ValueError for NaN, infinities and unknown options
+ */
+export function distanceCorrelation(x: TensorLike, y: TensorLike, options?: DistanceCorrelationOptions): Tensor {
+  correlationOptions.check(options, 'distanceCorrelation');
+  return ofTwo(x, y, options, 'distanceCorrelation', 'correlation');
+}
+
+/**
+ * Squared distance covariance of two variables, as {@link distanceCorrelation}.
+ * @param x - `[n]`, finite numbers
+ * @param y - `[n]`
+ * @returns a float64 scalar
+ */
+export function distanceCovariance(x: TensorLike, y: TensorLike, options?: DistanceOptions): Tensor {
+  covarianceOptions.check(options, 'distanceCovariance');
+  return ofTwo(x, y, options, 'distanceCovariance', 'covariance');
+}
+
+/**
+ * {@link distanceCorrelation} of many variables with one, in every event or bin of a ragged list: y is sorted once for
+ * all of them.
+ * @param x - `[K, N]`
+ * @param y - `[N]`, or a ragged list of `[N]`: the sets, for example bins of mass
+ * @returns float64 `[K, B]`, with B = 1 when y is one set
+ * @throws ShapeError, DTypeError; ValueError for NaN, infinities and unknown options
+ */
+export function distanceCorrelations(
+  x: TensorLike,
+  y: TensorLike | Ragged | RaggedLike,
+  options?: DistanceCorrelationOptions,
+): Tensor {
+  correlationOptions.check(options, 'distanceCorrelations');
+  const isList = y instanceof Ragged || (typeof y === 'object' && y !== null && 'offsets' in y && 'values' in y);
+  const values = asTensor(isList ? y.values : y, undefined, 'distanceCorrelations', 'y');
+  const offsets = isList
+    ? indices(y.offsets, 'distanceCorrelations', 'offsets')
+    : oneSet(values, 'distanceCorrelations');
+  return operation.run([x, values, options?.weights, offsets], kernelOptions(options, 'correlation'), options?.out);
+}
+
+function kernelOptions(options: DistanceCorrelationOptions | undefined, quantity: string): OptionValues {
+  const { power, estimator, weightSum } = options ?? {};
+  return { power, estimator, weightSum, quantity };
+}
+
+/** The arguments as tensors; lists of numbers get the element type of what is a tensor already. */
+function alike(
+  { x, y, weights }: { x: TensorLike; y: TensorLike; weights: TensorLike | undefined },
+  name: string,
+): [Tensor, Tensor, Tensor | undefined] {
+  let type: number | undefined;
+  const made = (source: TensorLike, argument: string): Tensor => {
+    const found = asTensor(source, Array.isArray(source) ? type : undefined, name, argument);
+    if (!Array.isArray(source) && dtypes[found._dtype].floating) type ??= found._dtype;
+    return found;
+  };
+  if (weights !== undefined && !Array.isArray(weights)) weights = made(weights, 'weights');
+  if (!Array.isArray(y)) y = made(y, 'y');
+  return [made(x, 'x'), made(y, 'y'), weights === undefined ? undefined : made(weights, 'weights')];
+}
+
+function oneSet(y: Tensor, name: string): Tensor {
+  if (y.shape.length !== 1) throw new ShapeError(name, 'y', `y is ${shapeText(y.shape)} (expected [n])`);
+  const offsets = tensor(Int32Array.of(0, y.size));
+  return y.device === 'cpu' ? offsets : offsets.to(y.device);
+}
+
+function ofTwo(
+  first: TensorLike,
+  second: TensorLike,
+  options: DistanceCorrelationOptions | undefined,
+  name: string,
+  quantity: string,
+): Tensor {
+  const [x, y, weights] = alike({ x: first, y: second, weights: options?.weights }, name);
+  if (x.shape.length !== 1) throw new ShapeError(name, 'x', `x is ${shapeText(x.shape)} (expected [n])`);
+  const inputs = [x.reshape([1, x.size]), y, weights, oneSet(y, name)];
+  const settings = kernelOptions(options, quantity);
+  const out = options?.out === undefined ? undefined : asTensor(options.out, undefined, name, 'out').reshape([1, 1]);
+  if (!wantsGradient([x, y, weights])) return operation.run(inputs, settings, out).reshape([]);
+  if (out) throw new ValueError(name, 'out', 'out cannot be written where a gradient is wanted (leave it out)');
+
+  // Value and gradient share nearly all their work: both are computed now, and backward only multiplies.
+  const needed = [x, y, weights].map((input) => input?._requiresGrad ?? false);
+  const one = tensor(Float64Array.of(1), { shape: [1, 1], device: x.device });
+  const [value, ...gradients] = withGradient.run([...inputs, one], settings, undefined, [true, ...needed]);
+  return record(value!.reshape([]), [x, y, weights], (gradient) => {
+    const factor = gradient.item();
+    return gradients.map((found, i) => {
+      if (!found || !needed[i]) return undefined;
+      const scaled = filled(found, 0);
+      accumulate.run([found], { scale: factor }, [scaled]);
+      return i === 0 ? scaled.reshape([x.size]) : scaled;
+    });
+  });
+}

@@ -1,0 +1,65 @@
+import type { Vector } from 'apache-arrow';
+
+import { immediately, Kernel } from '../call';
+import { KnownOptions, shown } from '../check';
+import { cpu } from '../device';
+import { dtypeCode } from '../dtype';
+import { ValueError } from '../errors';
+import { Graph } from '../graph';
+import { wrapArray } from '../memory';
+import { asRagged, checkBoundaries, type Ragged, type RaggedLike } from '../ragged';
+import { empty, Tensor } from '../tensor';
+
+const kernel = new Kernel('knn_graph', { K: 'k' });
+const knownOptions = new KnownOptions('loop');
+const int32 = dtypeCode['int32'];
+/** Positions of edges are 32-bit. */
+const mostEdges = 2 ** 31 - 1;
+
+export interface KnnGraphOptions {
+  /** Whether every point is a neighbour of itself, the first (default false). */
+  loop?: boolean;
+}
+
+/** The largest event, and the edges of all events, with at most `k` for every point. */
+function count(offsets: Int32Array, k: number, itself: number): { largest: number; edges: number } {
+  let largest = 0,
+    edges = 0;
+  for (let event = 0; event + 1 < offsets.length; ++event) {
+    const size = offsets[event + 1] - offsets[event];
+    largest = Math.max(largest, size);
+    edges += size * Math.min(k, Math.max(size - itself, 0));
+  }
+  return { largest, edges };
+}
+
+/**
+ * The k nearest neighbours of every point inside its own event: row i of the graph lists those of point i by increasing
+ * distance, equal distances in the order of the points. Points of an event with fewer others get as many as there are.
+ * The graph is exact: distances that float32 cannot tell apart are compared in float64. It has no gradient.
+ * @param x - `[N, D]` with boundaries of B events
+ * @param k - at least 1
+ * @throws ValueError for NaN and infinite coordinates, boundaries that decrease or overrun, and a k that is none
+ * @throws ShapeError, DTypeError
+ */
+export function knnGraph(x: Ragged | RaggedLike | Vector, k: number, options?: KnnGraphOptions): Graph {
+  knownOptions.check(options, 'knnGraph');
+  const { values, offsets } = asRagged(x, 'knnGraph', 'x');
+  if (typeof k !== 'number' || !Number.isInteger(k) || k < 1)
+    throw new ValueError('knnGraph', 'k', `k is ${shown(k)} (expected a positive integer)`);
+  const points = values.shape[0] ?? 0;
+  const boundaries = immediately(() => offsets.to('cpu'));
+  checkBoundaries(boundaries, points, 'knnGraph', 'offsets');
+  const { largest, edges } = count(boundaries.data as Int32Array, k, options?.loop === true ? 0 : 1);
+  const width = Math.min(k, largest);
+  if (points * width > mostEdges) {
+    const text = `k is ${k}, which gives ${points} points ${points * width} edges (expected at most ${mostEdges})`;
+    throw new ValueError('knnGraph', 'k', text);
+  }
+  const device = values._device;
+  const outputs = [empty(int32, [points + 1], device), empty(int32, [points, width], device)];
+  const [rowOffsets, padded] = kernel.run([values, offsets], options as Record<string, unknown>, outputs);
+  const memory = device === cpu ? wrapArray(padded!.data.subarray(0, edges)) : padded!._memory;
+  const sources = new Tensor(memory, int32, [edges], device);
+  return new Graph(points, { rows: { rowOffsets: rowOffsets!, sources }, nodeOffsets: offsets });
+}

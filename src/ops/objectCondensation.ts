@@ -1,0 +1,84 @@
+import type { Vector } from 'apache-arrow';
+
+import { Kernel } from '../call';
+import { KnownOptions } from '../check';
+import { dtypeCode } from '../dtype';
+import { Operation } from '../operation';
+import { asRagged, type Ragged, type RaggedLike } from '../ragged';
+import { asTensor, type Tensor, type TensorLike } from '../tensor';
+
+/** The codes whose definitions of the loss there are; see kernels/object_condensation/object_condensation.h. */
+export type CondensationConvention = 'objectCondensation' | 'catFinder' | 'cmsPepr';
+
+export interface ObjectCondensationOptions {
+  /** Default `'objectCondensation'`. */
+  convention?: CondensationConvention;
+  /** The least charge of a hit. Default 1. */
+  qMin?: number;
+  /** Where the repulsion of a condensation point ends; `'cmsPepr'` has no such place. Default 1. */
+  radius?: number;
+  /** `[4]` */
+  out?: TensorLike;
+}
+
+export interface CondenseOptions {
+  /** Hits of a higher beta may be condensation points. Default 0.1. */
+  tBeta?: number;
+  /** Radius of a cluster. Default 0.5. */
+  tD?: number;
+}
+
+/** What {@link condense} finds. */
+export interface Clusters {
+  /** int32 `[N]`: the number of each hit's cluster in its event, 0 for that of the highest beta; -1 for none. */
+  clusters: Tensor;
+  /** int32 `[N]`: event b's condensation points are the rows `points[offsets[b]]` to `points[offsets[b] + counts[b] - 1]`. */
+  points: Tensor;
+  /** int32 `[B]`: how many clusters each event has. */
+  counts: Tensor;
+}
+
+const operation = new Operation('object_condensation');
+const condensing = new Kernel('condense');
+const knownCondenseOptions = new KnownOptions('tBeta', 'tD');
+const int32 = dtypeCode['int32'];
+
+/**
+ * The four terms of the object condensation loss (Kieseler, arXiv:2002.03605), means over the events: attractive and
+ * repulsive potential, beta of the condensation points, beta of the noise. Weights of the terms come with the gradient:
+ * `loss.backward([1, 1, 1, sB])`.
+ * @param beta - `[N]`, from 0 to below 1
+ * @param x - `[N, D]` with boundaries of B events: coordinates in the space of clusters
+ * @param objectIds - int32 `[N]`: the true object of each hit in its event, above 0; 0 and below for noise
+ * @returns `[4]`
+ * @throws ValueError for numbers that are not finite, and boundaries that decrease or overrun
+ * @throws ShapeError, DTypeError
+ */
+export function objectCondensation(
+  beta: TensorLike,
+  x: Ragged | RaggedLike | Vector,
+  objectIds: TensorLike,
+  options?: ObjectCondensationOptions,
+): Tensor {
+  operation.checkOptions(options);
+  const { values, offsets } = asRagged(x, 'objectCondensation', 'x');
+  const ids = Array.isArray(objectIds) ? asTensor(objectIds, int32, 'objectCondensation', 'objectIds') : objectIds;
+  return operation.run([beta, values, ids, offsets], options as Record<string, unknown>, options?.out);
+}
+
+/**
+ * Clusters from what a network trained with {@link objectCondensation} predicts, for any number of objects: again and
+ * again the hit of highest beta that is in no cluster becomes a condensation point, if its beta is above `tBeta`, and
+ * takes the hits within `tD` that are in no cluster yet. Of equal betas the first counts. There are no gradients.
+ * @param beta - `[N]`
+ * @param x - `[N, D]` with boundaries of B events
+ * @throws ValueError for numbers that are not finite, and boundaries that decrease or overrun
+ * @throws ShapeError, DTypeError
+ */
+export function condense(beta: TensorLike, x: Ragged | RaggedLike | Vector, options: CondenseOptions = {}): Clusters {
+  knownCondenseOptions.check(options, 'condense');
+  const { values, offsets } = asRagged(x, 'condense', 'x');
+  const strengths = asTensor(beta, Array.isArray(beta) ? values._dtype : undefined, 'condense', 'beta');
+  const [clusters, points, counts] = condensing.run([strengths, values, offsets], options as Record<string, unknown>);
+  return { clusters: clusters!, points: points!, counts: counts! };
+}

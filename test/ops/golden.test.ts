@@ -1,0 +1,53 @@
+// Results and gradients of PyTorch and PyTorch Geometric (tools/golden).
+import { join } from 'node:path';
+
+import * as ups from 'upsilon-kernels';
+
+type Tensors = Record<string, ups.Tensor>;
+
+function golden(name: string): Tensors {
+  return ups.safetensors.load(join(__dirname, '..', '..', 'test', 'golden', `${name}.safetensors`));
+}
+
+function expectClose(found: ups.Tensor, expected: ups.Tensor, name: string): void {
+  expect([name, ...found.shape]).toEqual([name, ...expected.shape]);
+  const values = found.data as Float32Array;
+  const scale = (expected.data as Float32Array).reduce((most, value) => Math.max(most, Math.abs(value)), 1);
+  (expected.data as Float32Array).forEach((value, i) => {
+    if (!(Math.abs(values[i] - value) <= 1e-5 * scale))
+      throw new Error(`${name}[${i}] is ${values[i]}, PyTorch has ${value}`);
+  });
+}
+
+/** Computes y from the golden inputs of these names, and their gradients. */
+function check(tensors: Tensors, names: string[], compute: (inputs: Tensors) => ups.Tensor): void {
+  const inputs = Object.fromEntries(names.map((name) => [name, ups.tensor(tensors[name], { requiresGrad: true })]));
+  const y = compute(inputs);
+  expectClose(y, tensors['y'], 'y');
+  y.backward(tensors['dy']);
+  for (const name of names) expectClose(inputs[name].grad!, tensors[`d${name}`], `d${name}`);
+}
+
+test.each([
+  ['concat', { concat: true, selfLoops: true }],
+  ['mean', { concat: false, selfLoops: true }],
+  ['without-loops', { concat: true, selfLoops: false }],
+])("graphAttentionConv is PyTorch Geometric's GATConv: %s", (name, options) => {
+  const tensors = golden(`graph-attention-conv-${name}`);
+  const graph = ups.graph({ sources: tensors['sources'], targets: tensors['targets'], numNodes: 9 });
+  check(
+    tensors,
+    ['x', 'weight', 'attentionSource', 'attentionTarget', 'bias'],
+    ({ x, weight, attentionSource, attentionTarget, bias }) =>
+      ups.graphAttentionConv(graph, x, { weight, attentionSource, attentionTarget, bias, heads: 3, ...options }),
+  );
+});
+
+test.each([
+  ['last', [-1]],
+  ['volume', [1, 2, 3]],
+])("layerNorm is PyTorch's: %s", (name, axes) => {
+  check(golden(`layer-norm-${name}`), ['x', 'weight', 'bias'], ({ x, weight, bias }) =>
+    ups.layerNorm(x, { axes, weight, bias }),
+  );
+});
