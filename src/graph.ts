@@ -1,6 +1,7 @@
 import type { Vector } from 'apache-arrow';
 
 import { isVector } from './arrow/column';
+import { wantsGradient } from './autograd';
 import { immediately, Kernel } from './call';
 import { KnownOptions, shown } from './check';
 import { cpu } from './device';
@@ -28,8 +29,8 @@ export interface Edges {
   targets: TensorLike;
   numNodes: number;
   /**
-   * `[E]`; 1 where none are given. With `requiresGrad` they get a `grad` in their own order. The graph holds a copy: make
-   * a graph anew when they change, or mark `graph.weights` itself.
+   * `[E]`; 1 where none are given. With `requiresGrad` they get a `grad`, in this order. The graph holds a copy: make a
+   * graph anew when they change.
    */
   weights?: TensorLike;
   /** int32 `[B+1]`: event boundaries among the nodes. */
@@ -53,7 +54,7 @@ interface Transposed {
  */
 export class Graph {
   readonly numNodes: number;
-  /** `[E]`, in the order of `sources`; with `requiresGrad` operations give it a `grad`. */
+  /** `[E]`, in the order of `sources`. */
   readonly weights: Tensor | undefined;
   /** int32 `[B+1]`: event boundaries among the nodes. */
   readonly nodeOffsets: Tensor | undefined;
@@ -152,6 +153,30 @@ function checkCount(numNodes: unknown): number {
   throw new ValueError('graph', 'numNodes', text);
 }
 
+/** The rows of a graph, and for each of their edges its place in the list. */
+function edgeOrder(
+  sources: Tensor,
+  targets: Tensor,
+  numNodes: number,
+): { rowOffsets: Tensor; sources: Tensor; order: Tensor } {
+  // Places travel as weights, on the CPU in float64, which holds every one.
+  const places = tensor(Float64Array.from({ length: sources.size }, (_, edge) => edge));
+  const outputs = [
+    empty(int32, [numNodes + 1], cpu),
+    empty(int32, sources.shape, cpu),
+    empty(places._dtype, places.shape, cpu),
+  ];
+  const [rowOffsets, sorted, order] = immediately(() =>
+    fromEdges.run([sources.to('cpu'), targets.to('cpu'), places], undefined, outputs),
+  );
+  const device = sources.device;
+  return {
+    rowOffsets: rowOffsets!.to(device),
+    sources: sorted!.to(device),
+    order: tensor(Int32Array.from(order!.data as Float64Array)).to(device),
+  };
+}
+
 function rowsOf(
   sources: Tensor,
   targets: Tensor,
@@ -161,9 +186,8 @@ function rowsOf(
   const device = sources._device;
   if (weights && wantsGradient([weights])) {
     // Taken by index instead, so that the gradient finds its way back to the given order.
-    const { rowOffsets, order, sorted } = immediately(() => edgeOrder(sources, targets, numNodes));
+    const { rowOffsets, sources: sorted, order } = edgeOrder(sources, targets, numNodes);
     const taken = embedding(order, weights.reshape([weights.size, 1])).reshape([weights.size]);
-    taken._keepsGrad = true;
     return { rowOffsets, sources: sorted, weights: taken };
   }
   const outputs = [

@@ -13,6 +13,7 @@
 #include "common/each_isa.h"
 #include "common/activate_rows.simd.h"
 #include "common/aggregate.simd.h"
+#include "common/dot.simd.h"
 #include "common/edge_products.simd.h"
 #include "common/matmul.simd.h"
 #include "common/sums.simd.h"
@@ -62,7 +63,12 @@ void unweighted_node_factors(const Graph& f, int64_t first, int64_t end, const N
     degrees[i - first] = static_cast<float>(others);
   }
   std::fill(factors.loop + first, factors.loop + end, 1.0f);
-  if (options.normalization == UPS_NORMALIZATION_NONE) return;
+  if (options.normalization != UPS_NORMALIZATION_SYMMETRIC)
+    std::fill(factors.source + first, factors.source + end, 1.0f);
+  if (options.normalization == UPS_NORMALIZATION_NONE) {
+    std::fill(factors.target + first, factors.target + end, 1.0f);
+    return;
+  }
   each_vector(end - first, [&](int64_t i, int64_t here) {
     const Floats degree = load_some(degrees + i, here), one = broadcast(1.0f);
     const bool symmetric = options.normalization == UPS_NORMALIZATION_SYMMETRIC;
@@ -171,9 +177,9 @@ ups_status forward(const Call& call) {
 }
 
 // Whether dz = dy act' is formed as its rows are gathered, from dy and y, and not before. That reads E + N rows of y;
-// forming it before reads N rows of dy and of y, writes N and reads them again.
+// forming it before reads N rows of dy and of y, writes N and reads them again. The edges' gradients need dz itself.
 bool gathers_slope(const GraphConvBackward<float>& f) {
-  return f.options.activation == UPS_ACTIVATION_RELU && f.edges <= 3 * f.nodes;
+  return f.options.activation == UPS_ACTIVATION_RELU && f.edges <= 3 * f.nodes && !f.dedge_weights;
 }
 
 // total[c] += sum over the rows of dy[r, c], where y[r, c] > 0.

@@ -7,6 +7,7 @@
 #define UPS_SIMD_SOURCE "spmm/spmm.cpu.cc"
 #include "common/each_isa.h"
 #include "common/aggregate.simd.h"
+#include "common/dot.simd.h"
 #include "common/edge_products.simd.h"
 
 UPS_SIMD_BEGIN

@@ -126,6 +126,29 @@ test.each(['none', 'mean', 'symmetric'] as const)('treeConv %s', (normalization)
   );
 });
 
+test.each(['symmetric', 'row', 'none'] as const)(
+  'edge weights of graphConv %s, in the order they were given',
+  (normalization) => {
+    const x = random([5, 3], 1),
+      weight = random([2, 3], 2),
+      weights = ups.tensor(Float64Array.of(0.5, 1, 2, 1.5, 1, 0.25), { requiresGrad: true });
+    for (const selfLoops of [true, false]) {
+      checkGradients([x, weight, weights], () => {
+        const graph = ups.graph({ sources: [0, 1, 2, 2, 4, 0], targets: [1, 2, 0, 2, 1, 1], numNodes: 5, weights });
+        return ups.graphConv(graph, x, weight, { activation: 'tanh', normalization, selfLoops });
+      });
+    }
+  },
+);
+
+test('edge weights of spmm', () => {
+  const x = random([3, 2], 1),
+    weights = random([4], 2);
+  checkGradients([x, weights], () =>
+    ups.spmm(ups.graph({ sources: [2, 0, 1, 0], targets: [1, 2, 0, 2], numNodes: 3, weights }), x),
+  );
+});
+
 test('spmm', () => {
   const x = random([5, 3], 1),
     graph = edges();
