@@ -321,10 +321,10 @@ class Gate {
   ups_status take(Variant variant) {
     kernel_ = kernels()[static_cast<int>(variant)];
     context_.last_variant = variant_name(variant);
-    return usable(kernel_) ? UPS_OK
-                           : fail(UPS_UNSUPPORTED, "",
-                                  format("the %s variant does not support this case%s", variant_name(variant),
-                                         call_.is_double ? " in float64" : ""));
+    if (usable(kernel_)) return UPS_OK;
+    return fail(UPS_UNSUPPORTED, "",
+                call_.is_double ? "this case is not supported in float64"
+                                : format("the %s variant does not support this case", variant_name(variant)));
   }
 
   ups_status reserve_workspace() {
