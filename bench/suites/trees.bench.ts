@@ -63,7 +63,7 @@ function trees(count: number, nodes: number, direction: 'forward' | 'backward'):
       dims: { N: all, E: 2 * count * (nodes - 1), Fin: channels, Fout: channels, rows: 1 },
       leading: [],
       options: { activation: 'relu' },
-      omit: ['edge_weights'],
+      omit: ['edge_weights', 'dedge_weights'],
       data: {},
       derive: [],
     },
