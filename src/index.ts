@@ -31,6 +31,7 @@ export type { GravNetOptions } from './ops/gravNet';
 export type { KnnGraphOptions } from './ops/knnGraph';
 export type { LayerNormOptions } from './ops/layerNorm';
 export type { Layer } from './ops/mlp';
+export type { MultiDeepSetOptions } from './ops/multiDeepSet';
 export type {
   Clusters,
   CondensationConvention,

@@ -11,6 +11,7 @@ export { knnGraph } from './ops/knnGraph';
 export { layerNorm } from './ops/layerNorm';
 export { linear } from './ops/linear';
 export { mlp } from './ops/mlp';
+export { multiDeepSet } from './ops/multiDeepSet';
 export { condense, objectCondensation } from './ops/objectCondensation';
 export { setPool } from './ops/setPool';
 export { spmm } from './ops/spmm';

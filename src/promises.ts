@@ -36,6 +36,7 @@ export const {
   layerNorm,
   linear,
   mlp,
+  multiDeepSet,
   objectCondensation,
   random,
   setPool,
