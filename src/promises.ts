@@ -21,6 +21,7 @@ import { Ragged } from './ragged';
 import { Tensor } from './tensor';
 
 export const {
+  attentionPool,
   condense,
   deepSet,
   distanceCorrelation,
@@ -39,7 +40,9 @@ export const {
   multiDeepSet,
   objectCondensation,
   random,
+  segmentSoftmax,
   setPool,
+  softmax,
   spmm,
   thrust,
   treeConv,

@@ -51,10 +51,7 @@ for (const direction of ['forward', 'backward']) {
  * @throws ValueError for boundaries that decrease or overrun, no sets or too many, a phi without layers, weights together
  *   with max or min; ShapeError for sets of different numbers of events, and a phi too many or too few; DTypeError
  */
-export function multiDeepSet(
-  sets: readonly (Ragged | RaggedLike | Vector)[],
-  options: MultiDeepSetOptions,
-): Tensor {
+export function multiDeepSet(sets: readonly (Ragged | RaggedLike | Vector)[], options: MultiDeepSetOptions): Tensor {
   knownOptions.check(options, name);
   const { phi, pool, fuse = 'after', rho = [], weights, out } = options ?? {};
   if (!Array.isArray(sets) || sets.length === 0 || sets.length > mostSets)
@@ -72,12 +69,15 @@ export function multiDeepSet(
     const rows = before > 0 ? mlp(values, layers.slice(0, before)) : values;
     const { inputs: parameters, activations } = layerArguments(layers, before);
     inputs.push(rows, offsets, particleWeights[s], ...parameters);
-    for (const [key, value] of Object.entries(activations))
-      choices[`phi${s}A${key.slice(1)}`] = value;
+    for (const [key, value] of Object.entries(activations)) choices[`phi${s}A${key.slice(1)}`] = value;
     widths.push(outputsOf(layers[layers.length - 1], s));
   });
   if (fuse === 'before' && widths.some((width) => width !== widths[0]))
-    throw new ShapeError(name, 'phi', `phi end with ${widths.join(', ')} features (expected the same of all, to be fused before pooling)`);
+    throw new ShapeError(
+      name,
+      'phi',
+      `phi end with ${widths.join(', ')} features (expected the same of all, to be fused before pooling)`,
+    );
   const perSet = 3 + 2 * layersPerCall;
   while (inputs.length < mostSets * perSet) inputs.push(undefined);
   const width = fuse === 'before' ? widths[0] : widths.reduce((sum, one) => sum + one, 0);

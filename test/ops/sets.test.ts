@@ -23,7 +23,11 @@ function expectClose(found: ups.Tensor, expected: ups.Tensor, tolerance = 1e-5):
 }
 
 describe('multiDeepSet', () => {
-  const offsets = [Int32Array.of(0, 20, 20, 100, 101, 300), Int32Array.of(0, 3, 7, 7, 60, 61), Int32Array.of(0, 1, 2, 3, 4, 5)];
+  const offsets = [
+    Int32Array.of(0, 20, 20, 100, 101, 300),
+    Int32Array.of(0, 3, 7, 7, 60, 61),
+    Int32Array.of(0, 1, 2, 3, 4, 5),
+  ];
   const widths = [8, 3, 11];
   const sets = offsets.map((bounds, s) => ({
     values: random([bounds[5], widths[s]], 40 + s, 'float32'),
@@ -50,10 +54,7 @@ describe('multiDeepSet', () => {
     const union = { values: ups.tensor(Float32Array.from(rows), { shape: [rows.length / 24, 24] }), offsets: bounds };
     const rho = [layer(2, 24, 70, 'float32')];
     expectClose(ups.multiDeepSet(sets, { phi, pool, fuse: 'before' }), ups.setPool(union, pool));
-    expectClose(
-      ups.multiDeepSet(sets, { phi, pool, fuse: 'before', rho }),
-      ups.mlp(ups.setPool(union, pool), rho),
-    );
+    expectClose(ups.multiDeepSet(sets, { phi, pool, fuse: 'before', rho }), ups.mlp(ups.setPool(union, pool), rho));
   });
 
   test('an event does not depend on its batch', () => {
@@ -102,7 +103,10 @@ describe('multiDeepSet', () => {
   test('more layers than a kernel takes, eight sets, out, promises', async () => {
     const deep = Array.from({ length: 6 }, (_, i) => ({ weight: random([2, 2], 10 + i), activation: 'tanh' as const }));
     const one = { values: random([5, 2], 1), offsets: [0, 2, 5] };
-    const rows = ups.multiDeepSet(Array<typeof one>(8).fill(one), { phi: Array<typeof deep>(8).fill(deep), pool: 'mean' });
+    const rows = ups.multiDeepSet(Array<typeof one>(8).fill(one), {
+      phi: Array<typeof deep>(8).fill(deep),
+      pool: 'mean',
+    });
     const single = ups.deepSet(one, { phi: deep, pool: 'mean' }).data as Float64Array;
     expect(rows.shape).toEqual([2, 16]);
     rows.data.forEach((value, i) => expect(Number(value)).toBeCloseTo(single[2 * Math.floor(i / 16) + (i % 2)], 12));
@@ -145,6 +149,172 @@ describe('multiDeepSet', () => {
   });
 });
 
+describe('softmax', () => {
+  test('sums to 1, and an offset plays no part', () => {
+    const x = random([5, 37], 1, 'float32');
+    const y = ups.softmax(x),
+      shifted = ups.softmax(
+        ups.tensor(
+          (x.data as Float32Array).map((value) => value + 50),
+          { shape: [5, 37] },
+        ),
+      );
+    for (let row = 0; row < 5; ++row) {
+      const weights = y.data.slice(37 * row, 37 * (row + 1)) as Float32Array;
+      expect(weights.reduce((sum, weight) => sum + weight, 0)).toBeCloseTo(1, 6);
+    }
+    expectClose(y, shifted);
+    expect(ups.softmax([0, -Infinity, 0]).toArray()).toEqual([0.5, 0, 0.5]);
+    expect(ups.softmax([-Infinity]).item()).toBeNaN();
+  });
+
+  test('gradients', () => {
+    const x = random([2, 3, 4], 1);
+    checkGradients([x], () => ups.softmax(x));
+  });
+
+  test('of segments is that of every event', async () => {
+    const values = random([9, 2], 3, 'float32'),
+      offsets = Int32Array.of(1, 4, 4, 8);
+    const found = ups.segmentSoftmax({ values, offsets });
+    expect(found.offsets.data).toBe(offsets);
+    expect(found.values.shape).toEqual([9, 2]);
+    for (const [begin, end] of [
+      [1, 4],
+      [4, 8],
+    ])
+      for (const c of [0, 1]) {
+        const column = Array.from({ length: end - begin }, (_, i) => Number(values.data[2 * (begin + i) + c]));
+        const expected = ups.softmax(column).data;
+        expected.forEach((value, i) =>
+          expect(Number(found.values.data[2 * (begin + i) + c])).toBeCloseTo(Number(value), 6),
+        );
+      }
+    for (const row of [0, 8]) expect(found.values.data.slice(2 * row, 2 * row + 2)).toEqual(Float32Array.of(0, 0));
+    const one = ups.segmentSoftmax({ values: [1, 1, 5], offsets: [0, 2, 3] });
+    expect(one.values.toArray()).toEqual([0.5, 0.5, 1]);
+    const out = new Float32Array(3);
+    ups.segmentSoftmax({ values: [1, 1, 5], offsets: [0, 2, 3] }, { out });
+    expect([...out]).toEqual([0.5, 0.5, 1]);
+    expect((await promises.segmentSoftmax({ values, offsets })).values.data).toEqual(found.values.data);
+    expect((await promises.softmax([0, 0])).toArray()).toEqual([0.5, 0.5]);
+  });
+
+  test('gradients of segments', () => {
+    const x = random([7, 3], 1),
+      column = random([7], 2);
+    checkGradients([x], () => ups.segmentSoftmax({ values: x, offsets: [0, 3, 3, 7] }).values);
+    checkGradients([column], () => ups.segmentSoftmax({ values: column, offsets: [0, 3, 3, 7] }).values);
+  });
+
+  test('bad input', () => {
+    expect(thrown(() => ups.softmax(Int32Array.of(1)))).toMatchObject({ name: 'DTypeError', operation: 'softmax' });
+    expect(thrown(() => ups.softmax([1], { axis: 0 } as never))).toMatchObject({
+      name: 'ValueError',
+      argument: 'axis',
+    });
+    expect(thrown(() => ups.segmentSoftmax({ values: [1, 2], offsets: [0, 3] }))).toMatchObject({
+      name: 'ValueError',
+      operation: 'segmentSoftmax',
+      argument: 'offsets',
+    });
+    expect(
+      thrown(() => ups.segmentSoftmax({ values: [1], offsets: [0, 1] }, { out: new Float32Array(2) })),
+    ).toMatchObject({
+      name: 'ShapeError',
+      argument: 'out',
+    });
+  });
+});
+
+describe('attentionPool', () => {
+  const values = random([600, 24], 1, 'float32'),
+    offsets = Int32Array.of(0, 20, 20, 100, 101, 600);
+  const set = { values, offsets };
+  const gate = [{ weight: random([1, 24], 2, 'float32') }];
+
+  test('is segmentSoftmax, and setPool of weighted rows', () => {
+    const scores = ups.linear(values, gate[0].weight);
+    const weights = ups.segmentSoftmax({ values: scores, offsets }).values.reshape([600]);
+    const identity = {
+      weight: ups.tensor(
+        Float32Array.from({ length: 24 * 24 }, (_, i) => Number(i % 25 === 0)),
+        { shape: [24, 24] },
+      ),
+    };
+    const expected = ups.deepSet(set, { phi: [identity], pool: 'sum', weights });
+    expectClose(ups.attentionPool(set, { gate }), expected);
+    expectClose(ups.attentionPool(set, { gate: [{ ...gate[0], bias: [7] }] }), expected);
+    const deep = [layer(5, 24, 3, 'float32'), layer(1, 5, 5, 'float32')];
+    const learned = ups.segmentSoftmax({ values: ups.mlp(values, deep), offsets }).values.reshape([600]);
+    const features = [layer(9, 24, 7, 'float32')];
+    expectClose(
+      ups.attentionPool(set, { gate: deep, features }),
+      ups.deepSet(set, { phi: features, pool: 'sum', weights: learned }),
+    );
+  });
+
+  test('an event depends neither on its batch, nor on the order of its particles beyond rounding', async () => {
+    const all = ups.attentionPool(set, { gate }).data as Float32Array;
+    for (let event = 0; event < 5; ++event) {
+      const rows = (values.data as Float32Array).slice(24 * offsets[event], 24 * offsets[event + 1]);
+      const size = rows.length / 24;
+      const pool = (particles: Float32Array) =>
+        ups.attentionPool({ values: ups.tensor(particles, { shape: [size, 24] }), offsets: [0, size] }, { gate })
+          .data as Float32Array;
+      const expected = all.slice(24 * event, 24 * (event + 1));
+      expect(pool(rows)).toEqual(expected);
+      const reversed = Float32Array.from(rows, (_, i) => rows[24 * (size - 1 - Math.floor(i / 24)) + (i % 24)]);
+      pool(reversed).forEach((value, c) => expect(Math.abs(value - expected[c])).toBeLessThan(1e-5));
+    }
+    expect((await promises.attentionPool(set, { gate })).data).toEqual(all);
+  });
+
+  test('gradients', () => {
+    const x = random([7, 3], 1),
+      weight = random([1, 3], 2),
+      bias = random([1], 3);
+    const given = { values: x, offsets: [0, 3, 3, 7] };
+    const deep = [layer(4, 3, 10), layer(1, 4, 20)],
+      features = [layer(2, 3, 30)];
+    checkGradients([x, weight], () => ups.attentionPool(given, { gate: [{ weight }] }));
+    checkGradients([x, weight, bias], () => ups.attentionPool(given, { gate: [{ weight, bias }] }));
+    const trained = [...deep, ...features].flatMap((one) => [one.weight, one.bias]);
+    checkGradients([x, ...trained], () => ups.attentionPool(given, { gate: deep, features }));
+  });
+
+  test('bad input', () => {
+    const x = { values: [[1, 2]], offsets: [0, 1] };
+    const refused: [() => unknown, string, string][] = [
+      [() => ups.attentionPool(x, { gate: [] }), 'ValueError', 'gate'],
+      [
+        () =>
+          ups.attentionPool(x, {
+            gate: [
+              {
+                weight: [
+                  [1, 2],
+                  [3, 4],
+                ],
+              },
+            ],
+          }),
+        'ShapeError',
+        'gate',
+      ],
+      [() => ups.attentionPool(x, { gate: [{ weight: [[1, 2, 3]] }] }), 'ShapeError', 'weight'],
+      [() => ups.attentionPool(x, { gate: [{ weight: [[1, 2]] }], heads: 2 } as never), 'ValueError', 'heads'],
+      [
+        () => ups.attentionPool({ values: [[1]], offsets: [0, 2] }, { gate: [{ weight: [[1]] }] }),
+        'ValueError',
+        'offsets',
+      ],
+    ];
+    for (const [call, error, argument] of refused)
+      expect(thrown(call)).toMatchObject({ name: error, operation: 'attentionPool', argument });
+  });
+});
+
 const extent = fc.integer({ min: 0, max: 3 });
 const matrix = fc.tuple(extent, extent).map(([rows, columns]) => ups.zeros([rows, columns]));
 const anyOffsets = fc.array(fc.integer({ min: -1, max: 4 }), { maxLength: 5 }).map((list) => Int32Array.from(list));
@@ -173,6 +343,18 @@ test('multiDeepSet computes or throws what is ours', () => {
           expect(ups.multiDeepSet(sets, { phi, pool, fuse }).shape[0]).toBe(sets[0].offsets.length - 1);
         }),
     ),
+    { numRuns: 300 },
+  );
+});
+
+test('softmax, segmentSoftmax and attentionPool compute or throw what is ours', () => {
+  const layers = fc.array(fc.record({ weight: matrix }), { maxLength: 2 });
+  fc.assert(
+    fc.property(anySet, layers, layers, (set, gate, features) => {
+      survives(() => expect(ups.softmax(set.values).shape).toEqual(set.values.shape));
+      survives(() => expect(ups.segmentSoftmax(set).values.shape).toEqual(set.values.shape));
+      survives(() => expect(ups.attentionPool(set, { gate, features }).shape[0]).toBe(set.offsets.length - 1));
+    }),
     { numRuns: 300 },
   );
 });
