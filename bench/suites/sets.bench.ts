@@ -99,11 +99,11 @@ class Given {
     const { sets, phi, rho } = this.network;
     const layersOf = (name: string, widths: number[], lastIsPlain: boolean): Layer[] =>
       widths.map((_, l) => ({
-        weight: tensors[`${name}_weight${l}`]!,
-        bias: tensors[`${name}_bias${l}`]!,
+        weight: tensors[`${name}_weight${l}`],
+        bias: tensors[`${name}_bias${l}`],
         activation: lastIsPlain && l === widths.length - 1 ? 'none' : 'relu',
       }));
-    const ragged = sets.map((_, s) => ({ values: tensors[`x${s}`]!, offsets: tensors[`offsets${s}`]! }));
+    const ragged = sets.map((_, s) => ({ values: tensors[`x${s}`], offsets: tensors[`offsets${s}`] }));
     const networks = sets.map((_, s) => layersOf(`phi${s}`, phi, false));
     const options = { pool: 'mean' as const, rho: layersOf('rho', rho, true), out };
     return sets.length === 1

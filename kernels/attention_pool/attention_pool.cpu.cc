@@ -189,8 +189,7 @@ void finish_piece(const AttentionPoolBackward<float>& f, const Piece& piece, con
     store_some(scores + r, alpha, here);
   });
   if (f.dscores) std::copy_n(products, rows, f.dscores + piece.begin);
-  if (f.dweight)
-    add_weighted_rows(f.x + piece.begin * f.features, f.features, rows, products, 1.0f, dweight);
+  if (f.dweight) add_weighted_rows(f.x + piece.begin * f.features, f.features, rows, products, 1.0f, dweight);
   const float* dy = f.dy + piece.set * f.features;
   for (int64_t r = 0; f.dx && r < rows; ++r) {
     float* const dx = f.dx + (piece.begin + r) * f.features;
@@ -244,8 +243,7 @@ ups_status backward(const Call& call) {
     float *const scores = own(worker), *const products = scores + piece_elements;
     sets.each_of_task(task, [&](const Piece& piece) {
       const Statistics here = look_at_piece(f, piece, scores, products);
-      const Statistics& set =
-          piece.count == 1 ? here : scratch.partials[sets.slot_of(f.offsets[piece.set], 0)];
+      const Statistics& set = piece.count == 1 ? here : scratch.partials[sets.slot_of(f.offsets[piece.set], 0)];
       finish_piece(f, piece, set, scores, products, dweight);
     });
   });

@@ -27,9 +27,7 @@ UPS_ON_DEVICE float score_of(const AttentionPool<float>& f, int64_t i, int lane)
 struct OnlineSoftmax {
   float largest = -INFINITY, total = 0.0f, factor = 1.0f;
 
-  UPS_ON_DEVICE float exponential(float score) const {
-    return expf(score - (largest == -INFINITY ? 0.0f : largest));
-  }
+  UPS_ON_DEVICE float exponential(float score) const { return expf(score - (largest == -INFINITY ? 0.0f : largest)); }
   UPS_ON_DEVICE float add(float score) {
     const float before = largest;
     largest = score > largest ? score : largest;

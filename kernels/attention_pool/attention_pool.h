@@ -16,7 +16,7 @@ extern "C" {
 
 #define UPS_ATTENTION_POOL_FORWARD_SCHEMA \
   "x: real[N, F], offsets: i32[B+1] splits N, weight?: real[F], scores?: real[N] -> y: real[B, F]"
-#define UPS_ATTENTION_POOL_BACKWARD_SCHEMA                                                               \
+#define UPS_ATTENTION_POOL_BACKWARD_SCHEMA                                                            \
   "x: real[N, F], offsets: i32[B+1] splits N, weight?: real[F], scores?: real[N], dy: real[B, F] -> " \
   "dx?: real[N, F], dweight?: real[F], dscores?: real[N]"
 

@@ -44,12 +44,12 @@ inline void find_scales(Launcher& launch, const PooledLayers<float>* lists, int3
   launch.elements(invert_weights<block_threads>, sets, sets, scales);
 }
 
-// h[row, :] *= factors[row]
+// to[row, :] = h[row, :] factors[row]; the two may be the same.
 template <int threads>
 UPS_KERNEL_LB(threads)
-multiply_rows(const int32_t* fault, float* h, const float* factors, int64_t rows, int64_t columns) {
+multiply_rows(const int32_t* fault, const float* h, const float* factors, int64_t rows, int64_t columns, float* to) {
   if (*fault != 0) return;
-  for (int64_t i = global_thread(); i < rows * columns; i += global_threads()) h[i] *= factors[i / columns];
+  for (int64_t i = global_thread(); i < rows * columns; i += global_threads()) to[i] = h[i] * factors[i / columns];
 }
 
 // Values behind every layer, and what the segment reductions need.
@@ -83,9 +83,9 @@ struct PoolingScratch {
     if (is_extreme(f.pool))
       return segment_extremes(launch, segments_of(f, h), f.pool == UPS_POOL_MIN, pool_value, pool_where, y, where);
     if (f.particle_weights)
-      launch.elements(multiply_rows<block_threads>, f.particles * width, h, f.particle_weights, f.particles, width);
+      launch.elements(multiply_rows<block_threads>, f.particles * width, h, f.particle_weights, f.particles, width, h);
     segment_sums(launch, segments_of(f, h), f.pool == UPS_POOL_MEAN && !scales, pool_value, y);
-    if (scales) launch.elements(multiply_rows<block_threads>, f.sets * width, y, scales, f.sets, width);
+    if (scales) launch.elements(multiply_rows<block_threads>, f.sets * width, y, scales, f.sets, width, y);
   }
 };
 
@@ -94,14 +94,14 @@ struct Spread {
   const int32_t* offsets;
   const float *particle_weights, *dy, *h, *scale;  // scale: null where sums are not scaled
   const int32_t* where;  // the extreme particles, or null
-  float *dh, *products;  // products: scale dy . h of each particle, or null
+  float *dh, *products;  // products: scale dy . h of each particle; either may be null
   int64_t particles, sets, width, stride;
 };
 
 // dh of the last layer, and the products: a thread per particle and column, and one per particle.
 template <int threads>
 UPS_KERNEL_LB(threads)
-spread(const int32_t* fault, Spread s) {
+spread_sets(const int32_t* fault, Spread s) {
   if (*fault != 0) return;
   const int64_t elements = s.particles * (s.width + 1);
   for (int64_t at = global_thread(); at < elements; at += global_threads()) {
@@ -123,6 +123,7 @@ spread(const int32_t* fault, Spread s) {
       s.products[i] = inside ? scale * product : 0.0f;
       continue;
     }
+    if (!s.dh) continue;
     float dh = 0.0f;
     if (inside && s.where) dh = s.where[low * s.width + c] == i ? dy[c] : 0.0f;
     else if (inside) dh = dy[c] * (s.particle_weights ? scale * s.particle_weights[i] : scale);
@@ -149,10 +150,10 @@ struct PooledBackwardScratch : PoolingScratch {
   void backward(Launcher& launch, int32_t precision, const PooledLayers<float>& f,
                 const PooledLayersGradients<float>& to, const float* dy_, int64_t stride, const float* scales,
                 const int32_t* where, float* products) const {
-    launch.elements(spread<block_threads>, f.particles * (f.last_width() + 1),
-                    Spread{f.offsets, f.particle_weights, dy_, values[f.layers - 1], scales,
-                           is_extreme(f.pool) ? where : nullptr, dh, products, f.particles, f.sets, f.last_width(),
-                           stride});
+    launch.elements(
+        spread_sets<block_threads>, f.particles * (f.last_width() + 1),
+        Spread{f.offsets, f.particle_weights, dy_, values[f.layers - 1], scales, is_extreme(f.pool) ? where : nullptr,
+               dh, products, f.particles, f.sets, f.last_width(), stride});
     const float* dy = dh;
     for (int32_t l = f.layers - 1; l >= 0; --l) {
       DenseScratch of_layer = dense;

@@ -27,12 +27,7 @@ struct PooledLayers : Layers<T> {
   int64_t size(int64_t set) const { return offsets[set + 1] - offsets[set]; }
   T weight_of(int64_t particle) const { return particle_weights ? particle_weights[particle] : T(1); }
   // What the sum over a set is divided by for its mean.
-  T total_weight(int64_t set) const {
-    if (!particle_weights) return static_cast<T>(size(set));
-    T total(0);
-    for (int64_t i = offsets[set]; i < offsets[set + 1]; ++i) total += particle_weights[i];
-    return total;
-  }
+  T total_weight(int64_t set) const { return upsilon::total_weight(particle_weights, offsets[set], offsets[set + 1]); }
 };
 
 template <class T>
@@ -44,12 +39,6 @@ struct PooledLayersGradients : LayerGradients<T> {
   PooledLayersGradients(const Call& call, int first)
       : LayerGradients<T>(call, first + 2), dx(call.data<T>(first)), dparticle_weights(call.data<T>(first + 1)) {}
 };
-
-// The factor that makes a mean of a sum over weights of this total.
-template <class T>
-T mean_scale(T total) {
-  return total == T(0) ? T(0) : T(1) / total;
-}
 
 // An extreme of weighted elements would have two meanings.
 inline bool pooled_layers_are_whole(const Call& call, int first, int32_t pool) {

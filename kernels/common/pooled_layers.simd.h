@@ -30,41 +30,6 @@ inline Range rows_of(const SetPieces& sets, int64_t task) {
   return range;
 }
 
-// body(set) for every set, on all threads.
-template <class Body>
-void each_set(Threads& threads, int64_t sets, Body&& body) {
-  constexpr int64_t task_sets = 256;
-  threads.run(ceil_div(sets, task_sets), [&](int64_t task, int32_t) {
-    const int64_t last = std::min(sets, (task + 1) * task_sets);
-    for (int64_t set = task * task_sets; set < last; ++set) body(set);
-  });
-}
-
-// to[c] = sum over rows of weights[r] h[r, c].
-inline void pool_weighted(const float* h, int64_t width, int64_t rows, const float* weights, float* to) {
-  int64_t c = 0;
-  for (; c + 4 * lanes <= width; c += 4 * lanes) {
-    Floats sums[4] = {};
-    for (int64_t r = 0; r < rows; ++r) {
-      const Floats weight = broadcast(weights[r]);
-#pragma GCC unroll 4
-      for (int v = 0; v < 4; ++v) sums[v] += weight * load(h + r * width + c + v * lanes);
-    }
-#pragma GCC unroll 4
-    for (int v = 0; v < 4; ++v) store(to + c + v * lanes, sums[v]);
-  }
-  each_vector(width - c, [&](int64_t rest, int64_t here) {
-    Floats sum = zero();
-    for (int64_t r = 0; r < rows; ++r) sum += broadcast(weights[r]) * load_some(h + r * width + c + rest, here);
-    store_some(to + c + rest, sum, here);
-  });
-}
-
-inline void multiply_row(const float* from, float factor, int64_t width, float* to) {
-  each_vector(
-      width, [&](int64_t c, int64_t here) { store_some(to + c, load_some(from + c, here) * broadcast(factor), here); });
-}
-
 // Sets that are pooled into the same rows, one list after the other.
 struct Earlier {
   const PooledLayers<float>* lists = nullptr;
@@ -256,8 +221,7 @@ void find_extremes_first(Threads& threads, const PooledLayers<float>& f, const P
       find_all_extremes<Pool>(h, width, piece.begin - range.begin, piece.end - range.begin,
                               [&](Extreme extreme, int64_t c, int64_t) {
                                 extreme.element += broadcast_element(range.begin);
-                                if (piece.count > 1)
-                                  scratch.partials[sets.slot(piece) * vectors + c / lanes] = extreme;
+                                if (piece.count > 1) scratch.partials[sets.slot(piece) * vectors + c / lanes] = extreme;
                                 else from.shared.take<Pool>(piece.set, c / lanes, extreme, from.list, first);
                               });
     });

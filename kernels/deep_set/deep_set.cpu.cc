@@ -51,8 +51,7 @@ ups_status backward(const Call& call) {
   const BackwardScratch scratch(f, threads.count(), pieces);
   if (scratch.scales) each_set(threads, f.sets, [&](int64_t set) { scratch.scales[set] = f.scale(set); });
   with_pool(f.pool, [&]<class Pool>(Pool) {
-    pooled_layers_backward<Pool>(threads, f, f, scratch,
-                                 {f.dy, f.last_width(), scratch.scales, f.dparticle_weights});
+    pooled_layers_backward<Pool>(threads, f, f, scratch, {f.dy, f.last_width(), scratch.scales, f.dparticle_weights});
   });
   if (f.dparticle_weights && scratch.scales)
     each_set(threads, f.sets, [&](int64_t set) {

@@ -60,10 +60,9 @@ ups_status backward(const Call& call) {
   scratch.backward(launch, call.precision, f, f, f.dy, f.last_width(), scratch.scales, scratch.where,
                    f.dparticle_weights);
   if (f.dparticle_weights && f.pool == UPS_POOL_MEAN)
-    launch.elements(
-        subtract_means<block_threads, 1>, f.sets,
-        WeightedLists<1>{{{f.offsets, f.particle_weights, f.dparticle_weights, f.dparticle_weights}}, 1},
-        scratch.scales, f.sets);
+    launch.elements(subtract_means<block_threads, 1>, f.sets,
+                    WeightedLists<1>{{{f.offsets, f.particle_weights, f.dparticle_weights, f.dparticle_weights}}, 1},
+                    scratch.scales, f.sets);
   return launch.status();
 }
 

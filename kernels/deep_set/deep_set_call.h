@@ -15,9 +15,7 @@ struct DeepSet : PooledLayers<T> {
                         call.option<ups_deep_set_options>().activation, call.option<ups_deep_set_options>().pool) {}
 
   // What a set's sum is multiplied with.
-  T scale(int64_t set) const {
-    return this->pool == UPS_POOL_MEAN ? mean_scale(this->total_weight(set)) : T(1);
-  }
+  T scale(int64_t set) const { return this->pool == UPS_POOL_MEAN ? mean_scale(this->total_weight(set)) : T(1); }
 };
 
 template <class T>

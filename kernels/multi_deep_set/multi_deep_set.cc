@@ -75,8 +75,7 @@ ups_status backward_reference(const Call& call) {
     const auto subtract = [&](int32_t s, T of_divisor) {
       const PooledLayers<T>& set = f.list[s];
       if (f.pool != UPS_POOL_MEAN || !f.to[s].dparticle_weights) return;
-      for (int64_t i = set.offsets[event]; i < set.offsets[event + 1]; ++i)
-        f.to[s].dparticle_weights[i] -= of_divisor;
+      for (int64_t i = set.offsets[event]; i < set.offsets[event + 1]; ++i) f.to[s].dparticle_weights[i] -= of_divisor;
     };
     T mean(0);  // of dy . h, weighted
     for (int32_t s = 0; s < f.lists; ++s) {
@@ -93,9 +92,9 @@ ups_status backward_reference(const Call& call) {
         T product(0);
         for (int64_t c = 0; c < set.last_width(); ++c) {
           product += dy[c] * h[c];
-          row.dh[c] = !is_extreme(f.pool)                                      ? dy[c] * (scale * weight)
+          row.dh[c] = !is_extreme(f.pool)                                  ? dy[c] * (scale * weight)
                       : extremes.particle[c] == i && extremes.kind[c] == s ? dy[c]
-                                                                               : T(0);
+                                                                           : T(0);
         }
         if (f.to[s].dparticle_weights) f.to[s].dparticle_weights[i] = scale * product;
         mean += scale * weight * product;

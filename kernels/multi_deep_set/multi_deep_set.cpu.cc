@@ -115,7 +115,12 @@ void backward_with(const Call& call, const MultiDeepSetBackward<float>& f) {
       const PooledBackwardScratch of_list(f.list[s], f.to[s].dx != nullptr, wants_products(f, s), threads.count(),
                                           pieces);
       body(s, of_list,
-           PooledGradients{f.dy + f.first_column[s], f.width, scratch.scales, scratch.products[s], scratch.extremes, s,
+           PooledGradients{f.dy + f.first_column[s],
+                           f.width,
+                           scratch.scales,
+                           scratch.products[s],
+                           scratch.extremes,
+                           s,
                            {f.list, f.before ? s : 0}});
     });
   };

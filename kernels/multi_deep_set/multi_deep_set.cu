@@ -136,9 +136,8 @@ size_t backward_workspace(const Call& call) {
   const MultiDeepSetBackward<float> f(call);
   Pieces shared(nullptr);
   (void)BackwardScratch(f, shared);
-  return shared.bytes() + each_list(f.lists, nullptr, [&](int32_t s, Pieces& pieces) {
-           (void)PooledBackwardScratch(f.list[s], pieces);
-         });
+  return shared.bytes() + each_list(f.lists, nullptr,
+                                    [&](int32_t s, Pieces& pieces) { (void)PooledBackwardScratch(f.list[s], pieces); });
 }
 
 ups_status backward(const Call& call) {

@@ -59,8 +59,7 @@ struct MultiDeepSetBackward : MultiDeepSet<T> {
   const T* dy;
   PooledLayersGradients<T> to[UPS_MULTI_DEEP_SET_MAX_SETS];
 
-  explicit MultiDeepSetBackward(const Call& call)
-      : MultiDeepSet<T>(call), dy(call.data<const T>(multi_deep_set_y)) {
+  explicit MultiDeepSetBackward(const Call& call) : MultiDeepSet<T>(call), dy(call.data<const T>(multi_deep_set_y)) {
     for (int32_t s = 0; s < this->lists; ++s) to[s] = PooledLayersGradients<T>(call, multi_deep_set_gradient(s));
   }
 

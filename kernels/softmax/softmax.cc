@@ -10,8 +10,7 @@ namespace {
 template <class T>
 ups_status forward_reference(const Call& call) {
   const SoftmaxForward<T> f(call);
-  for (int64_t row = 0; row < f.rows; ++row)
-    softmax_of(f.x + row * f.features, f.features, 1, f.y + row * f.features);
+  for (int64_t row = 0; row < f.rows; ++row) softmax_of(f.x + row * f.features, f.features, 1, f.y + row * f.features);
   return UPS_OK;
 }
 

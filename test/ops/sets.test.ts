@@ -22,6 +22,44 @@ function expectClose(found: ups.Tensor, expected: ups.Tensor, tolerance = 1e-5):
   );
 }
 
+describe('setPool with weights', () => {
+  const offsets = [0, 3, 3, 7];
+
+  test('gradients', () => {
+    const x = random([7, 3], 1),
+      weights = ups.tensor(Float64Array.from(random([7], 2).data as Float64Array, (weight) => 1.5 + weight));
+    for (const pool of ['sum', 'mean'] as const) {
+      checkGradients([x, weights], () => ups.setPool({ values: x, offsets }, pool, { weights }));
+      x.requiresGrad = false;
+      checkGradients([weights], () => ups.setPool({ values: x, offsets }, pool, { weights }));
+    }
+  });
+
+  test('counts a particle as often as its weight says', () => {
+    const values = [[1], [2], [3], [4], [5], [6], [7]];
+    expect(ups.setPool({ values, offsets }, 'sum', { weights: [1, 2, 0, 1, 1, 1, 3] }).toArray()).toEqual([
+      [5],
+      [0],
+      [36],
+    ]);
+    expect(ups.setPool({ values, offsets }, 'mean', { weights: [1, 3, 0, 0, 0, 0, 0] }).toArray()).toEqual([
+      [1.75],
+      [0],
+      [0],
+    ]);
+  });
+
+  test('bad input', () => {
+    const x = { values: [[1]], offsets: [0, 1] };
+    for (const [call, name] of [
+      [() => ups.setPool(x, 'max', { weights: [1] }), 'ValueError'],
+      [() => ups.setPool(x, 'sum', { weights: [1, 2] }), 'ShapeError'],
+      [() => ups.setPool(x, 'sum', { weights: Int32Array.of(1) }), 'DTypeError'],
+    ] as const)
+      expect(thrown(call)).toMatchObject({ name, operation: 'setPool', argument: 'weights' });
+  });
+});
+
 describe('multiDeepSet', () => {
   const offsets = [
     Int32Array.of(0, 20, 20, 100, 101, 300),
