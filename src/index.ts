@@ -21,6 +21,7 @@ export {
 export { type Edges, Graph, graph, tree } from './graph';
 export * as models from './models';
 export type { Activation } from './ops/activation';
+export type { AttentionPoolOptions } from './ops/attentionPool';
 export type { DistanceCorrelationOptions, DistanceOptions } from './ops/distanceCorrelation';
 export { type EventShape, type EventShapeInputs, eventShapeNames, type EventShapeOptions } from './ops/eventShapes';
 export type { GraphAttentionConvOptions } from './ops/graphAttentionConv';
@@ -31,6 +32,7 @@ export type { GravNetOptions } from './ops/gravNet';
 export type { KnnGraphOptions } from './ops/knnGraph';
 export type { LayerNormOptions } from './ops/layerNorm';
 export type { Layer } from './ops/mlp';
+export type { MultiDeepSetOptions } from './ops/multiDeepSet';
 export type {
   Clusters,
   CondensationConvention,

@@ -1,4 +1,5 @@
 // One line per operation.
+export { attentionPool } from './ops/attentionPool';
 export { deepSet } from './ops/deepSet';
 export { distanceCorrelation, distanceCorrelations, distanceCovariance } from './ops/distanceCorrelation';
 export { edgeConv } from './ops/edgeConv';
@@ -11,8 +12,10 @@ export { knnGraph } from './ops/knnGraph';
 export { layerNorm } from './ops/layerNorm';
 export { linear } from './ops/linear';
 export { mlp } from './ops/mlp';
+export { multiDeepSet } from './ops/multiDeepSet';
 export { condense, objectCondensation } from './ops/objectCondensation';
 export { setPool } from './ops/setPool';
+export { segmentSoftmax, softmax } from './ops/softmax';
 export { spmm } from './ops/spmm';
 export { treeConv } from './ops/treeConv';
 export * as random from './random';

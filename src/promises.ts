@@ -21,6 +21,7 @@ import { Ragged } from './ragged';
 import { Tensor } from './tensor';
 
 export const {
+  attentionPool,
   condense,
   deepSet,
   distanceCorrelation,
@@ -36,9 +37,12 @@ export const {
   layerNorm,
   linear,
   mlp,
+  multiDeepSet,
   objectCondensation,
   random,
+  segmentSoftmax,
   setPool,
+  softmax,
   spmm,
   thrust,
   treeConv,

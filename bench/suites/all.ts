@@ -6,8 +6,9 @@ import { suite as event } from './event.bench';
 import { suite as memory } from './memory.bench';
 import { suite as operations } from './operations.bench';
 import { suite as promises } from './promises.bench';
+import { suite as sets } from './sets.bench';
 import { suite as trees } from './trees.bench';
 
 export function allSuites(): BenchCase[] {
-  return [calls, disco, event, memory, promises, trees, operations].flatMap((suite) => suite());
+  return [calls, disco, event, memory, promises, sets, trees, operations].flatMap((suite) => suite());
 }

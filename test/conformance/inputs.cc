@@ -116,9 +116,10 @@ void call_plainly(ups_context* context, const ups_operation& operation, Argument
 }
 
 bool Inputs::needs_unnamed(const Schema& schema, const Parameter& p, const Dims& dims) {
+  const auto unnamed = [&](int name) { return !dims.count(schema.dim_names[static_cast<size_t>(name)]); };
+  if (p.rule_dim >= 0 && unnamed(p.rule_dim)) return true;
   return std::any_of(p.dims.begin(), p.dims.end(), [&](const Dimension& dim) {
-    const std::string* name = single(dim) ? &schema.dim_names[static_cast<size_t>(dim.names[0])] : nullptr;
-    return name && *name != "..." && !dims.count(*name);
+    return single(dim) && schema.dim_names[static_cast<size_t>(dim.names[0])] != "..." && unnamed(dim.names[0]);
   });
 }
 
