@@ -21,10 +21,13 @@ export {
 export { type Edges, Graph, graph, tree } from './graph';
 export * as models from './models';
 export type { Activation } from './ops/activation';
+export type { BatchNormOptions } from './ops/batchNorm';
 export type { DistanceCorrelationOptions, DistanceOptions } from './ops/distanceCorrelation';
 export { type EventShape, type EventShapeInputs, eventShapeNames, type EventShapeOptions } from './ops/eventShapes';
 export type { GraphAttentionConvOptions } from './ops/graphAttentionConv';
+export type { DropoutOptions } from './ops/dropout';
 export type { EdgeConvOptions } from './ops/edgeConv';
+export type { EdgeConvBlockOptions, Norm, NormalisedLayer } from './ops/edgeConvBlock';
 export type { DeepSetOptions } from './ops/deepSet';
 export type { GraphConvOptions } from './ops/graphConv';
 export type { GravNetOptions } from './ops/gravNet';

@@ -21,12 +21,16 @@ import { Ragged } from './ragged';
 import { Tensor } from './tensor';
 
 export const {
+  batchNorm,
+  concat,
   condense,
   deepSet,
   distanceCorrelation,
   distanceCorrelations,
   distanceCovariance,
+  dropout,
   edgeConv,
+  edgeConvBlock,
   embedding,
   eventShapes,
   graphAttentionConv,

@@ -53,8 +53,8 @@ ups_status training_forward_reference(const Call& call) {
     each_number(f, c, [&](int64_t) { count += T(1); });
     each_number(f, c, [&](int64_t at) { mean += f.x[at] / count; });
     each_number(f, c, [&](int64_t at) { variance += (f.x[at] - mean) * (f.x[at] - mean) / count; });
-    f.mean[c] = static_cast<double>(mean);
-    f.variance[c] = static_cast<double>(variance);
+    if (f.mean) f.mean[c] = static_cast<double>(mean);
+    if (f.variance) f.variance[c] = static_cast<double>(variance);
     normalise(f, c, mean, variance, f.y);
     if (count == T(0)) continue;
     const T share = T(f.momentum);

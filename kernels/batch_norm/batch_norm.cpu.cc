@@ -249,7 +249,7 @@ ups_status training_forward(const Call& call) {
     for (int64_t group = 0; group < sums.groups; ++group)
       of_batch.join({numbers[group], sums.first[group * sums.padded + c], sums.second[group * sums.padded + c]});
     keep_statistics(f, c, of_batch);
-    scratch.channels.set(f, c, f.mean[c], f.variance[c]);
+    scratch.channels.set(f, c, of_batch.mean, of_batch.variance());
   }
   normalise(*call.threads, f, scratch.channels, f.y);
   return UPS_OK;

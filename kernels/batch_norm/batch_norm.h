@@ -5,8 +5,8 @@
  * (padding) give 0 in y and in the gradients, and count nowhere. A residual is added before the activation.
  *
  * batch_norm takes mean and variance as they are given; they have no gradient. batch_norm_training takes them from x
- * (biased variance, over the rows that count and all s), gives them for the backward pass, which passes gradients through
- * them, and updates the running ones where they are given:
+ * (biased variance, over the rows that count and all s), gives them for the backward pass, through which gradients
+ * pass, and updates the running ones where they are given:
  *   running = (1 - momentum) running + momentum batch, the variance of the batch taken with n - 1 (with 1 for n = 1).
  * Without any row that counts mean and variance are 0 and the running ones stay.
  *
@@ -32,7 +32,7 @@ extern "C" {
   "x: real[B, C, S], mean: real[C], variance: real[C], " UPS_BATCH_NORM_AFFINE_SCHEMA UPS_BATCH_NORM_GRADIENTS_SCHEMA
 #define UPS_BATCH_NORM_TRAINING_FORWARD_SCHEMA                                            \
   "x: real[B, C, S], " UPS_BATCH_NORM_AFFINE_SCHEMA                                       \
-  " -> y: real[B, C, S], batch_mean: f64[C], batch_variance: f64[C], "                    \
+  " -> y: real[B, C, S], batch_mean?: f64[C], batch_variance?: f64[C], "                  \
   "running_mean?&: real[C], running_variance?&: real[C]; "                                \
   "eps: f32 = 1e-5, activation: activation, momentum: f32 = 0.1"
 #define UPS_BATCH_NORM_TRAINING_BACKWARD_SCHEMA                   \

@@ -82,15 +82,15 @@ UPS_HD inline ChannelNorm channel_norm(double mean, double variance, float eps, 
 // A channel's results of a training pass.
 UPS_HD inline void keep_statistics(const BatchNormTraining<float>& f, int64_t c, const Moments& of_batch) {
   const double variance = of_batch.variance(), unbiased = of_batch.unbiased_variance();
-  f.mean[c] = of_batch.mean;
-  f.variance[c] = variance < 0 ? 0 : variance;  // by rounding
+  if (f.mean) f.mean[c] = of_batch.mean;
+  if (f.variance) f.variance[c] = variance;
   if (of_batch.count == 0) return;
   const double share = static_cast<double>(f.momentum);
   if (f.running_mean)
     f.running_mean[c] = static_cast<float>((1 - share) * static_cast<double>(f.running_mean[c]) + share * of_batch.mean);
   if (f.running_variance)
     f.running_variance[c] = static_cast<float>((1 - share) * static_cast<double>(f.running_variance[c]) +
-                                               share * (unbiased < 0 ? 0 : unbiased));
+                                               share * unbiased);
 }
 
 }  // namespace upsilon

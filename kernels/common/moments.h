@@ -19,8 +19,9 @@ struct Moments {
     deviation += more.deviation + difference * difference * (count * more.count / all);
     count = all;
   }
-  UPS_HD double variance() const { return count == 0 ? 0.0 : deviation / count; }
-  UPS_HD double unbiased_variance() const { return count > 1 ? deviation / (count - 1) : variance(); }
+  // Rounding may leave a deviation below 0; NaN stays.
+  UPS_HD double variance() const { return count == 0 || deviation < 0 ? 0.0 : deviation / count; }
+  UPS_HD double unbiased_variance() const { return count > 1 ? variance() * (count / (count - 1)) : variance(); }
 };
 
 }  // namespace upsilon

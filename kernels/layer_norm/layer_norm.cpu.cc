@@ -36,8 +36,7 @@ struct Statistics {
     const float most = static_cast<float>(row.mean);
     mean = broadcast(most);
     rest = broadcast(static_cast<float>(row.mean - most));
-    const double variance = row.variance();  // rounding may leave it below 0
-    scale = broadcast(static_cast<float>(1 / std::sqrt((variance < 0 ? 0 : variance) + static_cast<double>(eps))));
+    scale = broadcast(static_cast<float>(1 / std::sqrt(row.variance() + static_cast<double>(eps))));
   }
 
   [[gnu::always_inline]] Floats normalised(Floats x) const { return ((x - mean) - rest) * scale; }
