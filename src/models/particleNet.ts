@@ -40,10 +40,7 @@ export interface ParticleNetInitialOptions extends ParticleNetOptions {
 
 const knownOptions = new KnownOptions('device');
 const knownInitial = new KnownOptions('device', 'seed', 'inputs', 'classes');
-const knownForward = new KnownOptions('training', 'seed');
-/** Of the layer behind the pooling, in training. */
-const dropped = 0.1;
-
+const knownForward = new KnownOptions('training', 'seed', 'dropout');
 /** Names and shapes of all tensors of a network, as PyTorch lists them; statistics of normalisations are not trained. */
 function layout({ blocks, hidden }: Architecture, inputs: number, classes: number): Map<string, number[]> {
   const shapes = new Map<string, number[]>();
@@ -117,7 +114,11 @@ export class ParticleNet {
         (wanted) => wanted.length === found.shape.length && wanted.every((extent, d) => extent === found.shape[d]),
       );
       if (!alike)
-        throw new ShapeError('ParticleNet', name, `${name} is ${shapeText(found.shape)} (expected ${shapeText(shape)})`);
+        throw new ShapeError(
+          'ParticleNet',
+          name,
+          `${name} is ${shapeText(found.shape)} (expected ${shapeText(shape)})`,
+        );
       (isStatistic(name) ? statistics : parameters)[name] = found.to(this.device);
     }
     this.parameters = parameters;
@@ -174,17 +175,17 @@ export class ParticleNet {
    * One row of outputs per event, before the softmax, with gradients where a parameter wants one.
    * @param coordinates - `[N, D]` in which the first neighbours are looked for, such as pseudorapidity and azimuth
    * @param features - `[N, inputs]` with the same boundaries of B events
-   * @param options - `training`: statistics of the batch, and dropout by `seed`, another one for every step
+   * @param options - `training`: statistics of the batch, and `dropout` (0.1) by `seed`, another one for every step
    * @returns `[B, classes]`
    * @throws ValueError for coordinates that are not finite, boundaries that decrease or overrun; ShapeError, DTypeError
    */
   forward(
     coordinates: Ragged | RaggedLike | Vector,
     features: Ragged | RaggedLike | Vector,
-    options: { training?: boolean; seed?: number | bigint } = {},
+    options: { training?: boolean; seed?: number | bigint; dropout?: number } = {},
   ): Tensor {
     knownForward.check(options, 'ParticleNet');
-    const { training = false, seed } = options;
+    const { training = false, seed, dropout: p = 0.1 } = options;
     const places = asRagged(coordinates, 'ParticleNet', 'coordinates'),
       events = asRagged(features, 'ParticleNet', 'features');
     if (events.values.shape.length !== 2 || events.values.shape[1] !== this.inputs) {
@@ -196,7 +197,7 @@ export class ParticleNet {
       throw new ShapeError('ParticleNet', 'coordinates', text);
     }
     const { k, blocks } = this.architecture,
-      p = this.parameters;
+      weights = this.parameters;
     let h = batchNorm(events.values, { ...this.norm('bn_fts'), training });
     blocks.forEach((widths, b) => {
       const graph = knnGraph(b === 0 ? places : events.with(h), k);
@@ -205,12 +206,12 @@ export class ParticleNet {
       h = edgeConvBlock(graph, h, { layers, shortcut: this.layer(`${prefix}.sc`, `${prefix}.sc_bn`), training });
     });
     const pooled = setPool(events.with(h), 'mean');
-    let hidden = linear(pooled, p['fc.0.0.weight'], { bias: p['fc.0.0.bias'], activation: 'relu' });
-    if (training) {
+    let hidden = linear(pooled, weights['fc.0.0.weight'], { bias: weights['fc.0.0.bias'], activation: 'relu' });
+    if (training && p !== 0) {
       if (seed === undefined) throw new ValueError('ParticleNet', 'seed', 'seed is missing (expected one in training)');
-      hidden = dropout(hidden, { p: dropped, seed });
+      hidden = dropout(hidden, { p, seed });
     }
-    return linear(hidden, p['fc.1.weight'], { bias: p['fc.1.bias'] });
+    return linear(hidden, weights['fc.1.weight'], { bias: weights['fc.1.bias'] });
   }
 
   private norm(prefix: string): NormalisedLayer['norm'] {

@@ -62,7 +62,11 @@ export function batchNorm(x: TensorLike, options: BatchNormOptions): Tensor {
   const like = (argument: string, made: Tensor): Tensor => {
     if (made.shape.length === shape.length && made.shape.every((extent, d) => extent === shape[d]))
       return made.reshape(rows);
-    throw new ShapeError(name, argument, `${argument} is ${shapeText(made.shape)} (expected ${shapeText(shape)}, as x)`);
+    throw new ShapeError(
+      name,
+      argument,
+      `${argument} is ${shapeText(made.shape)} (expected ${shapeText(shape)}, as x)`,
+    );
   };
   const added =
     residual === undefined || residual === null

@@ -21,7 +21,9 @@ export function concat(tensors: readonly TensorLike[], options?: { out?: TensorL
   knownOptions.check(options, 'concat');
   if (!Array.isArray(tensors) || tensors.length === 0)
     throw new ValueError('concat', 'tensors', `tensors is ${shown(tensors)} (expected a list of at least one tensor)`);
-  const given = (tensors as readonly TensorLike[]).map((part, k) => asTensor(part, undefined, 'concat', `tensors[${k}]`));
+  const given = (tensors as readonly TensorLike[]).map((part, k) =>
+    asTensor(part, undefined, 'concat', `tensors[${k}]`),
+  );
   const first = given[0];
   for (const [k, part] of given.entries()) {
     const { shape } = part;

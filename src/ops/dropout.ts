@@ -32,8 +32,7 @@ export function dropout(x: TensorLike, options: DropoutOptions): Tensor {
     throw new ValueError('dropout', 'p', `p is ${shown(p)} (expected 0 to 1)`);
   if (typeof training !== 'boolean')
     throw new ValueError('dropout', 'training', `training is ${shown(training)} (expected true or false)`);
-  if (training && seed === undefined)
-    throw new ValueError('dropout', 'seed', 'seed is missing (expected an integer)');
+  if (training && seed === undefined) throw new ValueError('dropout', 'seed', 'seed is missing (expected an integer)');
   if (!training && out === undefined) return asTensor(x, undefined, 'dropout', 'x');
   return operation.run([x], { p: training ? p : 0, seed, stream }, out);
 }

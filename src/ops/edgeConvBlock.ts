@@ -109,7 +109,10 @@ function edgesOf(graph: Graph, mask: Tensor | undefined): { targets: Tensor; cou
     counted += offsets[node + 1] - offsets[node];
   }
   const { device } = sources;
-  return { targets: tensor(targets, { device }), counts: counted === counts.length ? undefined : tensor(counts, { device }) };
+  return {
+    targets: tensor(targets, { device }),
+    counts: counted === counts.length ? undefined : tensor(counts, { device }),
+  };
 }
 
 /** [W_1 - W_2, W_2] of [W_1, W_2], so that it applies to [x_i, x_j] instead of [x_i, x_j - x_i]. */
@@ -137,14 +140,13 @@ function forEnds(weight: Tensor): Tensor {
 export function edgeConvBlock(graph: Graph, x: TensorLike, options: EdgeConvBlockOptions): Tensor {
   knownOptions.check(options, name);
   const edges = checkGraph(graph, name);
-  const { layers, shortcut, eps = defaultEps, training = false, momentum, mask } = (options ?? {}) as EdgeConvBlockOptions;
+  const { layers, shortcut, eps = defaultEps, training = false, momentum, mask } = options ?? {};
   if (!Array.isArray(layers) || layers.length === 0 || layers.length > 4)
     throw new ValueError(name, 'layers', `layers is ${shown(layers)} (expected a list of one to four layers)`);
   const all = layers.map((layer: unknown, l) => checkLayer(layer, `layers[${l}]`));
   const way = shortcut === undefined ? undefined : checkLayer(shortcut, 'shortcut');
   const input = asTensor(x, undefined, name, 'x');
-  if (input.shape.length !== 2)
-    throw new ShapeError(name, 'x', `x is ${shapeText(input.shape)} (expected [N, F])`);
+  if (input.shape.length !== 2) throw new ShapeError(name, 'x', `x is ${shapeText(input.shape)} (expected [N, F])`);
   const [first] = all;
   if (first.weight.shape[1] !== 2 * input.shape[1]) {
     const text = `layers[0] has a weight ${shapeText(first.weight.shape)} (expected [Fout, ${2 * input.shape[1]}])`;
@@ -173,11 +175,16 @@ export function edgeConvBlock(graph: Graph, x: TensorLike, options: EdgeConvBloc
     const before = linear(input, way.weight);
     return batchNorm(before, { ...way.norm, ...together, mask: padding, residual: collected, activation: 'relu' });
   }
-  const [zeros, ones] = [0, 1].map((value) => new (dtypes[input._dtype].Array)(input.shape[1]).fill(value as never));
-  const statistics = { mean: tensor(zeros, { device: input.device }), variance: tensor(ones, { device: input.device }) };
+  const [zeros, ones] = [0, 1].map((value) => new dtypes[input._dtype].Array(input.shape[1]).fill(value as never));
+  const statistics = {
+    mean: tensor(zeros, { device: input.device }),
+    variance: tensor(ones, { device: input.device }),
+  };
   return batchNorm(input, { ...statistics, eps: 0, mask: padding, residual: collected, activation: 'relu' });
 }
 
 function tensorsOf(norm: Norm): Tensor[] {
-  return [norm.weight, norm.bias].flatMap((value) => (value === undefined || Array.isArray(value) ? [] : [asTensor(value, undefined, name, 'norm')]));
+  return [norm.weight, norm.bias].flatMap((value) =>
+    value === undefined || Array.isArray(value) ? [] : [asTensor(value, undefined, name, 'norm')],
+  );
 }
