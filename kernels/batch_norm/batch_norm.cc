@@ -31,9 +31,8 @@ T before_activation(const BatchNorm<T>& f, int64_t c, int64_t at, T normalised) 
 template <class T>
 void normalise(const BatchNorm<T>& f, int64_t c, T mean, T variance, T* y) {
   const T scale = scale_of(f, variance);
-  each_number(f, c, [&](int64_t at) {
-    y[at] = activate(before_activation(f, c, at, (f.x[at] - mean) * scale), f.activation);
-  });
+  each_number(
+      f, c, [&](int64_t at) { y[at] = activate(before_activation(f, c, at, (f.x[at] - mean) * scale), f.activation); });
 }
 
 template <class T>
@@ -142,9 +141,9 @@ ups_status ups_batch_norm_training_forward(ups_context* context, const ups_tenso
                                            const ups_tensor* batch_variance, const ups_tensor* running_mean,
                                            const ups_tensor* running_variance,
                                            const ups_batch_norm_training_options* options) {
-  return upsilon::call(
-      context, upsilon::training_forward,
-      {x, weight, bias, mask, residual, y, batch_mean, batch_variance, running_mean, running_variance}, options);
+  return upsilon::call(context, upsilon::training_forward,
+                       {x, weight, bias, mask, residual, y, batch_mean, batch_variance, running_mean, running_variance},
+                       options);
 }
 
 ups_status ups_batch_norm_training_backward(ups_context* context, const ups_tensor* x, const ups_tensor* batch_mean,

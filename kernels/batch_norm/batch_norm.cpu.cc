@@ -181,19 +181,17 @@ template <int vectors>
       double &m = mean[c + v * lanes + l], &d = deviation[c + v * lanes + l];
       const double difference = static_cast<double>(centre[v][l]) + off - m;
       m += difference * share;
-      d += static_cast<double>(squares[v][l]) - off * static_cast<double>(rest[v][l]) +
-           difference * difference * weight;
+      d +=
+          static_cast<double>(squares[v][l]) - off * static_cast<double>(rest[v][l]) + difference * difference * weight;
     }
 }
-
 
 // The groups' moments of every channel, in `sums` as mean and deviation.
 void find_moments(Threads& threads, const BatchNorm<float>& f, const GroupSums& sums) {
   if (f.inner == 1)
     return each_tile(threads, f, sums, [&](const Tile& tile, double before, double* mean, double* deviation) {
       each_block<4>(
-          f.channels,
-          [&](int64_t c, int64_t here) { join_tile<4>(f.x, tile, c, here, before, mean, deviation); },
+          f.channels, [&](int64_t c, int64_t here) { join_tile<4>(f.x, tile, c, here, before, mean, deviation); },
           [&](int64_t c, int64_t here) { join_tile<1>(f.x, tile, c, here, before, mean, deviation); });
     });
   each_plane(threads, f, sums, [&](int64_t channel, int64_t row, double before, double& mean, double& deviation) {
@@ -263,8 +261,7 @@ template <bool planes, bool training>
                                            int64_t channel, int64_t i, int64_t at, int64_t here) {
   const Floats gradient = load_some(f.dy + at, here);
   if (f.activation == UPS_ACTIVATION_NONE) return gradient;
-  const Floats z =
-      f.activation == UPS_ACTIVATION_GELU ? before_activation<planes>(f, k, channel, i, at, here) : zero();
+  const Floats z = f.activation == UPS_ACTIVATION_GELU ? before_activation<planes>(f, k, channel, i, at, here) : zero();
   return gradient * activation_slope(z, load_some(f.y + at, here), f.activation);
 }
 
@@ -307,12 +304,12 @@ void find_sums(Threads& threads, const BatchNormBackward<float, training>& f, co
   each_plane(threads, f, sums, [&](int64_t channel, int64_t row, double, double& sum, double& along) {
     const int64_t plane = (row * f.channels + channel) * f.inner;
     for (int64_t first = 0; first < f.inner; first += tile_numbers) {
-      const Sums of_tile = sum_two(std::min(tile_numbers, f.inner - first), [&](int64_t i, int64_t here, Floats& of_dz,
-                                                                                Floats& of_product) {
-        const Floats dz = dz_at<true>(f, k, channel, i, plane + first + i, here);
-        of_dz += dz;
-        of_product = dz * normalised<true>(f, k, channel, i, plane + first + i, here) + of_product;
-      });
+      const Sums of_tile = sum_two(
+          std::min(tile_numbers, f.inner - first), [&](int64_t i, int64_t here, Floats& of_dz, Floats& of_product) {
+            const Floats dz = dz_at<true>(f, k, channel, i, plane + first + i, here);
+            of_dz += dz;
+            of_product = dz * normalised<true>(f, k, channel, i, plane + first + i, here) + of_product;
+          });
       sum += of_tile.first;
       along += of_tile.second;
     }

@@ -21,23 +21,23 @@ extern "C" {
 #endif
 
 #define UPS_BATCH_NORM_AFFINE_SCHEMA "weight?: real[C], bias?: real[C], mask?: u8[B], residual?: real[B, C, S]"
-#define UPS_BATCH_NORM_GRADIENTS_SCHEMA             \
-  ", y: real[B, C, S], dy: real[B, C, S] -> "       \
+#define UPS_BATCH_NORM_GRADIENTS_SCHEMA                                                 \
+  ", y: real[B, C, S], dy: real[B, C, S] -> "                                           \
   "dx?: real[B, C, S], dweight?: real[C], dbias?: real[C], dresidual?: real[B, C, S]; " \
   "eps: f32 = 1e-5, activation: activation"
-#define UPS_BATCH_NORM_FORWARD_SCHEMA                                                           \
-  "x: real[B, C, S], mean: real[C], variance: real[C], " UPS_BATCH_NORM_AFFINE_SCHEMA           \
+#define UPS_BATCH_NORM_FORWARD_SCHEMA                                                 \
+  "x: real[B, C, S], mean: real[C], variance: real[C], " UPS_BATCH_NORM_AFFINE_SCHEMA \
   " -> y: real[B, C, S]; eps: f32 = 1e-5, activation: activation"
 #define UPS_BATCH_NORM_BACKWARD_SCHEMA \
   "x: real[B, C, S], mean: real[C], variance: real[C], " UPS_BATCH_NORM_AFFINE_SCHEMA UPS_BATCH_NORM_GRADIENTS_SCHEMA
-#define UPS_BATCH_NORM_TRAINING_FORWARD_SCHEMA                                            \
-  "x: real[B, C, S], " UPS_BATCH_NORM_AFFINE_SCHEMA                                       \
-  " -> y: real[B, C, S], batch_mean?: f64[C], batch_variance?: f64[C], "                  \
-  "running_mean?&: real[C], running_variance?&: real[C]; "                                \
+#define UPS_BATCH_NORM_TRAINING_FORWARD_SCHEMA                           \
+  "x: real[B, C, S], " UPS_BATCH_NORM_AFFINE_SCHEMA                      \
+  " -> y: real[B, C, S], batch_mean?: f64[C], batch_variance?: f64[C], " \
+  "running_mean?&: real[C], running_variance?&: real[C]; "               \
   "eps: f32 = 1e-5, activation: activation, momentum: f32 = 0.1"
-#define UPS_BATCH_NORM_TRAINING_BACKWARD_SCHEMA                   \
-  "x: real[B, C, S], batch_mean: f64[C], batch_variance: f64[C], " \
-  UPS_BATCH_NORM_AFFINE_SCHEMA UPS_BATCH_NORM_GRADIENTS_SCHEMA
+#define UPS_BATCH_NORM_TRAINING_BACKWARD_SCHEMA                                                 \
+  "x: real[B, C, S], batch_mean: f64[C], batch_variance: f64[C], " UPS_BATCH_NORM_AFFINE_SCHEMA \
+      UPS_BATCH_NORM_GRADIENTS_SCHEMA
 
 typedef struct ups_batch_norm_options {
   float eps; /* 1e-5 when no options are given */
@@ -66,11 +66,13 @@ UPS_API ups_status ups_batch_norm_training_forward(ups_context* context, const u
                                                    const ups_tensor* batch_mean, const ups_tensor* batch_variance,
                                                    const ups_tensor* running_mean, const ups_tensor* running_variance,
                                                    const ups_batch_norm_training_options* options);
-UPS_API ups_status ups_batch_norm_training_backward(
-    ups_context* context, const ups_tensor* x, const ups_tensor* batch_mean, const ups_tensor* batch_variance,
-    const ups_tensor* weight, const ups_tensor* bias, const ups_tensor* mask, const ups_tensor* residual,
-    const ups_tensor* y, const ups_tensor* dy, const ups_tensor* dx, const ups_tensor* dweight, const ups_tensor* dbias,
-    const ups_tensor* dresidual, const ups_batch_norm_options* options);
+UPS_API ups_status ups_batch_norm_training_backward(ups_context* context, const ups_tensor* x,
+                                                    const ups_tensor* batch_mean, const ups_tensor* batch_variance,
+                                                    const ups_tensor* weight, const ups_tensor* bias,
+                                                    const ups_tensor* mask, const ups_tensor* residual,
+                                                    const ups_tensor* y, const ups_tensor* dy, const ups_tensor* dx,
+                                                    const ups_tensor* dweight, const ups_tensor* dbias,
+                                                    const ups_tensor* dresidual, const ups_batch_norm_options* options);
 
 #ifdef __cplusplus
 }

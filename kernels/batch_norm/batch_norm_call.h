@@ -60,8 +60,8 @@ struct BatchNormBackward : BatchNorm<T> {
 
   explicit BatchNormBackward(const Call& call)
       : BatchNorm<T>(call, 3), mean(call.data<const Statistic>(1)), variance(call.data<const Statistic>(2)),
-        y(call.data<const T>(7)), dy(call.data<const T>(8)), dx(call.data<T>(9)), dweight(call.data<T>(10)), dbias(call.data<T>(11)),
-        dresidual(call.data<T>(12)) {}
+        y(call.data<const T>(7)), dy(call.data<const T>(8)), dx(call.data<T>(9)), dweight(call.data<T>(10)),
+        dbias(call.data<T>(11)), dresidual(call.data<T>(12)) {}
 };
 
 // One channel: x normalised is (x - centre) scale + offset, times weight plus bias (x - centre) factor + shift. The mean
@@ -87,10 +87,11 @@ UPS_HD inline void keep_statistics(const BatchNormTraining<float>& f, int64_t c,
   if (of_batch.count == 0) return;
   const double share = static_cast<double>(f.momentum);
   if (f.running_mean)
-    f.running_mean[c] = static_cast<float>((1 - share) * static_cast<double>(f.running_mean[c]) + share * of_batch.mean);
+    f.running_mean[c] =
+        static_cast<float>((1 - share) * static_cast<double>(f.running_mean[c]) + share * of_batch.mean);
   if (f.running_variance)
-    f.running_variance[c] = static_cast<float>((1 - share) * static_cast<double>(f.running_variance[c]) +
-                                               share * unbiased);
+    f.running_variance[c] =
+        static_cast<float>((1 - share) * static_cast<double>(f.running_variance[c]) + share * unbiased);
 }
 
 }  // namespace upsilon

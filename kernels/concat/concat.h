@@ -9,12 +9,12 @@
 extern "C" {
 #endif
 
-#define UPS_CONCAT_INPUTS_SCHEMA                                                                      \
+#define UPS_CONCAT_INPUTS_SCHEMA                                                                        \
   "x0: real[..., F0], x1?: real[..., F1], x2?: real[..., F2], x3?: real[..., F3], x4?: real[..., F4], " \
   "x5?: real[..., F5], x6?: real[..., F6], x7?: real[..., F7]"
 #define UPS_CONCAT_FORWARD_SCHEMA UPS_CONCAT_INPUTS_SCHEMA " -> y: real[..., F0+F1+F2+F3+F4+F5+F6+F7]"
-#define UPS_CONCAT_BACKWARD_SCHEMA                                                                           \
-  UPS_CONCAT_INPUTS_SCHEMA                                                                                   \
+#define UPS_CONCAT_BACKWARD_SCHEMA                                                                              \
+  UPS_CONCAT_INPUTS_SCHEMA                                                                                      \
   ", dy: real[..., F0+F1+F2+F3+F4+F5+F6+F7] -> dx0?: real[..., F0], dx1?: real[..., F1], dx2?: real[..., F2], " \
   "dx3?: real[..., F3], dx4?: real[..., F4], dx5?: real[..., F5], dx6?: real[..., F6], dx7?: real[..., F7]"
 

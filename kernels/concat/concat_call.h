@@ -34,8 +34,7 @@ struct ConcatForward : Parts<const T> {
 template <class T>
 struct ConcatBackward : Parts<T> {
   const T* dy;
-  explicit ConcatBackward(const Call& call)
-      : Parts<T>(call, most_parts + 1), dy(call.data<const T>(most_parts)) {}
+  explicit ConcatBackward(const Call& call) : Parts<T>(call, most_parts + 1), dy(call.data<const T>(most_parts)) {}
 };
 
 // The gradient of what was not given has no shape.

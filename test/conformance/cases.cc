@@ -66,7 +66,8 @@ class Expander {
 
   void run() {
     check_names();
-    only(entry_, {"name", "operations", "derive", "dims", "options", "omit", "data", "exact", "floor", "gradient", "large"});
+    only(entry_,
+         {"name", "operations", "derive", "dims", "options", "omit", "data", "exact", "floor", "gradient", "large"});
     const Json* operations = entry_.find("operations");
     if (!operations || operations->array().empty()) throw std::runtime_error("\"operations\" is missing");
     for (const Json& operation : operations->array()) {
