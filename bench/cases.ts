@@ -27,6 +27,7 @@ type Options = Record<string, unknown>;
 interface Entry {
   name: string;
   operations: string[];
+  derive?: string[];
   dims?: Record<string, unknown>;
   options?: Record<string, unknown>;
   omit?: string[];
@@ -120,7 +121,7 @@ export function loadCases(): Case[] {
             leading,
             omit: entry.omit ?? [],
             data: entry.data ?? {},
-            derive: file.derive ?? [],
+            derive: entry.derive ?? file.derive ?? [],
             options: Object.fromEntries(Object.entries(options).filter(([key]) => known.includes(key))),
           });
         }

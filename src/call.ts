@@ -198,7 +198,7 @@ export class Kernel {
     const results: (Tensor | undefined)[] = [];
     for (let k = 0; k < plan.outputs.length; ++k, at += tensorStride) {
       let output = outputs?.[k];
-      if (output === undefined && wanted?.[k] === false) {
+      if (output === undefined && (wanted?.[k] === false || plan.outputs[k].inPlace)) {
         frame[at] = Kind.absent;
       } else {
         if (output === undefined) output = plan.makeOutput(k, inputs, device ?? cpu);
@@ -226,7 +226,7 @@ export class Plan {
   /** Parameters in camelCase: inputs, then outputs. */
   readonly names: readonly string[];
   readonly types: readonly string[];
-  readonly outputs: readonly { dims: DimensionDescription[]; type: string }[];
+  readonly outputs: readonly { dims: DimensionDescription[]; type: string; inPlace: boolean }[];
   /** In camelCase. */
   readonly optionNames: readonly string[];
   private readonly options: readonly (OptionDescription & { publicName: string })[];

@@ -18,6 +18,8 @@ interface BackwardPlan {
 /** More inputs of backward than forward has: the transposed graph. */
 export type Extra = (name: string) => Tensor;
 
+const onlyTheFirst = [true, ...new Array<boolean>(8).fill(false)];
+
 /** An operation with its gradient. */
 export class Operation {
   readonly publicName: string;
@@ -26,14 +28,20 @@ export class Operation {
   private backwardPlan: BackwardPlan | undefined;
   private knownOptions: KnownOptions | undefined;
 
-  /** @param tensorOptions - the options that are arguments of the kernel: `'bias'` */
+  /**
+   * @param tensorOptions - the options that are arguments of the kernel: `'bias'`
+   * @param words - what users call the arguments, by their names in the schema, where that differs
+   * @param as - what users call the operation, where that differs
+   */
   constructor(
     readonly name: string,
     private readonly tensorOptions: readonly string[] = [],
+    words?: Readonly<Record<string, string>>,
+    as?: string,
   ) {
-    this.publicName = publicName(name);
-    this.forward = new Kernel(`${name}_forward`);
-    this.backward = new Kernel(`${name}_backward`);
+    this.publicName = as ?? publicName(name);
+    this.forward = new Kernel(`${name}_forward`, words, as);
+    this.backward = new Kernel(`${name}_backward`, words, as);
   }
 
   /**
@@ -46,37 +54,48 @@ export class Operation {
     this.knownOptions.check(options, this.publicName);
   }
 
-  /** @param inputs - in schema order */
-  run(inputs: readonly (TensorLike | undefined)[], options?: OptionValues, out?: TensorLike, extra?: Extra): Tensor {
+  /**
+   * @param inputs - in schema order
+   * @param state - the outputs behind the first, where they are updated in place
+   */
+  run(
+    inputs: readonly (TensorLike | undefined)[],
+    options?: OptionValues,
+    out?: TensorLike,
+    extra?: Extra,
+    state?: readonly (Tensor | undefined)[],
+  ): Tensor {
     const plan = this.forward.description;
     const tensors = toTensors(inputs, plan, this.publicName);
-    if (out === undefined) {
-      const result = this.forward.run(tensors, options)[0]!;
-      if (!wantsGradient(tensors)) return result;
-      return this.trace(tensors, result, options, extra);
+    const traced = wantsGradient(tensors);
+    const first = out === undefined ? undefined : toOutput(out, this.publicName);
+    const given = first || state ? [first, ...(state ?? [])] : undefined;
+    // Outputs behind the first are there for the gradient.
+    const results = this.forward.run(tensors, options, given, traced ? undefined : onlyTheFirst);
+    const result = results[0]!;
+    if (first) {
+      result._origin = undefined;
+      result._requiresGrad = false;
     }
-    const result = this.forward.run(tensors, options, [toOutput(out, this.publicName)])[0]!;
-    result._origin = undefined;
-    result._requiresGrad = false;
-    return wantsGradient(tensors) ? this.trace(tensors, result, options, extra) : result;
+    return traced ? this.trace(tensors, results, options, extra) : result;
   }
 
   private trace(
     tensors: readonly (Tensor | undefined)[],
-    result: Tensor,
+    results: readonly (Tensor | undefined)[],
     options: OptionValues | undefined,
     extra: Extra | undefined,
   ): Tensor {
     // As they are now: the caller may use the object again.
     const kept = options && { ...options };
-    return record(result, tensors, (gradient, needed) =>
-      this.differentiate(tensors, result, gradient, needed, kept, extra),
+    return record(results[0]!, tensors, (gradient, needed) =>
+      this.differentiate(tensors, results, gradient, needed, kept, extra),
     );
   }
 
   private differentiate(
     inputs: readonly (Tensor | undefined)[],
-    result: Tensor,
+    results: readonly (Tensor | undefined)[],
     gradient: Tensor,
     needed: readonly boolean[],
     options: OptionValues | undefined,
@@ -84,7 +103,13 @@ export class Operation {
   ): (Tensor | undefined)[] {
     const { sources, gradientOf } = (this.backwardPlan ??= this.matchNames());
     const arguments_ = sources.map(({ from, index, name }) =>
-      from === 'input' ? inputs[index] : from === 'output' ? result : from === 'gradient' ? gradient : extra?.(name),
+      from === 'input'
+        ? inputs[index]
+        : from === 'output'
+          ? results[index]
+          : from === 'gradient'
+            ? gradient
+            : extra?.(name),
     );
     const wanted = gradientOf.map((input) => input >= 0 && needed[input]);
     const found = this.backward.run(arguments_, options, undefined, wanted);

@@ -1,8 +1,12 @@
 // One line per operation.
 export { attentionPool } from './ops/attentionPool';
+export { batchNorm } from './ops/batchNorm';
+export { concat } from './ops/concat';
 export { deepSet } from './ops/deepSet';
 export { distanceCorrelation, distanceCorrelations, distanceCovariance } from './ops/distanceCorrelation';
+export { dropout } from './ops/dropout';
 export { edgeConv } from './ops/edgeConv';
+export { edgeConvBlock } from './ops/edgeConvBlock';
 export { embedding } from './ops/embedding';
 export { eventShapes, thrust } from './ops/eventShapes';
 export { graphAttentionConv } from './ops/graphAttentionConv';

@@ -22,12 +22,16 @@ import { Tensor } from './tensor';
 
 export const {
   attentionPool,
+  batchNorm,
+  concat,
   condense,
   deepSet,
   distanceCorrelation,
   distanceCorrelations,
   distanceCovariance,
+  dropout,
   edgeConv,
+  edgeConvBlock,
   embedding,
   eventShapes,
   graphAttentionConv,

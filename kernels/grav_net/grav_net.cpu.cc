@@ -82,20 +82,9 @@ ups_status forward(const Call& call) {
   return UPS_OK;
 }
 
-struct BackwardScratch {
-  float *weights, *slopes;  // per edge: w, and what arrives at d^2
-  int32_t* winners;         // [N, P]
-
-  BackwardScratch(const GravNet<float>& f, Pieces& pieces) {
-    weights = pieces.take<float>(f.edges);
-    slopes = pieces.take<float>(f.edges);
-    winners = pieces.take<int32_t>(f.nodes * f.features);
-  }
-};
-
 size_t backward_workspace(const Call& call) {
   Pieces pieces(nullptr);
-  (void)BackwardScratch(GravNet<float>(call, 5), pieces);
+  (void)GravNetBackwardScratch(GravNet<float>(call, 5), pieces);
   return pieces.bytes();
 }
 
@@ -114,7 +103,7 @@ ups_status backward(const Call& call) {
   const GravNetBackward<float> f(call);
   Threads& threads = *call.threads;
   Pieces pieces(call.workspace);
-  const BackwardScratch scratch(f, pieces);
+  const GravNetBackwardScratch scratch(f, pieces);
   weigh_edges(threads, f, scratch.weights);
   const auto step = [&](int64_t i, int64_t j, int64_t edge, float* dspace) {
     for (int64_t d = 0; d < f.places; ++d)

@@ -122,27 +122,16 @@ sum_features(const int32_t* fault, GravNetBackward<float> f, const float* weight
   }
 }
 
-struct BackwardScratch {
-  float *weights, *slopes;
-  int32_t* winners;
-
-  BackwardScratch(const GravNet<float>& f, Pieces& pieces) {
-    weights = pieces.take<float>(f.edges);
-    slopes = pieces.take<float>(f.edges);
-    winners = pieces.take<int32_t>(f.nodes * f.features);
-  }
-};
-
 size_t backward_workspace(const Call& call) {
   Pieces pieces(nullptr);
-  (void)BackwardScratch(GravNet<float>(call, 5), pieces);
+  (void)GravNetBackwardScratch(GravNet<float>(call, 5), pieces);
   return pieces.bytes();
 }
 
 ups_status backward(const Call& call) {
   const GravNetBackward<float> f(call);
   Pieces pieces(call.workspace);
-  const BackwardScratch scratch(f, pieces);
+  const GravNetBackwardScratch scratch(f, pieces);
   Launcher launch(call);
   launch.elements(weigh_edges<block_threads>, f.edges, f, scratch.weights);
   launch.elements(collect<block_threads>, f.nodes * f.features, f, scratch.weights, nullptr, scratch.winners);

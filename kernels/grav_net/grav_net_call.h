@@ -1,6 +1,6 @@
 // A checked call of grav_net, as plain numbers and pointers.
 #pragma once
-#include "core/operation.h"
+#include "common/kernel.h"
 #include "grav_net/grav_net.h"
 
 namespace upsilon {
@@ -42,6 +42,15 @@ struct GravNetBackward : GravNet<T> {
       : GravNet<T>(call, 5), transposed_offsets(call.data<const int32_t>(2)), targets(call.data<const int32_t>(3)),
         edge_ids(call.data<const int32_t>(4)), dy(call.data<const T>(7)), dspace(call.data<T>(8)),
         dfeatures(call.data<T>(9)) {}
+};
+
+struct GravNetBackwardScratch {
+  float *weights, *slopes;  // per edge: w, and what arrives at d^2
+  int32_t* winners;         // [N, P]
+
+  GravNetBackwardScratch(const GravNet<float>& f, Pieces& pieces)
+      : weights(pieces.take<float>(f.edges)), slopes(pieces.take<float>(f.edges)),
+        winners(pieces.take<int32_t>(f.nodes * f.features)) {}
 };
 
 }  // namespace upsilon

@@ -1,6 +1,7 @@
 // SIMD. Floor: memory, x and y once (backward x, y, dy and dx). A row is read in chunks that stay in L1: the chunk's sum,
-// then sums of its deviations from its mean, joined over chunks in float64 (T. Chan, G. Golub, R. LeVeque, Am. Stat. 37,
-// 242 (1983)); so only rows beyond the cache come from memory twice.
+// then sums of its deviations from its mean, joined over chunks in float64; so only rows beyond the cache come from memory
+// twice.
+#include "common/moments.h"
 #include "layer_norm/layer_norm.h"
 #include "layer_norm/layer_norm_call.h"
 
@@ -9,6 +10,7 @@
 #include "common/dot.simd.h"
 #include "common/elementary.simd.h"
 #include "common/matmul.simd.h"
+#include "common/moments.simd.h"
 #include "common/sums.simd.h"
 #include "common/weight_gradient.simd.h"
 
@@ -24,64 +26,20 @@ template <class Body>
     body(first, std::min(chunk_features, features - first));
 }
 
-struct Sums {
-  double first, second;
-};
-// The sums over [0, count) of two numbers for each element: body(i, here, first, second) adds to two vectors. Two pairs
-// of them alternate, so that an addition need not wait for the one before it.
-template <class Body>
-[[gnu::always_inline]] inline Sums sum_two(int64_t count, Body&& body) {
-  Floats first[2] = {zero(), zero()}, second[2] = {zero(), zero()};
-  int64_t i = 0;
-  for (; i + 2 * lanes <= count; i += 2 * lanes) {
-    body(i, lanes, first[0], second[0]);
-    body(i + lanes, lanes, first[1], second[1]);
-  }
-  each_vector(count - i, [&](int64_t k, int64_t here) { body(i + k, here, first[0], second[0]); });
-  return {sum_pairwise(first[0] + first[1]), sum_pairwise(second[0] + second[1])};
-}
-
 // Normalised x is ((x - mean) - rest) scale: the mean in two parts, as large offsets would lose digits otherwise.
 struct Statistics {
   Floats mean, rest, scale;
 
   Statistics(const float* x, int64_t features, float eps) {
-    double average = 0, deviation = 0;  // of the chunks so far
-    each_chunk(features, [&](int64_t first, int64_t count) {
-      const float* chunk = x + first;
-      const double size = static_cast<double>(count), before = static_cast<double>(first);
-      const Sums sums =
-          sum_two(count, [&](int64_t i, int64_t here, Floats& sum, Floats&) { sum += load_some(chunk + i, here); });
-      const float centre = static_cast<float>(sums.first / size);
-      const Sums around = sum_two(count, [&](int64_t i, int64_t here, Floats& sum, Floats& squares) {
-        Floats d = load_some(chunk + i, here) - broadcast(centre);
-        if (here < lanes) d = masked(d, here);
-        sum += d;
-        squares = d * d + squares;
-      });
-      const double own = centre + around.first / size;
-      const double difference = own - average;
-      average += difference * (size / (before + size));
-      deviation += around.second - around.first * around.first / size;
-      deviation += difference * difference * (before * size / (before + size));
-    });
-    const float most = static_cast<float>(average);
+    Moments row;
+    each_chunk(features, [&](int64_t first, int64_t count) { row.join(moments_of(x + first, count)); });
+    const float most = static_cast<float>(row.mean);
     mean = broadcast(most);
-    rest = broadcast(static_cast<float>(average - most));
-    const double variance = std::max(deviation, 0.0) / static_cast<double>(features);
-    scale = broadcast(
-        static_cast<float>(1 / std::sqrt((deviation == deviation ? variance : deviation) + static_cast<double>(eps))));
+    rest = broadcast(static_cast<float>(row.mean - most));
+    scale = broadcast(static_cast<float>(1 / std::sqrt(row.variance() + static_cast<double>(eps))));
   }
 
   [[gnu::always_inline]] Floats normalised(Floats x) const { return ((x - mean) - rest) * scale; }
-
- private:
-  // 0 from lane `count` on, where the deviation of a 0 that is no element stands.
-  static Floats masked(Floats v, int64_t count) {
-    float kept[lanes] = {};
-    store_first(kept, v, count);
-    return load(kept);
-  }
 };
 
 template <class Norm>

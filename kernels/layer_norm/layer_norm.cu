@@ -62,20 +62,26 @@ UPS_ON_DEVICE float affine(const Norm& f, float normalised, int64_t c) {
   return f.bias ? z + f.bias[c] : z;
 }
 
+// Calls body(team, row) for the rows of this thread's team.
+template <int warps, class Body>
+UPS_ON_DEVICE void each_row(int64_t rows, double* sums, Body body) {
+  using Threads = Team<warps>;
+  constexpr int teams = block_threads / Threads::threads;
+  const int64_t first = blockIdx.x * static_cast<int64_t>(teams) + threadIdx.x / Threads::threads;
+  for (int64_t row = first; row < rows; row += static_cast<int64_t>(gridDim.x) * teams) body(Threads{sums}, row);
+}
+
 template <int warps>
 UPS_KERNEL_LB(block_threads)
 normalise(const int32_t* fault, LayerNormForward<float> f) {
   if (*fault != 0) return;
   UPS_SHARED(double, sums, [warps]);
-  const Team<warps> team{sums};
-  constexpr int teams = block_threads / Team<warps>::threads;
-  const int64_t first = blockIdx.x * static_cast<int64_t>(teams) + threadIdx.x / Team<warps>::threads;
-  for (int64_t row = first; row < f.rows; row += static_cast<int64_t>(gridDim.x) * teams) {
+  each_row<warps>(f.rows, sums, [&](const Team<warps>& team, int64_t row) {
     const float* x = f.x + row * f.features;
     const Statistics s = statistics_of(team, x, f.features, f.eps);
     for (int64_t c = team.rank(); c < f.features; c += Team<warps>::threads)
       f.y[row * f.features + c] = activate_value(affine(f, s.normalised(x[c]), c), f.activation);
-  }
+  });
 }
 
 template <class Norm>
@@ -92,14 +98,11 @@ UPS_KERNEL_LB(block_threads)
 backward_of_rows(const int32_t* fault, LayerNormBackward<float> f, Statistics* statistics) {
   if (*fault != 0) return;
   UPS_SHARED(double, sums, [warps]);
-  const Team<warps> team{sums};
-  constexpr int teams = block_threads / Team<warps>::threads;
-  const int64_t first = blockIdx.x * static_cast<int64_t>(teams) + threadIdx.x / Team<warps>::threads;
-  for (int64_t row = first; row < f.rows; row += static_cast<int64_t>(gridDim.x) * teams) {
+  each_row<warps>(f.rows, sums, [&](const Team<warps>& team, int64_t row) {
     const float* x = f.x + row * f.features;
     const Statistics s = statistics_of(team, x, f.features, f.eps);
     if (team.rank() == 0) statistics[row] = s;
-    if (!f.dx) continue;
+    if (!f.dx) return;
     const auto inner = [&](int64_t c, float normalised) {
       const float dz = dz_at(f, normalised, row, c);
       return f.weight ? __fmul_rn(dz, f.weight[c]) : dz;  // rounded alike both times, so that it cancels with its mean
@@ -117,7 +120,7 @@ backward_of_rows(const int32_t* fault, LayerNormBackward<float> f, Statistics* s
       const float normalised = s.normalised(x[c]);
       f.dx[row * f.features + c] = s.scale * (inner(c, normalised) - mean - normalised * mean_along);
     }
-  }
+  });
 }
 
 // Sums over a chunk of rows for 32 columns a block: its warps take rows in turn and are added up in order.

@@ -1,6 +1,6 @@
-// SIMD: blocks of counters side by side, word by word, so that the compiler turns each of the plain loops below into
-// vectors of the instruction set; the same scalar functions as the reference, so the same bits. Floor: about 25 integer
-// operations per number for Philox, as many again for a normal; memory is never the limit.
+// SIMD: plain loops over blocks of counters, which the compiler turns into vectors; the same scalar functions as the
+// reference, so the same bits. Floor: about 25 integer operations per number for Philox, as many again for a normal; memory
+// is never the limit.
 #include "common/no_contraction.h"
 
 #include "random/random.h"
@@ -9,34 +9,13 @@
 
 #define UPS_SIMD_SOURCE "random/random.cpu.cc"
 #include "common/each_isa.h"
+#include "common/philox_block.simd.h"
 
 UPS_SIMD_BEGIN
 
-constexpr int64_t block_quads = 64, block_numbers = 4 * block_quads;
 constexpr int64_t task_blocks = 128;
 
-// Word w of counter i of a block is words[w][i].
-struct alignas(64) Block {
-  uint32_t words[4][block_quads];
-};
-
-void draw(uint64_t first_quad, const RandomCall<float>& f, Block& block) {
-  // A block begins at a multiple of its length: the counter's upper word does not change within.
-  const auto low = static_cast<uint32_t>(first_quad), high = static_cast<uint32_t>(first_quad >> 32);
-  const auto stream0 = static_cast<uint32_t>(f.stream), stream1 = static_cast<uint32_t>(f.stream >> 32);
-  const auto key0 = static_cast<uint32_t>(f.seed), key1 = static_cast<uint32_t>(f.seed >> 32);
-  for (uint32_t i = 0; i < block_quads; ++i) {
-    const PhiloxWords drawn = philox(low + i, high, stream0, stream1, key0, key1);
-    for (int w = 0; w < 4; ++w) block.words[w][i] = drawn.word[w];
-  }
-}
-
-void uniform_block(const Block& block, float* y) {
-  for (int64_t i = 0; i < block_quads; ++i)
-    for (int w = 0; w < 4; ++w) y[4 * i + w] = uniform_of(block.words[w][i]);
-}
-
-void normal_block(const Block& block, float* y) {
+void normal_block(const PhiloxBlock& block, float* y) {
   alignas(64) float normals[4][block_quads];
   for (int pair = 0; pair < 4; pair += 2) {
     float *first = normals[pair], *second = normals[pair + 1];
@@ -53,15 +32,15 @@ void normal_block(const Block& block, float* y) {
     for (int w = 0; w < 4; ++w) y[4 * i + w] = normals[w][i];
 }
 
-template <void convert(const Block&, float*)>
+template <void convert(const PhiloxBlock&, float*)>
 ups_status fill(const Call& call) {
   const RandomCall<float> f(call);
   const int64_t blocks = ceil_div(f.count, block_numbers);
   call.threads->run(ceil_div(blocks, task_blocks), [&](int64_t task, int32_t) {
-    Block drawn;
+    PhiloxBlock drawn;
     const int64_t end = std::min(blocks, (task + 1) * task_blocks);
     for (int64_t block = task * task_blocks; block < end; ++block) {
-      draw(static_cast<uint64_t>(block * block_quads), f, drawn);
+      draw(block, f.stream, f.seed, drawn);
       float* y = f.y + block * block_numbers;
       const int64_t here = f.count - block * block_numbers;
       if (here >= block_numbers) {

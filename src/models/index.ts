@@ -1,2 +1,3 @@
 export { BackgroundFilter, type BackgroundFilterOptions, type ScoreProgress } from './backgroundFilter';
 export { type DecayForest, type ParticleColumn, type Particles, type Selection } from './decayForest';
+export { ParticleNet, type ParticleNetInitialOptions, ParticleNetLite, type ParticleNetOptions } from './particleNet';

@@ -6,7 +6,7 @@ import { Operation, transposeOf } from '../operation';
 import { asRagged, Ragged, type RaggedLike } from '../ragged';
 import { asTensor, shapeText, type Tensor, tensor, type TensorLike } from '../tensor';
 import type { Activation } from './activation';
-import { embedding } from './embedding';
+import { concat } from './concat';
 import { knnGraph } from './knnGraph';
 import { linear } from './linear';
 import type { Layer } from './mlp';
@@ -49,12 +49,6 @@ function checkLayer(layer: unknown, name: string, inputs: number, dtype: number)
 
 const apply = (x: Tensor, { weight, bias, activation }: Layer): Tensor => linear(x, weight, { bias, activation });
 
-/** The columns of two matrices side by side. */
-function joined(left: Tensor, right: Tensor, rows: number): Tensor {
-  const every = tensor(Int32Array.from({ length: rows }, (_, row) => row)).to(left.device);
-  return embedding(every, left, { append: right });
-}
-
 /** The sum of two biases, either of which may be missing. */
 function sumOf(
   first: TensorLike | undefined,
@@ -73,7 +67,7 @@ function sumOf(
     return made.reshape([rows, 1]);
   });
   const ones = tensor([[1, 1]], { dtype: left.dtype, device: left.device });
-  return linear(joined(left, right, rows), ones).reshape([rows]);
+  return linear(concat([left, right]), ones).reshape([rows]);
 }
 
 function activationOf(self: Layer, aggregate: Layer, convention: string): Activation {
@@ -127,8 +121,8 @@ export function gravNet(x: Ragged | RaggedLike | Vector, options: GravNetOptions
     undefined,
     transposeOf(graph),
   );
-  const weight = joined(self.weight, aggregate.weight, outputs);
+  const weight = concat([self.weight, aggregate.weight]);
   const bias = sumOf(self.bias, aggregate.bias, outputs, dtype);
-  const y = linear(joined(values, collected, values.shape[0]), weight, { bias, activation });
+  const y = linear(concat([values, collected]), weight, { bias, activation });
   return events.with(y);
 }

@@ -55,12 +55,19 @@ std::string short_text(const Json& value) {
 // Turns one entry of a file into its cases.
 class Expander {
  public:
+  // `derive`: of the file, unless the entry has its own.
   Expander(const Json& entry, std::string folder, std::vector<std::string> derive, std::vector<Case>& into)
-      : entry_(entry), folder_(std::move(folder)), derive_(std::move(derive)), into_(into) {}
+      : entry_(entry), folder_(std::move(folder)), derive_(std::move(derive)), into_(into) {
+    const Json* own = entry.find("derive");
+    if (!own) return;
+    derive_.clear();
+    for (const Json& operation : own->array()) derive_.push_back(operation.string());
+  }
 
   void run() {
     check_names();
-    only(entry_, {"name", "operations", "dims", "options", "omit", "data", "exact", "floor", "gradient", "large"});
+    only(entry_,
+         {"name", "operations", "derive", "dims", "options", "omit", "data", "exact", "floor", "gradient", "large"});
     const Json* operations = entry_.find("operations");
     if (!operations || operations->array().empty()) throw std::runtime_error("\"operations\" is missing");
     for (const Json& operation : operations->array()) {

@@ -19,13 +19,13 @@ function expectClose(found: ups.Tensor, expected: ups.Tensor, name: string): voi
   });
 }
 
-/** Computes y from the golden inputs of these names, and their gradients. */
-function check(tensors: Tensors, names: string[], compute: (inputs: Tensors) => ups.Tensor): void {
+/** Computes y from the golden inputs of these names, and their gradients; `mode` begins the names of the results. */
+function check(tensors: Tensors, names: string[], compute: (inputs: Tensors) => ups.Tensor, mode = ''): void {
   const inputs = Object.fromEntries(names.map((name) => [name, ups.tensor(tensors[name], { requiresGrad: true })]));
   const y = compute(inputs);
-  expectClose(y, tensors['y'], 'y');
-  y.backward(tensors['dy']);
-  for (const name of names) expectClose(inputs[name].grad!, tensors[`d${name}`], `d${name}`);
+  expectClose(y, tensors[`${mode}y`], 'y');
+  y.backward(tensors[`${mode}dy`]);
+  for (const name of names) expectClose(inputs[name].grad!, tensors[`${mode}d${name}`], `d${name}`);
 }
 
 test.each([
@@ -50,4 +50,28 @@ test.each([
   check(golden(`layer-norm-${name}`), ['x', 'weight', 'bias'], ({ x, weight, bias }) =>
     ups.layerNorm(x, { axes, weight, bias }),
   );
+});
+
+test.each(['rows', 'volume'])("batchNorm is PyTorch's: %s", (name) => {
+  const tensors = golden(`batch-norm-${name}`);
+  const [mean, variance] = [tensors['mean'], tensors['variance']].map((statistic) =>
+    Float32Array.from(statistic.data as Float32Array),
+  );
+  for (const training of [false, true])
+    check(
+      tensors,
+      ['x', 'weight', 'bias'],
+      ({ x, weight, bias }) => ups.batchNorm(x, { mean, variance, weight, bias, training }),
+      training ? 'training.' : '',
+    );
+  expectClose(ups.tensor(mean), tensors['training.mean'], 'mean');
+  expectClose(ups.tensor(variance), tensors['training.variance'], 'variance');
+});
+
+test("edge weights of graphConv have the gradients of PyTorch Geometric's GCNConv", () => {
+  const tensors = golden('graph-conv-weights');
+  check(tensors, ['x', 'weight', 'bias', 'weights'], ({ x, weight, bias, weights }) => {
+    const graph = ups.graph({ sources: tensors['sources'], targets: tensors['targets'], numNodes: 7, weights });
+    return ups.graphConv(graph, x, weight, { bias });
+  });
 });

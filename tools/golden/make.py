@@ -6,12 +6,16 @@ import struct
 
 import torch
 from torch.nn import functional
-from torch_geometric.nn import GATConv
+from torch_geometric.nn import GATConv, GCNConv
 
 FOLDER = pathlib.Path(__file__).parents[2] / "test" / "golden"
 
 
 def save(name, tensors, title):
+    save_to(FOLDER / f"{name}.safetensors", tensors, title)
+
+
+def save_to(path, tensors, title):
     """The safetensors format: the header's length, the header as JSON, the numbers one tensor after the other."""
     header, data = {"__metadata__": {"torch": torch.__version__, "title": title}}, b""
     for key, tensor in tensors.items():
@@ -21,7 +25,7 @@ def save(name, tensors, title):
         data += raw
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
-    (FOLDER / f"{name}.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + data)
+    pathlib.Path(path).write_bytes(struct.pack("<Q", len(text)) + text + data)
 
 
 def with_gradients(inputs, forward):
@@ -58,7 +62,41 @@ def layer_norm():
         save(f"layer-norm-{name}", tensors, "PyTorch's layer_norm")
 
 
+def batch_norm():
+    for name, shape in [("rows", [23, 6]), ("volume", [4, 3, 2, 5])]:
+        channels = shape[1]
+        inputs = {"x": torch.randn(shape) + 10, "weight": torch.randn(channels), "bias": torch.randn(channels)}
+        mean, variance = torch.randn(channels) + 10, torch.rand(channels) + 0.5
+        running = [mean.double(), variance.double()]
+
+        def forward(x, weight, bias, training):
+            return functional.batch_norm(x, *running, weight, bias, training)
+
+        given = with_gradients(inputs, lambda **leaves: forward(**leaves, training=False))
+        trained = with_gradients(inputs, lambda **leaves: forward(**leaves, training=True))
+        outputs = {f"training.{key}": value for key, value in trained.items() if key not in inputs}
+        save(f"batch-norm-{name}", {"mean": mean, "variance": variance, **given, **outputs, "training.mean": running[0],
+                                    "training.variance": running[1]}, "PyTorch's batch_norm")
+
+
+def graph_conv():
+    """Gradients of edge weights, self-loops among the edges."""
+    nodes = 7
+    edges = torch.tensor([[0, 1, 2, 2, 4, 0, 5, 5, 3], [1, 2, 0, 2, 1, 3, 1, 5, 4]])
+    conv = GCNConv(4, 3).double()
+
+    def forward(x, weight, bias, weights):
+        return torch.func.functional_call(conv, {"lin.weight": weight, "bias": bias}, (x, edges, weights))
+
+    inputs = {"x": torch.randn(nodes, 4), "weight": torch.randn(3, 4), "bias": torch.randn(3),
+              "weights": torch.rand(edges.shape[1]) + 0.5}
+    save("graph-conv-weights", {"sources": edges[0], "targets": edges[1], **with_gradients(inputs, forward)},
+         "PyTorch Geometric's GCNConv")
+
+
 if __name__ == "__main__":
     torch.manual_seed(1)
     graph_attention_conv()
     layer_norm()
+    batch_norm()
+    graph_conv()

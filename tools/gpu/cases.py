@@ -67,7 +67,7 @@ def load(kernels, library):
                     known = {o.name: o.default for o in library.schema(operation).options}
                     cases.append(Case(operation, name, dims, leading if isinstance(leading, list) else [leading],
                                       {**known, **{k: v for k, v in options.items() if k in known}}, set(entry.get("omit", [])),
-                                      entry.get("data", {}), file.get("derive", [])))
+                                      entry.get("data", {}), entry.get("derive", file.get("derive", []))))
     return cases
 
 

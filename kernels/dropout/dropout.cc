@@ -1,0 +1,43 @@
+// Reference: the definition, in plain loops.
+#include "dropout/dropout.h"
+
+#include "common/kernel.h"
+#include "common/philox.h"
+#include "dropout/dropout_call.h"
+
+namespace upsilon {
+namespace {
+
+template <class T>
+ups_status reference(const Call& call) {
+  const DropoutCall<T> f(call);
+  for (int64_t i = 0; i < f.count; ++i) {
+    const float drawn = uniform_of(philox(static_cast<uint64_t>(i / 4), f.stream, f.seed).word[i % 4]);
+    f.y[i] = drawn < f.p ? T(0) : f.x[i] * f.scale;
+  }
+  return UPS_OK;
+}
+
+const OperationEntry forward{"dropout_forward",
+                             UPS_DROPOUT_FORWARD_SCHEMA,
+                             sizeof(ups_dropout_options),
+                             {reference<float>, nullptr, dropout_supports},
+                             {reference<double>, nullptr, dropout_supports}};
+const OperationEntry backward{"dropout_backward",
+                              UPS_DROPOUT_BACKWARD_SCHEMA,
+                              sizeof(ups_dropout_options),
+                              {reference<float>, nullptr, dropout_supports},
+                              {reference<double>, nullptr, dropout_supports}};
+
+}  // namespace
+}  // namespace upsilon
+
+ups_status ups_dropout_forward(ups_context* context, const ups_tensor* x, const ups_tensor* y,
+                               const ups_dropout_options* options) {
+  return upsilon::call(context, upsilon::forward, {x, y}, options);
+}
+
+ups_status ups_dropout_backward(ups_context* context, const ups_tensor* dy, const ups_tensor* dx,
+                                const ups_dropout_options* options) {
+  return upsilon::call(context, upsilon::backward, {dy, dx}, options);
+}

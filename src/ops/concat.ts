@@ -1,0 +1,74 @@
+import { wantsGradient } from '../autograd';
+import { KnownOptions, shown } from '../check';
+import { ShapeError, ValueError } from '../errors';
+import { wrapArray } from '../memory';
+import { Operation } from '../operation';
+import { asTensor, elementsOf, shapeText, Tensor, type TensorLike } from '../tensor';
+
+const operation = new Operation('concat');
+const knownOptions = new KnownOptions('out');
+/** What one call of the kernel takes. */
+const mostParts = 8;
+
+/**
+ * Tensors side by side along their last axis: PyTorch's `cat` of `dim=-1`. Nothing is copied where there is only one, and
+ * where single rows already lie one behind the other in memory, as the rows of one tensor do.
+ * @param tensors - `[..., F0]`, `[..., F1]`..., any number from one on
+ * @returns `[..., F0 + F1 + ...]`
+ * @throws ShapeError for leading dimensions that differ; DTypeError; ValueError without a tensor
+ */
+export function concat(tensors: readonly TensorLike[], options?: { out?: TensorLike }): Tensor {
+  knownOptions.check(options, 'concat');
+  if (!Array.isArray(tensors) || tensors.length === 0)
+    throw new ValueError('concat', 'tensors', `tensors is ${shown(tensors)} (expected a list of at least one tensor)`);
+  const given = (tensors as readonly TensorLike[]).map((part, k) =>
+    asTensor(part, undefined, 'concat', `tensors[${k}]`),
+  );
+  const first = given[0];
+  for (const [k, part] of given.entries()) {
+    const { shape } = part;
+    const rank = first.shape.length;
+    if (rank > 0 && shape.length === rank && shape.every((extent, d) => d === rank - 1 || extent === first.shape[d]))
+      continue;
+    const text = `tensors[${k}] is ${shapeText(shape)} (expected the leading dimensions of ${shapeText(first.shape)})`;
+    throw new ShapeError('concat', `tensors[${k}]`, text);
+  }
+  if (options?.out === undefined) {
+    if (given.length === 1) return first;
+    const whole = alreadyTogether(given);
+    if (whole) return whole;
+  }
+  return join(given, options?.out);
+}
+
+function join(parts: readonly Tensor[], out?: TensorLike): Tensor {
+  if (parts.length <= mostParts)
+    return operation.run(
+      Array.from({ length: mostParts }, (_, k) => parts[k] as Tensor | undefined),
+      undefined,
+      out,
+    );
+  const size = mostParts ** Math.ceil(Math.log(parts.length) / Math.log(mostParts) - 1);
+  const groups: Tensor[] = [];
+  for (let k = 0; k < parts.length; k += size) groups.push(join(parts.slice(k, k + size)));
+  return join(groups, out);
+}
+
+/** Single rows that follow each other in host memory, as one. */
+function alreadyTogether(parts: readonly Tensor[]): Tensor | undefined {
+  const { shape, _dtype: dtype, _memory: memory, _device: device } = parts[0];
+  const leading = shape.slice(0, -1);
+  if (elementsOf(leading) !== 1 || wantsGradient(parts) || !memory.array) return undefined;
+  let end = memory.array.byteOffset,
+    width = 0;
+  for (const { _memory: own, _dtype: type, size, _disposed: gone } of parts) {
+    const { array } = own;
+    if (!array || gone || type !== dtype || array.buffer !== memory.array.buffer || array.byteOffset !== end)
+      return undefined;
+    end += array.byteLength;
+    width += size;
+  }
+  const Elements = memory.array.constructor as new (buffer: ArrayBufferLike, begin: number, length: number) => never;
+  const whole = new Elements(memory.array.buffer, memory.array.byteOffset, width);
+  return new Tensor(wrapArray(whole), dtype, [...leading, width], device);
+}
