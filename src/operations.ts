@@ -10,6 +10,7 @@ export { gravNet } from './ops/gravNet';
 export { knnGraph } from './ops/knnGraph';
 export { layerNorm } from './ops/layerNorm';
 export { linear } from './ops/linear';
+export { linearSumAssignment } from './ops/linearSumAssignment';
 export { mlp } from './ops/mlp';
 export { condense, objectCondensation } from './ops/objectCondensation';
 export { setPool } from './ops/setPool';

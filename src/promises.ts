@@ -35,6 +35,7 @@ export const {
   knnGraph,
   layerNorm,
   linear,
+  linearSumAssignment,
   mlp,
   objectCondensation,
   random,
