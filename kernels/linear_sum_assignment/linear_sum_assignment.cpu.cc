@@ -2,7 +2,7 @@
 // is read from L1 (64 x 64 float64), L2 (300 x 300) or beyond, against three sums, three comparisons and 48 bytes of
 // state that stays in L1: 7 instructions a vector. A column that was reached has the distance NaN, which no comparison
 // chooses, so there are no masks; the order in which scipy would examine the columns matters only among equal ones, so
-// columns are scanned as they lie in memory, and the order is kept beside them by exchanging two numbers a step.
+// columns are scanned as they lie in memory, and that order is worked out when there is a tie.
 #include "linear_sum_assignment/linear_sum_assignment.h"
 
 #include "common/kernel.h"
@@ -17,6 +17,7 @@ typedef double Doubles __attribute__((vector_size(UPS_LANES * 4)));
 typedef int64_t Longs __attribute__((vector_size(UPS_LANES * 4)));
 typedef float HalfFloats __attribute__((vector_size(UPS_LANES * 2)));
 constexpr int wide_lanes = UPS_LANES / 2;
+constexpr unsigned all_lanes = (1u << wide_lanes) - 1;
 constexpr int64_t task_costs = 4096;
 
 template <class V, class T>
@@ -36,6 +37,17 @@ template <class V, class T>
   return __builtin_convertvector(read<HalfFloats>(from), Doubles);
 }
 // The first `count` of a vector, the others are 0.
+#if defined(UPS_HAS_AVX2) && UPS_LANES == 8
+[[gnu::always_inline]] inline Doubles wide_first(const double* from, int64_t count) {
+  alignas(64) static constexpr int64_t ones_then_zeros[8] = {-1, -1, -1, -1};
+  return _mm256_maskload_pd(from, read<__m256i>(ones_then_zeros + 4 - count));
+}
+[[gnu::always_inline]] inline Doubles wide_first(const float* from, int64_t count) {
+  alignas(32) static constexpr int32_t ones_then_zeros[8] = {-1, -1, -1, -1};
+  const __m128 narrow = _mm_maskload_ps(from, read<__m128i>(ones_then_zeros + 4 - count));
+  return __builtin_convertvector(reinterpret_cast<HalfFloats>(narrow), Doubles);
+}
+#else
 [[gnu::always_inline]] inline Doubles wide_first(const double* from, int64_t count) {
 #if defined(UPS_HAS_AVX512)
   return _mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << count) - 1), from);
@@ -55,12 +67,11 @@ template <class V, class T>
   return v;
 #endif
 }
+#endif
 
-// A bit for every lane whose mask is set.
+// A bit for every lane where it holds.
 [[gnu::always_inline]] inline unsigned bits_of(Longs mask) {
-#if defined(UPS_HAS_AVX512)
-  return _mm512_movepi64_mask(reinterpret_cast<__m512i>(mask));
-#elif defined(UPS_HAS_AVX2) && UPS_LANES == 8
+#if defined(UPS_HAS_AVX2) && UPS_LANES == 8
   return static_cast<unsigned>(_mm256_movemask_pd(reinterpret_cast<__m256d>(mask)));
 #elif defined(__x86_64__) && UPS_LANES == 4
   return static_cast<unsigned>(_mm_movemask_pd(reinterpret_cast<__m128d>(mask)));
@@ -70,30 +81,81 @@ template <class V, class T>
   return bits;
 #endif
 }
-[[gnu::always_inline]] inline double lowest_of(Doubles v) {
-  double lanes_of[wide_lanes];
-  write(lanes_of, v);
-  for (int half = wide_lanes / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; ++i) lanes_of[i] = lanes_of[i + half] < lanes_of[i] ? lanes_of[i + half] : lanes_of[i];
-  return lanes_of[0];
+[[gnu::always_inline]] inline unsigned equal(Doubles a, Doubles b) {
+#if defined(UPS_HAS_AVX512)
+  return _mm512_cmp_pd_mask(a, b, _CMP_EQ_OQ);
+#else
+  return bits_of(a == b);
+#endif
+}
+[[gnu::always_inline]] inline unsigned greater(Doubles a, Doubles b) {
+#if defined(UPS_HAS_AVX512)
+  return _mm512_cmp_pd_mask(a, b, _CMP_GT_OQ);
+#else
+  return bits_of(a > b);
+#endif
+}
+[[gnu::always_inline]] inline Doubles lesser(Doubles a, Doubles b) { return a < b ? a : b; }
+// The least of all lanes, in every lane.
+[[gnu::always_inline]] inline Doubles lowest_of(Doubles v) {
+#if UPS_LANES == 16
+  v = lesser(v, __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3));
+  v = lesser(v, __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5));
+  return lesser(v, __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6));
+#elif UPS_LANES == 8
+  v = lesser(v, __builtin_shufflevector(v, v, 2, 3, 0, 1));
+  return lesser(v, __builtin_shufflevector(v, v, 1, 0, 3, 2));
+#else
+  return lesser(v, __builtin_shufflevector(v, v, 1, 0));
+#endif
 }
 
-// What a worker keeps of the problem that it solves; rows are the shorter side.
+template <class V, class T>
+[[gnu::always_inline]] inline void fill(T* to, int64_t count, V v) {
+  constexpr auto step = static_cast<int64_t>(sizeof(V) / sizeof(T));
+  for (int64_t i = 0; i < count; i += step) write(to + i, v);
+}
+
+// What a worker keeps of the problem that it solves; rows are the shorter side. Arrays may be written a vector beyond
+// their end.
 struct State {
   double *u, *v, *distance;  // of columns from the row whose search it is; NaN once reached
-  int64_t* path;             // by which row a column was reached
+  int64_t* path;  // by which row a column was reached
   int32_t *column_of_row, *row_of_column;
-  int32_t *remaining, *position;  // scipy's order of the columns not yet reached, and where each is in it
-  int32_t *reached, *reached_at;  // columns in order, and their positions then
+  int32_t* reached;  // columns in the order of the search, and how far they were
   double* reached_distance;
+  int32_t *remaining, *position;  // scipy's order of the columns not yet reached, and where each is in it
 
   State(int64_t longest, Pieces& pieces) {
-    const int64_t padded = round_up(longest, wide_lanes) + wide_lanes;
+    const int64_t padded = round_up(longest, lanes) + lanes;
     for (double** piece : {&u, &v, &distance, &reached_distance}) *piece = pieces.take<double>(padded);
     path = pieces.take<int64_t>(padded);
-    for (int32_t** piece : {&column_of_row, &row_of_column, &remaining, &position, &reached, &reached_at})
+    for (int32_t** piece : {&column_of_row, &row_of_column, &reached, &remaining, &position})
       *piece = pieces.take<int32_t>(padded);
   }
+};
+
+// scipy's order: the last column first, and the last of those that remain takes the place of one that is reached.
+class Order {
+ public:
+  Order(const State& state, int64_t columns) : s_(state), columns_(columns) {}
+  // Makes s.position hold when `count` columns are reached.
+  void follow(int64_t count) {
+    if (followed_ < 0) {
+      const auto last = static_cast<int32_t>(columns_ - 1);
+      for (int32_t j = 0; j <= last; ++j) s_.remaining[j] = s_.position[j] = last - j;
+      followed_ = 0;
+    }
+    for (; followed_ < count; ++followed_) {
+      const int32_t at = s_.position[s_.reached[followed_]], moved = s_.remaining[columns_ - 1 - followed_];
+      s_.remaining[at] = moved;
+      s_.position[moved] = at;
+    }
+  }
+
+ private:
+  const State& s_;
+  int64_t columns_, followed_ = -1;
 };
 
 template <class T>
@@ -116,44 +178,53 @@ struct Problem {
 // One step of a search: distances by way of `row`, which is `so_far` away; returns the least of columns not yet reached.
 // The first step of a search also looks at the costs' validity.
 template <bool first, class T>
-[[gnu::always_inline]] inline double step(const Problem<T>& p, const State& s, int64_t row, double so_far, bool* valid) {
+[[gnu::always_inline]] inline Doubles step(const Problem<T>& p, const State& s, int64_t row, Doubles so_far,
+                                           bool* valid) {
   const T* const cost = p.cost + row * p.columns;
-  const Doubles far = all(INFINITY), before_row = all(so_far), dual = all(s.u[row]);
+  const double* const duals = s.v;
+  double* const distances = s.distance;
+  int64_t* const path = s.path;
+  const int64_t columns = p.columns;
+  const Doubles far = all(INFINITY), dual = all(s.u[row]);
   const Longs by_row = row - Longs{};
   Doubles lowest = far;
-  Longs sound = Longs{} - 1;
+  unsigned sound = all_lanes;
   const auto one = [&](int64_t j, Doubles unsigned_cost) __attribute__((always_inline)) {
-    const Doubles c = p.signed_cost(unsigned_cost), v = read<Doubles>(s.v + j);
-    if (first) sound &= c > -far;
+    const Doubles c = p.signed_cost(unsigned_cost), v = read<Doubles>(duals + j);
+    if (first) sound &= greater(c, -far);
     // The dual of the row whose search begins is 0.
-    const Doubles along = first ? c - v : before_row + c - dual - v;
-    const Doubles before = first ? far : read<Doubles>(s.distance + j);
-    const Doubles now = along < before ? along : before;
-    write(s.path + j, first ? by_row : along < before ? by_row : read<Longs>(s.path + j));
-    write(s.distance + j, now);
-    lowest = now < lowest ? now : lowest;
+    const Doubles along = first ? c - v : so_far + c - dual - v;
+    const Doubles before = first ? far : read<Doubles>(distances + j);
+    const Doubles now = lesser(along, before);
+    write(path + j, first ? by_row : along < before ? by_row : read<Longs>(path + j));
+    write(distances + j, now);
+    lowest = lesser(now, lowest);
   };
   int64_t j = 0;
-  for (; j + wide_lanes <= p.columns; j += wide_lanes) one(j, wide(cost + j));
-  if (j < p.columns) one(j, wide_first(cost + j, p.columns - j));
-  if (first) *valid = bits_of(sound) == (1u << wide_lanes) - 1;
+  for (; j + wide_lanes <= columns; j += wide_lanes) one(j, wide(cost + j));
+  if (j < columns) one(j, wide_first(cost + j, columns - j));
+  if (first) *valid = sound == all_lanes;
   return lowest_of(lowest);
 }
 
 // Of the columns at distance `lowest` the one without a partner that is last in scipy's order, else the first.
-inline int32_t nearest(const State& s, int64_t columns, double lowest) {
-  int32_t best = -1, best_position = 0;
+inline int32_t nearest(const State& s, int64_t columns, Doubles lowest, Order& order, int64_t reached) {
+  constexpr int64_t group = 64;
+  int32_t best = -1;
   bool best_free = false;
-  for (int64_t first = 0; first < columns; first += wide_lanes) {
-    for (unsigned bits = bits_of(read<Doubles>(s.distance + first) == all(lowest)); bits; bits &= bits - 1) {
-      const auto j = static_cast<int32_t>(first + __builtin_ctz(bits));
-      const int32_t position = s.position[j];
-      const bool is_free = s.row_of_column[j] < 0;
-      const bool better = is_free != best_free ? is_free : is_free ? position > best_position : position < best_position;
-      if (best >= 0 && !better) continue;
+  for (int64_t first = 0; first < columns; first += group) {
+    uint64_t bits = 0;
+    for (int64_t j = first; j < std::min(first + group, columns); j += wide_lanes)
+      bits |= static_cast<uint64_t>(equal(read<Doubles>(s.distance + j), lowest)) << (j - first);
+    for (; bits; bits &= bits - 1) {
+      const auto j = static_cast<int32_t>(first + __builtin_ctzll(bits));
+      if (best >= 0) {
+        order.follow(reached);
+        const bool is_free = s.row_of_column[j]<0, is_later = s.position[j]> s.position[best];
+        if (is_free != best_free ? best_free : is_free != is_later) continue;
+      }
       best = j;
-      best_position = position;
-      best_free = is_free;
+      best_free = s.row_of_column[j] < 0;
     }
   }
   return best;
@@ -163,34 +234,27 @@ inline int32_t nearest(const State& s, int64_t columns, double lowest) {
 template <class T>
 int32_t augment(const Problem<T>& p, const State& s, int64_t start) {
   bool valid = true;
-  double so_far = step<true>(p, s, start, 0.0, &valid);
+  Doubles so_far = step<true>(p, s, start, Doubles{}, &valid);
   if (!valid) return UPS_ASSIGNMENT_INVALID;
-  int64_t count = 0, left = p.columns;
+  Order order(s, p.columns);
+  int64_t count = 0;
   int32_t column = -1;
-  while (so_far < INFINITY) {
-    column = nearest(s, p.columns, so_far);
+  while (so_far[0] < INFINITY) {
+    column = nearest(s, p.columns, so_far, order, count);
     const int32_t row = s.row_of_column[column];
     if (row < 0) break;
-    s.reached[count] = column;
-    s.reached_distance[count] = so_far;
-    const int32_t at = s.reached_at[count] = s.position[column], last = s.remaining[--left];
-    ++count;
-    s.remaining[at] = last;
-    s.position[last] = at;
     s.distance[column] = NAN;
+    s.reached[count] = column;
+    s.reached_distance[count++] = so_far[0];
     column = -1;
     so_far = step<false>(p, s, row, so_far, &valid);
   }
   if (column < 0) return UPS_ASSIGNMENT_INFEASIBLE;
-  s.u[start] += so_far;
-  for (int64_t k = count; k-- > 0; ++left) {
-    const int32_t j = s.reached[k], at = s.reached_at[k], moved = s.remaining[at];
-    s.position[moved] = static_cast<int32_t>(left);
-    s.remaining[at] = j;
-    s.position[j] = at;
-    const double gain = so_far - s.reached_distance[k];
-    s.u[s.row_of_column[j]] += gain;
-    s.v[j] -= gain;
+  s.u[start] += so_far[0];
+  for (int64_t k = 0; k < count; ++k) {
+    const double gain = so_far[0] - s.reached_distance[k];
+    s.u[s.row_of_column[s.reached[k]]] += gain;
+    s.v[s.reached[k]] -= gain;
   }
   for (int64_t row = -1; row != start;) {
     row = s.path[column];
@@ -204,15 +268,13 @@ int32_t augment(const Problem<T>& p, const State& s, int64_t start) {
 
 template <class T>
 int32_t solve(const Problem<T>& p, const State& s) {
-  const int64_t columns = p.columns;
-  std::fill_n(s.u, p.rows, 0.0);
-  std::fill_n(s.v, columns, 0.0);
+  fill(s.u, p.rows, Doubles{});
+  fill(s.v, p.columns, Doubles{});
   // Lanes behind the last column: no distance is less than NaN.
-  write(s.v + columns, all(NAN));
-  write(s.distance + columns, all(NAN));
-  std::fill_n(s.column_of_row, p.rows, -1);
-  std::fill_n(s.row_of_column, columns, -1);
-  for (int64_t j = 0; j < columns; ++j) s.remaining[j] = s.position[j] = static_cast<int32_t>(columns - 1 - j);
+  write(s.v + p.columns, all(NAN));
+  write(s.distance + p.columns, all(NAN));
+  fill(s.column_of_row, p.rows, Ints{} - 1);
+  fill(s.row_of_column, p.columns, Ints{} - 1);
   for (int64_t start = 0; start < p.rows; ++start) {
     const int32_t status = augment(p, s, start);
     if (status == UPS_ASSIGNMENT_OPTIMAL) continue;

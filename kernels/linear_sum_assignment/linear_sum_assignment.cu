@@ -16,8 +16,8 @@ struct Candidate {
   int32_t order, column;  // -1: none
 
   UPS_ON_DEVICE bool beats(const Candidate& other) const {
-    return column >= 0 && (other.column < 0 || distance < other.distance ||
-                           (distance == other.distance && order < other.order));
+    return column >= 0 &&
+           (other.column < 0 || distance < other.distance || (distance == other.distance && order < other.order));
   }
 };
 
@@ -191,8 +191,7 @@ UPS_ON_DEVICE void write_results(const Team& team, const Assignments<float>& f, 
     if (f.v) f.v[f.column_offsets[b] + j] = found ? signed_dual(v[j]) : NAN;
   }
   if (f.pair_offsets && !found)
-    for (int64_t p = first_pair + team.rank(); p < next_pair; p += Team::size)
-      f.pair_rows[p] = f.pair_columns[p] = -1;
+    for (int64_t p = first_pair + team.rank(); p < next_pair; p += Team::size) f.pair_rows[p] = f.pair_columns[p] = -1;
   team.sync();
   if (team.rank() == 0) {
     double total = 0;
@@ -357,8 +356,8 @@ ups_status run(const Call& call) {
     launch.grid(assign_by_blocks<team_threads>, blocks, 1, team_threads, 0, f, scratch.first_costs,
                 scratch.first_pairs);
   if (Scratch::may_exceed(f, most_of_block))
-    launch.grid(assign_in_global<team_threads>, blocks, 1, team_threads, 0, f, scratch.first_costs,
-                scratch.first_pairs, scratch.numbers, scratch.indices, scratch.stride);
+    launch.grid(assign_in_global<team_threads>, blocks, 1, team_threads, 0, f, scratch.first_costs, scratch.first_pairs,
+                scratch.numbers, scratch.indices, scratch.stride);
   return launch.status();
 }
 

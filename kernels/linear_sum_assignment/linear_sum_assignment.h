@@ -25,9 +25,9 @@
 extern "C" {
 #endif
 
-#define UPS_LINEAR_SUM_ASSIGNMENT_SCHEMA                                                                     \
-  "cost: real[N], row_offsets: i32[B+1] splits R, column_offsets: i32[B+1] splits C -> "                     \
-  "column_of_row: i32[R], row_of_column: i32[C], total: f64[B], status: i32[B], pair_offsets?: i32[B+1], "   \
+#define UPS_LINEAR_SUM_ASSIGNMENT_SCHEMA                                                                   \
+  "cost: real[N], row_offsets: i32[B+1] splits R, column_offsets: i32[B+1] splits C -> "                   \
+  "column_of_row: i32[R], row_of_column: i32[C], total: f64[B], status: i32[B], pair_offsets?: i32[B+1], " \
   "rows?: i32[P], columns?: i32[P], u?: f64[R], v?: f64[C]; maximize: bool = false"
 
 typedef enum ups_assignment_status {

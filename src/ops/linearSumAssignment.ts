@@ -65,7 +65,8 @@ function boundariesOf(sizes: ArrayLike<number | bigint>, argument: string): Int3
   const offsets = new Int32Array(sizes.length + 1);
   for (let b = 0, sum = 0; b < sizes.length; ++b) {
     const size = Number(sizes[b]);
-    if (size < 0) throw new ValueError(name, argument, `${argument} has ${size} at position ${b} (expected at least 0)`);
+    if (size < 0)
+      throw new ValueError(name, argument, `${argument} has ${size} at position ${b} (expected at least 0)`);
     sum += size;
     if (sum > mostRows)
       throw new ValueError(name, argument, `${argument} add up to more than ${mostRows} (expected fewer)`);
@@ -132,12 +133,7 @@ export function assign(
     wantsDuals ? empty(float64, [columns], device) : undefined,
   ];
   const wanted = outputs.map((output) => output !== undefined);
-  const found = kernel.run(
-    [costs, rowOffsets, columnOffsets],
-    options as Record<string, unknown>,
-    outputs,
-    wanted,
-  );
+  const found = kernel.run([costs, rowOffsets, columnOffsets], options, outputs, wanted);
   return {
     columnOfRow: found[0]!,
     total: found[2]!,

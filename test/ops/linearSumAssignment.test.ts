@@ -173,9 +173,11 @@ test('the sum is brute force', () => {
   const value = fc.oneof(fc.integer({ min: -4, max: 4 }), fc.double({ min: -10, max: 10, noNaN: true }));
   fc.assert(
     fc.property(
-      fc.tuple(side, side).chain(([rows, columns]) =>
-        fc.array(fc.array(value, { minLength: columns, maxLength: columns }), { minLength: rows, maxLength: rows }),
-      ),
+      fc
+        .tuple(side, side)
+        .chain(([rows, columns]) =>
+          fc.array(fc.array(value, { minLength: columns, maxLength: columns }), { minLength: rows, maxLength: rows }),
+        ),
       (cost) => {
         const found = ups.linearSumAssignment(cost);
         expect(found.cost.item()).toBeCloseTo(bruteForce(cost), 9);
@@ -231,7 +233,13 @@ test('a batch is its problems, with a status for each', () => {
   expect([...(found.status.data as Int32Array)]).toEqual([0, 1, 2, 0, 0]);
   expect([found.rows.shape, found.columns.shape, found.cost.shape]).toEqual([[5, 4], [5, 4], [5]]);
   expect([found.u!.shape, found.v!.shape, found.cost.dtype]).toEqual([[5, 4], [5, 6], 'float64']);
-  expect(found.rows.toArray()).toEqual([[0, 1, 2, 3], [-1, -1, -1, -1], [-1, -1, -1, -1], [0, 1, 2, 3], [0, 1, 2, 3]]);
+  expect(found.rows.toArray()).toEqual([
+    [0, 1, 2, 3],
+    [-1, -1, -1, -1],
+    [-1, -1, -1, -1],
+    [0, 1, 2, 3],
+    [0, 1, 2, 3],
+  ]);
   for (const b of [0, 3, 4]) {
     const alone = ups.linearSumAssignment(
       ups.tensor((batch.data as Float32Array).subarray(24 * b, 24 * b + 24), { shape: [4, 6] }),
