@@ -78,7 +78,9 @@ function boundariesOf(sizes: ArrayLike<number | bigint>, argument: string): Int3
 function evenBoundaries(problems: number, size: number, argument: string): Int32Array {
   if (problems * size > mostRows)
     throw new ShapeError(name, 'cost', `cost has ${problems * size} ${argument} (expected at most ${mostRows})`);
-  return Int32Array.from({ length: problems + 1 }, (_, b) => b * size);
+  const offsets = new Int32Array(problems + 1);
+  for (let b = 1; b <= problems; ++b) offsets[b] = b * size;
+  return offsets;
 }
 
 function onDevice(offsets: Int32Array, device: Device): Tensor {
@@ -239,10 +241,11 @@ export function linearSumAssignment(
   const [problems, rows, columns] = isOne ? [1, ...shape] : shape;
   const pairs = Math.min(rows, columns);
   const device = costs._device;
+  const rowOffsets = onDevice(evenBoundaries(problems, rows, 'rows'), device);
   const found = assign(
     costs.reshape([costs.size]),
-    onDevice(evenBoundaries(problems, rows, 'rows'), device),
-    onDevice(evenBoundaries(problems, columns, 'columns'), device),
+    rowOffsets,
+    rows === columns ? rowOffsets : onDevice(evenBoundaries(problems, columns, 'columns'), device),
     { rows: problems * rows, columns: problems * columns, pairs: problems * pairs },
     options,
   );
