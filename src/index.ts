@@ -28,6 +28,7 @@ export type { EdgeConvOptions } from './ops/edgeConv';
 export type { DeepSetOptions } from './ops/deepSet';
 export type { GraphConvOptions } from './ops/graphConv';
 export type { GravNetOptions } from './ops/gravNet';
+export type { HungarianLossOptions, MatchedLossOptions, PairCostKind, PairCostOptions } from './ops/hungarianLoss';
 export type { KnnGraphOptions } from './ops/knnGraph';
 export type { LayerNormOptions } from './ops/layerNorm';
 export type { Assignment, AssignmentOptions, RaggedAssignment, RaggedCosts } from './ops/linearSumAssignment';

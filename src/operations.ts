@@ -7,6 +7,7 @@ export { eventShapes, thrust } from './ops/eventShapes';
 export { graphAttentionConv } from './ops/graphAttentionConv';
 export { graphConv } from './ops/graphConv';
 export { gravNet } from './ops/gravNet';
+export { hungarianLoss, matchedLoss, pairCost } from './ops/hungarianLoss';
 export { knnGraph } from './ops/knnGraph';
 export { layerNorm } from './ops/layerNorm';
 export { linear } from './ops/linear';

@@ -60,24 +60,38 @@ export interface RaggedAssignment {
   v?: Ragged;
 }
 
+/** Problems behind each other, as kernels take them. @internal */
+export interface Problems {
+  /** `[N]` */
+  values: Tensor;
+  rowOffsets: Tensor;
+  columnOffsets: Tensor;
+  rows: number;
+  columns: number;
+  /** The sum of min(rows, columns). */
+  pairs: number;
+  /** `[R, C]` or `[B, R, C]`; undefined for problems of different sizes. */
+  shape: readonly number[] | undefined;
+}
+
 /** Boundaries from sizes. */
-function boundariesOf(sizes: ArrayLike<number | bigint>, argument: string): Int32Array {
+function boundariesOf(sizes: Int32Array, operation: string, argument: string): Int32Array {
   const offsets = new Int32Array(sizes.length + 1);
   for (let b = 0, sum = 0; b < sizes.length; ++b) {
-    const size = Number(sizes[b]);
+    const size = sizes[b];
     if (size < 0)
-      throw new ValueError(name, argument, `${argument} has ${size} at position ${b} (expected at least 0)`);
+      throw new ValueError(operation, argument, `${argument} has ${size} at position ${b} (expected at least 0)`);
     sum += size;
     if (sum > mostRows)
-      throw new ValueError(name, argument, `${argument} add up to more than ${mostRows} (expected fewer)`);
+      throw new ValueError(operation, argument, `${argument} add up to more than ${mostRows} (expected fewer)`);
     offsets[b + 1] = sum;
   }
   return offsets;
 }
 
-function evenBoundaries(problems: number, size: number, argument: string): Int32Array {
+function evenBoundaries(problems: number, size: number, operation: string, argument: string): Int32Array {
   if (problems * size > mostRows)
-    throw new ShapeError(name, 'cost', `cost has ${problems * size} ${argument} (expected at most ${mostRows})`);
+    throw new ShapeError(operation, 'cost', `cost has ${problems * size} ${argument} (expected at most ${mostRows})`);
   const offsets = new Int32Array(problems + 1);
   for (let b = 1; b <= problems; ++b) offsets[b] = b * size;
   return offsets;
@@ -89,14 +103,77 @@ function onDevice(offsets: Int32Array, device: Device): Tensor {
 }
 
 /** As float32 or float64: lists of numbers and integers, as in scipy, become float64. */
-function costsOf(source: TensorLike, argument: string): Tensor {
-  const made = asTensor(source, Array.isArray(source) ? float64 : undefined, name, argument);
+function costsOf(source: TensorLike, operation: string, argument: string): Tensor {
+  const made = asTensor(source, Array.isArray(source) ? float64 : undefined, operation, argument);
   return dtypes[made._dtype].floating ? made : tensor(made, { dtype: 'float64' });
+}
+
+function raggedProblems(cost: RaggedCosts, operation: string): Problems {
+  const values = costsOf(cost.values, operation, 'values');
+  if (values.shape.length !== 1)
+    throw new ShapeError(operation, 'values', `values is ${shapeText(values.shape)} (expected one dimension)`);
+  const onHost = (source: TensorLike, argument: string): Int32Array => {
+    const found = indices(source, operation, argument);
+    return immediately(() => found.to('cpu')).data as Int32Array;
+  };
+  const rows = onHost(cost.rows, 'rows'),
+    columns = onHost(cost.columns, 'columns');
+  if (rows.length !== columns.length)
+    throw new ShapeError(
+      operation,
+      'columns',
+      `columns is [${columns.length}] but rows is [${rows.length}] (expected one of each per problem)`,
+    );
+  const rowOffsets = boundariesOf(rows, operation, 'rows'),
+    columnOffsets = boundariesOf(columns, operation, 'columns');
+  let entries = 0,
+    pairs = 0;
+  for (let b = 0; b < rows.length; ++b) {
+    entries += rows[b] * columns[b];
+    pairs += Math.min(rows[b], columns[b]);
+  }
+  if (entries !== values.size)
+    throw new ShapeError(operation, 'values', `values is [${values.size}] but rows and columns say ${entries} costs`);
+  return {
+    values,
+    rowOffsets: onDevice(rowOffsets, values._device),
+    columnOffsets: onDevice(columnOffsets, values._device),
+    rows: rowOffsets[rows.length],
+    columns: columnOffsets[columns.length],
+    pairs,
+    shape: undefined,
+  };
+}
+
+/** One problem, a batch, or problems of different sizes. @internal */
+export function problemsOf(cost: TensorLike | RaggedCosts, operation: string): Problems {
+  if (typeof cost === 'object' && cost !== null && 'values' in cost) {
+    if ('rows' in cost && 'columns' in cost) return raggedProblems(cost, operation);
+    if ('offsets' in cost)
+      throw new DTypeError(operation, 'cost', 'cost has values and offsets (expected values, rows and columns)');
+  }
+  const costs = costsOf(cost as TensorLike, operation, 'cost');
+  const { shape } = costs;
+  if (shape.length !== 2 && shape.length !== 3)
+    throw new ShapeError(operation, 'cost', `cost is ${shapeText(shape)} (expected [R, C] or [B, R, C])`);
+  const [problems, rows, columns] = shape.length === 2 ? [1, ...shape] : shape;
+  const rowOffsets = onDevice(evenBoundaries(problems, rows, operation, 'rows'), costs._device);
+  return {
+    values: costs.reshape([costs.size]),
+    rowOffsets,
+    columnOffsets:
+      rows === columns ? rowOffsets : onDevice(evenBoundaries(problems, columns, operation, 'columns'), costs._device),
+    rows: problems * rows,
+    columns: problems * columns,
+    pairs: problems * Math.min(rows, columns),
+    shape,
+  };
 }
 
 /** What the kernel is given and gives, problems behind each other. @internal */
 export interface Found {
   columnOfRow: Tensor;
+  rowOfColumn: Tensor;
   total: Tensor;
   status: Tensor;
   pairOffsets?: Tensor;
@@ -107,37 +184,32 @@ export interface Found {
 }
 
 /**
- * @param costs - `[N]`
- * @param pairs - how many pairs there will be; undefined where nobody asks for them
+ * @param pairs - whether the pairs are wanted
  * @internal
  */
-export function assign(
-  costs: Tensor,
-  rowOffsets: Tensor,
-  columnOffsets: Tensor,
-  sizes: { rows: number; columns: number; pairs?: number },
-  options: { maximize?: boolean; duals?: boolean },
-): Found {
-  const device = costs._device;
-  const problems = rowOffsets.size - 1;
-  const { rows, columns, pairs } = sizes;
-  const wantsPairs = pairs !== undefined,
-    wantsDuals = options.duals === true;
+export function assign(problems: Problems, options: AssignmentOptions, pairs: boolean): Found {
+  const { values, rowOffsets, columnOffsets } = problems;
+  const device = values._device,
+    count = rowOffsets.size - 1,
+    duals = options.duals === true;
+  const made = (wanted: boolean, dtype: number, size: number): Tensor | undefined =>
+    wanted ? empty(dtype, [size], device) : undefined;
   const outputs = [
-    empty(int32, [rows], device),
-    empty(int32, [columns], device),
-    empty(float64, [problems], device),
-    empty(int32, [problems], device),
-    wantsPairs ? empty(int32, [problems + 1], device) : undefined,
-    wantsPairs ? empty(int32, [pairs], device) : undefined,
-    wantsPairs ? empty(int32, [pairs], device) : undefined,
-    wantsDuals ? empty(float64, [rows], device) : undefined,
-    wantsDuals ? empty(float64, [columns], device) : undefined,
+    made(true, int32, problems.rows),
+    made(true, int32, problems.columns),
+    made(true, float64, count),
+    made(true, int32, count),
+    made(pairs, int32, count + 1),
+    made(pairs, int32, problems.pairs),
+    made(pairs, int32, problems.pairs),
+    made(duals, float64, problems.rows),
+    made(duals, float64, problems.columns),
   ];
   const wanted = outputs.map((output) => output !== undefined);
-  const found = kernel.run([costs, rowOffsets, columnOffsets], options, outputs, wanted);
+  const found = kernel.run([values, rowOffsets, columnOffsets], { maximize: options.maximize }, outputs, wanted);
   return {
     columnOfRow: found[0]!,
+    rowOfColumn: found[1]!,
     total: found[2]!,
     status: found[3]!,
     pairOffsets: found[4],
@@ -167,49 +239,6 @@ function refuseFailure(status: Tensor, maximize: boolean): void {
   });
 }
 
-function isRagged(cost: unknown): cost is RaggedCosts {
-  return typeof cost === 'object' && cost !== null && 'values' in cost && 'rows' in cost && 'columns' in cost;
-}
-
-function ofRagged(cost: RaggedCosts, options: AssignmentOptions): RaggedAssignment {
-  const values = costsOf(cost.values, 'values');
-  if (values.shape.length !== 1)
-    throw new ShapeError(name, 'values', `values is ${shapeText(values.shape)} (expected one dimension)`);
-  const onHost = (source: TensorLike, argument: string): Int32Array => {
-    const found = indices(source, name, argument);
-    return immediately(() => found.to('cpu')).data as Int32Array;
-  };
-  const rows = onHost(cost.rows, 'rows'),
-    columns = onHost(cost.columns, 'columns');
-  if (rows.length !== columns.length)
-    throw new ShapeError(
-      name,
-      'columns',
-      `columns is [${columns.length}] but rows is [${rows.length}] (expected one of each per problem)`,
-    );
-  const rowOffsets = boundariesOf(rows, 'rows'),
-    columnOffsets = boundariesOf(columns, 'columns');
-  let entries = 0,
-    pairs = 0;
-  for (let b = 0; b < rows.length; ++b) {
-    entries += rows[b] * columns[b];
-    pairs += Math.min(rows[b], columns[b]);
-  }
-  if (entries !== values.size)
-    throw new ShapeError(name, 'values', `values is [${values.size}] but rows and columns say ${entries} costs`);
-  const sizes = { rows: rowOffsets[rows.length], columns: columnOffsets[columns.length], pairs };
-  const givenRows = onDevice(rowOffsets, values._device),
-    givenColumns = onDevice(columnOffsets, values._device);
-  const found = assign(values, givenRows, givenColumns, sizes, options);
-  return {
-    rows: new Ragged(found.rows!, found.pairOffsets!),
-    columns: new Ragged(found.columns!, found.pairOffsets!),
-    cost: found.total,
-    status: found.status,
-    ...(found.u && { u: new Ragged(found.u, givenRows), v: new Ragged(found.v!, givenColumns) }),
-  };
-}
-
 /**
  * The assignment problem: pairs of rows and columns, each used at most once and as many as there can be, whose costs
  * have the least sum. The answer is `scipy.optimize.linear_sum_assignment`'s, also among several equally good ones:
@@ -230,32 +259,27 @@ export function linearSumAssignment(
   const { maximize, duals } = options;
   if (duals !== undefined && typeof duals !== 'boolean')
     throw new ValueError(name, 'duals', `duals is ${shown(duals)} (expected true or false)`);
-  if (isRagged(cost)) return ofRagged(cost, options);
-  if (typeof cost === 'object' && cost !== null && 'values' in cost && 'offsets' in cost)
-    throw new DTypeError(name, 'cost', 'cost has values and offsets (expected values, rows and columns)');
-  const costs = costsOf(cost, 'cost');
-  const { shape } = costs;
-  if (shape.length !== 2 && shape.length !== 3)
-    throw new ShapeError(name, 'cost', `cost is ${shapeText(shape)} (expected [R, C] or [B, R, C])`);
-  const isOne = shape.length === 2;
-  const [problems, rows, columns] = isOne ? [1, ...shape] : shape;
+  const problems = problemsOf(cost, name);
+  const { shape } = problems;
+  const found = assign(problems, options, true);
+  if (!shape)
+    return {
+      rows: new Ragged(found.rows!, found.pairOffsets!),
+      columns: new Ragged(found.columns!, found.pairOffsets!),
+      cost: found.total,
+      status: found.status,
+      ...(found.u && { u: new Ragged(found.u, problems.rowOffsets), v: new Ragged(found.v!, problems.columnOffsets) }),
+    };
+  if (shape.length === 2) refuseFailure(found.status, maximize === true);
+  const [rows, columns] = shape.slice(-2);
+  const batch = shape.slice(0, -2);
+  const shaped = (values: Tensor, ...extents: number[]): Tensor => values.reshape([...batch, ...extents]);
   const pairs = Math.min(rows, columns);
-  const device = costs._device;
-  const rowOffsets = onDevice(evenBoundaries(problems, rows, 'rows'), device);
-  const found = assign(
-    costs.reshape([costs.size]),
-    rowOffsets,
-    rows === columns ? rowOffsets : onDevice(evenBoundaries(problems, columns, 'columns'), device),
-    { rows: problems * rows, columns: problems * columns, pairs: problems * pairs },
-    options,
-  );
-  if (isOne) refuseFailure(found.status, maximize === true);
-  const shaped = (values: Tensor, extents: number[]): Tensor => values.reshape(isOne ? extents.slice(1) : extents);
   return {
-    rows: shaped(found.rows!, [problems, pairs]),
-    columns: shaped(found.columns!, [problems, pairs]),
-    cost: shaped(found.total, [problems]),
-    status: shaped(found.status, [problems]),
-    ...(found.u && { u: shaped(found.u, [problems, rows]), v: shaped(found.v!, [problems, columns]) }),
+    rows: shaped(found.rows!, pairs),
+    columns: shaped(found.columns!, pairs),
+    cost: shaped(found.total),
+    status: shaped(found.status),
+    ...(found.u && { u: shaped(found.u, rows), v: shaped(found.v!, columns) }),
   };
 }
