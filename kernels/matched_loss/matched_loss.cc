@@ -60,17 +60,16 @@ ups_status ups_matched_loss_forward(ups_context* context, const ups_tensor* pair
                                     const ups_tensor* row_of_column, const ups_tensor* status,
                                     const ups_tensor* unmatched, const ups_tensor* loss,
                                     const ups_matched_loss_options* options) {
-  return upsilon::call(
-      context, upsilon::forward,
-      {pair_loss, row_offsets, column_offsets, column_of_row, row_of_column, status, unmatched, loss}, options);
+  return upsilon::call(context, upsilon::forward,
+                       {pair_loss, row_offsets, column_offsets, column_of_row, row_of_column, status, unmatched, loss},
+                       options);
 }
 
 ups_status ups_matched_loss_backward(ups_context* context, const ups_tensor* pair_loss, const ups_tensor* row_offsets,
                                      const ups_tensor* column_offsets, const ups_tensor* column_of_row,
                                      const ups_tensor* row_of_column, const ups_tensor* status,
-                                     const ups_tensor* unmatched, const ups_tensor* dloss,
-                                     const ups_tensor* dpair_loss, const ups_tensor* dunmatched,
-                                     const ups_matched_loss_options* options) {
+                                     const ups_tensor* unmatched, const ups_tensor* dloss, const ups_tensor* dpair_loss,
+                                     const ups_tensor* dunmatched, const ups_matched_loss_options* options) {
   return upsilon::call(context, upsilon::backward,
                        {pair_loss, row_offsets, column_offsets, column_of_row, row_of_column, status, unmatched, dloss,
                         dpair_loss, dunmatched},

@@ -18,7 +18,7 @@
 extern "C" {
 #endif
 
-#define UPS_MATCHED_LOSS_INPUTS_SCHEMA                                                                         \
+#define UPS_MATCHED_LOSS_INPUTS_SCHEMA                                                                             \
   "pair_loss: real[P], row_offsets: i32[B+1] splits R, column_offsets: i32[B+1] splits C, column_of_row: i32[R], " \
   "row_of_column: i32[C], status: i32[B], unmatched?: real[R]"
 #define UPS_MATCHED_LOSS_OPTIONS_SCHEMA "; reduction: mean|sum, unmatched_weight: f32 = 1"

@@ -18,10 +18,9 @@ struct MatchedLoss {
   double unmatched_weight;
 
   explicit MatchedLoss(const Call& call)
-      : pairs{call.dims[1], call.dims[0], call.data<const int32_t>(1), call.data<const int32_t>(2)},
-        rows(call.dims[2]), pair_loss(call.data<const T>(0)), unmatched(call.data<const T>(6)),
-        column_of_row(call.data<const int32_t>(3)), row_of_column(call.data<const int32_t>(4)),
-        status(call.data<const int32_t>(5)) {
+      : pairs{call.dims[1], call.dims[0], call.data<const int32_t>(1), call.data<const int32_t>(2)}, rows(call.dims[2]),
+        pair_loss(call.data<const T>(0)), unmatched(call.data<const T>(6)), column_of_row(call.data<const int32_t>(3)),
+        row_of_column(call.data<const int32_t>(4)), status(call.data<const int32_t>(5)) {
     const auto& options = call.option<ups_matched_loss_options>();
     is_mean = options.reduction == UPS_REDUCTION_MEAN;
     unmatched_weight = options.unmatched_weight;

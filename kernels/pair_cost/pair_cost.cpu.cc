@@ -109,10 +109,7 @@ void gradients_of(const PairCostBackward<float>& f, const Scratch& scratch, int6
         } else {
           const Floats difference = load_some(p + c, here) - targets;
           if constexpr (kind == UPS_PAIR_SQUARED_ERROR) of_prediction = difference + difference;
-          else
-            of_prediction = difference > zero()   ? broadcast(1.0f)
-                            : difference < zero() ? broadcast(-1.0f)
-                                                  : zero();
+          else of_prediction = difference > zero() ? broadcast(1.0f) : difference < zero() ? broadcast(-1.0f) : zero();
           of_target = -of_prediction;
         }
         const auto add = [&](float* to, Floats part) {

@@ -16,8 +16,8 @@
 extern "C" {
 #endif
 
-#define UPS_PAIR_COST_INPUTS_SCHEMA                                                           \
-  "prediction: real[N, F], prediction_offsets: i32[B+1] splits N, target: real[M, F], "       \
+#define UPS_PAIR_COST_INPUTS_SCHEMA                                                     \
+  "prediction: real[N, F], prediction_offsets: i32[B+1] splits N, target: real[M, F], " \
   "target_offsets: i32[B+1] splits M"
 #define UPS_PAIR_COST_OPTIONS_SCHEMA "; kind: squaredError|absoluteError|crossEntropy"
 #define UPS_PAIR_COST_FORWARD_SCHEMA UPS_PAIR_COST_INPUTS_SCHEMA " -> cost: real[P]" UPS_PAIR_COST_OPTIONS_SCHEMA
