@@ -31,6 +31,7 @@ export type { GravNetOptions } from './ops/gravNet';
 export type { HungarianLossOptions, MatchedLossOptions, PairCostKind, PairCostOptions } from './ops/hungarianLoss';
 export type { KnnGraphOptions } from './ops/knnGraph';
 export type { LayerNormOptions } from './ops/layerNorm';
+export type { LcaMatrices, LcaTrees, TreeToLcaOptions } from './ops/lcaToTree';
 export type { Assignment, AssignmentOptions, RaggedAssignment, RaggedCosts } from './ops/linearSumAssignment';
 export type { Layer } from './ops/mlp';
 export type {

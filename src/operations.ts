@@ -10,6 +10,7 @@ export { gravNet } from './ops/gravNet';
 export { hungarianLoss, matchedLoss, pairCost } from './ops/hungarianLoss';
 export { knnGraph } from './ops/knnGraph';
 export { layerNorm } from './ops/layerNorm';
+export { lcaToTree, treeToLca } from './ops/lcaToTree';
 export { linear } from './ops/linear';
 export { linearSumAssignment } from './ops/linearSumAssignment';
 export { mlp } from './ops/mlp';

@@ -35,6 +35,7 @@ export const {
   hungarianLoss,
   knnGraph,
   layerNorm,
+  lcaToTree,
   linear,
   linearSumAssignment,
   matchedLoss,
@@ -46,6 +47,7 @@ export const {
   spmm,
   thrust,
   treeConv,
+  treeToLca,
 } = promised(operations);
 
 /**
