@@ -32,8 +32,11 @@ export type { EdgeConvBlockOptions, Norm, NormalisedLayer } from './ops/edgeConv
 export type { DeepSetOptions } from './ops/deepSet';
 export type { GraphConvOptions } from './ops/graphConv';
 export type { GravNetOptions } from './ops/gravNet';
+export type { HungarianLossOptions, MatchedLossOptions, PairCostKind, PairCostOptions } from './ops/hungarianLoss';
 export type { KnnGraphOptions } from './ops/knnGraph';
 export type { LayerNormOptions } from './ops/layerNorm';
+export type { LcaMatrices, LcaTrees, TreeToLcaOptions } from './ops/lcaToTree';
+export type { Assignment, AssignmentOptions, RaggedAssignment, RaggedCosts } from './ops/linearSumAssignment';
 export type { Layer } from './ops/mlp';
 export type { MultiDeepSetOptions } from './ops/multiDeepSet';
 export type {

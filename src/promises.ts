@@ -37,12 +37,17 @@ export const {
   graphAttentionConv,
   graphConv,
   gravNet,
+  hungarianLoss,
   knnGraph,
   layerNorm,
+  lcaToTree,
   linear,
+  linearSumAssignment,
+  matchedLoss,
   mlp,
   multiDeepSet,
   objectCondensation,
+  pairCost,
   random,
   segmentSoftmax,
   setPool,
@@ -50,6 +55,7 @@ export const {
   spmm,
   thrust,
   treeConv,
+  treeToLca,
 } = promised(operations);
 
 /**

@@ -18,6 +18,7 @@ void fill_real(HostTensor& t, const Hint& hint, Random& random) {
     else if (hint.values == "integers") value = static_cast<double>(random.below(5) - 2);
     else if (hint.values == "fractions") value = 0.01 + 0.98 * random.uniform();
     else if (hint.values == "zero") value = 0;
+    else if (hint.values == "forbidden") value = random.below(4) == 0 ? INFINITY : value;
     else if (hint.values == "nan") {
       const int64_t kind = random.below(24);
       if (kind == 0) value = std::nan("");
