@@ -18,6 +18,8 @@ interface BackwardPlan {
 /** More inputs of backward than forward has: the transposed graph. */
 export type Extra = (name: string) => Tensor;
 
+const onlyTheFirst = [true, ...new Array<boolean>(8).fill(false)];
+
 /** An operation with its gradient. */
 export class Operation {
   readonly publicName: string;
@@ -50,33 +52,34 @@ export class Operation {
   run(inputs: readonly (TensorLike | undefined)[], options?: OptionValues, out?: TensorLike, extra?: Extra): Tensor {
     const plan = this.forward.description;
     const tensors = toTensors(inputs, plan, this.publicName);
-    if (out === undefined) {
-      const result = this.forward.run(tensors, options)[0]!;
-      if (!wantsGradient(tensors)) return result;
-      return this.trace(tensors, result, options, extra);
+    const traced = wantsGradient(tensors);
+    const given = out === undefined ? undefined : [toOutput(out, this.publicName)];
+    // Outputs behind the first are there for the gradient.
+    const results = this.forward.run(tensors, options, given, traced ? undefined : onlyTheFirst);
+    const result = results[0]!;
+    if (given) {
+      result._origin = undefined;
+      result._requiresGrad = false;
     }
-    const result = this.forward.run(tensors, options, [toOutput(out, this.publicName)])[0]!;
-    result._origin = undefined;
-    result._requiresGrad = false;
-    return wantsGradient(tensors) ? this.trace(tensors, result, options, extra) : result;
+    return traced ? this.trace(tensors, results, options, extra) : result;
   }
 
   private trace(
     tensors: readonly (Tensor | undefined)[],
-    result: Tensor,
+    results: readonly (Tensor | undefined)[],
     options: OptionValues | undefined,
     extra: Extra | undefined,
   ): Tensor {
     // As they are now: the caller may use the object again.
     const kept = options && { ...options };
-    return record(result, tensors, (gradient, needed) =>
-      this.differentiate(tensors, result, gradient, needed, kept, extra),
+    return record(results[0]!, tensors, (gradient, needed) =>
+      this.differentiate(tensors, results, gradient, needed, kept, extra),
     );
   }
 
   private differentiate(
     inputs: readonly (Tensor | undefined)[],
-    result: Tensor,
+    results: readonly (Tensor | undefined)[],
     gradient: Tensor,
     needed: readonly boolean[],
     options: OptionValues | undefined,
@@ -84,7 +87,7 @@ export class Operation {
   ): (Tensor | undefined)[] {
     const { sources, gradientOf } = (this.backwardPlan ??= this.matchNames());
     const arguments_ = sources.map(({ from, index, name }) =>
-      from === 'input' ? inputs[index] : from === 'output' ? result : from === 'gradient' ? gradient : extra?.(name),
+      from === 'input' ? inputs[index] : from === 'output' ? results[index] : from === 'gradient' ? gradient : extra?.(name),
     );
     const wanted = gradientOf.map((input) => input >= 0 && needed[input]);
     const found = this.backward.run(arguments_, options, undefined, wanted);

@@ -1,4 +1,5 @@
 // One line per operation.
+export { attention } from './ops/attention';
 export { deepSet } from './ops/deepSet';
 export { distanceCorrelation, distanceCorrelations, distanceCovariance } from './ops/distanceCorrelation';
 export { edgeConv } from './ops/edgeConv';

@@ -292,7 +292,8 @@ void differentiate_scores(const BackwardHead<float>& f, const BackwardScratch& s
     const Floats inverse = broadcast(total == 0.0f ? 0.0f : 1.0f / total), mean = broadcast(s.mean[r]);
     each_vector(count, [&](int64_t j, int64_t here) {
       const Floats score = finish_score(load(row + j), f.scale, f.bias ? f.bias + at + j : nullptr, here);
-      Floats p = exp_below(score - shift) * inverse;
+      const Floats weight = exp_below(score - shift) * inverse;  // NaN where the sum is, which masks must not let pass
+      Floats p = score == broadcast(minus_infinity) ? zero() : weight;
       if (here < lanes) p = in_first(here, p, zero());
       const Floats ds = p == zero() ? zero() : p * (load(drow + j) - mean);
       store(row + j, p);
