@@ -1,5 +1,6 @@
 // The one list of suites. Operations need no line here: operations.bench.ts finds them.
 import type { BenchCase } from '../bench';
+import { suite as attention } from './attention.bench';
 import { suite as calls } from './calls.bench';
 import { suite as disco } from './disco.bench';
 import { suite as event } from './event.bench';
@@ -9,5 +10,5 @@ import { suite as promises } from './promises.bench';
 import { suite as trees } from './trees.bench';
 
 export function allSuites(): BenchCase[] {
-  return [calls, disco, event, memory, promises, trees, operations].flatMap((suite) => suite());
+  return [attention, calls, disco, event, memory, promises, trees, operations].flatMap((suite) => suite());
 }

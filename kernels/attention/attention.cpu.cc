@@ -151,13 +151,18 @@ bool attend(const ForwardHead<float>& f, Range queries, const ForwardScratch& s)
   std::fill_n(s.total, count, 0.0f);
   Watch watch;
   for (int64_t i = queries.begin; i < queries.end; ++i)
-    each_vector(f.width, [&](int64_t c, int64_t here) { watch.see(load_some(f.q + i * f.step + c, here)); });
+    each_vector(f.width, [&](int64_t c, int64_t here) {
+      const float* q = f.q + i * f.step + c;
+      watch.see(load_some(q, here));
+      __builtin_prefetch(q + f.to_next(f.width, f.step, count), 0, 2);
+    });
   const int64_t keys_seen = count > 0 ? f.seen(queries.end - 1) : 0;
   for (int64_t tile = 0; tile < keys_seen; tile += tile_keys) {
     const int64_t keys = std::min(tile_keys, f.keys - tile), vectors = ceil_div(keys, lanes);
-    pack_rows(f.k + tile * f.step, f.step, keys, f.width, s.k, watch);
+    pack_rows(f.k + tile * f.step, f.step, keys, f.width, f.to_next(f.width, f.step, keys), s.k, watch);
     pack_transposed(s.k, keys, f.width, s.k_panels);
-    pack_rows(f.v + tile * f.value_step, f.value_step, keys, f.value_width, s.v, watch);
+    pack_rows(f.v + tile * f.value_step, f.value_step, keys, f.value_width,
+              f.to_next(f.value_width, f.value_step, keys), s.v, watch);
     if (!watch.all_finite()) return false;
     for (int64_t i = queries.begin; i < queries.end; i += most_rows) {
       const int64_t rows = std::min<int64_t>(queries.end - i, most_rows);
@@ -219,10 +224,18 @@ void clear_outside(const Call& call, float* rows, int64_t count, int64_t width, 
   fill_zero(*call.threads, rows + offsets[sets] * width, (count - offsets[sets]) * width);
 }
 
-// Calls body(piece, head, worker) for pieces of the sets' elements and every head.
+// Calls body(piece, head, worker) for pieces of the sets' elements and every head: the heads of a piece one after the
+// other, as their rows lie side by side, or each in a task of its own where there are few pieces.
 template <class Body>
 void each_piece(const Call& call, const SetPieces& pieces, int64_t heads, Body&& body) {
   if (heads == 0) return;
+  constexpr int64_t tasks_of_worker = 8;
+  if (pieces.tasks() >= tasks_of_worker * call.threads->count())
+    return call.threads->run(pieces.tasks(), [&](int64_t task, int32_t worker) {
+      pieces.each_of_task(task, [&](const Piece& piece) {
+        for (int64_t head = 0; head < heads; ++head) body(piece, head, worker);
+      });
+    });
   call.threads->run(pieces.tasks() * heads, [&](int64_t task, int32_t worker) {
     pieces.each_of_task(task / heads, [&](const Piece& piece) { body(piece, task % heads, worker); });
   });
@@ -334,9 +347,10 @@ bool differentiate(const BackwardHead<float>& all, Range queries, Range keys, Wa
     std::fill_n(f.dq + i * f.step, f.width, 0.0f);
   for (int64_t tile = keys.begin; tile < keys.end; tile += tile_keys) {
     const int64_t count = std::min(tile_keys, keys.end - tile), vectors = ceil_div(count, lanes);
-    pack_rows(f.k + tile * f.step, f.step, count, f.width, s.k, watch);
+    pack_rows(f.k + tile * f.step, f.step, count, f.width, f.to_next(f.width, f.step, count), s.k, watch);
     pack_transposed(s.k, count, f.width, s.k_panels);
-    pack_rows(f.v + tile * f.value_step, f.value_step, count, f.value_width, s.v, watch);
+    pack_rows(f.v + tile * f.value_step, f.value_step, count, f.value_width,
+              f.to_next(f.value_width, f.value_step, count), s.v, watch);
     pack_transposed(s.v, count, f.value_width, s.v_panels);
     std::fill_n(s.dk, count * s.width, 0.0f);
     std::fill_n(s.dv, count * s.value_width, 0.0f);
@@ -346,8 +360,9 @@ bool differentiate(const BackwardHead<float>& all, Range queries, Range keys, Wa
         for (int64_t r = 0; f.dbias && r < rows; ++r) std::fill_n(f.dbias + (i + r) * f.keys + tile, count, 0.0f);
         continue;
       }
-      pack_rows(f.q + i * f.step, f.step, rows, f.width, s.q, watch);
-      pack_rows(f.dy + i * f.value_step, f.value_step, rows, f.value_width, s.dy, watch);
+      pack_rows(f.q + i * f.step, f.step, rows, f.width, f.to_next(f.width, f.step, rows), s.q, watch);
+      pack_rows(f.dy + i * f.value_step, f.value_step, rows, f.value_width,
+                f.to_next(f.value_width, f.value_step, rows), s.dy, watch);
       if (!watch.all_finite()) return false;
       for (int64_t r = 0; r < rows; ++r)
         s.mean[r] = dot(f.dy + (i + r) * f.value_step, f.y + (i + r) * f.value_step, f.value_width);

@@ -25,7 +25,7 @@ template <class T>
 struct Head {
   int64_t queries, keys, width, value_width;
   int64_t step, value_step, softmax_step;  // from one element to the next
-  int64_t first_query, first_key, head;
+  int64_t first_query, first_key, head, heads;
   const T *q, *k, *v, *bias;  // of the set's first elements; bias [queries, keys] or null
   int64_t bias_at;
   T scale;
@@ -34,7 +34,7 @@ struct Head {
   Head(const Attention<T>& f, int64_t set, int64_t number, const int64_t* pairs)
       : queries(f.offsets[set + 1] - f.offsets[set]), keys(f.key_offsets[set + 1] - f.key_offsets[set]),
         width(f.width), value_width(f.value_width), step(f.heads * f.width), value_step(f.heads * f.value_width),
-        softmax_step(f.heads * 2), first_query(f.offsets[set]), first_key(f.key_offsets[set]), head(number),
+        softmax_step(f.heads * 2), first_query(f.offsets[set]), first_key(f.key_offsets[set]), head(number), heads(f.heads),
         q(f.q + of_query(width, step)), k(f.k + of_key(width, step)), v(f.v + of_key(value_width, value_step)),
         bias(nullptr), bias_at(pairs ? pairs[set] * f.heads + number * queries * keys : 0), scale(f.scale),
         causal(f.causal) {
@@ -43,6 +43,12 @@ struct Head {
   // Where this head's numbers of the set's first query, or key, are.
   int64_t of_query(int64_t columns, int64_t row) const { return first_query * row + head * columns; }
   int64_t of_key(int64_t columns, int64_t row) const { return first_key * row + head * columns; }
+
+  // Floats from a row of `columns` of this head to the row of the head that follows, or, behind the last head, to that of
+  // the first head of the next set.
+  int64_t to_next(int64_t columns, int64_t row, int64_t rows) const {
+    return head + 1 < heads ? columns : rows * row - head * columns;
+  }
 
   // The keys that query i sees are the first so many.
   int64_t seen(int64_t i) const { return causal ? std::min(keys, i + 1) : keys; }

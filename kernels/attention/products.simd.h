@@ -30,7 +30,8 @@ inline Right panels_of(const float* b, int64_t depth, int64_t vectors) {
 }
 
 // The pointer, of which the compiler does not know where it comes from: it would address all rows from the first one.
-[[gnu::always_inline]] inline const float* apart(const float* pointer) {
+template <class T>
+[[gnu::always_inline]] inline T* apart(T* pointer) {
   asm("" : "+r"(pointer));
   return pointer;
 }
@@ -38,16 +39,21 @@ inline Right panels_of(const float* b, int64_t depth, int64_t vectors) {
 template <int rows, int vectors, bool transposed>
 void multiply_tile(const float* a, int64_t step, const float* b, int64_t b_step, int64_t depth, float* c,
                    int64_t c_step, bool accumulate) {
+  // Rows by fours, each four from a pointer of its own, so that five registers address twelve rows.
+  constexpr int fours = (rows + 3) / 4;
+  const float* from[fours];
+  float* to[fours];
+#pragma GCC unroll 3
+  for (int f = 0; f < fours; ++f) {
+    from[f] = apart(transposed ? a + 4 * f : a + 4 * f * step);
+    to[f] = apart(c + 4 * f * c_step);
+  }
   Floats sums[rows][vectors];
 #pragma GCC unroll 12
   for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 2
-    for (int v = 0; v < vectors; ++v) sums[r][v] = accumulate ? load(c + r * c_step + v * lanes) : zero();
-  // Rows by fours, each four from a pointer of its own, so that five registers address twelve rows.
-  constexpr int fours = (rows + 3) / 4;
-  const float* from[fours];
-#pragma GCC unroll 3
-  for (int f = 0; f < fours; ++f) from[f] = apart(transposed ? a + 4 * f : a + 4 * f * step);
+    for (int v = 0; v < vectors; ++v)
+      sums[r][v] = accumulate ? load(to[r / 4] + r % 4 * c_step + v * lanes) : zero();
   for (int64_t k = 0; k < depth; ++k) {
     Floats b_row[vectors];
 #pragma GCC unroll 2
@@ -62,13 +68,13 @@ void multiply_tile(const float* a, int64_t step, const float* b, int64_t b_step,
 #pragma GCC unroll 12
   for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 2
-    for (int v = 0; v < vectors; ++v) store(c + r * c_step + v * lanes, sums[r][v]);
+    for (int v = 0; v < vectors; ++v) store(to[r / 4] + r % 4 * c_step + v * lanes, sums[r][v]);
 }
 
 using MultiplyTile = void (*)(const float*, int64_t, const float*, int64_t, int64_t, float*, int64_t, bool);
 template <int vectors, bool transposed, int... rows>
-constexpr MultiplyTile tiles_of(int count, std::integer_sequence<int, rows...>) {
-  constexpr MultiplyTile tiles[] = {multiply_tile<rows + 1, vectors, transposed>...};
+MultiplyTile tiles_of(int count, std::integer_sequence<int, rows...>) {
+  static constexpr MultiplyTile tiles[] = {multiply_tile<rows + 1, vectors, transposed>...};
   return tiles[count - 1];
 }
 
@@ -88,13 +94,26 @@ void multiply(Left left, Right right, float* c, int64_t c_step, bool accumulate)
 
 // The largest of the lanes.
 [[gnu::always_inline]] inline float largest_lane(Floats v) {
-  float parts[lanes];
-  std::memcpy(parts, &v, sizeof v);
-#pragma GCC unroll 4
-  for (int half = lanes / 2; half > 0; half /= 2)
-#pragma GCC unroll 8
-    for (int i = 0; i < half; ++i) parts[i] = parts[i] > parts[i + half] ? parts[i] : parts[i + half];
-  return parts[0];
+#if defined(__x86_64__)
+#if UPS_LANES > 4
+  __m256 part;
+  std::memcpy(&part, &v, sizeof part);
+  for (int i = 8; i < lanes; i += 8) {
+    __m256 next;
+    std::memcpy(&next, reinterpret_cast<const char*>(&v) + 4 * i, sizeof next);
+    part = _mm256_max_ps(part, next);
+  }
+  __m128 four = _mm_max_ps(_mm256_castps256_ps128(part), _mm256_extractf128_ps(part, 1));
+#else
+  __m128 four = v;
+#endif
+  four = _mm_max_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_max_ss(four, _mm_shuffle_ps(four, four, 1)));
+#else
+  float most = v[0];
+  for (int i = 1; i < lanes; ++i) most = v[i] > most ? v[i] : most;
+  return most;
+#endif
 }
 
 // Watches numbers go by: 0 as long as all were finite, NaN afterwards.
@@ -105,12 +124,15 @@ struct Watch {
   bool all_finite() const { return !any(zeros != zeros); }
 };
 
-// Rows `step` apart side by side, padded with zeros to whole vectors.
-inline void pack_rows(const float* from, int64_t step, int64_t rows, int64_t columns, float* to, Watch& watch) {
+// Rows `step` apart side by side, padded with zeros to whole vectors. What lies `ahead` floats behind each row is wanted
+// next: rows of a head are lines far apart, which no hardware fetches in advance.
+inline void pack_rows(const float* from, int64_t step, int64_t rows, int64_t columns, int64_t ahead, float* to,
+                      Watch& watch) {
   const int64_t padded = round_up(columns, lanes);
   for (int64_t r = 0; r < rows; ++r)
     each_vector(columns, [&](int64_t c, int64_t here) {
       const Floats v = load_some(from + r * step + c, here);
+      __builtin_prefetch(from + r * step + c + ahead, 0, 2);
       watch.see(v);
       store(to + r * padded + c, v);
     });
