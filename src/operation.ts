@@ -87,7 +87,13 @@ export class Operation {
   ): (Tensor | undefined)[] {
     const { sources, gradientOf } = (this.backwardPlan ??= this.matchNames());
     const arguments_ = sources.map(({ from, index, name }) =>
-      from === 'input' ? inputs[index] : from === 'output' ? results[index] : from === 'gradient' ? gradient : extra?.(name),
+      from === 'input'
+        ? inputs[index]
+        : from === 'output'
+          ? results[index]
+          : from === 'gradient'
+            ? gradient
+            : extra?.(name),
     );
     const wanted = gradientOf.map((input) => input >= 0 && needed[input]);
     const found = this.backward.run(arguments_, options, undefined, wanted);

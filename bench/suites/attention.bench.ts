@@ -11,7 +11,10 @@ interface Events {
   width: number;
 }
 
-function attention({ name, sizes, heads, width }: Events, direction: 'forward' | 'backward'): { at: Case; inputs: () => Tensors } {
+function attention(
+  { name, sizes, heads, width }: Events,
+  direction: 'forward' | 'backward',
+): { at: Case; inputs: () => Tensors } {
   const offsets = new Int32Array(sizes.length + 1);
   sizes.forEach((size, event) => (offsets[event + 1] = offsets[event] + size));
   const rows = offsets[sizes.length];
@@ -19,7 +22,13 @@ function attention({ name, sizes, heads, width }: Events, direction: 'forward' |
   const inputs = (): Tensors => {
     const random = randomNumbers(rows);
     const reals = (): Tensor => tensor(normals(rows * heads * width, random), { shape: [rows, heads, width] });
-    const made: Tensors = { q: reals(), k: reals(), v: reals(), offsets: tensor(offsets), key_offsets: tensor(offsets) };
+    const made: Tensors = {
+      q: reals(),
+      k: reals(),
+      v: reals(),
+      offsets: tensor(offsets),
+      key_offsets: tensor(offsets),
+    };
     if (direction === 'forward') return made;
     const [y, softmax] = new Kernel('attention_forward').run(
       [made['q'], made['k'], made['v'], made['offsets'], made['key_offsets'], undefined],

@@ -72,8 +72,7 @@ const OperationEntry backward{"attention_backward",
 
 ups_status ups_attention_forward(ups_context* context, const ups_tensor* q, const ups_tensor* k, const ups_tensor* v,
                                  const ups_tensor* offsets, const ups_tensor* key_offsets, const ups_tensor* bias,
-                                 const ups_tensor* y, const ups_tensor* softmax,
-                                 const ups_attention_options* options) {
+                                 const ups_tensor* y, const ups_tensor* softmax, const ups_attention_options* options) {
   return upsilon::call(context, upsilon::forward, {q, k, v, offsets, key_offsets, bias, y, softmax}, options);
 }
 

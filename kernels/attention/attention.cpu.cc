@@ -28,12 +28,12 @@
 
 UPS_SIMD_BEGIN
 
-constexpr int64_t tile_keys = 128;       // a multiple of every pair of vectors
-constexpr int64_t piece_queries = 512;   // of one task, forward
-constexpr int64_t whole = 512;           // queries and keys of a set that backward does in one pass
-constexpr int64_t part = 128;            // queries, or keys, of a task of a longer one
-constexpr int64_t block_queries = 48;    // backward: scores and dscores of a block and a tile are 48 KiB
-constexpr int64_t task_elements = 128;   // small sets of a task
+constexpr int64_t tile_keys = 128;  // a multiple of every pair of vectors
+constexpr int64_t piece_queries = 512;  // of one task, forward
+constexpr int64_t whole = 512;  // queries and keys of a set that backward does in one pass
+constexpr int64_t part = 128;  // queries, or keys, of a task of a longer one
+constexpr int64_t block_queries = 48;  // backward: scores and dscores of a block and a tile are 48 KiB
+constexpr int64_t task_elements = 128;  // small sets of a task
 constexpr float minus_infinity = -std::numeric_limits<float>::infinity();
 
 // exp for x <= 0, to 2 ulp; below -87 it is 0. NaN stays NaN.
@@ -87,8 +87,7 @@ struct ForwardScratch {
   float *k, *k_panels, *v, *scores, *sums, *largest, *total;
   int64_t width, value_width;  // padded
   ForwardScratch(const Attention<float>& f, Pieces& pieces)
-      : k(pieces.take<float>(tile_keys * round_up(f.width, lanes))),
-        k_panels(pieces.take<float>(tile_keys * f.width)),
+      : k(pieces.take<float>(tile_keys * round_up(f.width, lanes))), k_panels(pieces.take<float>(tile_keys * f.width)),
         v(pieces.take<float>(tile_keys * round_up(f.value_width, lanes))),
         scores(pieces.take<float>(most_rows * tile_keys)),
         sums(pieces.take<float>(piece_queries * round_up(f.value_width, lanes))),
@@ -372,14 +371,14 @@ bool differentiate(const BackwardHead<float>& all, Range queries, Range keys, Wa
       differentiate_scores(f, s, i, rows, tile, count);
       if (f.dv)
         multiply<true>({s.p, tile_keys, count}, rows_of(s.dy, rows, s.value_width / lanes), s.dv, s.value_width, true);
-      if (f.dk)
-        multiply<true>({s.dscores, tile_keys, count}, rows_of(s.q, rows, s.width / lanes), s.dk, s.width, true);
+      if (f.dk) multiply<true>({s.dscores, tile_keys, count}, rows_of(s.q, rows, s.width / lanes), s.dk, s.width, true);
       if (!f.dq) continue;
       multiply<false>({s.dscores, tile_keys, rows}, rows_of(s.k, count, s.width / lanes), s.dq, s.width, false);
       put_rows(s.dq, s.width, rows, f.width, f.scale, tile > keys.begin, f.dq + i * f.step, f.step);
     }
     if (f.dk) put_rows(s.dk, s.width, count, f.width, f.scale, false, f.dk + tile * f.step, f.step);
-    if (f.dv) put_rows(s.dv, s.value_width, count, f.value_width, 1.0f, false, f.dv + tile * f.value_step, f.value_step);
+    if (f.dv)
+      put_rows(s.dv, s.value_width, count, f.value_width, 1.0f, false, f.dv + tile * f.value_step, f.value_step);
   }
   return watch.all_finite();
 }
@@ -412,8 +411,7 @@ ups_status backward(const Call& call) {
                if (piece.index > 0) return;
                const BackwardHead<float> one(f, piece.set, head, memory.pairs);
                if (one.queries > whole || one.keys > whole) any_long.store(true, std::memory_order_relaxed);
-               else
-                 differentiate_somehow(one, {0, one.queries}, {0, one.keys}, {true, true}, memory.share(f, worker));
+               else differentiate_somehow(one, {0, one.queries}, {0, one.keys}, {true, true}, memory.share(f, worker));
              });
   if (!any_long.load(std::memory_order_relaxed)) return UPS_OK;
   const auto each_part = [&](const int32_t* offsets, bool of_queries) {

@@ -96,8 +96,8 @@ UPS_ON_DEVICE void fetch(Rows<columns>& rows, const float* from, int64_t first, 
 
 // products[r] = <the warp's row r of `own`, row `lane` of `other`>
 template <int columns>
-UPS_ON_DEVICE void multiply_rows(const Rows<columns>& own, const Rows<columns>& other, int warp, int lane, int64_t width,
-                                 float (&products)[warp_rows]) {
+UPS_ON_DEVICE void multiply_rows(const Rows<columns>& own, const Rows<columns>& other, int warp, int lane,
+                                 int64_t width, float (&products)[warp_rows]) {
   UPS_UNROLL
   for (int r = 0; r < warp_rows; ++r) products[r] = 0.0f;
   for (int c = 0; c < width; ++c) {
@@ -131,7 +131,8 @@ struct OwnSums {
       for (int r = 0; r < rows; ++r) {
         const float weight = weights[row(lane, r)][k];
         UPS_UNROLL
-        for (int s = 0; s < steps; ++s) sums[r][s] = weight == 0.0f ? sums[r][s] : fmaf(weight, of_other[s], sums[r][s]);
+        for (int s = 0; s < steps; ++s)
+          sums[r][s] = weight == 0.0f ? sums[r][s] : fmaf(weight, of_other[s], sums[r][s]);
       }
     }
   }
@@ -244,7 +245,8 @@ find_means(const int32_t* fault, AttentionBackward<float> f, float* means) {
   if (*fault != 0) return;
   for (int64_t i = global_thread(); i < f.queries * f.heads; i += global_threads()) {
     float sum = 0.0f;
-    for (int64_t c = 0; c < f.value_width; ++c) sum = fmaf(f.dy[i * f.value_width + c], f.y[i * f.value_width + c], sum);
+    for (int64_t c = 0; c < f.value_width; ++c)
+      sum = fmaf(f.dy[i * f.value_width + c], f.y[i * f.value_width + c], sum);
     means[i] = sum;
   }
 }
@@ -258,8 +260,8 @@ struct BackwardMemory {
 // p and dscore of a pair.
 struct Slope {
   float p, dscore;
-  UPS_ON_DEVICE Slope(const AttentionBackward<float>& f, const Place& at, const float* means, int64_t query, int64_t key,
-                      float product, float dproduct) {
+  UPS_ON_DEVICE Slope(const AttentionBackward<float>& f, const Place& at, const float* means, int64_t query,
+                      int64_t key, float product, float dproduct) {
     p = dscore = 0.0f;
     const float score = score_of(f, at, query, key, product);
     if (score == -std::numeric_limits<float>::infinity()) return;
@@ -405,8 +407,8 @@ ups_status forward(const Call& call) {
   clear_others(launch, f.softmax, f.queries, f.heads * 2, f.offsets, f.sets, -std::numeric_limits<float>::infinity());
   with_columns(f, [&](auto width) {
     constexpr int columns = decltype(width)::value;
-    launch.grid(attend<columns>, places(f.queries, f.sets), f.heads, attention_threads, sizeof(ForwardMemory<columns>), f,
-                s.pairs);
+    launch.grid(attend<columns>, places(f.queries, f.sets), f.heads, attention_threads, sizeof(ForwardMemory<columns>),
+                f, s.pairs);
   });
   return launch.status();
 }
@@ -432,8 +434,8 @@ ups_status backward(const Call& call) {
     constexpr int columns = decltype(width)::value;
     constexpr size_t bytes = sizeof(BackwardMemory<columns>);
     if (f.dq || f.dbias)
-      launch.grid(differentiate_queries<columns>, places(f.queries, f.sets), f.heads, attention_threads, bytes, f, s.pairs,
-                  s.means);
+      launch.grid(differentiate_queries<columns>, places(f.queries, f.sets), f.heads, attention_threads, bytes, f,
+                  s.pairs, s.means);
     if (f.dk || f.dv)
       launch.grid(differentiate_keys<columns>, places(f.keys, f.sets), f.heads, attention_threads, bytes, f, s.pairs,
                   s.means);

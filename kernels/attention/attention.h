@@ -22,14 +22,14 @@
 extern "C" {
 #endif
 
-#define UPS_ATTENTION_INPUTS_SCHEMA                                                               \
+#define UPS_ATTENTION_INPUTS_SCHEMA                                                                                    \
   "q: real[N, H, D], k: real[M, H, D], v: real[M, H, V], offsets: i32[B+1] splits N, key_offsets: i32[B+1] splits M, " \
   "bias?: real[P] pairs H offsets key_offsets"
 #define UPS_ATTENTION_OPTIONS_SCHEMA "; scale: f32 = 1, causal: bool"
 #define UPS_ATTENTION_FORWARD_SCHEMA \
   UPS_ATTENTION_INPUTS_SCHEMA " -> y: real[N, H, V], softmax?: real[N, H, 2]" UPS_ATTENTION_OPTIONS_SCHEMA
-#define UPS_ATTENTION_BACKWARD_SCHEMA                                                                             \
-  UPS_ATTENTION_INPUTS_SCHEMA                                                                                     \
+#define UPS_ATTENTION_BACKWARD_SCHEMA                                                                              \
+  UPS_ATTENTION_INPUTS_SCHEMA                                                                                      \
   ", y: real[N, H, V], softmax: real[N, H, 2], dy: real[N, H, V] -> dq?: real[N, H, D], dk?: real[M, H, D], dv?: " \
   "real[M, H, V], dbias?: real[P] pairs H offsets key_offsets" UPS_ATTENTION_OPTIONS_SCHEMA
 

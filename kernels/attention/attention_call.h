@@ -26,8 +26,7 @@ struct Attention {
 template <class T>
 struct AttentionForward : Attention<T> {
   T *y, *softmax;
-  explicit AttentionForward(const Call& call)
-      : Attention<T>(call), y(call.data<T>(6)), softmax(call.data<T>(7)) {}
+  explicit AttentionForward(const Call& call) : Attention<T>(call), y(call.data<T>(6)), softmax(call.data<T>(7)) {}
 };
 
 template <class T>

@@ -32,12 +32,12 @@ struct Head {
   bool causal;
 
   Head(const Attention<T>& f, int64_t set, int64_t number, const int64_t* pairs)
-      : queries(f.offsets[set + 1] - f.offsets[set]), keys(f.key_offsets[set + 1] - f.key_offsets[set]),
-        width(f.width), value_width(f.value_width), step(f.heads * f.width), value_step(f.heads * f.value_width),
-        softmax_step(f.heads * 2), first_query(f.offsets[set]), first_key(f.key_offsets[set]), head(number), heads(f.heads),
-        q(f.q + of_query(width, step)), k(f.k + of_key(width, step)), v(f.v + of_key(value_width, value_step)),
-        bias(nullptr), bias_at(pairs ? pairs[set] * f.heads + number * queries * keys : 0), scale(f.scale),
-        causal(f.causal) {
+      : queries(f.offsets[set + 1] - f.offsets[set]), keys(f.key_offsets[set + 1] - f.key_offsets[set]), width(f.width),
+        value_width(f.value_width), step(f.heads * f.width), value_step(f.heads * f.value_width),
+        softmax_step(f.heads * 2), first_query(f.offsets[set]), first_key(f.key_offsets[set]), head(number),
+        heads(f.heads), q(f.q + of_query(width, step)), k(f.k + of_key(width, step)),
+        v(f.v + of_key(value_width, value_step)), bias(nullptr),
+        bias_at(pairs ? pairs[set] * f.heads + number * queries * keys : 0), scale(f.scale), causal(f.causal) {
     if (f.bias) bias = f.bias + bias_at;
   }
   // Where this head's numbers of the set's first query, or key, are.

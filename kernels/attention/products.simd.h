@@ -52,8 +52,7 @@ void multiply_tile(const float* a, int64_t step, const float* b, int64_t b_step,
 #pragma GCC unroll 12
   for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 2
-    for (int v = 0; v < vectors; ++v)
-      sums[r][v] = accumulate ? load(to[r / 4] + r % 4 * c_step + v * lanes) : zero();
+    for (int v = 0; v < vectors; ++v) sums[r][v] = accumulate ? load(to[r / 4] + r % 4 * c_step + v * lanes) : zero();
   for (int64_t k = 0; k < depth; ++k) {
     Floats b_row[vectors];
 #pragma GCC unroll 2

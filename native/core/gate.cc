@@ -282,8 +282,9 @@ class Gate {
       if (context_.plugin) {
         if (p.rule == Rule::finite && call_.is_double) continue;  // not computed on devices, as choose_kernel will say
         const auto operation_index = static_cast<int32_t>(&operation_ - operations().data());
-        device_rules[device_rule_count++] = {static_cast<int32_t>(p.rule),  data, count, bound, offset_data, others, events,
-                                             operation_index << 8 | (i + 1)};
+        device_rules[device_rule_count++] = {
+            static_cast<int32_t>(p.rule),  data, count, bound, offset_data, others, events,
+            operation_index << 8 | (i + 1)};
         continue;
       }
       const char* bound_name = p.rule_dim >= 0 ? schema_.dim_names[static_cast<size_t>(p.rule_dim)].c_str() : "";

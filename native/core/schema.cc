@@ -43,7 +43,7 @@ class Parser {
   // A rule's reference to a parameter of event boundaries, resolved when all parameters are known.
   struct Boundaries {
     int parameter;
-    int Parameter::*into;
+    int Parameter::* into;
     std::string name;
     const char* message;
   };
@@ -169,7 +169,7 @@ class Parser {
     do p.dims.push_back(dimension());
     while (accept(","));
   }
-  void boundaries(int Parameter::*into, const char* message) {
+  void boundaries(int Parameter::* into, const char* message) {
     boundaries_.push_back({static_cast<int>(schema_.parameters.size()), into, word(), message});
   }
   void rule(Parameter& p) {

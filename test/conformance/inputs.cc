@@ -192,8 +192,8 @@ int64_t Inputs::count_pairs(const Schema& schema, const Parameter& p, const Dims
 }
 
 HostTensor Inputs::random(const Schema& schema, const Parameter& p, const Dims& dims) {
-  HostTensor t(dtype_of(p.type, false), p.rule == Rule::pairs ? std::vector<int64_t>{count_pairs(schema, p, dims)}
-                                                              : shape(schema, p, dims));
+  HostTensor t(dtype_of(p.type, false),
+               p.rule == Rule::pairs ? std::vector<int64_t>{count_pairs(schema, p, dims)} : shape(schema, p, dims));
   Random numbers(case_.seed ^ hash(p.name));
   const auto found = case_.data.find(p.name);
   const Hint hint = found == case_.data.end() ? Hint{} : found->second;

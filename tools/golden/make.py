@@ -105,8 +105,27 @@ def attention():
          "PyTorch's nn.MultiheadAttention")
 
 
+def transformer_encoder_layer():
+    """nn.TransformerEncoderLayer over events of different size, one by one."""
+    sizes = [4, 1, 0, 6]
+    for name, norm_first, activation in [("post", False, "relu"), ("pre", True, "gelu")]:
+        layer = torch.nn.TransformerEncoderLayer(12, 3, 20, dropout=0.0, activation=activation, norm_first=norm_first,
+                                                 batch_first=True).double()
+        weights = {key: value.detach().float() for key, value in layer.state_dict().items()}
+
+        def forward(x, layer=layer, **given):
+            return torch.cat([torch.func.functional_call(layer, given, (event[None],))[0] for event in x.split(sizes)
+                              if len(event)])
+
+        inputs = {"x": torch.randn(sum(sizes), 12), **{key: value + 0.1 * torch.randn_like(value)
+                                                       for key, value in weights.items()}}
+        save(f"transformer-encoder-{name}", {"offsets": torch.tensor([0, 4, 5, 5, 11]), **with_gradients(inputs, forward)},
+             "PyTorch's nn.TransformerEncoderLayer")
+
+
 if __name__ == "__main__":
     torch.manual_seed(1)
     graph_attention_conv()
     layer_norm()
     attention()
+    transformer_encoder_layer()
