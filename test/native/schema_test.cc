@@ -20,7 +20,8 @@ void products() {
 }
 
 void pairs() {
-  const Schema s = parse_schema("a: i32[B+1] splits N, b: i32[B+1] splits M, x: real[N, H], z?: real[P] pairs H a b -> y: real[N]");
+  const Schema s =
+      parse_schema("a: i32[B+1] splits N, b: i32[B+1] splits M, x: real[N, H], z?: real[P] pairs H a b -> y: real[N]");
   const Parameter& z = s.parameters[3];
   CHECK(z.rule == Rule::pairs && s.dim_names[static_cast<size_t>(z.rule_dim)] == "H");
   CHECK(z.rule_parameter == 0 && z.rule_other == 1);
