@@ -19,7 +19,9 @@ namespace {
 
 constexpr int tile = 32;  // rows of a block, and of the other side at a time: one for each lane
 constexpr int warps = 4, warp_rows = tile / warps, attention_threads = 32 * warps;
+constexpr int least_blocks = 2;  // of a multiprocessor: left alone, the compiler aims at more and spills
 constexpr int most_columns = 128;
+constexpr float minus_infinity = -std::numeric_limits<float>::infinity();  // the score of a masked pair
 
 // One warp adds up the pairs of the sets: pairs[b] are those before set b.
 template <int threads>
@@ -146,16 +148,15 @@ struct OwnSums {
 };
 
 UPS_ON_DEVICE float score_of(const Attention<float>& f, const Place& at, int64_t query, int64_t key, float product) {
-  constexpr float masked = -std::numeric_limits<float>::infinity();
-  if (query >= at.queries || key >= at.keys || (f.causal && key > query)) return masked;
+  if (query >= at.queries || key >= at.keys || (f.causal && key > query)) return minus_infinity;
   if (!at.bias) return product * f.scale;
   const float bias = at.bias[query * at.keys + key];
-  return bias == masked ? masked : product * f.scale + bias;
+  return bias == minus_infinity ? minus_infinity : product * f.scale + bias;
 }
 
 // exp(score - largest), 0 where the pair is masked.
 UPS_ON_DEVICE float weight_of(float score, float largest) {
-  return score == -std::numeric_limits<float>::infinity() ? 0.0f : expf(score - largest);
+  return score == minus_infinity ? 0.0f : expf(score - largest);
 }
 
 template <int columns>
@@ -165,7 +166,7 @@ struct ForwardMemory {
 };
 
 template <int columns>
-UPS_KERNEL_LB(attention_threads)
+UPS_KERNEL_LB(attention_threads, least_blocks)
 attend(const int32_t* fault, AttentionForward<float> f, const int64_t* pairs) {
   if (*fault != 0) return;
   UPS_SHARED_DYN(ForwardMemory<columns>, memory);
@@ -174,14 +175,13 @@ attend(const int32_t* fault, AttentionForward<float> f, const int64_t* pairs) {
   const Place at(f, pairs, own.set, blockIdx.y);
   const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
   const auto lanes = ups::Tile<32>::here();
-  constexpr float nothing = -std::numeric_limits<float>::infinity();
   fetch<columns>(memory->queries, f.q, at.first_query + own.begin, own.count, f.heads, at.head, f.width);
 
   OwnSums<columns> sums;
   sums.clear();
   float largest[warp_rows], total[warp_rows];  // the same in every lane
   UPS_UNROLL
-  for (int r = 0; r < warp_rows; ++r) largest[r] = nothing, total[r] = 0.0f;
+  for (int r = 0; r < warp_rows; ++r) largest[r] = minus_infinity, total[r] = 0.0f;
   const int64_t seen = f.causal ? ups::min(at.keys, own.begin + own.count) : at.keys;
   for (int64_t first = 0; first < seen; first += tile) {
     const int64_t count = ups::min<int64_t>(tile, at.keys - first);
@@ -194,10 +194,10 @@ attend(const int32_t* fault, AttentionForward<float> f, const int64_t* pairs) {
     UPS_UNROLL
     for (int r = 0; r < warp_rows; ++r) {
       const float score = score_of(f, at, own.begin + warp * warp_rows + r, first + lane, scores[r]);
-      const float most = lanes.max(score == score ? score : nothing);
+      const float most = lanes.max(score == score ? score : minus_infinity);
       const float now = ups::max(largest[r], most);
-      rescale[r] = largest[r] == nothing ? 1.0f : expf(largest[r] - now);
-      const float weight = weight_of(score, now == nothing ? 0.0f : now);
+      rescale[r] = largest[r] == minus_infinity ? 1.0f : expf(largest[r] - now);
+      const float weight = weight_of(score, now == minus_infinity ? 0.0f : now);
       total[r] = total[r] * rescale[r] + lanes.sum(weight);
       largest[r] = now;
       memory->weights[warp][r][lane] = weight;
@@ -264,7 +264,7 @@ struct Slope {
                       int64_t key, float product, float dproduct) {
     p = dscore = 0.0f;
     const float score = score_of(f, at, query, key, product);
-    if (score == -std::numeric_limits<float>::infinity()) return;
+    if (score == minus_infinity) return;
     const int64_t row = (at.first_query + query) * f.heads + at.head;
     const float total = f.softmax[2 * row + 1];
     if (total == 0.0f) return;
@@ -275,7 +275,7 @@ struct Slope {
 
 // dq and dbias of the block's queries.
 template <int columns>
-UPS_KERNEL_LB(attention_threads)
+UPS_KERNEL_LB(attention_threads, least_blocks)
 differentiate_queries(const int32_t* fault, AttentionBackward<float> f, const int64_t* pairs, const float* means) {
   if (*fault != 0) return;
   UPS_SHARED_DYN(BackwardMemory<columns>, memory);
@@ -316,7 +316,7 @@ differentiate_queries(const int32_t* fault, AttentionBackward<float> f, const in
 
 // dk and dv of the block's keys.
 template <int columns>
-UPS_KERNEL_LB(attention_threads)
+UPS_KERNEL_LB(attention_threads, least_blocks)
 differentiate_keys(const int32_t* fault, AttentionBackward<float> f, const int64_t* pairs, const float* means) {
   if (*fault != 0) return;
   UPS_SHARED_DYN(BackwardMemory<columns>, memory);
@@ -404,7 +404,7 @@ ups_status forward(const Call& call) {
   Launcher launch(call);
   start(launch, f, s);
   clear_others(launch, f.y, f.queries, f.heads * f.value_width, f.offsets, f.sets);
-  clear_others(launch, f.softmax, f.queries, f.heads * 2, f.offsets, f.sets, -std::numeric_limits<float>::infinity());
+  clear_others(launch, f.softmax, f.queries, f.heads * 2, f.offsets, f.sets, minus_infinity);
   with_columns(f, [&](auto width) {
     constexpr int columns = decltype(width)::value;
     launch.grid(attend<columns>, places(f.queries, f.sets), f.heads, attention_threads, sizeof(ForwardMemory<columns>),

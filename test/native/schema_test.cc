@@ -19,15 +19,6 @@ void products() {
   CHECK(s.parameters[1].dims[1].is_single() && !s.parameters[1].dims[0].is_single());
 }
 
-void pairs() {
-  const Schema s =
-      parse_schema("a: i32[B+1] splits N, b: i32[B+1] splits M, x: real[N, H], z?: real[P] pairs H a b -> y: real[N]");
-  const Parameter& z = s.parameters[3];
-  CHECK(z.rule == Rule::pairs && s.dim_names[static_cast<size_t>(z.rule_dim)] == "H");
-  CHECK(z.rule_parameter == 0 && z.rule_other == 1);
-  refused("a: i32[B+1] splits N, z: real[P] pairs H a b -> y: real[N]", "pairs must name earlier parameters");
-}
-
 void meaning() {
   const Schema s = parse_schema(
       "offsets: i32[B+1] splits N, mother: i32[N] forest offsets, index?: i32[N] below V, x: real[..., K], "
@@ -78,6 +69,15 @@ void refused(const char* line, const char* what) {
     CHECK_TEXT(std::string(e.what()).substr(0, std::strlen("schema: ") + std::strlen(what)),
                std::string("schema: ") + what);
   }
+}
+
+void pairs() {
+  const Schema s =
+      parse_schema("a: i32[B+1] splits N, b: i32[B+1] splits M, x: real[N, H], z?: real[P] pairs H a b -> y: real[N]");
+  const Parameter& z = s.parameters[3];
+  CHECK(z.rule == Rule::pairs && s.dim_names[static_cast<size_t>(z.rule_dim)] == "H");
+  CHECK(z.rule_parameter == 0 && z.rule_other == 1);
+  refused("a: i32[B+1] splits N, z: real[P] pairs H a b -> y: real[N]", "pairs must name earlier parameters");
 }
 
 void wrong_lines() {
