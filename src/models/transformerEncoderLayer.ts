@@ -104,7 +104,11 @@ export class TransformerEncoderLayer {
             key,
             `${prefix}${key} is ${shapeText(found.shape)} (expected ${shapeText(shape)})`,
           );
-        return [key, found.to(where)];
+        // On another device a leaf of its own: gradients belong to what is trained there.
+        if (found.device === where) return [key, found];
+        const parameter = found.detach().to(where);
+        parameter.requiresGrad = found.requiresGrad;
+        return [key, parameter];
       }),
     );
   }

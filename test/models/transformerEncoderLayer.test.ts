@@ -53,6 +53,19 @@ test('learns', () => {
   expect(losses.at(-1)).toBeLessThan(0.1 * losses[0]);
 });
 
+const emulated = ups.devices().some(({ name }) => name === 'emulated:0');
+(emulated ? test : test.skip)('on a device its parameters are its own', () => {
+  const options = { width: 4, heads: 2, seed: 1 };
+  const here = TransformerEncoderLayer.initial(options),
+    there = TransformerEncoderLayer.initial({ ...options, device: 'emulated:0' });
+  const x = ups.ragged({ values: random([5, 4], 1, 'float32'), offsets: Int32Array.of(0, 2, 5) }),
+    dy = random([5, 4], 2, 'float32');
+  here.forward(x).values.backward(dy);
+  there.forward(x.to('emulated:0')).values.backward(dy.to('emulated:0'));
+  for (const [key, parameter] of Object.entries(there.parameters))
+    expectClose(parameter.grad!.to('cpu'), here.parameters[key].grad!, key);
+});
+
 test('weights in a stack of layers, bias and causal', () => {
   const { parameters } = TransformerEncoderLayer.initial({ width: 4, heads: 1, seed: 1 });
   const stacked = Object.fromEntries(Object.entries(parameters).map(([key, value]) => [`layers.1.${key}`, value]));

@@ -224,6 +224,22 @@ test('out, and promises', async () => {
   expect(list(later.values)).toEqual(list(y.values));
 });
 
+const emulated = ups.devices().some(({ name }) => name === 'emulated:0');
+(emulated ? test : test.skip)('on a device: the same, and a bias that does not fit', () => {
+  const x = of([
+    [1, 2],
+    [3, 4],
+  ]);
+  const there = ups.ragged(x).to('emulated:0');
+  const y = ups.attention(there, there, there, { heads: 2 }).values;
+  expectClose(y.to('cpu'), ups.attention(x, x, x, { heads: 2 }).values);
+  const wrong = (): void => {
+    ups.attention(there, there, there, { heads: 2, bias: ups.tensor([1, 2, 3]).to('emulated:0') });
+    ups.synchronize('emulated:0');
+  };
+  expect(thrown(wrong)).toMatchObject({ name: 'ShapeError', operation: 'attention', argument: 'bias' });
+});
+
 test('what does not fit is refused', () => {
   const x = of([
       [1, 2],
