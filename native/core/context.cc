@@ -279,7 +279,8 @@ ups_status ups_synchronize(ups_context* context) {
   if (!operation || parameter >= operation->schema.parameters.size())
     return context->error.set(UPS_INTERNAL, "", "", format("unknown device fault %d", fault));
   const Parameter& p = operation->schema.parameters[parameter];
-  static constexpr const char* broken[] = {"", "holds boundaries that decrease or overrun",
+  static constexpr const char* broken[] = {"",
+                                           "holds boundaries that decrease or overrun",
                                            "holds an index that is out of range",
                                            "holds a mother that is outside its event, or a cycle",
                                            "holds numbers that are not finite",
