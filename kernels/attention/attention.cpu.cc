@@ -1,6 +1,7 @@
-// SIMD. Work for each pair and head: 2 (D + V) FLOP and one exp forward, 4 V + 6 D backward; 16 exp of AVX-512 take as long
-// as 10 products of vectors. Bytes: q, k, v, y (and their gradients) once, and the bias, which is most of them when the set
-// has more than 2 (D + V) / H... elements; all else stays in L1 and L2.
+// SIMD. Floor: arithmetic. For each pair and head 2 (D + V) FLOP and one exp forward, 6 D + 4 V FLOP and one exp backward;
+// 16 exp of AVX-512 take as long as some ten products of vectors, which counts for narrow heads: with D = V = 16 a third of
+// the time. Bytes: q, k, v, y and their gradients once; of a bias 4 for each pair and head, which is more than all of these
+// in sets of more than 2 (D + V). All else stays in L1 and L2.
 //
 // Keys come in tiles of 128, whose k, transposed, and v are packed once for many queries. Forward, a dozen queries at a
 // time: their scores with the tile (6 KiB), exp of them, their products with v; from tile to tile the largest score and the
