@@ -23,6 +23,7 @@ export * as models from './models';
 export type { Activation } from './ops/activation';
 export type { AttentionPoolOptions } from './ops/attentionPool';
 export type { BatchNormOptions } from './ops/batchNorm';
+export type { AttentionOptions } from './ops/attention';
 export type { DistanceCorrelationOptions, DistanceOptions } from './ops/distanceCorrelation';
 export { type EventShape, type EventShapeInputs, eventShapeNames, type EventShapeOptions } from './ops/eventShapes';
 export type { GraphAttentionConvOptions } from './ops/graphAttentionConv';

@@ -2,6 +2,7 @@
 export { attentionPool } from './ops/attentionPool';
 export { batchNorm } from './ops/batchNorm';
 export { concat } from './ops/concat';
+export { attention } from './ops/attention';
 export { deepSet } from './ops/deepSet';
 export { distanceCorrelation, distanceCorrelations, distanceCovariance } from './ops/distanceCorrelation';
 export { dropout } from './ops/dropout';

@@ -24,6 +24,7 @@ export const {
   attentionPool,
   batchNorm,
   concat,
+  attention,
   condense,
   deepSet,
   distanceCorrelation,

@@ -1,6 +1,7 @@
 // The one list of suites. Operations need no line here: operations.bench.ts finds them.
 import type { BenchCase } from '../bench';
 import { suite as assignment } from './assignment.bench';
+import { suite as attention } from './attention.bench';
 import { suite as calls } from './calls.bench';
 import { suite as disco } from './disco.bench';
 import { suite as event } from './event.bench';
@@ -11,5 +12,5 @@ import { suite as sets } from './sets.bench';
 import { suite as trees } from './trees.bench';
 
 export function allSuites(): BenchCase[] {
-  return [assignment, calls, disco, event, memory, promises, sets, trees, operations].flatMap((suite) => suite());
+  return [assignment, attention, calls, disco, event, memory, promises, sets, trees, operations].flatMap((suite) => suite());
 }

@@ -97,6 +97,7 @@ const char* rule_text(Rule rule) {
     case Rule::below: return "below";
     case Rule::forest: return "forest";
     case Rule::finite: return "finite";
+    case Rule::pairs: return "pairs";
   }
   return "";
 }

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <iterator>
 #include <memory>
 #include <new>
 
@@ -279,11 +280,15 @@ ups_status ups_synchronize(ups_context* context) {
   if (!operation || parameter >= operation->schema.parameters.size())
     return context->error.set(UPS_INTERNAL, "", "", format("unknown device fault %d", fault));
   const Parameter& p = operation->schema.parameters[parameter];
-  static constexpr const char* broken[] = {"", "holds boundaries that decrease or overrun",
+  static constexpr const char* broken[] = {"",
+                                           "holds boundaries that decrease or overrun",
                                            "holds an index that is out of range",
-                                           "holds a mother that is outside its event, or a cycle"};
+                                           "holds a mother that is outside its event, or a cycle",
+                                           "holds numbers that are not finite",
+                                           "has not as many elements as the pairs of the events want"};
+  static_assert(std::size(broken) == static_cast<size_t>(Rule::pairs) + 1);
   return context->error.set(
-      UPS_VALUE, operation->name, p.name,
+      p.rule == Rule::pairs ? UPS_SHAPE : UPS_VALUE, operation->name, p.name,
       p.name + " " + broken[static_cast<int>(p.rule)] + " (found on " + device_text(context->device) + ")");
 }
 

@@ -271,27 +271,30 @@ class Gate {
     std::string problem;
     for (int i = 0; i < parameter_count(); ++i) {
       const Parameter& p = parameter(i);
-      if (p.rule == Rule::none || !tensors_[i] || p.output) continue;
+      if (p.rule == Rule::none || !tensors_[i] || (p.output && p.rule != Rule::pairs)) continue;
       const int32_t* data = call_.data<const int32_t>(i);
       const int64_t count = element_count(*tensors_[i]);
       const int64_t bound = p.rule_dim >= 0 ? dims_[p.rule_dim] : 0;
       const ups_tensor* offsets = p.rule_parameter >= 0 ? tensors_[p.rule_parameter] : nullptr;
       const int32_t* offset_data = offsets ? call_.data<const int32_t>(p.rule_parameter) : nullptr;
       const int64_t events = offsets ? element_count(*offsets) - 1 : 0;
+      const int32_t* others = p.rule_other >= 0 ? call_.data<const int32_t>(p.rule_other) : nullptr;
       if (context_.plugin) {
         if (p.rule == Rule::finite && call_.is_double) continue;  // not computed on devices, as choose_kernel will say
         const auto operation_index = static_cast<int32_t>(&operation_ - operations().data());
-        device_rules[device_rule_count++] = {static_cast<int32_t>(p.rule),  data, count, bound, offset_data, events,
-                                             operation_index << 8 | (i + 1)};
+        device_rules[device_rule_count++] = {
+            static_cast<int32_t>(p.rule),  data, count, bound, offset_data, others, events,
+            operation_index << 8 | (i + 1)};
         continue;
       }
       const char* bound_name = p.rule_dim >= 0 ? schema_.dim_names[static_cast<size_t>(p.rule_dim)].c_str() : "";
       const bool holds = p.rule == Rule::splits   ? check_splits(data, count, bound, bound_name, &problem)
                          : p.rule == Rule::below  ? check_below(data, count, bound, bound_name, &problem)
                          : p.rule == Rule::forest ? check_forest(data, offset_data, events, &problem)
+                         : p.rule == Rule::pairs  ? check_pairs(count, bound, offset_data, others, events, &problem)
                          : call_.is_double        ? check_finite(call_.data<const double>(i), count, &problem)
                                                   : check_finite(call_.data<const float>(i), count, &problem);
-      if (!holds) return fail(UPS_VALUE, p.name, p.name + " " + problem);
+      if (!holds) return fail(p.rule == Rule::pairs ? UPS_SHAPE : UPS_VALUE, p.name, p.name + " " + problem);
     }
     if (device_rule_count == 0) return UPS_OK;
     const ups_status status = context_.plugin->check_rules(context_.device.id, context_.stream, device_rules,

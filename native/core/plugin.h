@@ -5,7 +5,7 @@
 
 namespace upsilon {
 
-inline constexpr int32_t plugin_abi = 2;
+inline constexpr int32_t plugin_abi = 3;
 
 enum class CopyKind : int32_t { host_to_device, device_to_host, device_to_device };
 
@@ -14,8 +14,9 @@ struct DeviceRule {
   int32_t rule;  // Rule
   const int32_t* data;  // finite: the bits of floats
   int64_t count;
-  int64_t bound;           // splits, below
-  const int32_t* offsets;  // forest: event boundaries
+  int64_t bound;           // splits, below; pairs: numbers of each pair
+  const int32_t* offsets;  // forest, pairs: event boundaries
+  const int32_t* others;   // pairs: those of the other side
   int64_t events;
   int32_t code;  // written into the fault word when the rule is violated and no fault was recorded before
 };

@@ -89,6 +89,17 @@ bool check_forest(const int32_t* mother, const int32_t* offsets, int64_t events,
   return true;
 }
 
+bool check_pairs(int64_t count, int64_t times, const int32_t* offsets, const int32_t* others, int64_t events,
+                 std::string* problem) {
+  int64_t pairs = 0;  // below 2^31 times 2^31
+  for (int64_t event = 0; event < events; ++event)
+    pairs += int64_t{offsets[event + 1] - offsets[event]} * (others[event + 1] - others[event]);
+  if (pairs == 0 || times == 0 ? count == 0 : count % pairs == 0 && count / pairs == times) return true;
+  *problem = format("has %lld elements but the events have %lld pairs (expected %lld for each)",
+                    static_cast<long long>(count), static_cast<long long>(pairs), static_cast<long long>(times));
+  return false;
+}
+
 template <class T>
 bool check_finite(const T* numbers, int64_t count, std::string* problem) {
   using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;

@@ -11,6 +11,10 @@ bool check_below(const int32_t* indices, int64_t count, int64_t bound, const cha
 // mother[i] is an index inside i's event or -1; following mothers always ends. `offsets` must have passed check_splits.
 // Linear time.
 bool check_forest(const int32_t* mother, const int32_t* offsets, int64_t events, std::string* problem);
+// count = times the sum over the events of (elements of the one side) (elements of the other). Both boundaries must have
+// passed check_splits and belong to `events` events.
+bool check_pairs(int64_t count, int64_t times, const int32_t* offsets, const int32_t* others, int64_t events,
+                 std::string* problem);
 // No NaN, no infinity.
 template <class T>
 bool check_finite(const T* numbers, int64_t count, std::string* problem);

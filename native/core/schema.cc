@@ -24,11 +24,11 @@ class Parser {
     if (accept(";")) options();
     skip_spaces();
     if (at_ != line_.size()) fault("unexpected text");
-    for (auto& [parameter, name] : forests_) {
+    for (const Boundaries& b : boundaries_) {
       const auto found = std::find_if(schema_.parameters.begin(), schema_.parameters.end(),
-                                      [&](const Parameter& p) { return p.name == name; });
-      if (found - schema_.parameters.begin() >= parameter) fault("forest must name an earlier parameter");
-      schema_.parameters[static_cast<size_t>(parameter)].rule_parameter =
+                                      [&](const Parameter& p) { return p.name == b.name; });
+      if (found - schema_.parameters.begin() >= b.parameter) fault(b.message);
+      schema_.parameters[static_cast<size_t>(b.parameter)].*b.into =
           static_cast<int>(found - schema_.parameters.begin());
     }
     find_factor_options();
@@ -40,7 +40,14 @@ class Parser {
   std::string_view line_;
   size_t at_ = 0;
   Schema schema_;
-  std::vector<std::pair<int, std::string>> forests_;
+  // A rule's reference to a parameter of event boundaries, resolved when all parameters are known.
+  struct Boundaries {
+    int parameter;
+    int Parameter::* into;
+    std::string name;
+    const char* message;
+  };
+  std::vector<Boundaries> boundaries_;
 
   [[noreturn]] void fault(const char* what) const {
     throw std::invalid_argument(std::string("schema: ") + what + " at \"" + std::string(line_.substr(at_, 24)) +
@@ -162,6 +169,9 @@ class Parser {
     do p.dims.push_back(dimension());
     while (accept(","));
   }
+  void boundaries(int Parameter::* into, const char* message) {
+    boundaries_.push_back({static_cast<int>(schema_.parameters.size()), into, word(), message});
+  }
   void rule(Parameter& p) {
     if (accept("splits ")) {
       p.rule = Rule::splits;
@@ -171,10 +181,16 @@ class Parser {
       p.rule_dim = dim_index(word());
     } else if (accept("forest ")) {
       p.rule = Rule::forest;
-      forests_.emplace_back(static_cast<int>(schema_.parameters.size()), word());
+      boundaries(&Parameter::rule_parameter, "forest must name an earlier parameter");
     } else if (accept("finite")) {
       p.rule = Rule::finite;
       if (p.type != ElementType::real) fault("finite needs real elements");
+      return;
+    } else if (accept("pairs ")) {
+      p.rule = Rule::pairs;
+      p.rule_dim = dim_index(word());
+      boundaries(&Parameter::rule_parameter, "pairs must name earlier parameters");
+      boundaries(&Parameter::rule_other, "pairs must name earlier parameters");
       return;
     }
     if (p.rule != Rule::none && p.type != ElementType::i32) fault("a rule needs i32 elements");

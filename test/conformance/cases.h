@@ -10,7 +10,8 @@
 //   "name"        unique in the file; also the seed of its random numbers
 //   "operations"  registered names; a case is run for each of them
 //   "derive"      in place of the file's
-//   "dims"        a number for each dimension name of the schema; "..." takes a shape, e.g. [3, 5] (or one number).
+//   "dims"        a number for each dimension name of the schema (any number where the rule `pairs` counts); "..." takes a
+//                 shape, e.g. [3, 5] (or one number).
 //                 An optional argument with a dimension that is not named here is left out.
 //   "options"     by name; choices by their words
 //   "omit"        names of optional arguments to leave out
@@ -27,6 +28,7 @@
 //   real tensor   "values": normal (default), positive, integers (-2 .. 2: ties), nan (some NaN and infinities), zero,
 //                 fractions (0.01 .. 0.99), forbidden (a quarter +inf), "scale": multiplies
 //   integers without a rule   "below": n (default 100)
+//                 masks (a third is -infinity)
 //   splits        "values": uniform (default), empty (all), one (everything in one), gaps (first > 0, last < N), even
 //   below         "values": uniform (default), same; "blocks": n (an index in the same block of n as its row)
 //                 "rows": the splits argument whose rows these are, with "selfLoops" and "duplicates": fractions;

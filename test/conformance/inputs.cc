@@ -19,6 +19,7 @@ void fill_real(HostTensor& t, const Hint& hint, Random& random) {
     else if (hint.values == "fractions") value = 0.01 + 0.98 * random.uniform();
     else if (hint.values == "zero") value = 0;
     else if (hint.values == "forbidden") value = random.below(4) == 0 ? INFINITY : value;
+    else if (hint.values == "masks") value = random.below(3) == 0 ? -INFINITY : value;
     else if (hint.values == "nan") {
       const int64_t kind = random.below(24);
       if (kind == 0) value = std::nan("");
@@ -182,8 +183,19 @@ std::vector<int64_t> Inputs::shape(const Schema& schema, const Parameter& p, con
   return extents;
 }
 
+// As many elements as the rule `pairs` wants, whatever number the case has for the dimension.
+int64_t Inputs::count_pairs(const Schema& schema, const Parameter& p, const Dims& dims) {
+  const HostTensor& offsets = make(schema, schema.parameters[static_cast<size_t>(p.rule_parameter)], dims);
+  const HostTensor& others = make(schema, schema.parameters[static_cast<size_t>(p.rule_other)], dims);
+  double pairs = 0;
+  for (int64_t event = 0; event + 1 < offsets.count(); ++event)
+    pairs += (offsets.value(event + 1) - offsets.value(event)) * (others.value(event + 1) - others.value(event));
+  return static_cast<int64_t>(pairs) * dims.at(schema.dim_names[static_cast<size_t>(p.rule_dim)]);
+}
+
 HostTensor Inputs::random(const Schema& schema, const Parameter& p, const Dims& dims) {
-  HostTensor t(dtype_of(p.type, false), shape(schema, p, dims));
+  HostTensor t(dtype_of(p.type, false),
+               p.rule == Rule::pairs ? std::vector<int64_t>{count_pairs(schema, p, dims)} : shape(schema, p, dims));
   Random numbers(case_.seed ^ hash(p.name));
   const auto found = case_.data.find(p.name);
   const Hint hint = found == case_.data.end() ? Hint{} : found->second;
@@ -202,6 +214,7 @@ HostTensor Inputs::random(const Schema& schema, const Parameter& p, const Dims& 
       break;
     case Rule::none:
     case Rule::finite:
+    case Rule::pairs:
       if (t.is_float()) fill_real(t, hint, numbers);
       else
         for (int64_t i = 0; i < t.count(); ++i) t.set(i, static_cast<double>(numbers.below(hint.below)));

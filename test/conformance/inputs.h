@@ -30,6 +30,7 @@ class Inputs {
   void derive_for(const Schema& schema);
   Arguments assemble(const Schema& schema);
   const HostTensor& make(const Schema& schema, const Parameter& p, const Dims& dims);
+  int64_t count_pairs(const Schema& schema, const Parameter& p, const Dims& dims);
   HostTensor random(const Schema& schema, const Parameter& p, const Dims& dims);
 };
 

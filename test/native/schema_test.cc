@@ -71,6 +71,15 @@ void refused(const char* line, const char* what) {
   }
 }
 
+void pairs() {
+  const Schema s =
+      parse_schema("a: i32[B+1] splits N, b: i32[B+1] splits M, x: real[N, H], z?: real[P] pairs H a b -> y: real[N]");
+  const Parameter& z = s.parameters[3];
+  CHECK(z.rule == Rule::pairs && s.dim_names[static_cast<size_t>(z.rule_dim)] == "H");
+  CHECK(z.rule_parameter == 0 && z.rule_other == 1);
+  refused("a: i32[B+1] splits N, z: real[P] pairs H a b -> y: real[N]", "pairs must name earlier parameters");
+}
+
 void wrong_lines() {
   refused("", "a name expected");
   refused("x: real[N]", "something else expected");
@@ -113,6 +122,7 @@ void registered_lines() {
 }  // namespace
 
 int main() {
+  pairs();
   meaning();
   products();
   wrong_lines();

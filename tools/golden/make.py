@@ -96,9 +96,76 @@ def graph_conv():
          "PyTorch Geometric's GCNConv")
 
 
+def attention():
+    """Events of different size, one by one: scaled_dot_product_attention with a bias, causal, and unscaled, across two
+    sets (one without queries, one without keys); nn.MultiheadAttention with its projections."""
+    heads, width, value_width = 2, 3, 4
+    sizes, key_sizes = [3, 0, 6, 2], [5, 2, 4, 0]
+    pairs = [n * m for n, m in zip(sizes, key_sizes)]
+
+    def per_head(rows):
+        return rows.unflatten(1, (heads, -1)).transpose(0, 1)
+
+    for name, causal, scale, with_bias in [("bias", False, None, True), ("causal", True, None, False),
+                                           ("unscaled", False, 1.0, False)]:
+
+        def forward(q, k, v, bias=None, causal=causal, scale=scale):
+            biases = [None] * len(sizes) if bias is None else bias.split([heads * p for p in pairs])
+            events = zip(q.split(sizes), k.split(key_sizes), v.split(key_sizes), biases)
+            found = []
+            for of_q, of_k, of_v, of_bias in events:
+                mask = None if of_bias is None else of_bias.view(heads, len(of_q), len(of_k))
+                y = functional.scaled_dot_product_attention(*map(per_head, (of_q, of_k, of_v)), attn_mask=mask,
+                                                            is_causal=causal, scale=scale)
+                found.append(y.transpose(0, 1).flatten(1))
+            return torch.cat(found)
+
+        inputs = {"q": torch.randn(sum(sizes), heads * width), "k": torch.randn(sum(key_sizes), heads * width),
+                  "v": torch.randn(sum(key_sizes), heads * value_width)}
+        if with_bias:
+            inputs["bias"] = torch.randn(heads * sum(pairs))
+        offsets = {key: torch.tensor([0, *torch.tensor(value).cumsum(0)])
+                   for key, value in (("offsets", sizes), ("keyOffsets", key_sizes))}
+        save(f"attention-{name}", {**offsets, **with_gradients(inputs, forward)}, "PyTorch's scaled_dot_product_attention")
+
+    module = torch.nn.MultiheadAttention(8, heads, batch_first=True).double()
+    sizes = [4, 1, 5]
+
+    def self_attention(x, inWeight, inBias, outWeight, outBias):
+        given = {"in_proj_weight": inWeight, "in_proj_bias": inBias, "out_proj.weight": outWeight,
+                 "out_proj.bias": outBias}
+        return torch.cat([torch.func.functional_call(module, given, (e[None], e[None], e[None]),
+                                                     {"need_weights": False})[0][0] for e in x.split(sizes)])
+
+    inputs = {"x": torch.randn(sum(sizes), 8), "inWeight": torch.randn(24, 8), "inBias": torch.randn(24),
+              "outWeight": torch.randn(8, 8), "outBias": torch.randn(8)}
+    save("multihead-attention", {"offsets": torch.tensor([0, 4, 5, 10]), **with_gradients(inputs, self_attention)},
+         "PyTorch's nn.MultiheadAttention")
+
+
+def transformer_encoder_layer():
+    """nn.TransformerEncoderLayer over events of different size, one by one."""
+    sizes = [4, 1, 0, 6]
+    for name, norm_first, activation in [("post", False, "relu"), ("pre", True, "gelu")]:
+        layer = torch.nn.TransformerEncoderLayer(12, 3, 20, dropout=0.0, activation=activation, norm_first=norm_first,
+                                                 batch_first=True).double()
+        weights = {key: value.detach().float() for key, value in layer.state_dict().items()}
+
+        def forward(x, layer=layer, **given):
+            return torch.cat([torch.func.functional_call(layer, given, (event[None],))[0] for event in x.split(sizes)
+                              if len(event)])
+
+        inputs = {"x": torch.randn(sum(sizes), 12), **{key: value + 0.1 * torch.randn_like(value)
+                                                       for key, value in weights.items()}}
+        save(f"transformer-encoder-{name}", {"offsets": torch.tensor([0, 4, 5, 5, 11]), **with_gradients(inputs, forward)},
+             "PyTorch's nn.TransformerEncoderLayer")
+
+
 if __name__ == "__main__":
     torch.manual_seed(1)
     graph_attention_conv()
     layer_norm()
     batch_norm()
     graph_conv()
+    attention()
+    transformer_encoder_layer()

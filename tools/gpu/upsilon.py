@@ -111,7 +111,7 @@ class Parameter:
     in_place: bool
     output: bool
     dims: list  # of (names, alternatives, constant); a leading "..." is (["..."], [], 0)
-    rule: list  # [], ["splits", "E"], ["below", "N"], ["forest", "offsets"], ["finite"]
+    rule: list  # [], ["splits", "E"], ["below", "N"], ["forest", "offsets"], ["finite"], ["pairs", "H", "offsets", "others"]
 
 
 @dataclass

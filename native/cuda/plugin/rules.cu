@@ -86,6 +86,33 @@ check_forest(DeviceRule rule, int32_t* fault) {
   }
 }
 
+// pairs: one block adds up the events' products; the parts meet in shared memory.
+template <int threads>
+UPS_KERNEL_LB(threads)
+check_pairs(DeviceRule rule, int32_t* fault) {
+  if (*fault != 0) return;  // the boundaries cannot be trusted
+  UPS_SHARED(long long, parts, [threads]);
+  const int thread = static_cast<int>(threadIdx.x);
+  long long pairs = 0;
+  for (int64_t event = thread; event < rule.events; event += threads)
+    pairs += static_cast<long long>(rule.offsets[event + 1] - rule.offsets[event]) *
+             (rule.others[event + 1] - rule.others[event]);
+  parts[thread] = pairs;
+  for (int half = threads / 2; half > 0; half /= 2) {
+    __syncthreads();
+    if (thread < half) parts[thread] += parts[thread + half];
+  }
+  if (thread != 0) return;
+  pairs = parts[0];
+  const bool holds =
+      pairs == 0 || rule.bound == 0 ? rule.count == 0 : rule.count % pairs == 0 && rule.count / pairs == rule.bound;
+  if (!holds) record(fault, rule.code);
+}
+
+bool about_events(const DeviceRule& rule) {
+  return rule.rule == static_cast<int32_t>(Rule::forest) || rule.rule == static_cast<int32_t>(Rule::pairs);
+}
+
 unsigned blocks_for(int64_t elements, int64_t per_block) {
   const int64_t blocks = (elements + per_block - 1) / per_block;
   return static_cast<unsigned>(blocks < most_check_blocks ? blocks : most_check_blocks);
@@ -106,16 +133,19 @@ cudaError_t launch_rule_checks(cudaStream_t stream, const DeviceRule* rules, int
     longest = 0;
   };
   for (int32_t i = 0; i < count; ++i) {
-    if (rules[i].rule == static_cast<int32_t>(Rule::forest) || rules[i].count == 0) continue;
+    if (about_events(rules[i]) || rules[i].count == 0) continue;
     batch.rules[in_batch++] = rules[i];
     if (rules[i].count > longest) longest = rules[i].count;
     if (in_batch == most_rules) flush();
   }
   flush();
-  for (int32_t i = 0; i < count && error == cudaSuccess; ++i)
+  for (int32_t i = 0; i < count && error == cudaSuccess; ++i) {
+    if (rules[i].rule == static_cast<int32_t>(Rule::pairs))
+      error = ups::launch(check_pairs<check_threads>, 1, check_threads, 0, stream, rules[i], fault);
     if (rules[i].rule == static_cast<int32_t>(Rule::forest) && rules[i].events > 0)
       error = ups::launch(check_forest<check_threads>, blocks_for(rules[i].events, check_threads / 32), check_threads,
                           0, stream, rules[i], fault);
+  }
   return error;
 }
 

@@ -182,6 +182,8 @@ typedef enum ups_activation {
  *   splits N   non-decreasing, first >= 0, last <= N     below N   0 <= every element < N
  *   forest offsets   mother indices inside their event, -1 for a root, no cycles
  *   finite     (of real) no NaN, no infinity
+ *   pairs H offsets others   as many elements as H for each pair of elements of one event, those before `offsets` and
+ *              `others` divide into events
  * `...` stands for any number of leading dimensions, `M1|M0` for the first of these that this call has, `H*F` for a
  * product, `H^concat` for a factor that counts where the option `concat` is set, and `y&` for an output that is updated
  * in place. Options are laid out in a C struct in the order given:

@@ -1,0 +1,86 @@
+// Reference: the definition of one_head.h for every set and head.
+#include "attention/attention.h"
+
+#include "attention/one_head.h"
+
+namespace upsilon {
+namespace {
+
+size_t workspace(const Call& call) { return static_cast<size_t>(call.dims[5] + 1) * sizeof(int64_t); }
+
+// Zeroes rows outside every set.
+template <class T>
+void clear_outside(T* rows, int64_t count, int64_t width, const int32_t* offsets, int64_t sets) {
+  if (!rows) return;
+  std::fill_n(rows, offsets[0] * width, T(0));
+  std::fill(rows + offsets[sets] * width, rows + count * width, T(0));
+}
+
+template <class T, class Body>
+void each_head(const Attention<T>& f, Body&& body) {
+  for (int64_t set = 0; set < f.sets; ++set)
+    for (int64_t head = 0; head < f.heads; ++head) body(set, head);
+}
+
+template <class T>
+ups_status forward_reference(const Call& call) {
+  const AttentionForward<T> f(call);
+  int64_t* const pairs = static_cast<int64_t*>(call.workspace);
+  count_pairs(f, pairs);
+  clear_outside(f.y, f.queries, f.heads * f.value_width, f.offsets, f.sets);
+  for (int64_t i = 0; f.softmax && i < f.queries; ++i)
+    for (int64_t head = 0; head < f.heads; ++head) {
+      f.softmax[(i * f.heads + head) * 2] = -std::numeric_limits<T>::infinity();
+      f.softmax[(i * f.heads + head) * 2 + 1] = T(0);
+    }
+  each_head(f, [&](int64_t set, int64_t head) {
+    const ForwardHead<T> one(f, set, head, pairs);
+    one.define({0, one.queries});
+  });
+  return UPS_OK;
+}
+
+template <class T>
+ups_status backward_reference(const Call& call) {
+  const AttentionBackward<T> f(call);
+  int64_t* const pairs = static_cast<int64_t*>(call.workspace);
+  count_pairs(f, pairs);
+  clear_outside(f.dq, f.queries, f.heads * f.width, f.offsets, f.sets);
+  clear_outside(f.dk, f.keys, f.heads * f.width, f.key_offsets, f.sets);
+  clear_outside(f.dv, f.keys, f.heads * f.value_width, f.key_offsets, f.sets);
+  each_head(f, [&](int64_t set, int64_t head) {
+    const BackwardHead<T> one(f, set, head, pairs);
+    one.define_of_queries({0, one.queries});
+    one.define_of_keys({0, one.keys});
+  });
+  return UPS_OK;
+}
+
+const OperationEntry forward{"attention_forward",
+                             UPS_ATTENTION_FORWARD_SCHEMA,
+                             sizeof(ups_attention_options),
+                             {forward_reference<float>, workspace},
+                             {forward_reference<double>, workspace}};
+const OperationEntry backward{"attention_backward",
+                              UPS_ATTENTION_BACKWARD_SCHEMA,
+                              sizeof(ups_attention_options),
+                              {backward_reference<float>, workspace},
+                              {backward_reference<double>, workspace}};
+
+}  // namespace
+}  // namespace upsilon
+
+ups_status ups_attention_forward(ups_context* context, const ups_tensor* q, const ups_tensor* k, const ups_tensor* v,
+                                 const ups_tensor* offsets, const ups_tensor* key_offsets, const ups_tensor* bias,
+                                 const ups_tensor* y, const ups_tensor* softmax, const ups_attention_options* options) {
+  return upsilon::call(context, upsilon::forward, {q, k, v, offsets, key_offsets, bias, y, softmax}, options);
+}
+
+ups_status ups_attention_backward(ups_context* context, const ups_tensor* q, const ups_tensor* k, const ups_tensor* v,
+                                  const ups_tensor* offsets, const ups_tensor* key_offsets, const ups_tensor* bias,
+                                  const ups_tensor* y, const ups_tensor* softmax, const ups_tensor* dy,
+                                  const ups_tensor* dq, const ups_tensor* dk, const ups_tensor* dv,
+                                  const ups_tensor* dbias, const ups_attention_options* options) {
+  return upsilon::call(context, upsilon::backward,
+                       {q, k, v, offsets, key_offsets, bias, y, softmax, dy, dq, dk, dv, dbias}, options);
+}

@@ -1,0 +1,41 @@
+// A checked call of attention, as plain numbers and pointers.
+#pragma once
+#include "attention/attention.h"
+#include "core/operation.h"
+
+namespace upsilon {
+
+// What both directions have.
+template <class T>
+struct Attention {
+  int64_t queries, heads, width, keys, value_width, sets;
+  const T *q, *k, *v;
+  const int32_t *offsets, *key_offsets;
+  const T* bias;
+  T scale;
+  bool causal;
+
+  explicit Attention(const Call& call)
+      : queries(call.dims[0]), heads(call.dims[1]), width(call.dims[2]), keys(call.dims[3]), value_width(call.dims[4]),
+        sets(call.dims[5]), q(call.data<const T>(0)), k(call.data<const T>(1)), v(call.data<const T>(2)),
+        offsets(call.data<const int32_t>(3)), key_offsets(call.data<const int32_t>(4)), bias(call.data<const T>(5)),
+        scale(static_cast<T>(call.option<ups_attention_options>().scale)),
+        causal(call.option<ups_attention_options>().causal != 0) {}
+};
+
+template <class T>
+struct AttentionForward : Attention<T> {
+  T *y, *softmax;
+  explicit AttentionForward(const Call& call) : Attention<T>(call), y(call.data<T>(6)), softmax(call.data<T>(7)) {}
+};
+
+template <class T>
+struct AttentionBackward : Attention<T> {
+  const T *y, *softmax, *dy;
+  T *dq, *dk, *dv, *dbias;
+  explicit AttentionBackward(const Call& call)
+      : Attention<T>(call), y(call.data<const T>(6)), softmax(call.data<const T>(7)), dy(call.data<const T>(8)),
+        dq(call.data<T>(9)), dk(call.data<T>(10)), dv(call.data<T>(11)), dbias(call.data<T>(12)) {}
+};
+
+}  // namespace upsilon

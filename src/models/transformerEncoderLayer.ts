@@ -1,0 +1,223 @@
+import type { Vector } from 'apache-arrow';
+
+import { KnownOptions, shown } from '../check';
+import { rowsOf, sum } from '../composition';
+import { cpu, deviceOf } from '../device';
+import { ShapeError, ValueError } from '../errors';
+import { attention } from '../ops/attention';
+import { layerNorm } from '../ops/layerNorm';
+import { linear } from '../ops/linear';
+import { mlp } from '../ops/mlp';
+import { uniform } from '../random';
+import { asRagged, type Ragged, type RaggedLike } from '../ragged';
+import { load, type Source } from '../safetensors';
+import { shapeText, Tensor, tensor, type TensorLike } from '../tensor';
+
+const name = 'TransformerEncoderLayer';
+
+export interface TransformerEncoderLayerOptions {
+  /** Heads of the attention. */
+  heads: number;
+  /** Of the network per particle. Default `'relu'`. */
+  activation?: 'relu' | 'gelu';
+  /** Whether normalization comes before attention and network (pre-norm) or behind them (post-norm, the default). */
+  normFirst?: boolean;
+  /** Of the normalizations. Default 1e-5. */
+  eps?: number;
+  /** Default 0, which is the only one there is. */
+  dropout?: number;
+  /** Default `'cpu'`. */
+  device?: string;
+}
+
+export interface TransformerEncoderLayerInitialOptions extends TransformerEncoderLayerOptions {
+  /** E: numbers of each particle. */
+  width: number;
+  /** Hidden numbers of the network per particle. Default 4 E. */
+  feedForward?: number;
+  seed: number;
+}
+
+const optionNames = ['heads', 'activation', 'normFirst', 'eps', 'dropout', 'device'];
+const knownOptions = new KnownOptions(...optionNames, 'prefix');
+const knownInitialOptions = new KnownOptions(...optionNames, 'width', 'feedForward', 'seed');
+const knownForwardOptions = new KnownOptions('bias', 'causal');
+
+/** Shapes by PyTorch's names, from E and the hidden width F. */
+function shapesOf(width: number, hidden: number): Record<string, number[]> {
+  return {
+    'self_attn.in_proj_weight': [3 * width, width],
+    'self_attn.in_proj_bias': [3 * width],
+    'self_attn.out_proj.weight': [width, width],
+    'self_attn.out_proj.bias': [width],
+    'linear1.weight': [hidden, width],
+    'linear1.bias': [hidden],
+    'linear2.weight': [width, hidden],
+    'linear2.bias': [width],
+    'norm1.weight': [width],
+    'norm1.bias': [width],
+    'norm2.weight': [width],
+    'norm2.bias': [width],
+  };
+}
+
+/**
+ * One layer of a transformer encoder (Vaswani et al., arXiv:1706.03762) over the particles of each event: attention of all
+ * to all, a network per particle, residual connections and layer normalization. Weights and results are those of PyTorch's
+ * nn.TransformerEncoderLayer. Events may have any size, nothing is padded.
+ */
+export class TransformerEncoderLayer {
+  /** What is trained, under PyTorch's names. */
+  readonly parameters: Readonly<Record<string, Tensor>>;
+  /** E: numbers of each particle. */
+  readonly width: number;
+  private readonly options: Required<TransformerEncoderLayerOptions>;
+
+  private constructor(tensors: Readonly<Record<string, Tensor>>, options: TransformerEncoderLayerOptions, prefix = '') {
+    const { heads, activation = 'relu', normFirst = false, eps = 1e-5, dropout = 0, device = cpu.name } = options;
+    const refuse = (option: string, value: unknown, expected: string): never => {
+      throw new ValueError(name, option, `${option} is ${shown(value)} (expected ${expected})`);
+    };
+    if (!Number.isInteger(heads) || heads < 1) refuse('heads', heads, 'a number of heads');
+    if (activation !== 'relu' && activation !== 'gelu') refuse('activation', activation, 'relu, gelu');
+    if (typeof normFirst !== 'boolean') refuse('normFirst', normFirst, 'true or false');
+    if (typeof eps !== 'number') refuse('eps', eps, 'a number');
+    if (dropout !== 0) refuse('dropout', dropout, '0');
+    const where = deviceOf(device, name).name;
+    this.options = { heads, activation, normFirst, eps, dropout, device: where };
+    const need = (key: string): Tensor =>
+      tensors[prefix + key] ?? refuse('file', prefix + key, 'a file with a tensor of this name');
+    const hidden = need('linear1.bias').size;
+    this.width = need('norm1.weight').size;
+    if (this.width % heads !== 0)
+      throw new ShapeError(
+        name,
+        'heads',
+        `heads is ${heads} but the width is ${this.width} (expected a divisor of it)`,
+      );
+    this.parameters = Object.fromEntries(
+      Object.entries(shapesOf(this.width, hidden)).map(([key, shape]) => {
+        const found = need(key);
+        if (shapeText(found.shape) !== shapeText(shape))
+          throw new ShapeError(
+            name,
+            key,
+            `${prefix}${key} is ${shapeText(found.shape)} (expected ${shapeText(shape)})`,
+          );
+        // On another device a leaf of its own: gradients belong to what is trained there.
+        if (found.device === where) return [key, found];
+        const parameter = found.detach().to(where);
+        parameter.requiresGrad = found.requiresGrad;
+        return [key, parameter];
+      }),
+    );
+  }
+
+  /**
+   * The layer with the weights of a safetensors file, or with tensors by name.
+   * @param options - `prefix`: what stands before the names, as `'layers.0.'` in a stack of layers
+   * @throws ValueError for a tensor that is missing, and options that there are not; ShapeError; DeviceError
+   */
+  static load(
+    source: Source | Readonly<Record<string, Tensor>>,
+    options: TransformerEncoderLayerOptions & { prefix?: string },
+  ): TransformerEncoderLayer {
+    checkOptions(knownOptions, options, '{ heads }');
+    return new TransformerEncoderLayer(isTensors(source) ? source : load(source), options, options.prefix);
+  }
+
+  /**
+   * A layer to be trained, with the initial values that PyTorch's distributions give.
+   * @throws ValueError, ShapeError for widths and options that there are not
+   */
+  static initial(options: TransformerEncoderLayerInitialOptions): TransformerEncoderLayer {
+    checkOptions(knownInitialOptions, options, '{ width, heads, seed }');
+    const { width, feedForward = 4 * width, seed } = options;
+    for (const [key, value] of Object.entries({ width, feedForward }))
+      if (!Number.isInteger(value) || value < 1)
+        throw new ValueError(name, key, `${key} is ${shown(value)} (expected a number of columns)`);
+    const tensors: Record<string, Tensor> = {};
+    Object.entries(shapesOf(width, feedForward)).forEach(([key, shape], stream) => {
+      const fanIn = key.startsWith('linear2') ? feedForward : width;
+      // Glorot and Bengio's bound for the projections into the heads, He's with a = sqrt(5) for all other layers.
+      const bound = key === 'self_attn.in_proj_weight' ? Math.sqrt(6 / (4 * width)) : 1 / Math.sqrt(fanIn);
+      const numbers = uniform(shape, { seed, stream }).data as Float32Array;
+      const constant = key.startsWith('norm') ? Number(key.endsWith('weight')) : /attn.*bias/.test(key) ? 0 : undefined;
+      const values = numbers.map((u) => constant ?? bound * (2 * u - 1));
+      tensors[key] = tensor(values, { shape, requiresGrad: true });
+    });
+    return new TransformerEncoderLayer(tensors, options);
+  }
+
+  /** How many numbers are trained. */
+  get parameterCount(): number {
+    return Object.values(this.parameters).reduce((total, parameter) => total + parameter.size, 0);
+  }
+
+  /**
+   * @param x - `[N, E]` with boundaries of B events
+   * @param options - `bias`, `causal`: as those of `attention`
+   * @returns `[N, E]` with the same boundaries
+   * @throws as `attention` does
+   */
+  forward(x: Ragged | RaggedLike | Vector, options: { bias?: TensorLike; causal?: boolean } = {}): Ragged {
+    knownForwardOptions.check(options, name);
+    const events = asRagged(x, name, 'x');
+    const { values } = events;
+    if (values.shape.length !== 2 || values.shape[1] !== this.width)
+      throw new ShapeError(name, 'x', `x is ${shapeText(values.shape)} (expected x [N, ${this.width}])`);
+    const attend = (rows: Tensor): Tensor => this.attend(events.with(rows), options);
+    if (this.options.normFirst) {
+      const attended = sum(values, attend(this.norm('norm1', values)));
+      return events.with(sum(attended, this.network(this.norm('norm2', attended))));
+    }
+    const attended = this.norm('norm1', sum(values, attend(values)));
+    return events.with(this.norm('norm2', sum(attended, this.network(attended))));
+  }
+
+  private attend(x: Ragged, options: { bias?: TensorLike; causal?: boolean }): Tensor {
+    const { width, parameters: p } = this;
+    const [q, k, v] = [0, 1, 2].map((part) =>
+      x.with(
+        linear(x.values, rowsOf(p['self_attn.in_proj_weight'], part * width, (part + 1) * width), {
+          bias: rowsOf(p['self_attn.in_proj_bias'], part * width, (part + 1) * width),
+        }),
+      ),
+    );
+    const { values } = attention(q, k, v, { heads: this.options.heads, ...options });
+    return linear(values, p['self_attn.out_proj.weight'], { bias: p['self_attn.out_proj.bias'] });
+  }
+
+  private network(x: Tensor): Tensor {
+    const { parameters: p } = this;
+    return mlp(x, [
+      { weight: p['linear1.weight'], bias: p['linear1.bias'], activation: this.options.activation },
+      { weight: p['linear2.weight'], bias: p['linear2.bias'] },
+    ]);
+  }
+
+  private norm(which: 'norm1' | 'norm2', x: Tensor): Tensor {
+    const { parameters: p } = this;
+    return layerNorm(x, {
+      axes: [-1],
+      weight: p[`${which}.weight`],
+      bias: p[`${which}.bias`],
+      eps: this.options.eps,
+    });
+  }
+}
+
+function checkOptions(known: KnownOptions, options: unknown, expected: string): void {
+  if (options === undefined) throw new ValueError(name, 'options', `options is undefined (expected ${expected})`);
+  known.check(options, name);
+}
+
+function isTensors(source: unknown): source is Readonly<Record<string, Tensor>> {
+  return (
+    typeof source === 'object' &&
+    source !== null &&
+    !ArrayBuffer.isView(source) &&
+    !(source instanceof ArrayBuffer) &&
+    Object.values(source).every((value) => value instanceof Tensor)
+  );
+}

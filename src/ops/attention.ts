@@ -1,0 +1,87 @@
+import type { Vector } from 'apache-arrow';
+
+import { shown } from '../check';
+import { ShapeError, ValueError } from '../errors';
+import { Operation, toOutput } from '../operation';
+import { asRagged, type Ragged, type RaggedLike } from '../ragged';
+import { shapeText, type Tensor, type TensorLike } from '../tensor';
+
+const name = 'attention';
+const operation = new Operation(name, ['heads', 'bias']);
+
+export interface AttentionOptions {
+  /** H: the columns of q, k and v are H heads, one after the other. */
+  heads: number;
+  /** What products of queries and keys are multiplied with. Default 1/sqrt(D); 1 is Luong's form. */
+  scale?: number;
+  /** Added to the scores: per event `[H, nq, nk]`, one event after the other. -Infinity masks a pair. */
+  bias?: TensorLike;
+  /** Whether query i of an event sees the keys 0 to i only. Default false. */
+  causal?: boolean;
+  /** `[N, H*V]` */
+  out?: TensorLike;
+}
+
+/**
+ * Scaled dot product attention of several heads inside every event: for every query the mean of the event's values,
+ * weighted by a softmax over the products of the query with the event's keys. Self-attention, or of one set's elements to
+ * those of another; sizes may differ freely, nothing is padded, and no matrix of queries times keys is ever stored.
+ * A query with nothing to attend to gives 0.
+ * @param q - `[N, H*D]` with boundaries of B events
+ * @param k - `[M, H*D]` with boundaries of B events
+ * @param v - `[M, H*V]` with the boundaries of k
+ * @returns `[N, H*V]` with the boundaries of q
+ * @throws ShapeError for heads that do not divide the columns, another number of events, a bias of another size
+ * @throws ValueError for boundaries that decrease or overrun, and v with other boundaries than k
+ * @throws DTypeError
+ */
+export function attention(
+  q: Ragged | RaggedLike | Vector,
+  k: Ragged | RaggedLike | Vector,
+  v: Ragged | RaggedLike | Vector,
+  options: AttentionOptions,
+): Ragged {
+  operation.checkOptions(options);
+  if (options === undefined) throw new ValueError(name, 'options', 'options is undefined (expected { heads })');
+  const { heads, scale, bias, causal, out } = options;
+  if (typeof heads !== 'number' || !Number.isInteger(heads) || heads < 1)
+    throw new ValueError(name, 'heads', `heads is ${shown(heads)} (expected a number of heads)`);
+  const queries = asRagged(q, name, 'q'),
+    keys = asRagged(k, name, 'k'),
+    values = asRagged(v, name, 'v');
+  if (!sameBoundaries(keys, values))
+    throw new ValueError(name, 'v', 'v has other events than k (expected a value for every key)');
+  const [queryHeads, keyHeads, valueHeads] = [
+    byHeads(queries.values, heads, 'q'),
+    byHeads(keys.values, heads, 'k'),
+    byHeads(values.values, heads, 'v'),
+  ];
+  const width = queryHeads.shape[2],
+    outputs = heads * valueHeads.shape[2];
+  const result = operation.run(
+    [queryHeads, keyHeads, valueHeads, queries.offsets, keys.offsets, bias],
+    { scale: scale ?? (width > 0 ? 1 / Math.sqrt(width) : 1), causal },
+    out === undefined ? undefined : byHeads(toOutput(out, name), heads, 'out'),
+  );
+  return queries.with(result.reshape([result.shape[0], outputs]));
+}
+
+/** `[N, H*D]` as `[N, H, D]`. */
+function byHeads(values: Tensor, heads: number, argument: string): Tensor {
+  const [rows, columns] = values.shape;
+  if (values.shape.length !== 2 || columns % heads !== 0) {
+    const text = `${argument} is ${shapeText(values.shape)} but heads is ${heads} (expected ${argument} [rows, heads times columns])`;
+    throw new ShapeError(name, argument, text);
+  }
+  return values.reshape([rows, heads, columns / heads]);
+}
+
+/** Contents on a device are not looked at: whoever brings a tensor there has made it from one list, as a rule. */
+function sameBoundaries(one: Ragged, other: Ragged): boolean {
+  if (one.offsets === other.offsets || one.offsets._memory === other.offsets._memory) return true;
+  if (one.offsets.size !== other.offsets.size) return false;
+  if (one.device !== 'cpu' || other.device !== 'cpu') return true;
+  const a = one.offsets.data as Int32Array,
+    b = other.offsets.data as Int32Array;
+  return a.every((offset, i) => offset === b[i]);
+}
