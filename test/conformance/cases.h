@@ -9,7 +9,7 @@
 // CASE is an object:
 //   "name"        unique in the file; also the seed of its random numbers
 //   "operations"  registered names; a case is run for each of them
-//   "derive"      in place of the file's
+//   "derive"      in place of that of the file
 //   "dims"        a number for each dimension name of the schema; "..." takes a shape, e.g. [3, 5] (or one number).
 //                 An optional argument with a dimension that is not named here is left out.
 //   "options"     by name; choices by their words
