@@ -134,6 +134,7 @@ export function loadCases(): Case[] {
 function isGiven(parameter: ParameterDescription, at: Case): boolean {
   if (!parameter.optional) return true;
   if (at.omit.includes(parameter.name)) return false;
+  if (parameter.rule === 'splits' && !(ruleTarget(at.operation, parameter.name) in at.dims)) return false;
   return parameter.dims.every(
     ({ sum, firstOf, product }) =>
       sum.every((name) => name === '...' || name in at.dims) &&

@@ -51,6 +51,12 @@ export function collect<T>(body: () => T): { result?: T; error?: unknown; calls:
   }
 }
 
+/** Runs `check` when the calls made so far are done: at once, while calls are synchronous. What it throws is theirs. */
+export function afterwards(check: () => void): void {
+  if (pending) pending.push(Promise.all(pending).then(check));
+  else check();
+}
+
 /** Runs `body` with every kernel call awaited, also inside {@link collect}: for what is looked at or kept at once. */
 export function immediately<T>(body: () => T): T {
   const before = pending;

@@ -21,6 +21,7 @@ export {
 export { type Edges, Graph, graph, tree } from './graph';
 export * as models from './models';
 export type { Activation } from './ops/activation';
+export type { AttentionPoolOptions } from './ops/attentionPool';
 export type { BatchNormOptions } from './ops/batchNorm';
 export type { DistanceCorrelationOptions, DistanceOptions } from './ops/distanceCorrelation';
 export { type EventShape, type EventShapeInputs, eventShapeNames, type EventShapeOptions } from './ops/eventShapes';
@@ -31,9 +32,13 @@ export type { EdgeConvBlockOptions, Norm, NormalisedLayer } from './ops/edgeConv
 export type { DeepSetOptions } from './ops/deepSet';
 export type { GraphConvOptions } from './ops/graphConv';
 export type { GravNetOptions } from './ops/gravNet';
+export type { HungarianLossOptions, MatchedLossOptions, PairCostKind, PairCostOptions } from './ops/hungarianLoss';
 export type { KnnGraphOptions } from './ops/knnGraph';
 export type { LayerNormOptions } from './ops/layerNorm';
+export type { LcaMatrices, LcaTrees, TreeToLcaOptions } from './ops/lcaToTree';
+export type { Assignment, AssignmentOptions, RaggedAssignment, RaggedCosts } from './ops/linearSumAssignment';
 export type { Layer } from './ops/mlp';
+export type { MultiDeepSetOptions } from './ops/multiDeepSet';
 export type {
   Clusters,
   CondensationConvention,

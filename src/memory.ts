@@ -26,11 +26,13 @@ export interface Memory {
 /** Below this, memory of the JavaScript engine is cheaper than a block (measured: they break even at 4 to 16 KB). */
 const smallestBlock = 16384;
 /**
- * Blocks are released by finalizers, which run only between turns of the event loop: a long synchronous loop would pile
- * them up. Beyond this many bytes in one turn, the engine's own memory is used, which it frees at any time.
+ * Blocks that nobody disposes of are released by finalizers, which run only between turns of the event loop: a long
+ * synchronous loop would pile them up. Beyond this many bytes in one turn, the engine's own memory is used, which it
+ * frees at any time.
  */
 const largestTurn = 256 * 2 ** 20;
 let bytesThisTurn = 0;
+let turnIsCounted = false;
 
 /** Which ArrayBuffers are memory of the library: views on them need no copy in calls off the thread. */
 const blockOfBuffer = new WeakMap<object, NativeBlock>();
@@ -74,9 +76,11 @@ export function allocate(dtype: number, elements: number, device: Device): Memor
         // The engine has no memory left: a block may still be had, and if not, its error has a type.
       }
     }
-    if (bytesThisTurn === 0) {
+    if (!turnIsCounted) {
+      turnIsCounted = true;
       setImmediate(() => {
         bytesThisTurn = 0;
+        turnIsCounted = false;
       }).unref();
     }
     bytesThisTurn += size;
@@ -89,5 +93,7 @@ export function allocate(dtype: number, elements: number, device: Device): Memor
 
 /** Frees a block now; memory of the engine is left to the engine. @internal */
 export function release(memory: Memory): void {
-  if (memory.kind === Kind.block) native.dispose(memory.block, memory.keeper!.buffer);
+  if (memory.kind !== Kind.block) return;
+  const bytes = memory.keeper!.buffer?.byteLength ?? 0;
+  if (native.dispose(memory.block, memory.keeper!.buffer)) bytesThisTurn = Math.max(0, bytesThisTurn - bytes);
 }

@@ -1,4 +1,5 @@
 // One line per operation.
+export { attentionPool } from './ops/attentionPool';
 export { batchNorm } from './ops/batchNorm';
 export { concat } from './ops/concat';
 export { deepSet } from './ops/deepSet';
@@ -11,12 +12,17 @@ export { eventShapes, thrust } from './ops/eventShapes';
 export { graphAttentionConv } from './ops/graphAttentionConv';
 export { graphConv } from './ops/graphConv';
 export { gravNet } from './ops/gravNet';
+export { hungarianLoss, matchedLoss, pairCost } from './ops/hungarianLoss';
 export { knnGraph } from './ops/knnGraph';
 export { layerNorm } from './ops/layerNorm';
+export { lcaToTree, treeToLca } from './ops/lcaToTree';
 export { linear } from './ops/linear';
+export { linearSumAssignment } from './ops/linearSumAssignment';
 export { mlp } from './ops/mlp';
+export { multiDeepSet } from './ops/multiDeepSet';
 export { condense, objectCondensation } from './ops/objectCondensation';
 export { setPool } from './ops/setPool';
+export { segmentSoftmax, softmax } from './ops/softmax';
 export { spmm } from './ops/spmm';
 export { treeConv } from './ops/treeConv';
 export * as random from './random';

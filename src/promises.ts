@@ -21,6 +21,7 @@ import { Ragged } from './ragged';
 import { Tensor } from './tensor';
 
 export const {
+  attentionPool,
   batchNorm,
   concat,
   condense,
@@ -36,16 +37,25 @@ export const {
   graphAttentionConv,
   graphConv,
   gravNet,
+  hungarianLoss,
   knnGraph,
   layerNorm,
+  lcaToTree,
   linear,
+  linearSumAssignment,
+  matchedLoss,
   mlp,
+  multiDeepSet,
   objectCondensation,
+  pairCost,
   random,
+  segmentSoftmax,
   setPool,
+  softmax,
   spmm,
   thrust,
   treeConv,
+  treeToLca,
 } = promised(operations);
 
 /**

@@ -110,7 +110,7 @@ struct Network {
                                      layer.daughters.view(), layer.bias.view(), layer.result.view(), &convolution);
       x = layer.result.view();
     }
-    if (status == UPS_OK) status = ups_set_pool_forward(context, x, offsets.view(), pooled.view(), &mean);
+    if (status == UPS_OK) status = ups_set_pool_forward(context, x, offsets.view(), nullptr, pooled.view(), &mean);
     if (status == UPS_OK)
       status = ups_linear_forward(context, pooled.view(), weight.view(), bias.view(), probability.view(), &sigmoid);
     return status;

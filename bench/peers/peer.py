@@ -6,12 +6,13 @@ operation, named like it:
     def set_pool_forward(x, offsets, pool): -> {"PyTorch segment_reduce": run, ...}
 
 Arguments are the operation's inputs by their schema names (None where left out; those updated in place come too), then its
-options. What a user prepares once (a sparse matrix, an index) is prepared outside `run`. run() takes nothing and gives
+options; `**given` takes all that the case has. What a user prepares once (a sparse matrix, an index) is prepared outside `run`. run() takes nothing and gives
 the outputs in schema order (None for what it does not compute); run() giving None has nothing to compare, such as
 random numbers. A backward peer is a Gradient, so that forward and backward can be timed together too.
 """
 
 import importlib.util
+import inspect
 import pathlib
 import sys
 
@@ -68,6 +69,14 @@ def load(kernels):
             if getattr(function, "__module__", None) == name and callable(function):
                 functions[function.__name__] = function
     return functions
+
+
+def arguments_of(function, known):
+    """What a function of a peer file takes of the arguments and options by name; all of them where it takes any."""
+    parameters = inspect.signature(function).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return known
+    return {name: known.get(name) for name in parameters}
 
 
 def relative_error(found, expected):

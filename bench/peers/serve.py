@@ -11,7 +11,6 @@
 """
 
 import importlib.util
-import inspect
 import json
 import os
 import pathlib
@@ -69,10 +68,6 @@ def versions():
     return found
 
 
-def arguments_of(function, known):
-    return {name: known.get(name) for name in inspect.signature(function).parameters}
-
-
 class Server:
     def __init__(self):
         self.functions, self.peers, self.models = {}, {}, {}
@@ -111,7 +106,7 @@ class Server:
         writable = {name: tensor.clone() for name, tensor in expected.items()}
         known = {**dims, **options, **dict.fromkeys(absent), **writable, **load_tensors(inputs)}
         wanted = [expected.get(name) for name in outputs]
-        for name, run in function(**arguments_of(function, known)).items():
+        for name, run in function(**peer.arguments_of(function, known)).items():
             if both and not isinstance(run, peer.Gradient):
                 continue
             self.peers[name] = run.both if both else run
@@ -144,13 +139,15 @@ class Server:
     def model(self, operation, inputs, absent, options, dims, folder):
         import onnx
 
+        import peer
+
         function = self.models.get(operation)
         if function is None:
             return {"models": []}
         known = {**dims, **options, **dict.fromkeys(absent),
                  **{name: tensor.numpy() for name, tensor in load_tensors(inputs).items()}}
         found = []
-        for at, (name, (model, feeds)) in enumerate(function(**arguments_of(function, known)).items()):
+        for at, (name, (model, feeds)) in enumerate(function(**peer.arguments_of(function, known)).items()):
             onnx.checker.check_model(model)
             path = os.path.join(folder, f"model-{at}")
             onnx.save(model, path + ".onnx")

@@ -1,5 +1,6 @@
 // The one list of suites. Operations need no line here: operations.bench.ts finds them.
 import type { BenchCase } from '../bench';
+import { suite as assignment } from './assignment.bench';
 import { suite as calls } from './calls.bench';
 import { suite as disco } from './disco.bench';
 import { suite as event } from './event.bench';
@@ -7,8 +8,11 @@ import { suite as memory } from './memory.bench';
 import { suite as neighbours } from './neighbours.bench';
 import { suite as operations } from './operations.bench';
 import { suite as promises } from './promises.bench';
+import { suite as sets } from './sets.bench';
 import { suite as trees } from './trees.bench';
 
 export function allSuites(): BenchCase[] {
-  return [calls, disco, event, memory, neighbours, promises, trees, operations].flatMap((suite) => suite());
+  return [assignment, calls, disco, event, memory, neighbours, promises, sets, trees, operations].flatMap((suite) =>
+    suite(),
+  );
 }

@@ -9,10 +9,11 @@ namespace upsilon {
 template <class T>
 struct Layers {
   int32_t layers = 0;
-  int64_t widths[UPS_MLP_MAX_LAYERS + 1];
-  const T *weight[UPS_MLP_MAX_LAYERS], *bias[UPS_MLP_MAX_LAYERS];
-  int32_t activation[UPS_MLP_MAX_LAYERS];
+  int64_t widths[UPS_MLP_MAX_LAYERS + 1] = {};
+  const T *weight[UPS_MLP_MAX_LAYERS] = {}, *bias[UPS_MLP_MAX_LAYERS] = {};
+  int32_t activation[UPS_MLP_MAX_LAYERS] = {};
 
+  Layers() = default;
   // weight0, bias0, weight1... are the arguments from `first` on, M0, M1... the dimensions from `first_dim` on.
   Layers(const Call& call, int64_t inputs, int first, int first_dim, const int32_t* activations) {
     widths[0] = inputs;
@@ -37,8 +38,9 @@ struct Layers {
 // dweight0, dbias0, dweight1... are the arguments from `first` on; null where not wanted.
 template <class T>
 struct LayerGradients {
-  T *dweight[UPS_MLP_MAX_LAYERS], *dbias[UPS_MLP_MAX_LAYERS];
+  T *dweight[UPS_MLP_MAX_LAYERS] = {}, *dbias[UPS_MLP_MAX_LAYERS] = {};
 
+  LayerGradients() = default;
   LayerGradients(const Call& call, int first) {
     for (int32_t l = 0; l < UPS_MLP_MAX_LAYERS; ++l) {
       dweight[l] = call.data<T>(first + 2 * l);

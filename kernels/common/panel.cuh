@@ -34,7 +34,8 @@ struct PanelMemory {
 
 // Hands every element (row, column, sum) of panel W^T to `store`, for the rows of the panel and columns up to the next
 // full tile. A weight of several parts (parent, self, daughters) has its own operand for each, all of depth
-// `part_depth`; in the panel each part begins at a full stage.
+// `part_depth`; in the panel each part begins at a full stage. A barrier lies before the first look into the panel: it
+// may have been filled just before, by whichever threads, also by the `store` of the layer before.
 template <class Shape, int precision, int parts, class Store>
 UPS_ON_DEVICE void multiply_panel(const float* panel, int stride, const Operand (&weights)[parts], int64_t part_depth,
                                   PanelMemory<Shape, precision>& memory, Store store) {

@@ -69,6 +69,16 @@ struct SetPieces {
   }
 };
 
+// body(set) for every set, on all threads.
+template <class Body>
+void each_set(Threads& threads, int64_t sets, Body&& body) {
+  constexpr int64_t task_sets = 256;
+  threads.run(ceil_div(sets, task_sets), [&](int64_t task, int32_t) {
+    const int64_t last = std::min(sets, (task + 1) * task_sets);
+    for (int64_t set = task * task_sets; set < last; ++set) body(set);
+  });
+}
+
 // How a pool takes one more element. `beyond` is the mask of lanes where `next` is the new extreme.
 struct Sum {
   static Floats join(Floats so_far, Floats next) { return so_far + next; }
@@ -137,6 +147,31 @@ void pool_rows(const float* x, int64_t channels, int64_t elements, float* y) {
     pool(x + c, channels, elements, columns, y + c);
     c += columns;
   }
+}
+
+// y[c] = sum over the rows of weights[r] x[r, c].
+inline void pool_weighted(const float* x, int64_t channels, int64_t elements, const float* weights, float* y) {
+  int64_t c = 0;
+  for (; c + 4 * lanes <= channels; c += 4 * lanes) {
+    Floats sums[4] = {};
+    for (int64_t r = 0; r < elements; ++r) {
+      const Floats weight = broadcast(weights[r]);
+#pragma GCC unroll 4
+      for (int v = 0; v < 4; ++v) sums[v] += weight * load(x + r * channels + c + v * lanes);
+    }
+#pragma GCC unroll 4
+    for (int v = 0; v < 4; ++v) store(y + c + v * lanes, sums[v]);
+  }
+  each_vector(channels - c, [&](int64_t rest, int64_t here) {
+    Floats sum = zero();
+    for (int64_t r = 0; r < elements; ++r) sum += broadcast(weights[r]) * load_some(x + r * channels + c + rest, here);
+    store_some(y + c + rest, sum, here);
+  });
+}
+
+inline void multiply_row(const float* from, float factor, int64_t width, float* to) {
+  each_vector(
+      width, [&](int64_t c, int64_t here) { store_some(to + c, load_some(from + c, here) * broadcast(factor), here); });
 }
 
 inline void divide(const float* y, int64_t count, int64_t size, float* result) {

@@ -1,71 +1,17 @@
 // Reference: the definition, in plain loops, set by set.
 #include "deep_set/deep_set.h"
 
-#include "common/activation.h"
-#include "common/kernel.h"
 #include "deep_set/deep_set_call.h"
 
 namespace upsilon {
 namespace {
-
-// One particle's sums before (z) and values behind (h) the activation of each layer, and gradients.
-template <class T>
-struct Particle {
-  T *z[UPS_MLP_MAX_LAYERS], *h[UPS_MLP_MAX_LAYERS];
-  T *dz, *dh;
-
-  Particle(const DeepSet<T>& f, Pieces& pieces) {
-    for (int32_t l = 0; l < f.layers; ++l) {
-      z[l] = pieces.take<T>(f.outputs(l));
-      h[l] = pieces.take<T>(f.outputs(l));
-    }
-    dz = pieces.take<T>(f.widest_layer());
-    dh = pieces.take<T>(f.widest_layer());
-  }
-
-  const T* apply(const DeepSet<T>& f, int64_t particle) const {
-    const T* x = f.x + particle * f.inputs(0);
-    for (int32_t l = 0; l < f.layers; ++l) {
-      for (int64_t out = 0; out < f.outputs(l); ++out) {
-        T sum = f.bias[l] ? f.bias[l][out] : T(0);
-        for (int64_t in = 0; in < f.inputs(l); ++in) sum += x[in] * f.weight[l][out * f.inputs(l) + in];
-        z[l][out] = sum;
-        h[l][out] = activate(sum, f.activation[l]);
-      }
-      x = h[l];
-    }
-    return x;
-  }
-};
-
-// The extremes of a set, by column, and the particles that have them.
-template <class T>
-struct Extremes {
-  T* value;
-  int64_t* particle;
-
-  Extremes(const DeepSet<T>& f, Pieces& pieces)
-      : value(pieces.take<T>(f.last_width())), particle(pieces.take<int64_t>(f.last_width())) {}
-
-  void find(const DeepSet<T>& f, const Particle<T>& row, int64_t begin, int64_t end) const {
-    for (int64_t i = begin; i < end; ++i) {
-      const T* h = row.apply(f, i);
-      for (int64_t c = 0; c < f.last_width(); ++c) {
-        const bool beyond = f.pool == UPS_POOL_MAX ? h[c] > value[c] : h[c] < value[c];
-        if (i != begin && (std::isnan(value[c]) || !(beyond || std::isnan(h[c])))) continue;
-        value[c] = h[c];
-        particle[c] = i;
-      }
-    }
-  }
-};
 
 template <class T>
 size_t workspace_reference(const Call& call) {
   const DeepSet<T> f(call);
   Pieces pieces(nullptr);
   (void)Particle<T>(f, pieces);
-  (void)Extremes<T>(f, pieces);
+  (void)Extremes<T>(f.last_width(), pieces);
   return pieces.bytes();
 }
 
@@ -74,7 +20,7 @@ ups_status forward_reference(const Call& call) {
   const DeepSetForward<T> f(call);
   Pieces pieces(call.workspace);
   const Particle<T> row(f, pieces);
-  const Extremes<T> extremes(f, pieces);
+  Extremes<T> extremes(f.last_width(), pieces);
   const int64_t width = f.last_width();
   for (int64_t set = 0; set < f.sets; ++set) {
     const int64_t begin = f.offsets[set], end = f.offsets[set + 1];
@@ -82,13 +28,14 @@ ups_status forward_reference(const Call& call) {
     std::fill_n(y, width, T(0));
     if (begin == end) continue;
     if (is_extreme(f.pool)) {
-      extremes.find(f, row, begin, end);
+      extremes.any = false;
+      extremes.take(f, row, set);
       std::copy_n(extremes.value, width, y);
       continue;
     }
     for (int64_t i = begin; i < end; ++i) {
       const T* h = row.apply(f, i);
-      for (int64_t c = 0; c < width; ++c) y[c] += f.particle_weights ? f.particle_weights[i] * h[c] : h[c];
+      for (int64_t c = 0; c < width; ++c) y[c] += f.weight_of(i) * h[c];
     }
     const T scale = f.scale(set);
     for (int64_t c = 0; c < width; ++c) y[c] *= scale;
@@ -96,48 +43,24 @@ ups_status forward_reference(const Call& call) {
   return UPS_OK;
 }
 
-// From row.dh, the gradient of one particle's h, to those of x and the parameters.
-template <class T>
-void add_gradients(const DeepSetBackward<T>& f, const Particle<T>& row, int64_t i) {
-  for (int32_t l = f.layers - 1; l >= 0; --l) {
-    const int64_t inputs = f.inputs(l);
-    const T* h = l > 0 ? row.h[l - 1] : f.x + i * inputs;
-    for (int64_t out = 0; out < f.outputs(l); ++out) {
-      row.dz[out] = row.dh[out] * activation_slope(row.z[l][out], row.h[l][out], f.activation[l]);
-      if (f.dbias[l]) f.dbias[l][out] += row.dz[out];
-      if (f.dweight[l])
-        for (int64_t in = 0; in < inputs; ++in) f.dweight[l][out * inputs + in] += row.dz[out] * h[in];
-    }
-    T* dh = l > 0 ? row.dh : f.dx ? f.dx + i * inputs : nullptr;
-    if (!dh) continue;
-    std::fill_n(dh, inputs, T(0));
-    for (int64_t out = 0; out < f.outputs(l); ++out)
-      for (int64_t in = 0; in < inputs; ++in) dh[in] += row.dz[out] * f.weight[l][out * inputs + in];
-  }
-}
-
 template <class T>
 ups_status backward_reference(const Call& call) {
   const DeepSetBackward<T> f(call);
   Pieces pieces(call.workspace);
   const Particle<T> row(f, pieces);
-  const Extremes<T> extremes(f, pieces);
+  Extremes<T> extremes(f.last_width(), pieces);
   const int64_t width = f.last_width();
-  for (int32_t l = 0; l < f.layers; ++l) {
-    clear(f.dweight[l], f.outputs(l) * f.inputs(l));
-    clear(f.dbias[l], f.outputs(l));
-  }
-  clear(f.dx, f.particles * f.inputs(0));
-  clear(f.dparticle_weights, f.particles);
+  clear_gradients(f, f);
   for (int64_t set = 0; set < f.sets; ++set) {
     const int64_t begin = f.offsets[set], end = f.offsets[set + 1];
     const T* dy = f.dy + set * width;
     const T scale = f.scale(set);
-    if (is_extreme(f.pool)) extremes.find(f, row, begin, end);
+    extremes.any = false;
+    if (is_extreme(f.pool)) extremes.take(f, row, set);
     T mean(0);  // of dy . h, weighted
     for (int64_t i = begin; i < end; ++i) {
       const T* h = row.apply(f, i);
-      const T weight = f.particle_weights ? f.particle_weights[i] : T(1);
+      const T weight = f.weight_of(i);
       if (f.dparticle_weights) {
         T product(0);
         for (int64_t c = 0; c < width; ++c) product += dy[c] * h[c];
@@ -146,7 +69,7 @@ ups_status backward_reference(const Call& call) {
       }
       for (int64_t c = 0; c < width; ++c)
         row.dh[c] = !is_extreme(f.pool) ? dy[c] * (scale * weight) : extremes.particle[c] == i ? dy[c] : T(0);
-      add_gradients(f, row, i);
+      row.add_gradients(f, f, i);
     }
     if (f.dparticle_weights && f.pool == UPS_POOL_MEAN)
       for (int64_t i = begin; i < end; ++i) f.dparticle_weights[i] -= scale * mean;

@@ -110,7 +110,6 @@ aggregate_and_multiply(const int32_t* fault, Layer layer) {
     else
       for (int64_t c = lane; c < padded; c += layer.lanes) to[c] = 0.0f;
   }
-  __syncthreads();
   multiply_panel<Shape, precision>(panel, static_cast<int>(stride), layer.weight, layer.inputs, memory[0],
                                    [&](int row, int64_t column, float sum) {
                                      const int64_t node = first_node + row;

@@ -43,7 +43,6 @@ apply_layers(const int32_t* fault, Layers layers) {
     const bool inside = first_row + row < layers.rows && c < inputs;
     panel[row * panel_stride<precision>(padded) + c] = inside ? layers.x[(first_row + row) * inputs + c] : 0.0f;
   }
-  __syncthreads();
   for (int l = 0; l < layers.count; ++l) {
     const Operand weight[1] = {layers.layer[l].weight};
     const float* const bias = layers.layer[l].bias;
@@ -63,7 +62,6 @@ apply_layers(const int32_t* fault, Layers layers) {
             layers.y[(first_row + row) * outputs + column] = h;
           }
         });
-    __syncthreads();
     panel = next;
   }
 }

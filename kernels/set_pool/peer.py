@@ -32,7 +32,9 @@ def by_index(offsets, pool):
     return forward
 
 
-def set_pool_forward(x, offsets, pool):
+def set_pool_forward(x, offsets, weights, pool):
+    if weights is not None:
+        return {}
     segment = by_offsets(offsets, pool)
     peers = {"PyTorch segment_reduce": lambda: segment(x)}
     if pool in ("sum", "mean"):
@@ -41,7 +43,9 @@ def set_pool_forward(x, offsets, pool):
     return peers
 
 
-def set_pool_backward(x, offsets, dy, pool):
+def set_pool_backward(x, offsets, weights, dy, pool):
+    if weights is not None:
+        return {}
     if x is None:
         x = dy.new_zeros(int(offsets[-1]), dy.shape[1])
     peers = {"PyTorch segment_reduce": Gradient(by_offsets(offsets, pool), (x,), dy)}

@@ -33,8 +33,9 @@ ups_status forward_reference(const Call& call) {
       if (is_extreme(f.pool) && begin < end) {
         pooled = f.x[find_extreme(f.x, f.channels, c, begin, end, f.pool) * f.channels + c];
       } else if (begin < end) {
-        for (int64_t i = begin; i < end; ++i) pooled += f.x[i * f.channels + c];
-        if (f.pool == UPS_POOL_MEAN) pooled /= static_cast<T>(end - begin);
+        for (int64_t i = begin; i < end; ++i)
+          pooled += f.weights ? f.weights[i] * f.x[i * f.channels + c] : f.x[i * f.channels + c];
+        if (f.pool == UPS_POOL_MEAN) pooled *= mean_scale(total_weight(f.weights, begin, end));
       }
       f.y[set * f.channels + c] = pooled;
     }
@@ -44,27 +45,38 @@ ups_status forward_reference(const Call& call) {
 template <class T>
 ups_status backward_reference(const Call& call) {
   const SetPoolBackward<T> f(call);
-  std::fill_n(f.dx, f.elements * f.channels, T(0));
-  for (int64_t set = 0; set < f.sets; ++set)
-    for (int64_t c = 0; c < f.channels; ++c) {
-      const int64_t begin = f.offsets[set], end = f.offsets[set + 1];
-      if (begin == end) continue;
-      const T dy = f.dy[set * f.channels + c];
+  clear(f.dx, f.elements * f.channels);
+  clear(f.dweights, f.elements);
+  for (int64_t set = 0; set < f.sets; ++set) {
+    const int64_t begin = f.offsets[set], end = f.offsets[set + 1];
+    const T scale = f.pool == UPS_POOL_MEAN ? mean_scale(total_weight(f.weights, begin, end)) : T(1);
+    const T* dy = f.dy + set * f.channels;
+    for (int64_t c = 0; f.dx && begin < end && c < f.channels; ++c) {
       if (is_extreme(f.pool)) {
-        f.dx[find_extreme(f.x, f.channels, c, begin, end, f.pool) * f.channels + c] = dy;
-      } else {
-        const T share = f.pool == UPS_POOL_MEAN ? dy / static_cast<T>(end - begin) : dy;
-        for (int64_t i = begin; i < end; ++i) f.dx[i * f.channels + c] = share;
+        f.dx[find_extreme(f.x, f.channels, c, begin, end, f.pool) * f.channels + c] = dy[c];
+        continue;
       }
+      for (int64_t i = begin; i < end; ++i)
+        f.dx[i * f.channels + c] = dy[c] * (f.weights ? scale * f.weights[i] : scale);
     }
+    if (!f.dweights) continue;
+    T mean(0);  // of dy . x, weighted
+    for (int64_t i = begin; i < end; ++i) {
+      T product(0);
+      for (int64_t c = 0; c < f.channels; ++c) product += dy[c] * f.x[i * f.channels + c];
+      f.dweights[i] = scale * product;
+      mean += scale * f.weights[i] * product;
+    }
+    for (int64_t i = begin; f.pool == UPS_POOL_MEAN && i < end; ++i) f.dweights[i] -= scale * mean;
+  }
   return UPS_OK;
 }
 
 const OperationEntry forward{"set_pool_forward",
                              UPS_SET_POOL_FORWARD_SCHEMA,
                              sizeof(ups_set_pool_options),
-                             {forward_reference<float>},
-                             {forward_reference<double>}};
+                             {forward_reference<float>, nullptr, set_pool_supports},
+                             {forward_reference<double>, nullptr, set_pool_supports}};
 const OperationEntry backward{"set_pool_backward",
                               UPS_SET_POOL_BACKWARD_SCHEMA,
                               sizeof(ups_set_pool_options),
@@ -75,11 +87,12 @@ const OperationEntry backward{"set_pool_backward",
 }  // namespace upsilon
 
 ups_status ups_set_pool_forward(ups_context* context, const ups_tensor* x, const ups_tensor* offsets,
-                                const ups_tensor* y, const ups_set_pool_options* options) {
-  return upsilon::call(context, upsilon::forward, {x, offsets, y}, options);
+                                const ups_tensor* weights, const ups_tensor* y, const ups_set_pool_options* options) {
+  return upsilon::call(context, upsilon::forward, {x, offsets, weights, y}, options);
 }
 
 ups_status ups_set_pool_backward(ups_context* context, const ups_tensor* x, const ups_tensor* offsets,
-                                 const ups_tensor* dy, const ups_tensor* dx, const ups_set_pool_options* options) {
-  return upsilon::call(context, upsilon::backward, {x, offsets, dy, dx}, options);
+                                 const ups_tensor* weights, const ups_tensor* dy, const ups_tensor* dx,
+                                 const ups_tensor* dweights, const ups_set_pool_options* options) {
+  return upsilon::call(context, upsilon::backward, {x, offsets, weights, dy, dx, dweights}, options);
 }

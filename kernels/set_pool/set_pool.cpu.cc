@@ -1,10 +1,11 @@
 // SIMD: the channels lie across the vectors, the elements of a set stream through registers. Floor: memory, 4 C bytes
-// per element (twice that for max and min backward).
+// per element (twice that for max and min backward, and for the gradients of weights).
 #include "set_pool/set_pool.h"
 #include "set_pool/set_pool_call.h"
 
 #define UPS_SIMD_SOURCE "set_pool/set_pool.cpu.cc"
 #include "common/each_isa.h"
+#include "common/dot.simd.h"
 #include "common/rows.simd.h"
 #include "common/set_pieces.simd.h"
 
@@ -29,6 +30,11 @@ ups_status forward(const Call& call) {
   const SetPieces sets = pieces_of(f);
   float* partials = static_cast<float*>(call.workspace);
   std::atomic<bool> any_cut{false};
+  const auto take_mean = [&](int64_t set, float* y) {
+    const int64_t begin = f.offsets[set], end = f.offsets[set + 1];
+    if (!f.weights) divide(y, f.channels, end - begin, y);
+    else multiply_row(y, mean_scale(total_weight(f.weights, begin, end)), f.channels, y);
+  };
   with_pool(f.pool, [&]<class Pool>(Pool) {
     sets.each(*call.threads, [&](const Piece& piece) {
       float* y = f.y + piece.set * f.channels;
@@ -38,8 +44,10 @@ ups_status forward(const Call& call) {
         y = partials + sets.slot(piece) * f.channels;
         any_cut.store(true, std::memory_order_relaxed);
       }
-      pool_rows<Pool>(f.x + piece.begin * f.channels, f.channels, elements, y);
-      if (f.pool == UPS_POOL_MEAN && piece.count == 1) divide(y, f.channels, elements, y);
+      const float* x = f.x + piece.begin * f.channels;
+      if (f.weights) pool_weighted(x, f.channels, elements, f.weights + piece.begin, y);
+      else pool_rows<Pool>(x, f.channels, elements, y);
+      if (f.pool == UPS_POOL_MEAN && piece.count == 1) take_mean(piece.set, y);
     });
     if (!any_cut.load(std::memory_order_relaxed)) return;
     sets.each_cut_set(*call.threads, [&](int64_t set, int64_t begin, int64_t size) {
@@ -50,13 +58,14 @@ ups_status forward(const Call& call) {
           pooled = Pool::join(pooled, load_some(partials + sets.slot_of(begin, piece) * f.channels + c, here));
         store_some(y + c, pooled, here);
       });
-      if (f.pool == UPS_POOL_MEAN) divide(y, f.channels, size, y);
+      if (f.pool == UPS_POOL_MEAN) take_mean(set, y);
     });
   });
   return UPS_OK;
 }
 
 size_t backward_workspace(const Call& call) {
+  if (call.given(2)) return static_cast<size_t>(call.dims[2]) * sizeof(float);  // scales of the sets
   const int64_t elements = call.dims[0], channels = call.dims[1];
   if (!is_extreme(call.option<ups_set_pool_options>().pool) || elements <= piece_elements) return 0;
   return static_cast<size_t>(SetPieces::slots(elements, piece_elements) * round_up(channels, lanes)) *
@@ -116,18 +125,52 @@ void backward_sum(const Call& call) {
   });
 }
 
+// The same times the element's weight, and the gradients of the weights.
+void backward_weighted(const Call& call) {
+  const SetPoolBackward<float> f(call);
+  const SetPieces sets = pieces_of(f);
+  Threads& threads = *call.threads;
+  float* const scales = static_cast<float*>(call.workspace);
+  each_set(threads, f.sets, [&](int64_t set) {
+    const float total = total_weight(f.weights, f.offsets[set], f.offsets[set + 1]);
+    scales[set] = f.pool == UPS_POOL_MEAN ? mean_scale(total) : 1.0f;
+  });
+  sets.each(threads, [&](const Piece& piece) {
+    const float* dy = f.dy + piece.set * f.channels;
+    const float scale = scales[piece.set];
+    for (int64_t i = piece.begin; i < piece.end; ++i) {
+      if (f.dweights) f.dweights[i] = scale * dot(dy, f.x + i * f.channels, f.channels);
+      if (f.dx) multiply_row(dy, scale * f.weights[i], f.channels, f.dx + i * f.channels);
+    }
+  });
+  if (f.dweights && f.pool == UPS_POOL_MEAN)
+    each_set(threads, f.sets, [&](int64_t set) {
+      float mean = 0.0f;
+      for (int64_t i = f.offsets[set]; i < f.offsets[set + 1]; ++i) mean += f.weights[i] * f.dweights[i];
+      for (int64_t i = f.offsets[set]; i < f.offsets[set + 1]; ++i) f.dweights[i] -= scales[set] * mean;
+    });
+}
+
 ups_status backward(const Call& call) {
   const SetPoolBackward<float> f(call);
   const int64_t first = f.offsets[0], end = f.offsets[f.sets];
-  fill_zero(*call.threads, f.dx, first * f.channels);
-  fill_zero(*call.threads, f.dx + end * f.channels, (f.elements - end) * f.channels);
-  if (f.pool == UPS_POOL_MAX) backward_extreme<Max>(call);
+  if (f.dx) {
+    fill_zero(*call.threads, f.dx, first * f.channels);
+    fill_zero(*call.threads, f.dx + end * f.channels, (f.elements - end) * f.channels);
+  }
+  if (f.dweights) {
+    fill_zero(*call.threads, f.dweights, first);
+    fill_zero(*call.threads, f.dweights + end, f.elements - end);
+  }
+  if (f.weights) backward_weighted(call);
+  else if (!f.dx) return UPS_OK;
+  else if (f.pool == UPS_POOL_MAX) backward_extreme<Max>(call);
   else if (f.pool == UPS_POOL_MIN) backward_extreme<Min>(call);
   else backward_sum(call);
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, "set_pool_forward", forward, forward_workspace)
+UPS_CPU_VARIANT(forward, "set_pool_forward", forward, forward_workspace, set_pool_supports)
 UPS_CPU_VARIANT(backward, "set_pool_backward", backward, backward_workspace, set_pool_backward_supports)
 
 UPS_SIMD_END

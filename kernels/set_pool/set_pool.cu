@@ -1,6 +1,7 @@
-// CUDA: the segment reductions of common/segments.cu.
+// CUDA: the segment reductions of common/segments.cu; with weights after products of rows that go through the workspace.
 #include "set_pool/set_pool.h"
 
+#include "common/pooled_layers.cuh"
 #include "common/segments.h"
 #include "set_pool/set_pool_call.h"
 
@@ -10,6 +11,18 @@ namespace {
 template <class Pooling>
 Segments segments_of(const Pooling& f) {
   return {f.offsets, nullptr, f.x, f.channels, f.elements, f.sets, f.channels};
+}
+
+// With weights: the scales of the sets, for means.
+template <class Pooling>
+float* take_scales(const Pooling& f, Pieces& pieces) {
+  return f.weights && f.pool == UPS_POOL_MEAN ? pieces.take<float>(f.sets) : nullptr;
+}
+template <class Pooling>
+void find_scales_of(Launcher& launch, const Pooling& f, float* scales) {
+  if (!scales) return;
+  launch.elements(add_weights<block_threads>, f.sets, f.offsets, f.weights, f.sets, false, scales);
+  launch.elements(invert_weights<block_threads>, f.sets, f.sets, scales);
 }
 
 struct Scratch {
@@ -23,17 +36,35 @@ struct Scratch {
   }
 };
 
+struct ForwardScratch : Scratch {
+  float *scales, *weighted;  // weighted: the rows of x times their weights
+  ForwardScratch(const SetPoolForward<float>& f, Pieces& pieces)
+      : Scratch(f, pieces), scales(take_scales(f, pieces)),
+        weighted(f.weights ? pieces.take<float>(f.elements * f.channels) : nullptr) {}
+};
+
 size_t forward_workspace(const Call& call) {
   Pieces pieces(nullptr);
-  (void)Scratch(SetPoolForward<float>(call), pieces);
+  (void)ForwardScratch(SetPoolForward<float>(call), pieces);
   return pieces.bytes();
 }
 
 ups_status forward(const Call& call) {
   const SetPoolForward<float> f(call);
   Pieces pieces(call.workspace);
-  const Scratch scratch(f, pieces);
+  const ForwardScratch scratch(f, pieces);
   Launcher launch(call);
+  if (f.weights) {
+    Segments segments = segments_of(f);
+    segments.x = scratch.weighted;
+    launch.elements(multiply_rows<block_threads>, f.elements * f.channels, f.x, f.weights, f.elements, f.channels,
+                    scratch.weighted);
+    segment_sums(launch, segments, false, scratch.value, f.y);
+    find_scales_of(launch, f, scratch.scales);
+    if (scratch.scales)
+      launch.elements(multiply_rows<block_threads>, f.sets * f.channels, f.y, scratch.scales, f.sets, f.channels, f.y);
+    return launch.status();
+  }
   if (!is_extreme(f.pool)) segment_sums(launch, segments_of(f), f.pool == UPS_POOL_MEAN, scratch.value, f.y);
   else segment_extremes(launch, segments_of(f), f.pool == UPS_POOL_MIN, scratch.value, scratch.where, f.y, nullptr);
   return launch.status();
@@ -80,16 +111,34 @@ struct BackwardScratch : Scratch {
   }
 };
 
+// The gradients with weights.
+ups_status backward_weighted(const Call& call, const SetPoolBackward<float>& f) {
+  Pieces pieces(call.workspace);
+  float* const scales = take_scales(f, pieces);
+  Launcher launch(call);
+  find_scales_of(launch, f, scales);
+  launch.elements(spread_sets<block_threads>, f.elements * (f.channels + 1),
+                  Spread{f.offsets, f.weights, f.dy, f.x, scales, nullptr, f.dx, f.dweights, f.elements, f.sets,
+                         f.channels, f.channels});
+  if (f.dweights && scales)
+    launch.elements(subtract_means<block_threads, 1>, f.sets,
+                    WeightedLists<1>{{{f.offsets, f.weights, f.dweights, f.dweights}}, 1}, scales, f.sets);
+  return launch.status();
+}
+
 size_t backward_workspace(const Call& call) {
   const SetPoolBackward<float> f(call);
   Pieces pieces(nullptr);
-  (void)BackwardScratch(f, pieces);
-  return !is_extreme(f.pool) ? 0 : pieces.bytes();
+  if (f.weights) (void)take_scales(f, pieces);
+  else if (is_extreme(f.pool)) (void)BackwardScratch(f, pieces);
+  return pieces.bytes();
 }
 
 ups_status backward(const Call& call) {
   const SetPoolBackward<float> f(call);
+  if (f.weights) return backward_weighted(call, f);
   Launcher launch(call);
+  if (!f.dx) return launch.status();
   const int32_t* where = nullptr;
   if (is_extreme(f.pool)) {
     Pieces pieces(call.workspace);
@@ -102,7 +151,7 @@ ups_status backward(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(forward, "set_pool_forward", forward, forward_workspace)
+UPS_CUDA_VARIANT(forward, "set_pool_forward", forward, forward_workspace, set_pool_supports)
 UPS_CUDA_VARIANT(backward, "set_pool_backward", backward, backward_workspace, set_pool_backward_supports)
 
 }  // namespace

@@ -5,39 +5,62 @@
 
 namespace upsilon {
 
+// What both directions have.
 template <class T>
-struct SetPoolForward {
+struct SetPool {
   int64_t elements, channels, sets;
-  const T* x;
+  const T* x;  // null for sum and mean backward, if the caller left it out
   const int32_t* offsets;
-  T* y;
+  const T* weights;  // or null
   int32_t pool;
 
-  explicit SetPoolForward(const Call& call)
+  explicit SetPool(const Call& call)
       : elements(call.dims[0]), channels(call.dims[1]), sets(call.dims[2]), x(call.data<const T>(0)),
-        offsets(call.data<const int32_t>(1)), y(call.data<T>(2)), pool(call.option<ups_set_pool_options>().pool) {}
+        offsets(call.data<const int32_t>(1)), weights(call.data<const T>(2)),
+        pool(call.option<ups_set_pool_options>().pool) {}
 };
 
 template <class T>
-struct SetPoolBackward {
-  int64_t elements, channels, sets;
-  const T* x;  // null for sum and mean, if the caller left it out
-  const int32_t* offsets;
+struct SetPoolForward : SetPool<T> {
+  T* y;
+
+  explicit SetPoolForward(const Call& call) : SetPool<T>(call), y(call.data<T>(3)) {}
+};
+
+template <class T>
+struct SetPoolBackward : SetPool<T> {
   const T* dy;
-  T* dx;
-  int32_t pool;
+  T *dx, *dweights;
 
   explicit SetPoolBackward(const Call& call)
-      : elements(call.dims[0]), channels(call.dims[1]), sets(call.dims[2]), x(call.data<const T>(0)),
-        offsets(call.data<const int32_t>(1)), dy(call.data<const T>(2)), dx(call.data<T>(3)),
-        pool(call.option<ups_set_pool_options>().pool) {}
+      : SetPool<T>(call), dy(call.data<const T>(3)), dx(call.data<T>(4)), dweights(call.data<T>(5)) {}
 };
 
 inline bool is_extreme(int32_t pool) { return pool == UPS_POOL_MAX || pool == UPS_POOL_MIN; }
 
-// The extreme element is looked for in x.
+// What the sum over the elements [begin, end) is divided by for its mean: without weights, their number.
+template <class T>
+T total_weight(const T* weights, int64_t begin, int64_t end) {
+  if (!weights) return static_cast<T>(end - begin);
+  T total(0);
+  for (int64_t i = begin; i < end; ++i) total += weights[i];
+  return total;
+}
+
+// The factor that makes a mean of a sum over weights of this total.
+template <class T>
+T mean_scale(T total) {
+  return total == T(0) ? T(0) : T(1) / total;
+}
+
+// An extreme of weighted elements would have two meanings.
+inline bool set_pool_supports(const Call& call) {
+  return !(call.given(2) && is_extreme(call.option<ups_set_pool_options>().pool));
+}
+// The extreme element is looked for in x, and the gradients of weights are products with it.
 inline bool set_pool_backward_supports(const Call& call) {
-  return call.given(0) || !is_extreme(call.option<ups_set_pool_options>().pool);
+  if (call.given(5) && !(call.given(0) && call.given(2))) return false;
+  return set_pool_supports(call) && (call.given(0) || !is_extreme(call.option<ups_set_pool_options>().pool));
 }
 
 }  // namespace upsilon

@@ -159,7 +159,6 @@ gather_and_multiply(const int32_t* fault, Layer layer) {
   for (int row = static_cast<int>(threadIdx.x) / layer.lanes; row < Shape::rows; row += Shape::threads / layer.lanes)
     gather_row<Direction::forward>(tree, layer.x, layer.inputs, part, first_node + row, lane, layer.lanes,
                                    panel + row * stride, part);
-  __syncthreads();
   const int64_t first_inside = tree.events > 0 ? tree.offsets[0] : 0;
   const int64_t end_inside = tree.events > 0 ? tree.offsets[tree.events] : 0;
   multiply_panel<Shape, precision>(

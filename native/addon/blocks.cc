@@ -3,6 +3,7 @@
 // so at once.
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "context.h"
 #include "thread_state.h"
@@ -12,18 +13,10 @@ namespace {
 
 constexpr double largest_array_buffer = 4294967296.0;  // V8 of Node 20: 4 GiB
 
-// What an ArrayBuffer or keeper holds: the block itself, and its place in the table.
-struct Hold {
-  ThreadState* state;
-  ups_block* block;
-  double id;
-  bool* let_go;  // set when it happens while the holder is still being made
-};
-
 void let_go(Hold* hold) {
   if (hold->let_go) *hold->let_go = true;
-  if (ups_block* block = hold->state->blocks.take(hold->id)) ups_block_release(block);
-  ups_block_release(hold->block);
+  hold->state->blocks.take(hold->id);
+  if (hold->block) ups_block_release(hold->block);
   hold->state->release();
   delete hold;
 }
@@ -35,7 +28,8 @@ Napi::Value fail(Napi::Env env, ThreadState& state, const Failure& failure) {
 
 // {id, buffer?, keeper?}; takes over the reference to `block`.
 Napi::Value wrap(Napi::Env env, ThreadState& state, ups_block* block) {
-  Hold* hold = new Hold{&state, ups_block_retain(block), state.blocks.add(block), nullptr};
+  Hold* hold = new Hold{&state, block, 0, nullptr};
+  hold->id = state.blocks.add(hold);
   state.retain();
   const double id = hold->id;
   const bool on_host = ups_block_device(block).type == UPS_CPU;
@@ -116,14 +110,18 @@ Napi::Value map_file(const Napi::CallbackInfo& info) {
   return wrap(env, state, block);
 }
 
-// dispose(id, buffer?): from now on the id names nothing, and views of the buffer have length 0
+// dispose(id, buffer?): from now on the id names nothing, and views of the buffer have length 0. The memory goes back at
+// once, for the next result to be written there: finalizers would keep it until the next turn of the event loop.
 Napi::Value dispose(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  ups_block* block = state_of(env).blocks.take(number(info, 0, -1));
-  if (!block) return Napi::Boolean::New(env, false);
-  if (info[1].IsArrayBuffer() && info[1].As<Napi::ArrayBuffer>().Data() == ups_block_data(block))
-    napi_detach_arraybuffer(env, info[1]);
-  ups_block_release(block);
+  Hold* hold = state_of(env).blocks.take(number(info, 0, -1));
+  if (!hold) return Napi::Boolean::New(env, false);
+  const bool on_host = ups_block_device(hold->block).type == UPS_CPU;
+  const bool unseen =
+      !on_host || (info[1].IsArrayBuffer() && info[1].As<Napi::ArrayBuffer>().Data() == ups_block_data(hold->block) &&
+                   napi_detach_arraybuffer(env, info[1]) == napi_ok);
+  // A buffer that cannot be detached keeps its memory until the garbage collector has it.
+  if (unseen) ups_block_release(std::exchange(hold->block, nullptr));
   return Napi::Boolean::New(env, true);
 }
 

@@ -19,8 +19,8 @@ namespace upsilon::addon {
 struct ThreadState;
 
 namespace frame {
-inline constexpr int max_options = 24;
-inline constexpr int max_tensors = 32;
+inline constexpr int max_options = 48;
+inline constexpr int max_tensors = 192;
 inline constexpr int operation = 0, device_type = 1, device_id = 2;
 inline constexpr int options_at = 4;
 inline constexpr int tensors_at = options_at + max_options;

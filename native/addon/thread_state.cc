@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "async.h"
 #include "context.h"
@@ -44,15 +45,15 @@ void Contexts::set_precision(int32_t precision) {
   for (const Entry& entry : entries_) (void)ups_set_precision(entry.context, precision);
 }
 
-double BlockTable::add(ups_block* block) {
+double BlockTable::add(Hold* hold) {
   if (free_.empty()) {
-    slots_.push_back({block, 1});
+    slots_.push_back({hold, 1});
     return slots_per_generation + static_cast<double>(slots_.size() - 1);
   }
   const uint32_t index = free_.back();
   free_.pop_back();
   Slot& reused = slots_[index];
-  reused.block = block;
+  reused.hold = hold;
   return slots_per_generation * ++reused.generation + index;
 }
 
@@ -60,23 +61,21 @@ const BlockTable::Slot* BlockTable::slot(double id) const {
   if (!(id >= 0 && id < 9e15)) return nullptr;
   const double generation = std::floor(id / slots_per_generation);
   const auto index = static_cast<size_t>(id - generation * slots_per_generation);
-  if (index >= slots_.size() || slots_[index].generation != generation || !slots_[index].block) return nullptr;
+  if (index >= slots_.size() || slots_[index].generation != generation || !slots_[index].hold) return nullptr;
   return &slots_[index];
 }
 
 ups_block* BlockTable::find(double id) const {
   const Slot* found = slot(id);
-  return found ? found->block : nullptr;
+  return found ? found->hold->block : nullptr;
 }
 
-ups_block* BlockTable::take(double id) {
+Hold* BlockTable::take(double id) {
   const Slot* found = slot(id);
   if (!found) return nullptr;
   const auto index = static_cast<uint32_t>(found - slots_.data());
-  ups_block* block = slots_[index].block;
-  slots_[index].block = nullptr;
   free_.push_back(index);
-  return block;
+  return std::exchange(slots_[index].hold, nullptr);
 }
 
 ThreadState::ThreadState() : threads(-1), queue(std::make_unique<AsyncQueue>(*this)) {}

@@ -36,17 +36,28 @@ class Contexts {
   std::vector<Entry> entries_;
 };
 
+struct ThreadState;
+
+// What the ArrayBuffer (or keeper, on a device) of a block holds: a reference to the block, until the garbage collector
+// ends it or dispose() does.
+struct Hold {
+  ThreadState* state;
+  ups_block* block;  // null after dispose()
+  double id;
+  bool* let_go;  // set when it happens while the holder is still being made
+};
+
 // Blocks are named by numbers that are never used twice, so a stale or invented number finds nothing.
 class BlockTable {
  public:
-  double add(ups_block* block);
+  double add(Hold* hold);
   ups_block* find(double id) const;
-  // Takes the block out; the caller owns the table's reference then. Null when it is not there (any more).
-  ups_block* take(double id);
+  // From now on the number names nothing. Null when it is not there (any more).
+  Hold* take(double id);
 
  private:
   struct Slot {
-    ups_block* block;
+    Hold* hold;
     uint32_t generation;
   };
   static constexpr double slots_per_generation = 1 << 24;

@@ -1,4 +1,5 @@
 #include "context.h"
+#include "cores.h"
 
 #include <cstdarg>
 #include <cstdio>

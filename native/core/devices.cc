@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "context.h"
+#include "cores.h"
 
 using namespace upsilon;
 

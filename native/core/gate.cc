@@ -12,8 +12,8 @@
 namespace upsilon {
 namespace {
 
-constexpr int max_parameters = 32;
-constexpr int max_dim_names = 32;
+constexpr int max_parameters = 192;
+constexpr int max_dim_names = 64;
 constexpr int64_t unbound = -1;
 
 const char* wanted_dtype(ElementType type, bool is_double) {

@@ -8,9 +8,6 @@
 #include <thread>
 #include <vector>
 
-#if defined(__linux__)
-#include <sched.h>
-#endif
 #if defined(_WIN32)
 #include <process.h>
 #define ups_getpid _getpid
@@ -142,15 +139,6 @@ void Threads::run_erased(int64_t tasks, Erased task, void* body) {
   if (!pool_) pool_.reset(new (std::nothrow) Pool(count_));
   if (pool_) return pool_->run(tasks, task, body);
   for (int64_t index = 0; index < tasks; ++index) task(body, index, 0);
-}
-
-int32_t available_cores() {
-#if defined(__linux__)
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set) > 0 ? CPU_COUNT(&set) : 1;
-#endif
-  const unsigned cores = std::thread::hardware_concurrency();
-  return cores ? static_cast<int32_t>(cores) : 1;
 }
 
 }  // namespace upsilon

@@ -42,7 +42,4 @@ class Threads {
   std::unique_ptr<Pool> pool_;  // started at the first parallel call
 };
 
-// Cores this process may use (its affinity mask), at least 1.
-int32_t available_cores();
-
 }  // namespace upsilon

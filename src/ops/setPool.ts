@@ -1,5 +1,7 @@
 import type { Vector } from 'apache-arrow';
 
+import { shown } from '../check';
+import { ValueError } from '../errors';
 import { Operation } from '../operation';
 import { asRagged, type Ragged, type RaggedLike } from '../ragged';
 import type { Tensor, TensorLike } from '../tensor';
@@ -7,17 +9,25 @@ import type { Tensor, TensorLike } from '../tensor';
 /** How the rows of a set become one. */
 export type Pool = 'sum' | 'mean' | 'max' | 'min';
 
-const operation = new Operation('set_pool');
+const operation = new Operation('set_pool', ['weights']);
 
 /**
  * One row per set (event) from the rows of its elements. An empty set gives 0; NaN makes max and min NaN.
+ * With `weights` `[N]` sum is weighted and mean is the weighted mean, 0 where a set's weights sum to 0.
  * @param x - `[N, F]` with boundaries of B sets
  * @returns `[B, F]`
- * @throws ValueError for boundaries that decrease or overrun, and a pool that there is not
+ * @throws ValueError for boundaries that decrease or overrun, a pool that there is not, weights together with max or min
  * @throws ShapeError, DTypeError
  */
-export function setPool(x: Ragged | RaggedLike | Vector, pool: Pool, options?: { out?: TensorLike }): Tensor {
+export function setPool(
+  x: Ragged | RaggedLike | Vector,
+  pool: Pool,
+  options?: { weights?: TensorLike; out?: TensorLike },
+): Tensor {
   operation.checkOptions(options, []);
+  const weights = options?.weights;
+  if (weights !== undefined && (pool === 'max' || pool === 'min'))
+    throw new ValueError('setPool', 'weights', `weights are given but pool is ${shown(pool)} (expected sum or mean)`);
   const { values, offsets } = asRagged(x, 'setPool', 'x');
-  return operation.run([values, offsets], { pool }, options?.out);
+  return operation.run([values, offsets, weights], { pool }, options?.out);
 }

@@ -44,6 +44,23 @@ test('blocks of a long synchronous loop do not pile up', () => {
   expect(ups.counters().blockBytes - before).toBeLessThanOrEqual(256 * 2 ** 20);
 });
 
+test('memory that was disposed of is used again in the same turn', async () => {
+  await collectGarbage();
+  const x = ups.tensor(new Float32Array(60000 * 64).fill(1), { shape: [60000, 64] });
+  const before = ups.counters().blocks;
+  const addresses = new Set<bigint>();
+  for (let i = 0; i < 64; ++i) {
+    const result = ups.linear(x, weight);
+    expect(result.data[60000 * 64 - 1]).toBe(32);
+    addresses.add(native.addressOf(result.data));
+    const { data } = result;
+    result.dispose();
+    expect(data.length).toBe(0);
+  }
+  expect(addresses.size).toBeLessThanOrEqual(2);
+  expect(ups.counters().blocks).toBeLessThanOrEqual(before);
+});
+
 test('detached and resized arrays are errors', () => {
   const array = new Float32Array(64);
   const x = ups.tensor(array, { shape: [1, 64] });

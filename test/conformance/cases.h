@@ -25,7 +25,7 @@
 // Inputs are random. Outputs of the operations in "derive" that are inputs of the operation at hand are computed by
 // the reference from arguments of the same names (a transposed graph, the y of a backward pass). "data" of a
 //   real tensor   "values": normal (default), positive, integers (-2 .. 2: ties), nan (some NaN and infinities), zero,
-//                 fractions (0.01 .. 0.99), "scale": multiplies
+//                 fractions (0.01 .. 0.99), forbidden (a quarter +inf), "scale": multiplies
 //   integers without a rule   "below": n (default 100)
 //   splits        "values": uniform (default), empty (all), one (everything in one), gaps (first > 0, last < N), even
 //   below         "values": uniform (default), same; "blocks": n (an index in the same block of n as its row)

@@ -18,6 +18,7 @@ void fill_real(HostTensor& t, const Hint& hint, Random& random) {
     else if (hint.values == "integers") value = static_cast<double>(random.below(5) - 2);
     else if (hint.values == "fractions") value = 0.01 + 0.98 * random.uniform();
     else if (hint.values == "zero") value = 0;
+    else if (hint.values == "forbidden") value = random.below(4) == 0 ? INFINITY : value;
     else if (hint.values == "nan") {
       const int64_t kind = random.below(24);
       if (kind == 0) value = std::nan("");
@@ -116,9 +117,10 @@ void call_plainly(ups_context* context, const ups_operation& operation, Argument
 }
 
 bool Inputs::needs_unnamed(const Schema& schema, const Parameter& p, const Dims& dims) {
+  const auto unnamed = [&](int name) { return !dims.count(schema.dim_names[static_cast<size_t>(name)]); };
+  if (p.rule_dim >= 0 && unnamed(p.rule_dim)) return true;
   return std::any_of(p.dims.begin(), p.dims.end(), [&](const Dimension& dim) {
-    const std::string* name = single(dim) ? &schema.dim_names[static_cast<size_t>(dim.names[0])] : nullptr;
-    return name && *name != "..." && !dims.count(*name);
+    return single(dim) && schema.dim_names[static_cast<size_t>(dim.names[0])] != "..." && unnamed(dim.names[0]);
   });
 }
 

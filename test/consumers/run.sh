@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs a finished CMake build, moves the installation elsewhere, and builds and runs a C and a C++20 program against
-# it: through find_package (shared and static) and through pkg-config (shared and static).
+# it: through find_package (shared and static) and through pkg-config (shared and static, and README's program too).
 #   run.sh <build directory of the library> <scratch directory, made anew>
 set -eu
 source=$(cd "$(dirname "$0")" && pwd)
@@ -26,6 +26,7 @@ for program in c_upsilon cxx_upsilon c_static cxx_static; do
 done
 
 export PKG_CONFIG_PATH="$library/pkgconfig"
+sed -n '/^```cpp$/,/^```$/p' "$source/../../README.md" | sed '/^```/d' > "$scratch/readme.cc"
 for package in upsilon upsilon-static; do
   flags=$(pkg-config --cflags "$package")
   libraries=$(pkg-config --libs "$package")
@@ -34,7 +35,9 @@ for package in upsilon upsilon-static; do
   ${CC:-cc} -std=c99 -Wall -Wextra -Werror $flags "$source/layer.c" -o "$scratch/c_$package" $libraries -lm
   # shellcheck disable=SC2086
   ${CXX:-c++} -std=c++20 -Wall -Wextra -Werror $flags "$source/layer.cc" -o "$scratch/cxx_$package" $libraries
-  for program in "c_$package" "cxx_$package"; do
+  # shellcheck disable=SC2086
+  ${CXX:-c++} -std=c++20 -Wall -Wextra -Werror $flags "$scratch/readme.cc" -o "$scratch/readme_$package" $libraries
+  for program in "c_$package" "cxx_$package" "readme_$package"; do
     echo "pkg-config, $program:"
     LD_LIBRARY_PATH=$library "$scratch/$program"
   done

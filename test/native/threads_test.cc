@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <vector>
 
+#include "core/cores.h"
 #include "core/operation.h"
 #include "core/threads.h"
 #include "support/check.h"

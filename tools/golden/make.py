@@ -19,8 +19,10 @@ def save_to(path, tensors, title):
     """The safetensors format: the header's length, the header as JSON, the numbers one tensor after the other."""
     header, data = {"__metadata__": {"torch": torch.__version__, "title": title}}, b""
     for key, tensor in tensors.items():
-        kind = "F32" if tensor.is_floating_point() else "I32"
-        raw = tensor.detach().contiguous().to(torch.float32 if kind == "F32" else torch.int32).numpy().tobytes()
+        kind, dtype = ("F32", torch.float32) if tensor.is_floating_point() else ("I32", torch.int32)
+        if tensor.dtype == torch.uint8:
+            kind, dtype = "U8", torch.uint8
+        raw = tensor.detach().contiguous().to(dtype).numpy().tobytes()
         header[key] = {"dtype": kind, "shape": list(tensor.shape), "data_offsets": [len(data), len(data) + len(raw)]}
         data += raw
     text = json.dumps(header, separators=(",", ":")).encode()

@@ -7,7 +7,6 @@ launch is.
 """
 
 import array
-import inspect
 import math
 import statistics
 import time
@@ -145,7 +144,9 @@ class Bench:
         outputs = [p.name for p in schema.outputs]
         fair = {}
         try:
-            found = function(**{name: known.get(name) for name in inspect.signature(function).parameters})
+            from peer import arguments_of
+
+            found = function(**arguments_of(function, known))
         except Exception as error:
             left_out["all peers"] = f"{type(error).__name__}: {error}"
             return {}

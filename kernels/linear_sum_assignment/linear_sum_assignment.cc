@@ -1,0 +1,157 @@
+// Reference: the definition, in plain loops.
+#include "linear_sum_assignment/linear_sum_assignment.h"
+
+#include "common/kernel.h"
+#include "linear_sum_assignment/linear_sum_assignment_call.h"
+
+namespace upsilon {
+namespace {
+
+// One problem, turned so that its rows are the shorter side, as a least sum.
+template <class T>
+struct Problem {
+  const T* cost;
+  int64_t rows, columns, row_stride, column_stride;
+  bool maximize;
+
+  double at(int64_t i, int64_t j) const {
+    const double value = static_cast<double>(cost[i * row_stride + j * column_stride]);
+    return maximize ? -value : value;
+  }
+  bool is_valid() const {
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t j = 0; j < columns; ++j)
+        if (!(at(i, j) > -INFINITY)) return false;
+    return true;
+  }
+};
+
+struct Solution {
+  double *u, *v, *shortest;
+  int32_t *column_of_row, *row_of_column, *path, *remaining;
+  bool *row_seen, *column_seen;
+
+  Solution(int64_t rows, int64_t columns, Pieces& pieces)
+      : u(pieces.take<double>(rows)), v(pieces.take<double>(columns)), shortest(pieces.take<double>(columns)),
+        column_of_row(pieces.take<int32_t>(rows)), row_of_column(pieces.take<int32_t>(columns)),
+        path(pieces.take<int32_t>(columns)), remaining(pieces.take<int32_t>(columns)),
+        row_seen(pieces.take<bool>(rows)), column_seen(pieces.take<bool>(columns)) {}
+};
+
+// Dijkstra's search from `start` to the nearest column without a partner, -1 when none can be reached. Columns are
+// scanned in the order of `remaining`; of equally near ones the last without a partner counts, else the first.
+template <class T>
+int64_t search(const Problem<T>& p, const Solution& s, int64_t start, double* distance) {
+  std::fill_n(s.shortest, p.columns, INFINITY);
+  std::fill_n(s.row_seen, p.rows, false);
+  std::fill_n(s.column_seen, p.columns, false);
+  for (int64_t k = 0; k < p.columns; ++k) s.remaining[k] = static_cast<int32_t>(p.columns - 1 - k);
+  int64_t row = start;
+  *distance = 0;
+  for (int64_t left = p.columns;; --left) {
+    s.row_seen[row] = true;
+    double lowest = INFINITY;
+    int64_t nearest = -1;
+    for (int64_t k = 0; k < left; ++k) {
+      const int32_t j = s.remaining[k];
+      const double along = *distance + p.at(row, j) - s.u[row] - s.v[j];
+      if (along < s.shortest[j]) {
+        s.shortest[j] = along;
+        s.path[j] = static_cast<int32_t>(row);
+      }
+      if (s.shortest[j] < lowest || (s.shortest[j] == lowest && nearest >= 0 && s.row_of_column[j] < 0)) {
+        lowest = s.shortest[j];
+        nearest = k;
+      }
+    }
+    if (nearest < 0) return -1;
+    *distance = lowest;
+    const int32_t column = s.remaining[nearest];
+    s.column_seen[column] = true;
+    s.remaining[nearest] = s.remaining[left - 1];
+    if (s.row_of_column[column] < 0) return column;
+    row = s.row_of_column[column];
+  }
+}
+
+template <class T>
+bool solve(const Problem<T>& p, const Solution& s) {
+  std::fill_n(s.u, p.rows, 0.0);
+  std::fill_n(s.v, p.columns, 0.0);
+  std::fill_n(s.column_of_row, p.rows, -1);
+  std::fill_n(s.row_of_column, p.columns, -1);
+  for (int64_t start = 0; start < p.rows; ++start) {
+    double distance;
+    int64_t column = search(p, s, start, &distance);
+    if (column < 0) return false;
+    s.u[start] += distance;
+    for (int64_t i = 0; i < p.rows; ++i)
+      if (s.row_seen[i] && i != start) s.u[i] += distance - s.shortest[s.column_of_row[i]];
+    for (int64_t j = 0; j < p.columns; ++j)
+      if (s.column_seen[j]) s.v[j] -= distance - s.shortest[j];
+    for (int64_t row = -1; row != start;) {
+      row = s.path[column];
+      s.row_of_column[column] = static_cast<int32_t>(row);
+      const int32_t before = s.column_of_row[row];
+      s.column_of_row[row] = static_cast<int32_t>(column);
+      column = before;
+    }
+  }
+  return true;
+}
+
+// Problems may be as long as all together.
+int64_t longest(const Call& call) { return std::max(call.dims[2], call.dims[3]); }
+
+size_t workspace_reference(const Call& call) {
+  Pieces pieces(nullptr);
+  pieces.take<int64_t>(2 * (call.dims[1] + 1));
+  (void)Solution(longest(call), longest(call), pieces);
+  return pieces.bytes();
+}
+
+template <class T>
+ups_status run_reference(const Call& call) {
+  const Assignments<T> f(call);
+  Pieces pieces(call.workspace);
+  int64_t* const first_costs = pieces.take<int64_t>(2 * (f.problems + 1));
+  int64_t* const first_pairs = first_costs + f.problems + 1;
+  const Solution s(longest(call), longest(call), pieces);
+  find_beginnings(f, first_costs, first_pairs);
+  for (int64_t b = 0; b < f.problems; ++b) {
+    const int64_t rows = f.rows(b), columns = f.columns(b);
+    const bool turned = rows > columns;
+    const Problem<T> p{f.cost + first_costs[b], std::min(rows, columns), std::max(rows, columns),
+                       turned ? 1 : columns,    turned ? columns : 1,    f.maximize};
+    const int32_t status = !f.has(b, first_costs[b], first_pairs[b]) ? UPS_ASSIGNMENT_MISSING
+                           : !p.is_valid()                           ? UPS_ASSIGNMENT_INVALID
+                           : !solve(p, s)                            ? UPS_ASSIGNMENT_INFEASIBLE
+                                                                     : UPS_ASSIGNMENT_OPTIMAL;
+    if (status == UPS_ASSIGNMENT_OPTIMAL)
+      write_success(f, b, first_costs[b], first_pairs[b], s.column_of_row, s.row_of_column, s.u, s.v);
+    else write_failure(f, b, first_pairs[b], first_pairs[b + 1], status);
+  }
+  clear_outside(f, first_pairs[f.problems]);
+  return UPS_OK;
+}
+
+const OperationEntry entry{"linear_sum_assignment",
+                           UPS_LINEAR_SUM_ASSIGNMENT_SCHEMA,
+                           sizeof(ups_linear_sum_assignment_options),
+                           {run_reference<float>, workspace_reference, linear_sum_assignment_supports},
+                           {run_reference<double>, workspace_reference, linear_sum_assignment_supports}};
+
+}  // namespace
+}  // namespace upsilon
+
+ups_status ups_linear_sum_assignment(ups_context* context, const ups_tensor* cost, const ups_tensor* row_offsets,
+                                     const ups_tensor* column_offsets, const ups_tensor* column_of_row,
+                                     const ups_tensor* row_of_column, const ups_tensor* total, const ups_tensor* status,
+                                     const ups_tensor* pair_offsets, const ups_tensor* rows, const ups_tensor* columns,
+                                     const ups_tensor* u, const ups_tensor* v,
+                                     const ups_linear_sum_assignment_options* options) {
+  return upsilon::call(context, upsilon::entry,
+                       {cost, row_offsets, column_offsets, column_of_row, row_of_column, total, status, pair_offsets,
+                        rows, columns, u, v},
+                       options);
+}

@@ -1,0 +1,74 @@
+// Events are shared out among the threads; a row is one gathered number, so there is nothing to lay across vectors. Floor:
+// 8 N bytes of the assignment and a cache line for every pair; backward writes 4 P bytes, nearly all of them 0.
+#include "matched_loss/matched_loss.h"
+#include "matched_loss/matched_loss_call.h"
+
+#define UPS_SIMD_SOURCE "matched_loss/matched_loss.cpu.cc"
+#include "common/each_isa.h"
+
+UPS_SIMD_BEGIN
+
+constexpr int64_t task_events = 64;
+
+struct Scratch {
+  int64_t* begins;
+  LossSum* sums;  // of events
+  Scratch(const PairMatrices& pairs, Pieces& pieces)
+      : begins(pieces.take<int64_t>(pairs.events + 1)), sums(pieces.take<LossSum>(pairs.events)) {}
+};
+
+size_t workspace(const Call& call) {
+  Pieces pieces(nullptr);
+  (void)Scratch(MatchedLoss<float>(call).pairs, pieces);
+  return pieces.bytes();
+}
+
+template <class Body>
+void each_event(const Call& call, int64_t events, Body&& body) {
+  call.threads->run(ceil_div(events, task_events), [&](int64_t task, int32_t) {
+    for (int64_t b = task * task_events; b < std::min((task + 1) * task_events, events); ++b) body(b);
+  });
+}
+
+LossSum sum_of_all(const Call& call, const MatchedLoss<float>& f, const Scratch& scratch) {
+  f.pairs.find_beginnings(scratch.begins);
+  each_event(call, f.pairs.events, [&](int64_t b) { scratch.sums[b] = sum_of_event(f, b, scratch.begins[b]); });
+  LossSum sum;
+  for (int64_t b = 0; b < f.pairs.events; ++b) sum.join(scratch.sums[b]);
+  return sum;
+}
+
+ups_status forward(const Call& call) {
+  const MatchedLossForward<float> f(call);
+  Pieces pieces(call.workspace);
+  f.loss[0] = static_cast<float>(sum_of_all(call, f, Scratch(f.pairs, pieces)).result(f.is_mean));
+  return UPS_OK;
+}
+
+ups_status backward(const Call& call) {
+  const MatchedLossBackward<float> f(call);
+  Pieces pieces(call.workspace);
+  const Scratch scratch(f.pairs, pieces);
+  const double gradient = static_cast<double>(f.dloss[0]) * sum_of_all(call, f, scratch).slope(f.is_mean);
+  const auto of_pair = static_cast<float>(gradient), of_unmatched = static_cast<float>(gradient * f.unmatched_weight);
+  const int64_t first_row = f.pairs.row_offsets[0], last_row = f.pairs.row_offsets[f.pairs.events];
+  clear(f.dunmatched, first_row);
+  clear(f.dunmatched ? f.dunmatched + last_row : nullptr, f.rows - last_row);
+  const int64_t last_entry = scratch.begins[f.pairs.events];
+  clear(f.dpair_loss ? f.dpair_loss + last_entry : nullptr, f.pairs.entries - last_entry);
+  each_event(call, f.pairs.events, [&](int64_t b) {
+    const int64_t begin = scratch.begins[b];
+    clear(f.dpair_loss ? f.dpair_loss + begin : nullptr, scratch.begins[b + 1] - begin);
+    for (int64_t i = 0; i < f.pairs.rows(b); ++i) {
+      const int64_t entry = f.entry_of(b, begin, i);
+      if (f.dunmatched) f.dunmatched[f.pairs.row_offsets[b] + i] = entry < 0 ? of_unmatched : 0.0f;
+      if (f.dpair_loss && entry >= 0) f.dpair_loss[entry] = of_pair;
+    }
+  });
+  return UPS_OK;
+}
+
+UPS_CPU_VARIANT(forward, "matched_loss_forward", forward, workspace)
+UPS_CPU_VARIANT(backward, "matched_loss_backward", backward, workspace)
+
+UPS_SIMD_END

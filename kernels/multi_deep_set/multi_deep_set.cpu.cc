@@ -1,0 +1,153 @@
+// SIMD: common/pooled_layers.simd.h for one set after the other, in the same scratch; their rows meet in y. Floor: the sum
+// over the sets of 2 N (sum of M_l M_(l-1)) FLOP against the FMA peak, three to four times that for backward, which
+// computes the layers again, and one time more for the extremes of all sets together.
+#include "multi_deep_set/multi_deep_set.h"
+#include "multi_deep_set/multi_deep_set_call.h"
+
+#define UPS_SIMD_SOURCE "multi_deep_set/multi_deep_set.cpu.cc"
+#include "common/each_isa.h"
+#include "common/activate_rows.simd.h"
+#include "common/matmul.simd.h"
+#include "common/rows.simd.h"
+#include "common/set_pieces.simd.h"
+#include "common/sums.simd.h"
+#include "common/weight_gradient.simd.h"
+#include "common/layers.simd.h"
+#include "common/pooled_layers.simd.h"
+
+UPS_SIMD_BEGIN
+
+// Gives all sets the same scratch: `use(set, pieces)` for each, and the bytes of the largest.
+template <class Use>
+size_t each_list(int32_t lists, void* workspace, Use&& use) {
+  size_t most = 0;
+  for (int32_t s = 0; s < lists; ++s) {
+    Pieces pieces(workspace);
+    use(s, pieces);
+    most = std::max(most, pieces.bytes());
+  }
+  return most;
+}
+void* behind(const Call& call, const Pieces& pieces) { return static_cast<char*>(call.workspace) + pieces.bytes(); }
+
+// Scales of the events for a mean over all sets, else null.
+template <class Sets>
+float* take_scales(const Sets& f, Pieces& pieces) {
+  return f.before && f.pool == UPS_POOL_MEAN ? pieces.take<float>(f.events) : nullptr;
+}
+
+size_t forward_workspace(const Call& call) {
+  const MultiDeepSetForward<float> f(call);
+  Pieces shared(nullptr);
+  (void)take_scales(f, shared);
+  return shared.bytes() + each_list(f.lists, nullptr, [&](int32_t s, Pieces& pieces) {
+           (void)PoolingScratch(f.list[s], call.threads->count(), pieces);
+         });
+}
+
+ups_status forward(const Call& call) {
+  const MultiDeepSetForward<float> f(call);
+  Threads& threads = *call.threads;
+  Pieces shared(call.workspace);
+  float* const scales = take_scales(f, shared);
+  if (scales) each_set(threads, f.events, [&](int64_t event) { scales[event] = f.scale(event); });
+  each_list(f.lists, behind(call, shared), [&](int32_t s, Pieces& pieces) {
+    const PoolingScratch scratch(f.list[s], threads.count(), pieces);
+    const Earlier earlier = f.before ? Earlier{f.list, s} : Earlier{};
+    with_pool(f.pool, [&]<class Pool>(Pool) {
+      pool_layers<Pool>(threads, f.list[s], scratch, {f.y + f.first_column[s], f.width, scales, earlier});
+    });
+  });
+  return UPS_OK;
+}
+
+struct BackwardScratch {
+  float* scales;  // of the events, for means: of the present set, or of all together
+  float* products[UPS_MULTI_DEEP_SET_MAX_SETS] = {};  // dy . h of particles, where no dparticle_weights holds them
+  SharedExtremes extremes;
+
+  BackwardScratch(const MultiDeepSetBackward<float>& f, Pieces& pieces)
+      : scales(f.pool == UPS_POOL_MEAN ? pieces.take<float>(f.events) : nullptr) {
+    if (f.before && is_extreme(f.pool)) extremes = SharedExtremes(f.events, f.width, pieces);
+    for (int32_t s = 0; s < f.lists; ++s) {
+      products[s] = f.to[s].dparticle_weights;
+      if (f.shares_divisor() && !products[s]) products[s] = pieces.take<float>(f.list[s].particles);
+    }
+  }
+};
+
+// Whether products of set `s` are wanted; known before there is memory for them.
+bool wants_products(const MultiDeepSetBackward<float>& f, int32_t s) {
+  return f.to[s].dparticle_weights || f.shares_divisor();
+}
+
+size_t backward_workspace(const Call& call) {
+  const MultiDeepSetBackward<float> f(call);
+  Pieces shared(nullptr);
+  (void)BackwardScratch(f, shared);
+  return shared.bytes() + each_list(f.lists, nullptr, [&](int32_t s, Pieces& pieces) {
+           (void)PooledBackwardScratch(f.list[s], f.to[s].dx != nullptr, wants_products(f, s), call.threads->count(),
+                                       pieces);
+         });
+}
+
+// What the divisor of a mean over the sets [first, end) adds to the gradients of their weights.
+void subtract_means(Threads& threads, const MultiDeepSetBackward<float>& f, const BackwardScratch& scratch,
+                    int32_t first, int32_t end) {
+  each_set(threads, f.events, [&](int64_t event) {
+    float mean = 0.0f;
+    for (int32_t s = first; s < end; ++s)
+      for (int64_t i = f.list[s].offsets[event]; i < f.list[s].offsets[event + 1]; ++i)
+        mean += f.list[s].weight_of(i) * scratch.products[s][i];
+    for (int32_t s = first; s < end; ++s)
+      for (int64_t i = f.list[s].offsets[event]; f.to[s].dparticle_weights && i < f.list[s].offsets[event + 1]; ++i)
+        f.to[s].dparticle_weights[i] -= scratch.scales[event] * mean;
+  });
+}
+
+template <class Pool>
+void backward_with(const Call& call, const MultiDeepSetBackward<float>& f) {
+  Threads& threads = *call.threads;
+  Pieces shared(call.workspace);
+  const BackwardScratch scratch(f, shared);
+  const auto with_list = [&](auto&& body) {
+    each_list(f.lists, behind(call, shared), [&](int32_t s, Pieces& pieces) {
+      const PooledBackwardScratch of_list(f.list[s], f.to[s].dx != nullptr, wants_products(f, s), threads.count(),
+                                          pieces);
+      body(s, of_list,
+           PooledGradients{f.dy + f.first_column[s],
+                           f.width,
+                           scratch.scales,
+                           scratch.products[s],
+                           scratch.extremes,
+                           s,
+                           {f.list, f.before ? s : 0}});
+    });
+  };
+  if (scratch.scales && f.before)
+    each_set(threads, f.events, [&](int64_t event) { scratch.scales[event] = f.scale(event); });
+  if constexpr (!std::is_same_v<Pool, Sum>)
+    if (f.before)
+      with_list([&](int32_t s, const PooledBackwardScratch& of_list, const PooledGradients& from) {
+        find_extremes_first<Pool>(threads, f.list[s], of_list, from);
+      });
+  with_list([&](int32_t s, const PooledBackwardScratch& of_list, const PooledGradients& from) {
+    if (scratch.scales && !f.before)
+      each_set(threads, f.events,
+               [&](int64_t event) { scratch.scales[event] = mean_scale(f.list[s].total_weight(event)); });
+    pooled_layers_backward<Pool>(threads, f.list[s], f.to[s], of_list, from);
+    if (scratch.scales && !f.before && f.to[s].dparticle_weights) subtract_means(threads, f, scratch, s, s + 1);
+  });
+  if (f.shares_divisor()) subtract_means(threads, f, scratch, 0, f.lists);
+}
+
+ups_status backward(const Call& call) {
+  const MultiDeepSetBackward<float> f(call);
+  with_pool(f.pool, [&]<class Pool>(Pool) { backward_with<Pool>(call, f); });
+  return UPS_OK;
+}
+
+UPS_CPU_VARIANT(forward, "multi_deep_set_forward", forward, forward_workspace, multi_deep_set_supports)
+UPS_CPU_VARIANT(backward, "multi_deep_set_backward", backward, backward_workspace, multi_deep_set_backward_supports)
+
+UPS_SIMD_END

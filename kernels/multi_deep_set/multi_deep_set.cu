@@ -1,0 +1,189 @@
+// CUDA: common/pooled_layers.cuh for one set after the other, in the same scratch; their pooled rows are put into y by
+// columns, or joined. Floor: the sum over the sets of 2 N (sum of M_l M_(l-1)) FLOP, or every layer's rows twice through
+// memory.
+#include "multi_deep_set/multi_deep_set.h"
+
+#include "common/pooled_layers.cuh"
+#include "multi_deep_set/multi_deep_set_call.h"
+
+namespace upsilon {
+namespace {
+
+constexpr int most_sets = UPS_MULTI_DEEP_SET_MAX_SETS;
+
+// The event boundaries of all sets, for kernels.
+struct AllOffsets {
+  const int32_t* offsets[most_sets];
+};
+
+// y[event, column + c] = pooled[event, c], or joined with what the sets before put there.
+template <int threads>
+UPS_KERNEL_LB(threads)
+place_rows(const int32_t* fault, const float* pooled, int64_t events, int64_t columns, AllOffsets sets, int32_t set,
+           bool before, int32_t pool, float* y, int64_t stride) {
+  if (*fault != 0) return;
+  for (int64_t at = global_thread(); at < events * columns; at += global_threads()) {
+    const int64_t event = at / columns;
+    float* const to = y + event * stride + at % columns;
+    const float value = pooled[at];
+    bool held = false;
+    for (int32_t s = 0; before && s < set; ++s) held |= sets.offsets[s][event + 1] > sets.offsets[s][event];
+    if (before && set > 0 && sets.offsets[set][event + 1] == sets.offsets[set][event]) continue;
+    const float so_far = *to;
+    if (!held) *to = value;
+    else if (pool == UPS_POOL_SUM || pool == UPS_POOL_MEAN) *to = so_far + value;
+    else if (value != value || (pool == UPS_POOL_MAX ? value > so_far : value < so_far)) *to = value;
+  }
+}
+
+// The pooled rows and extreme particles of every set, for kernels.
+struct AllExtremes {
+  const float* value[most_sets];
+  int32_t* where[most_sets];
+};
+
+// Of the sets' extremes only that of all together stays, the first of equal ones; the others become -1.
+template <int threads>
+UPS_KERNEL_LB(threads)
+keep_extremes(const int32_t* fault, AllExtremes all, int32_t sets, int64_t count, bool largest) {
+  if (*fault != 0) return;
+  for (int64_t at = global_thread(); at < count; at += global_threads()) {
+    int32_t best = -1;
+    float extreme = 0.0f;
+    for (int32_t s = 0; s < sets; ++s) {
+      if (all.where[s][at] < 0) continue;
+      const float value = all.value[s][at];
+      const bool beyond = largest ? value > extreme : value < extreme;
+      if (best >= 0 && (extreme != extreme || !(beyond || value != value))) continue;
+      best = s;
+      extreme = value;
+    }
+    for (int32_t s = 0; s < sets; ++s)
+      if (s != best) all.where[s][at] = -1;
+  }
+}
+
+// Gives all sets the same scratch: `use(set, pieces)` for each, and the bytes of the largest.
+template <class Use>
+size_t each_list(int32_t lists, void* workspace, Use&& use) {
+  size_t most = 0;
+  for (int32_t s = 0; s < lists; ++s) {
+    Pieces pieces(workspace);
+    use(s, pieces);
+    most = std::max(most, pieces.bytes());
+  }
+  return most;
+}
+void* behind(const Call& call, const Pieces& pieces) { return static_cast<char*>(call.workspace) + pieces.bytes(); }
+
+struct ForwardScratch {
+  float *scales, *pooled;
+
+  ForwardScratch(const MultiDeepSetForward<float>& f, Pieces& pieces) {
+    int64_t widest = 0;
+    for (int32_t s = 0; s < f.lists; ++s) widest = std::max(widest, f.list[s].last_width());
+    scales = pieces.take<float>(f.pool == UPS_POOL_MEAN ? f.events : 0);
+    pooled = pieces.take<float>(f.events * widest);
+  }
+};
+
+size_t forward_workspace(const Call& call) {
+  const MultiDeepSetForward<float> f(call);
+  Pieces shared(nullptr);
+  (void)ForwardScratch(f, shared);
+  return shared.bytes() +
+         each_list(f.lists, nullptr, [&](int32_t s, Pieces& pieces) { (void)PoolingScratch(f.list[s], pieces); });
+}
+
+ups_status forward(const Call& call) {
+  const MultiDeepSetForward<float> f(call);
+  Pieces shared(call.workspace);
+  const ForwardScratch scratch(f, shared);
+  Launcher launch(call);
+  AllOffsets offsets{};
+  for (int32_t s = 0; s < f.lists; ++s) offsets.offsets[s] = f.list[s].offsets;
+  const bool mean = f.pool == UPS_POOL_MEAN;
+  if (mean && f.before) find_scales(launch, f.list, f.lists, scratch.scales);
+  each_list(f.lists, behind(call, shared), [&](int32_t s, Pieces& pieces) {
+    const PooledLayers<float>& set = f.list[s];
+    if (mean && !f.before) find_scales(launch, &set, 1, scratch.scales);
+    PoolingScratch(set, pieces).pool(launch, call.precision, set, mean ? scratch.scales : nullptr, scratch.pooled);
+    launch.elements(place_rows<block_threads>, f.events * set.last_width(), scratch.pooled, f.events, set.last_width(),
+                    offsets, s, f.before, f.pool, f.y + f.first_column[s], f.width);
+  });
+  return launch.status();
+}
+
+struct BackwardScratch {
+  float* scales;
+  float* products[most_sets] = {};  // dy . h of particles, where no dparticle_weights holds them
+  float* extremes[most_sets] = {};  // of each set, where all are pooled together
+  int32_t* where[most_sets] = {};
+
+  BackwardScratch(const MultiDeepSetBackward<float>& f, Pieces& pieces) {
+    scales = pieces.take<float>(f.pool == UPS_POOL_MEAN ? f.events : 0);
+    for (int32_t s = 0; s < f.lists; ++s) {
+      products[s] = f.to[s].dparticle_weights;
+      if (f.shares_divisor() && !products[s]) products[s] = pieces.take<float>(f.list[s].particles);
+      if (!is_extreme(f.pool)) continue;
+      where[s] = pieces.take<int32_t>(f.events * f.list[s].last_width());
+      if (f.before) extremes[s] = pieces.take<float>(f.events * f.list[s].last_width());
+    }
+  }
+};
+
+size_t backward_workspace(const Call& call) {
+  const MultiDeepSetBackward<float> f(call);
+  Pieces shared(nullptr);
+  (void)BackwardScratch(f, shared);
+  return shared.bytes() + each_list(f.lists, nullptr,
+                                    [&](int32_t s, Pieces& pieces) { (void)PooledBackwardScratch(f.list[s], pieces); });
+}
+
+ups_status backward(const Call& call) {
+  const MultiDeepSetBackward<float> f(call);
+  Pieces shared(call.workspace);
+  const BackwardScratch scratch(f, shared);
+  Launcher launch(call);
+  const bool mean = f.pool == UPS_POOL_MEAN, together = f.before && is_extreme(f.pool);
+  WeightedLists<most_sets> weighted{};
+  weighted.count = f.lists;
+  AllExtremes all{};
+  for (int32_t s = 0; s < f.lists; ++s) {
+    weighted.list[s] = {f.list[s].offsets, f.list[s].particle_weights, scratch.products[s], f.to[s].dparticle_weights};
+    all.value[s] = scratch.extremes[s];
+    all.where[s] = scratch.where[s];
+  }
+  if (together) {
+    each_list(f.lists, behind(call, shared), [&](int32_t s, Pieces& pieces) {
+      const PooledBackwardScratch of_list(f.list[s], pieces);
+      of_list.pool(launch, call.precision, f.list[s], nullptr, scratch.extremes[s], scratch.where[s]);
+    });
+    launch.elements(keep_extremes<block_threads>, f.events * f.width, all, f.lists, f.events * f.width,
+                    f.pool == UPS_POOL_MAX);
+  }
+  if (mean && f.before) find_scales(launch, f.list, f.lists, scratch.scales);
+  each_list(f.lists, behind(call, shared), [&](int32_t s, Pieces& pieces) {
+    const PooledLayers<float>& set = f.list[s];
+    const PooledBackwardScratch of_list(set, pieces);
+    const float* const h = of_list.apply_layers(launch, call.precision, set);
+    if (is_extreme(f.pool) && !together)
+      segment_extremes(launch, segments_of(set, h), f.pool == UPS_POOL_MIN, of_list.pool_value, of_list.pool_where,
+                       nullptr, scratch.where[s]);
+    if (mean && !f.before) find_scales(launch, &set, 1, scratch.scales);
+    of_list.backward(launch, call.precision, set, f.to[s], f.dy + f.first_column[s], f.width,
+                     mean ? scratch.scales : nullptr, scratch.where[s], scratch.products[s]);
+    if (mean && !f.before && f.to[s].dparticle_weights)
+      launch.elements(subtract_means<block_threads, 1>, f.events, WeightedLists<1>{{weighted.list[s]}, 1},
+                      scratch.scales, f.events);
+  });
+  if (f.shares_divisor())
+    launch.elements(subtract_means<block_threads, most_sets>, f.events, weighted, scratch.scales, f.events);
+  return launch.status();
+}
+
+UPS_CUDA_VARIANT(forward, "multi_deep_set_forward", forward, forward_workspace, multi_deep_set_supports)
+UPS_CUDA_VARIANT(backward, "multi_deep_set_backward", backward, backward_workspace, multi_deep_set_backward_supports)
+
+}  // namespace
+}  // namespace upsilon

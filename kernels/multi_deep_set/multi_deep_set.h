@@ -1,0 +1,101 @@
+/* multi_deep_set: deep sets over several sets of particles per event, of different widths and multiplicities.
+ *
+ * Set s of event b is the rows offsets_s[b] <= i < offsets_s[b+1] of x_s; h is phi_s's result for a row (layers as in
+ * mlp.h, up to four). There are one to eight sets, given from 0 on without gaps. fuse:
+ *   after    y[b, :] = the pooled h of set 0, of set 1 ... side by side; W is the sum of the last layers' widths
+ *   before   y[b, :] = the pool of the h of all sets together; every phi ends with W features
+ * An MLP of y, per event, is ups_mlp_forward. Pooling, particle weights, empty sets and NaN as in deep_set.h, for each
+ * set by itself or for their union; of equal extremes that of the first set gets the gradient. A set without weights in a
+ * weighted mean of several counts each particle once.
+ * The layers are computed again in backward (with fuse before and an extreme twice): what lies between x and y is never
+ * in memory as a whole. Which bits depend on what is as in deep_set.h; sets are taken one after the other.
+ * The number of sets times 11 arguments of the schema; absent sets have none. */
+#ifndef UPSILON_OPS_MULTI_DEEP_SET_H
+#define UPSILON_OPS_MULTI_DEEP_SET_H
+#include "upsilon/upsilon.h"
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define UPS_MULTI_DEEP_SET_MAX_SETS 8
+#define UPS_MULTI_DEEP_SET_MAX_LAYERS 4
+
+/* The arguments of set `s`; `may` is ? where it need not be there. */
+#define UPS_MULTI_DEEP_SET_INPUTS_OF(s, may)                                                               \
+  "x" #s #may ": real[N" #s ", K" #s "], offsets" #s #may ": i32[B+1] splits N" #s ", particle_weights" #s \
+  "?: real[N" #s "], phi" #s "_weight0" #may ": real[M" #s "_0, K" #s                                      \
+  "], "                                                                                                    \
+  "phi" #s "_bias0?: real[M" #s "_0], phi" #s "_weight1?: real[M" #s "_1, M" #s                            \
+  "_0], "                                                                                                  \
+  "phi" #s "_bias1?: real[M" #s "_1], phi" #s "_weight2?: real[M" #s "_2, M" #s                            \
+  "_1], "                                                                                                  \
+  "phi" #s "_bias2?: real[M" #s "_2], phi" #s "_weight3?: real[M" #s "_3, M" #s                            \
+  "_2], "                                                                                                  \
+  "phi" #s "_bias3?: real[M" #s "_3]"
+#define UPS_MULTI_DEEP_SET_GRADIENTS_OF(s)                                        \
+  "dx" #s "?: real[N" #s ", K" #s "], dparticle_weights" #s "?: real[N" #s        \
+  "], "                                                                           \
+  "dphi" #s "_weight0?: real[M" #s "_0, K" #s "], dphi" #s "_bias0?: real[M" #s   \
+  "_0], "                                                                         \
+  "dphi" #s "_weight1?: real[M" #s "_1, M" #s "_0], dphi" #s "_bias1?: real[M" #s \
+  "_1], "                                                                         \
+  "dphi" #s "_weight2?: real[M" #s "_2, M" #s "_1], dphi" #s "_bias2?: real[M" #s \
+  "_2], "                                                                         \
+  "dphi" #s "_weight3?: real[M" #s "_3, M" #s "_2], dphi" #s "_bias3?: real[M" #s "_3]"
+#define UPS_MULTI_DEEP_SET_ACTIVATIONS_OF(s)  \
+  "phi" #s "_activation0: activation, phi" #s \
+  "_activation1: activation, "                \
+  "phi" #s "_activation2: activation, phi" #s "_activation3: activation, "
+
+#define UPS_MULTI_DEEP_SET_INPUTS_SCHEMA                                               \
+  UPS_MULTI_DEEP_SET_INPUTS_OF(0, )                                                    \
+  ", " UPS_MULTI_DEEP_SET_INPUTS_OF(1, ?) ", " UPS_MULTI_DEEP_SET_INPUTS_OF(2, ?) ", "                    \
+  UPS_MULTI_DEEP_SET_INPUTS_OF(3, ?) ", " UPS_MULTI_DEEP_SET_INPUTS_OF(4, ?) ", "                         \
+  UPS_MULTI_DEEP_SET_INPUTS_OF(5, ?) ", " UPS_MULTI_DEEP_SET_INPUTS_OF(6, ?) ", "                         \
+  UPS_MULTI_DEEP_SET_INPUTS_OF(7, ?)
+#define UPS_MULTI_DEEP_SET_OPTIONS_SCHEMA                                                                             \
+  "; " UPS_MULTI_DEEP_SET_ACTIVATIONS_OF(0) UPS_MULTI_DEEP_SET_ACTIVATIONS_OF(1) UPS_MULTI_DEEP_SET_ACTIVATIONS_OF(2) \
+      UPS_MULTI_DEEP_SET_ACTIVATIONS_OF(3) UPS_MULTI_DEEP_SET_ACTIVATIONS_OF(4) UPS_MULTI_DEEP_SET_ACTIVATIONS_OF(5)  \
+          UPS_MULTI_DEEP_SET_ACTIVATIONS_OF(6)                                                                        \
+              UPS_MULTI_DEEP_SET_ACTIVATIONS_OF(7) "pool: sum|mean|max|min, fuse: after|before"
+#define UPS_MULTI_DEEP_SET_FORWARD_SCHEMA \
+  UPS_MULTI_DEEP_SET_INPUTS_SCHEMA " -> y: real[B, W]" UPS_MULTI_DEEP_SET_OPTIONS_SCHEMA
+#define UPS_MULTI_DEEP_SET_BACKWARD_SCHEMA \
+  UPS_MULTI_DEEP_SET_INPUTS_SCHEMA         \
+  ", dy: real[B, W] -> " UPS_MULTI_DEEP_SET_GRADIENTS_OF(0) ", " UPS_MULTI_DEEP_SET_GRADIENTS_OF(1) ", "  \
+  UPS_MULTI_DEEP_SET_GRADIENTS_OF(2) ", " UPS_MULTI_DEEP_SET_GRADIENTS_OF(3) ", "                         \
+  UPS_MULTI_DEEP_SET_GRADIENTS_OF(4) ", " UPS_MULTI_DEEP_SET_GRADIENTS_OF(5) ", "                         \
+  UPS_MULTI_DEEP_SET_GRADIENTS_OF(6) ", " UPS_MULTI_DEEP_SET_GRADIENTS_OF(7)                              \
+  UPS_MULTI_DEEP_SET_OPTIONS_SCHEMA
+
+typedef enum ups_fuse { UPS_FUSE_AFTER, UPS_FUSE_BEFORE } ups_fuse;
+
+typedef struct ups_multi_deep_set_options {
+  int32_t activation[UPS_MULTI_DEEP_SET_MAX_SETS][UPS_MULTI_DEEP_SET_MAX_LAYERS]; /* ups_activation */
+  int32_t pool; /* ups_pool */
+  int32_t fuse; /* ups_fuse */
+} ups_multi_deep_set_options;
+
+/* One set of particles per event, and its phi; NULL for what is not given. */
+typedef struct ups_multi_deep_set_set {
+  const ups_tensor *x, *offsets, *particle_weights;
+  const ups_tensor *weights[UPS_MULTI_DEEP_SET_MAX_LAYERS], *biases[UPS_MULTI_DEEP_SET_MAX_LAYERS];
+} ups_multi_deep_set_set;
+
+/* Where its gradients go; NULL for what is not wanted. */
+typedef struct ups_multi_deep_set_gradients {
+  const ups_tensor *dx, *dparticle_weights;
+  const ups_tensor *dweights[UPS_MULTI_DEEP_SET_MAX_LAYERS], *dbiases[UPS_MULTI_DEEP_SET_MAX_LAYERS];
+} ups_multi_deep_set_gradients;
+
+UPS_API ups_status ups_multi_deep_set_forward(ups_context* context, const ups_multi_deep_set_set* sets, int32_t count,
+                                              const ups_tensor* y, const ups_multi_deep_set_options* options);
+/* gradients: as many as sets. */
+UPS_API ups_status ups_multi_deep_set_backward(ups_context* context, const ups_multi_deep_set_set* sets, int32_t count,
+                                               const ups_tensor* dy, const ups_multi_deep_set_gradients* gradients,
+                                               const ups_multi_deep_set_options* options);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

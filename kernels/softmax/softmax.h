@@ -1,0 +1,24 @@
+/* softmax: every row turned into weights that sum to 1; PyTorch's softmax over the last axis.
+ *
+ *   y_c = exp(x_c - max x) / sum over the row of exp(x_k - max x)
+ * -inf gets weight 0; a row of nothing but -inf, and one with NaN or +inf, becomes NaN. F = 0 gives nothing.
+ * Backward: dx_c = y_c (dy_c - sum_k y_k dy_k). A row's result depends on the row alone: the same bits for any number of
+ * threads and any batching. Outputs are overwritten. */
+#ifndef UPSILON_OPS_SOFTMAX_H
+#define UPSILON_OPS_SOFTMAX_H
+#include "upsilon/upsilon.h"
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define UPS_SOFTMAX_FORWARD_SCHEMA "x: real[..., F] -> y: real[..., F]"
+#define UPS_SOFTMAX_BACKWARD_SCHEMA "y: real[..., F], dy: real[..., F] -> dx: real[..., F]"
+
+UPS_API ups_status ups_softmax_forward(ups_context* context, const ups_tensor* x, const ups_tensor* y);
+UPS_API ups_status ups_softmax_backward(ups_context* context, const ups_tensor* y, const ups_tensor* dy,
+                                        const ups_tensor* dx);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,203 @@
+import type { Vector } from 'apache-arrow';
+
+import { immediately } from '../call';
+import { KnownOptions } from '../check';
+import { dtypes } from '../dtype';
+import { DTypeError, ShapeError } from '../errors';
+import { Operation } from '../operation';
+import { asRagged, checkBoundaries, type Ragged, type RaggedLike } from '../ragged';
+import { asTensor, empty, shapeText, tensor, type Tensor, type TensorLike } from '../tensor';
+import { assign, type Problems, problemsOf, type RaggedCosts } from './linearSumAssignment';
+
+/**
+ * How far a prediction p is from a target t: `'squaredError'` sum of (p - t)², `'absoluteError'` sum of |p - t|,
+ * `'crossEntropy'` -sum of t ln softmax(p) with logits p and probabilities t of classes. Sums are over the features.
+ */
+export type PairCostKind = 'squaredError' | 'absoluteError' | 'crossEntropy';
+
+export interface PairCostOptions {
+  /** Default `'squaredError'`. */
+  kind?: PairCostKind;
+}
+
+export interface MatchedLossOptions {
+  /** `'mean'` (default) over the matched pairs of all events, weighted with the unmatched rows; or `'sum'`. */
+  reduction?: 'mean' | 'sum';
+  /** Match for the largest sum of `cost` (default false). */
+  maximize?: boolean;
+  /** `[rows of all problems]`: the loss of a row that has no partner. Default: such rows have no term. */
+  unmatched?: TensorLike;
+  /** Weight of a row without a partner against a pair. Default 1. */
+  unmatchedWeight?: number;
+  out?: TensorLike;
+}
+
+export interface HungarianLossOptions {
+  /** Default `'squaredError'`. */
+  pairCost?: PairCostKind;
+  /** `'mean'` (default) over the matched pairs of all events, weighted with the unmatched predictions; or `'sum'`. */
+  reduction?: 'mean' | 'sum';
+  /**
+   * `[F]`: what a prediction without a target should be, for example the class "no object", as in DETR
+   * (arXiv:2005.12872). Default: such predictions have no term.
+   */
+  noObject?: TensorLike;
+  /** Weight of a prediction without a target against a pair (DETR: 0.1). Default 1. */
+  noObjectWeight?: number;
+  out?: TensorLike;
+}
+
+const pairCosts = new Operation('pair_cost');
+const matching = new Operation('matched_loss', ['unmatched']);
+const pairCostOptions = new KnownOptions('kind');
+const matchedLossOptions = new KnownOptions('reduction', 'maximize', 'unmatched', 'unmatchedWeight', 'out');
+const hungarianLossOptions = new KnownOptions('pairCost', 'reduction', 'noObject', 'noObjectWeight', 'out');
+
+type Sets = Ragged | RaggedLike | Vector;
+
+/** Costs of all pairs, with a gradient, and the sizes of the events on the host. */
+function costsOf(
+  predictionSets: Sets,
+  targetSets: Sets,
+  kind: PairCostKind | undefined,
+  operation: string,
+): { problems: Problems; rows: Int32Array; columns: Int32Array; prediction: Tensor } {
+  const prediction = asRagged(predictionSets, operation, 'prediction'),
+    target = asRagged(targetSets, operation, 'target');
+  if (prediction.length !== target.length)
+    throw new ShapeError(
+      operation,
+      'target',
+      `target has ${target.length} events but prediction has ${prediction.length} (expected as many)`,
+    );
+  const sizesOf = ({ values, offsets }: Ragged, argument: string): Int32Array => {
+    const boundaries = immediately(() => offsets.to('cpu'));
+    checkBoundaries(boundaries, values.shape[0] ?? 0, operation, `${argument}Offsets`);
+    const cuts = boundaries.data as Int32Array;
+    const sizes = new Int32Array(cuts.length - 1);
+    for (let b = 0; b < sizes.length; ++b) sizes[b] = cuts[b + 1] - cuts[b];
+    return sizes;
+  };
+  const rows = sizesOf(prediction, 'prediction'),
+    columns = sizesOf(target, 'target');
+  let entries = 0;
+  for (let b = 0; b < rows.length; ++b) entries += rows[b] * columns[b];
+  const { values } = prediction;
+  if (!dtypes[values._dtype].floating)
+    throw new DTypeError(operation, 'prediction', `prediction is ${values.dtype} (expected float32 or float64)`);
+  const out = empty(values._dtype, [entries], values._device);
+  const inputs = [values, prediction.offsets, target.values, target.offsets];
+  const problems = {
+    values: pairCosts.run(inputs, { kind }, out),
+    rowOffsets: prediction.offsets,
+    columnOffsets: target.offsets,
+    rows: values.shape[0],
+    columns: target.values.shape[0],
+    pairs: 0,
+    shape: undefined,
+  };
+  return { problems, rows, columns, prediction: values };
+}
+
+/** Matches by the costs, and adds up the losses of what is matched. */
+function lossOf(
+  problems: Problems,
+  losses: Tensor,
+  unmatched: TensorLike | undefined,
+  options: { maximize?: boolean; reduction?: unknown; unmatchedWeight?: unknown; out?: TensorLike },
+  operation: string,
+): Tensor {
+  const { maximize, reduction, unmatchedWeight, out } = options;
+  const { columnOfRow, rowOfColumn, status } = assign(problems, { maximize }, false);
+  const inputs = [losses, problems.rowOffsets, problems.columnOffsets, columnOfRow, rowOfColumn, status, unmatched];
+  const result = out === undefined ? undefined : asTensor(out, undefined, operation, 'out').reshape([1]);
+  return matching.run(inputs, { reduction, unmatchedWeight }, result).reshape([]);
+}
+
+/**
+ * The cost of every pair of a prediction and a target of the same event, as {@link matchedLoss} and
+ * {@link linearSumAssignment} take it. Differentiable in both.
+ * @param prediction - `[N, F]` with boundaries of B events
+ * @param target - `[M, F]` with boundaries of B events
+ * @returns `values` `[sum of rows x columns]`, and how many predictions (`rows`) and targets (`columns`) each event has
+ * @throws ShapeError, DTypeError; ValueError for boundaries that decrease or overrun
+ */
+export function pairCost(
+  prediction: Sets,
+  target: Sets,
+  options: PairCostOptions = {},
+): { values: Tensor; rows: Tensor; columns: Tensor } {
+  pairCostOptions.check(options, 'pairCost');
+  const { problems, rows, columns } = costsOf(prediction, target, options.kind, 'pairCost');
+  return { values: problems.values, rows: tensor(rows), columns: tensor(columns) };
+}
+
+/**
+ * The loss of what is matched: rows and columns of each problem are paired for the least sum of `cost`, and the losses of
+ * the pairs are averaged. The gradient goes to `pairLoss` of pairs and to `unmatched` only: a choice of pairs has none.
+ * @param cost - `[R, C]`, `[B, R, C]` or {@link RaggedCosts}, as {@link linearSumAssignment} takes it
+ * @param pairLoss - as many numbers in the same order; may be `cost.values` itself
+ * @returns a scalar; NaN when a problem has no assignment
+ * @throws ShapeError, DTypeError, ValueError
+ */
+export function matchedLoss(
+  cost: TensorLike | RaggedCosts,
+  pairLoss: TensorLike,
+  options: MatchedLossOptions = {},
+): Tensor {
+  matchedLossOptions.check(options, 'matchedLoss');
+  const problems = problemsOf(cost, 'matchedLoss');
+  const dtype = Array.isArray(pairLoss) ? problems.values._dtype : undefined;
+  const losses = asTensor(pairLoss, dtype, 'matchedLoss', 'pairLoss');
+  if (losses.size !== problems.values.size)
+    throw new ShapeError(
+      'matchedLoss',
+      'pairLoss',
+      `pairLoss is ${shapeText(losses.shape)} but there are ${problems.values.size} costs (expected one of each)`,
+    );
+  return lossOf(problems, losses.reshape([losses.size]), options.unmatched, options, 'matchedLoss');
+}
+
+/**
+ * A loss between sets that does not know an order: every prediction stands for one target of its event, so that the sum
+ * of the pair costs is least (the Hungarian method), and the costs of these pairs are averaged. With `noObject`,
+ * predictions that are left over are compared with that. Differentiable in prediction and target through matched pairs.
+ * @param prediction - `[N, F]` with boundaries of B events
+ * @param target - `[M, F]` with boundaries of B events
+ * @returns a scalar; NaN when a pair cost is NaN
+ * @throws ShapeError, DTypeError; ValueError for boundaries that decrease or overrun, and unknown options
+ */
+export function hungarianLoss(prediction: Sets, target: Sets, options: HungarianLossOptions = {}): Tensor {
+  hungarianLossOptions.check(options, 'hungarianLoss');
+  const { pairCost: kind, reduction, noObject, noObjectWeight, out } = options;
+  const { problems, prediction: values } = costsOf(prediction, target, kind, 'hungarianLoss');
+  let unmatched: Tensor | undefined;
+  if (noObject !== undefined) {
+    const dtype = Array.isArray(noObject) ? values._dtype : undefined;
+    const wanted = asTensor(noObject, dtype, 'hungarianLoss', 'noObject').detach();
+    const count = values.shape[0],
+      features = values.shape[1];
+    if (wanted.shape.length !== 1 || wanted.size !== features)
+      throw new ShapeError(
+        'hungarianLoss',
+        'noObject',
+        `noObject is ${shapeText(wanted.shape)} but prediction is ${shapeText(values.shape)} (expected [F])`,
+      );
+    // All predictions are one event, and this its only target.
+    const { device } = values;
+    const inputs = [
+      values,
+      tensor(Int32Array.of(0, count), { device }),
+      wanted.reshape([1, features]),
+      tensor(Int32Array.of(0, 1), { device }),
+    ];
+    unmatched = pairCosts.run(inputs, { kind }, empty(values._dtype, [count], values._device));
+  }
+  return lossOf(
+    problems,
+    problems.values,
+    unmatched,
+    { reduction, unmatchedWeight: noObjectWeight, out },
+    'hungarianLoss',
+  );
+}

@@ -1,0 +1,285 @@
+import { afterwards, immediately, Kernel } from '../call';
+import { KnownOptions, shown } from '../check';
+import { cpu, type Device } from '../device';
+import { dtypeCode, dtypes } from '../dtype';
+import { DTypeError, ShapeError, ValueError } from '../errors';
+import { wrapArray } from '../memory';
+import { indices, Ragged } from '../ragged';
+import { asTensor, empty, shapeText, Tensor, tensor, type TensorLike } from '../tensor';
+
+const name = 'linearSumAssignment';
+const kernel = new Kernel('linear_sum_assignment');
+const knownOptions = new KnownOptions('maximize', 'duals');
+const int32 = dtypeCode['int32'];
+const float64 = dtypeCode['float64'];
+const mostRows = 2 ** 31 - 1;
+
+export interface AssignmentOptions {
+  /** Seek the largest sum (default false); then -inf forbids a pair. */
+  maximize?: boolean;
+  /** Also give the dual variables (default false). */
+  duals?: boolean;
+}
+
+/** Costs of problems of different sizes: all rows of all problems, one after the other. */
+export interface RaggedCosts {
+  /** `[sum of rows x columns]` */
+  values: TensorLike;
+  /** int32 `[B]`: how many rows each problem has. */
+  rows: TensorLike;
+  /** int32 `[B]` */
+  columns: TensorLike;
+}
+
+/** What {@link linearSumAssignment} finds for one problem `[R, C]`, or for `[B, R, C]`. */
+export interface Assignment {
+  /** int32 `[min(R, C)]`, or `[B, min(R, C)]`: the rows of the pairs, increasing. */
+  rows: Tensor;
+  /** int32: the columns of the pairs. */
+  columns: Tensor;
+  /** float64 scalar, or `[B]`: the sum of the pairs' costs; NaN where there is no answer. */
+  cost: Tensor;
+  /** int32 scalar, or `[B]`: 0 an answer, 1 infeasible, 2 a cost is NaN or -inf (with `maximize` +inf). */
+  status: Tensor;
+  /** float64 `[R]`, or `[B, R]`, with `duals`: u_i + v_j <= cost_ij, equal for pairs; with `maximize` >=. */
+  u?: Tensor;
+  /** float64 `[C]`, or `[B, C]`. */
+  v?: Tensor;
+}
+
+/** What {@link linearSumAssignment} finds for problems of different sizes; see {@link Assignment}. */
+export interface RaggedAssignment {
+  /** Lists of min(rows, columns) per problem. */
+  rows: Ragged;
+  columns: Ragged;
+  /** `[B]` */
+  cost: Tensor;
+  /** `[B]` */
+  status: Tensor;
+  u?: Ragged;
+  v?: Ragged;
+}
+
+/** Problems behind each other, as kernels take them. @internal */
+export interface Problems {
+  /** `[N]` */
+  values: Tensor;
+  rowOffsets: Tensor;
+  columnOffsets: Tensor;
+  rows: number;
+  columns: number;
+  /** The sum of min(rows, columns). */
+  pairs: number;
+  /** `[R, C]` or `[B, R, C]`; undefined for problems of different sizes. */
+  shape: readonly number[] | undefined;
+}
+
+/** Boundaries from sizes. */
+function boundariesOf(sizes: Int32Array, operation: string, argument: string): Int32Array {
+  const offsets = new Int32Array(sizes.length + 1);
+  for (let b = 0, sum = 0; b < sizes.length; ++b) {
+    const size = sizes[b];
+    if (size < 0)
+      throw new ValueError(operation, argument, `${argument} has ${size} at position ${b} (expected at least 0)`);
+    sum += size;
+    if (sum > mostRows)
+      throw new ValueError(operation, argument, `${argument} add up to more than ${mostRows} (expected fewer)`);
+    offsets[b + 1] = sum;
+  }
+  return offsets;
+}
+
+function evenBoundaries(problems: number, size: number, operation: string, argument: string): Int32Array {
+  if (problems * size > mostRows)
+    throw new ShapeError(operation, 'cost', `cost has ${problems * size} ${argument} (expected at most ${mostRows})`);
+  const offsets = new Int32Array(problems + 1);
+  for (let b = 1; b <= problems; ++b) offsets[b] = b * size;
+  return offsets;
+}
+
+function onDevice(offsets: Int32Array, device: Device): Tensor {
+  const made = new Tensor(wrapArray(offsets), int32, [offsets.length], cpu);
+  return device === cpu ? made : made.to(device.name);
+}
+
+/** As float32 or float64: lists of numbers and integers, as in scipy, become float64. */
+function costsOf(source: TensorLike, operation: string, argument: string): Tensor {
+  const made = asTensor(source, Array.isArray(source) ? float64 : undefined, operation, argument);
+  return dtypes[made._dtype].floating ? made : tensor(made, { dtype: 'float64' });
+}
+
+function raggedProblems(cost: RaggedCosts, operation: string): Problems {
+  const values = costsOf(cost.values, operation, 'values');
+  if (values.shape.length !== 1)
+    throw new ShapeError(operation, 'values', `values is ${shapeText(values.shape)} (expected one dimension)`);
+  const onHost = (source: TensorLike, argument: string): Int32Array => {
+    const found = indices(source, operation, argument);
+    return immediately(() => found.to('cpu')).data as Int32Array;
+  };
+  const rows = onHost(cost.rows, 'rows'),
+    columns = onHost(cost.columns, 'columns');
+  if (rows.length !== columns.length)
+    throw new ShapeError(
+      operation,
+      'columns',
+      `columns is [${columns.length}] but rows is [${rows.length}] (expected one of each per problem)`,
+    );
+  const rowOffsets = boundariesOf(rows, operation, 'rows'),
+    columnOffsets = boundariesOf(columns, operation, 'columns');
+  let entries = 0,
+    pairs = 0;
+  for (let b = 0; b < rows.length; ++b) {
+    entries += rows[b] * columns[b];
+    pairs += Math.min(rows[b], columns[b]);
+  }
+  if (entries !== values.size)
+    throw new ShapeError(operation, 'values', `values is [${values.size}] but rows and columns say ${entries} costs`);
+  return {
+    values,
+    rowOffsets: onDevice(rowOffsets, values._device),
+    columnOffsets: onDevice(columnOffsets, values._device),
+    rows: rowOffsets[rows.length],
+    columns: columnOffsets[columns.length],
+    pairs,
+    shape: undefined,
+  };
+}
+
+/** One problem, a batch, or problems of different sizes. @internal */
+export function problemsOf(cost: TensorLike | RaggedCosts, operation: string): Problems {
+  if (typeof cost === 'object' && cost !== null && 'values' in cost) {
+    if ('rows' in cost && 'columns' in cost) return raggedProblems(cost, operation);
+    if ('offsets' in cost)
+      throw new DTypeError(operation, 'cost', 'cost has values and offsets (expected values, rows and columns)');
+  }
+  const costs = costsOf(cost as TensorLike, operation, 'cost');
+  const { shape } = costs;
+  if (shape.length !== 2 && shape.length !== 3)
+    throw new ShapeError(operation, 'cost', `cost is ${shapeText(shape)} (expected [R, C] or [B, R, C])`);
+  const [problems, rows, columns] = shape.length === 2 ? [1, ...shape] : shape;
+  const rowOffsets = onDevice(evenBoundaries(problems, rows, operation, 'rows'), costs._device);
+  return {
+    values: costs.reshape([costs.size]),
+    rowOffsets,
+    columnOffsets:
+      rows === columns ? rowOffsets : onDevice(evenBoundaries(problems, columns, operation, 'columns'), costs._device),
+    rows: problems * rows,
+    columns: problems * columns,
+    pairs: problems * Math.min(rows, columns),
+    shape,
+  };
+}
+
+/** What the kernel is given and gives, problems behind each other. @internal */
+export interface Found {
+  columnOfRow: Tensor;
+  rowOfColumn: Tensor;
+  total: Tensor;
+  status: Tensor;
+  pairOffsets?: Tensor;
+  rows?: Tensor;
+  columns?: Tensor;
+  u?: Tensor;
+  v?: Tensor;
+}
+
+/**
+ * @param pairs - whether the pairs are wanted
+ * @internal
+ */
+export function assign(problems: Problems, options: AssignmentOptions, pairs: boolean): Found {
+  const { values, rowOffsets, columnOffsets } = problems;
+  const device = values._device,
+    count = rowOffsets.size - 1,
+    duals = options.duals === true;
+  const made = (wanted: boolean, dtype: number, size: number): Tensor | undefined =>
+    wanted ? empty(dtype, [size], device) : undefined;
+  const outputs = [
+    made(true, int32, problems.rows),
+    made(true, int32, problems.columns),
+    made(true, float64, count),
+    made(true, int32, count),
+    made(pairs, int32, count + 1),
+    made(pairs, int32, problems.pairs),
+    made(pairs, int32, problems.pairs),
+    made(duals, float64, problems.rows),
+    made(duals, float64, problems.columns),
+  ];
+  const wanted = outputs.map((output) => output !== undefined);
+  const found = kernel.run([values, rowOffsets, columnOffsets], { maximize: options.maximize }, outputs, wanted);
+  return {
+    columnOfRow: found[0]!,
+    rowOfColumn: found[1]!,
+    total: found[2]!,
+    status: found[3]!,
+    pairOffsets: found[4],
+    rows: found[5],
+    columns: found[6],
+    u: found[7],
+    v: found[8],
+  };
+}
+
+/** scipy's two errors for a single problem, when the kernel is done. */
+function refuseFailure(status: Tensor, maximize: boolean): void {
+  afterwards(() => {
+    const code = status.item();
+    if (code === 1)
+      throw new ValueError(
+        name,
+        'cost',
+        `cost matrix is infeasible (expected an assignment without forbidden pairs, which are ${maximize ? '-' : '+'}inf)`,
+      );
+    if (code === 2)
+      throw new ValueError(
+        name,
+        'cost',
+        `cost matrix contains invalid numeric entries (expected no NaN and no ${maximize ? '+' : '-'}inf)`,
+      );
+  });
+}
+
+/**
+ * The assignment problem: pairs of rows and columns, each used at most once and as many as there can be, whose costs
+ * have the least sum. The answer is `scipy.optimize.linear_sum_assignment`'s, also among several equally good ones:
+ * exact shortest augmenting paths (Jonker and Volgenant, Computing 38, 325; Crouse, IEEE T-AES 52, 1679). +inf forbids
+ * a pair. Problems of a batch are solved in parallel. There are no gradients: see `matchedLoss`.
+ * @param cost - float64 or float32 `[R, C]`, or a batch `[B, R, C]` or {@link RaggedCosts}, in which `status` tells of
+ *     every problem whether it has an answer (pairs are -1 where not)
+ * @throws ValueError for one problem `[R, C]` without an answer
+ * @throws ShapeError, DTypeError
+ */
+export function linearSumAssignment(cost: RaggedCosts, options?: AssignmentOptions): RaggedAssignment;
+export function linearSumAssignment(cost: TensorLike, options?: AssignmentOptions): Assignment;
+export function linearSumAssignment(
+  cost: TensorLike | RaggedCosts,
+  options: AssignmentOptions = {},
+): Assignment | RaggedAssignment {
+  knownOptions.check(options, name);
+  const { maximize, duals } = options;
+  if (duals !== undefined && typeof duals !== 'boolean')
+    throw new ValueError(name, 'duals', `duals is ${shown(duals)} (expected true or false)`);
+  const problems = problemsOf(cost, name);
+  const { shape } = problems;
+  const found = assign(problems, options, true);
+  if (!shape)
+    return {
+      rows: new Ragged(found.rows!, found.pairOffsets!),
+      columns: new Ragged(found.columns!, found.pairOffsets!),
+      cost: found.total,
+      status: found.status,
+      ...(found.u && { u: new Ragged(found.u, problems.rowOffsets), v: new Ragged(found.v!, problems.columnOffsets) }),
+    };
+  if (shape.length === 2) refuseFailure(found.status, maximize === true);
+  const [rows, columns] = shape.slice(-2);
+  const batch = shape.slice(0, -2);
+  const shaped = (values: Tensor, ...extents: number[]): Tensor => values.reshape([...batch, ...extents]);
+  const pairs = Math.min(rows, columns);
+  return {
+    rows: shaped(found.rows!, pairs),
+    columns: shaped(found.columns!, pairs),
+    cost: shaped(found.total),
+    status: shaped(found.status),
+    ...(found.u && { u: shaped(found.u, rows), v: shaped(found.v!, columns) }),
+  };
+}
