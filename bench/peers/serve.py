@@ -78,11 +78,13 @@ class Server:
             import torch
 
             import event_network
+            import gatgap
             import peer
 
             torch.set_num_threads(threads)
             self.functions = peer.load(KERNELS)
             self.functions["event_network"] = event_network.of_inputs(event_network.torch_event_network)
+            self.functions["gatgap"] = gatgap.gatgap
         if found["onnx"] and found["torch"]:
             self.models["event_network"] = event_network.of_inputs(event_network.onnx_event_network)
             for path in sorted(KERNELS.glob("*/onnx_model.py")):

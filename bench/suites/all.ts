@@ -6,11 +6,12 @@ import { suite as calls } from './calls.bench';
 import { suite as disco } from './disco.bench';
 import { suite as event } from './event.bench';
 import { suite as memory } from './memory.bench';
+import { suite as neighbours } from './neighbours.bench';
 import { suite as operations } from './operations.bench';
 import { suite as promises } from './promises.bench';
 import { suite as sets } from './sets.bench';
 import { suite as trees } from './trees.bench';
 
 export function allSuites(): BenchCase[] {
-  return [assignment, attention, calls, disco, event, memory, promises, sets, trees, operations].flatMap((suite) => suite());
+  return [assignment, attention, calls, disco, event, memory, neighbours, promises, sets, trees, operations].flatMap((suite) => suite());
 }

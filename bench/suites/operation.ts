@@ -67,7 +67,10 @@ export class OperationCase implements BenchCase {
     const runs = [call(this.at, tensors)];
     if (this.forward) {
       const y = describe(this.forward.operation)!.parameters.filter((parameter) => parameter.output);
-      for (const { name } of y) if (!(name in tensors)) tensors[name] = zeros(tensors[`d${name}`].shape, { device });
+      for (const { name } of y) {
+        const like = tensors[`d${name}`] as Tensor | undefined;
+        if (like && !(name in tensors)) tensors[name] = zeros(like.shape, { device });
+      }
       runs.unshift(call(this.forward, tensors));
     }
     const once = runs.length === 1 ? runs[0] : () => runs.forEach((run) => run());

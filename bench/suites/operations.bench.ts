@@ -1,10 +1,14 @@
 // Every operation on the headline shapes of kernels/<op>/cases.json, forward, backward and both together.
 import type { BenchCase } from '../bench';
-import { describe, loadCases } from '../cases';
+import { type Case, describe, loadCases } from '../cases';
+import { neighbourhoods } from './neighbours.bench';
 import { OperationCase } from './operation';
 
 export function suite(): BenchCase[] {
-  const cases = loadCases();
+  return casesOf(loadCases().map((at) => (neighbourhoods.has(at.suite) ? { ...at, suite: 'neighbours' } : at)));
+}
+
+function casesOf(cases: readonly Case[]): BenchCase[] {
   const found: BenchCase[] = [];
   for (const at of cases) {
     found.push(new OperationCase(at));

@@ -2,9 +2,10 @@
 // side by side or for one channel's planes, and are joined in order by one thread for each channel.
 #include "batch_norm/batch_norm.h"
 
+#include "common/cuda.h"
+
 #include "batch_norm/batch_norm_call.h"
 #include "common/activation.cuh"
-#include "common/cuda.h"
 
 namespace upsilon {
 namespace {

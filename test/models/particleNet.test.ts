@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import * as fc from 'fast-check';
 import * as ups from 'upsilon-kernels';
 
 import { checkGradients, random, thrown } from '../helpers';
@@ -185,4 +186,15 @@ test('refuses what does not fit', () => {
     { layers: [layer], training: true, mask: [1] },
   ])
     expect(thrown(() => ups.edgeConvBlock(graph, x, options as never))).toBeInstanceOf(ups.UpsilonError);
+  fc.assert(
+    fc.property(fc.anything(), fc.anything(), fc.anything(), (layers, norm, more) => {
+      try {
+        const options = { layers: [{ ...layer, norm }, layers], shortcut: more };
+        ups.edgeConvBlock(graph, x, options as never);
+        ups.edgeConvBlock(graph, x, more as never);
+      } catch (error) {
+        expect(error).toBeInstanceOf(ups.UpsilonError);
+      }
+    }),
+  );
 });

@@ -153,6 +153,15 @@ describe('dropout', () => {
     expect(thrown(() => ups.dropout([1], { p: 0.5 } as never))).toMatchObject({ name: 'ValueError', argument: 'seed' });
     expect(thrown(() => ups.dropout([1], { seed: 1.5 }))).toMatchObject({ name: 'ValueError', argument: 'seed' });
     expect(thrown(() => ups.dropout([1], { seed: 1, rate: 1 } as never))).toMatchObject({ argument: 'rate' });
+    fc.assert(
+      fc.property(fc.anything(), fc.anything(), (x, options) => {
+        try {
+          ups.dropout(x as never, options as never);
+        } catch (error) {
+          expect(error).toBeInstanceOf(ups.UpsilonError);
+        }
+      }),
+    );
   });
 });
 
