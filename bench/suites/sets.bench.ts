@@ -30,6 +30,8 @@ interface SetShape {
 interface Network {
   name: string;
   events: number;
+  /** One with which no sum before a relu is so close to 0 that float32 alone decides its sign: results are compared. */
+  seed: number;
   sets: SetShape[];
   phi: number[];
   rho: number[];
@@ -39,6 +41,7 @@ const networks: Network[] = [
   {
     name: 'deepSet, 4096 events of 0 to 80 particles, 8 to 64 to 64, mean, 64 to 64 to 1',
     events: 4096,
+    seed: 4097,
     sets: [{ features: 8, sizes: manyFew }],
     phi: [64, 64],
     rho: [64, 1],
@@ -46,6 +49,7 @@ const networks: Network[] = [
   {
     name: 'multiDeepSet, 4096 events of five sets (10, 20, 10, 20, 1), each to 64 to 64, mean, 320 to 64 to 1',
     events: 4096,
+    seed: 1,
     sets: [
       { features: 8, sizes: (random) => upTo(10, random) },
       { features: 6, sizes: (random) => upTo(20, random) },
@@ -64,7 +68,7 @@ class Given {
   flops = 0;
 
   constructor(private readonly network: Network) {
-    const random = randomNumbers(network.events + network.sets.length);
+    const random = randomNumbers(network.seed);
     network.sets.forEach(({ features, sizes }, s) => {
       const offsets = boundaries(network.events, sizes(random));
       const particles = offsets[network.events];

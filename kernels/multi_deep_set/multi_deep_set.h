@@ -9,7 +9,7 @@
  * weighted mean of several counts each particle once.
  * The layers are computed again in backward (with fuse before and an extreme twice): what lies between x and y is never
  * in memory as a whole. Which bits depend on what is as in deep_set.h; sets are taken one after the other.
- * The number of sets times 11 arguments of the schema; absent sets have none. */
+ * The schema has eleven arguments for each of the eight sets; those of a set that there is not are left out. */
 #ifndef UPSILON_OPS_MULTI_DEEP_SET_H
 #define UPSILON_OPS_MULTI_DEEP_SET_H
 #include "upsilon/upsilon.h"
