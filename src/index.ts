@@ -21,6 +21,7 @@ export {
 export { type Edges, Graph, graph, tree } from './graph';
 export * as models from './models';
 export type { Activation } from './ops/activation';
+export type { ArgsortOptions } from './ops/argsort';
 export type { DistanceCorrelationOptions, DistanceOptions } from './ops/distanceCorrelation';
 export { type EventShape, type EventShapeInputs, eventShapeNames, type EventShapeOptions } from './ops/eventShapes';
 export type { GraphAttentionConvOptions } from './ops/graphAttentionConv';

@@ -22,7 +22,7 @@ export interface ParameterDescription {
   inPlace: boolean;
   /** As in messages: `[N, Fin]`. */
   shape: string;
-  rule: '' | 'splits' | 'below' | 'forest' | 'finite';
+  rule: '' | 'splits' | 'below' | 'forest' | 'finite' | 'numbers' | 'sorts';
   /** Whether the first of `dims` stands for any number of leading dimensions. */
   leading: boolean;
   dims: DimensionDescription[];

@@ -1,5 +1,6 @@
 // One line per operation.
 export { deepSet } from './ops/deepSet';
+export { argsort } from './ops/argsort';
 export { distanceCorrelation, distanceCorrelations, distanceCovariance } from './ops/distanceCorrelation';
 export { edgeConv } from './ops/edgeConv';
 export { embedding } from './ops/embedding';

@@ -21,6 +21,7 @@ import { Ragged } from './ragged';
 import { Tensor } from './tensor';
 
 export const {
+  argsort,
   condense,
   deepSet,
   distanceCorrelation,

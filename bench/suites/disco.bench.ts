@@ -62,7 +62,7 @@ class ValueAndGradient implements BenchCase {
       dvalue: tensor(Float64Array.of(1), { shape: [1, 1] }),
     };
     const kernel = new Kernel('distance_correlation_backward');
-    const given = [x, y, undefined, inputs.offsets, inputs.dvalue];
+    const given = [x, y, undefined, inputs.offsets, undefined, inputs.dvalue];
     const run = (): void => void kernel.run(given, undefined, [value, dx], [true, true, false, false]);
     return { run, inputs, dx, value };
   }
@@ -79,7 +79,7 @@ class ValueAndGradient implements BenchCase {
       return wide.dx.data;
     }
     const dx = zeros([1, this.count]);
-    const found = await bench.reference.run('distance_correlation_backward', [x, y, undefined, offsets, dvalue], {}, [
+    const found = await bench.reference.run('distance_correlation_backward', [x, y, undefined, offsets, undefined, dvalue], {}, [
       undefined,
       dx,
       undefined,
@@ -113,7 +113,7 @@ class ValueAndGradient implements BenchCase {
         inputs,
         expected: { value, dx },
         outputs: ['value', 'dx', 'dy', 'dweights'],
-        absent: ['weights', 'dy', 'dweights'],
+        absent: ['weights', 'order', 'dy', 'dweights'],
       });
       contestants.push(...found.contestants);
       row.notes.push(...found.notes, ...this.npm(inputs, contestants));

@@ -8,7 +8,7 @@
 // float64. There is no gradient by weights here.
 #include "distance_correlation/distance_correlation.h"
 
-#include "common/counting_sort.h"
+#include "common/set_sort.cuh"
 #include "distance_correlation/distance_correlation_call.h"
 
 namespace upsilon {
@@ -20,7 +20,6 @@ constexpr int per_thread = static_cast<int>(chunk_elements / chunk_threads);
 constexpr int tile_bits = 10, digit_bits = 4, digits = 1 << digit_bits;
 constexpr int segments = chunk_threads / digits;  // of a chunk, each walked once for every digit
 constexpr int segment_elements = static_cast<int>(chunk_elements / segments);
-constexpr int64_t every_key = int64_t{1} << 32;
 constexpr int chunk_numbers = 6;  // that a chunk is summed up in
 
 struct Element {
@@ -40,17 +39,6 @@ struct Place {
   int64_t set, base, count, first, size;  // of a chunk: its set, where that begins, and which elements of it are meant
   bool exists;
 };
-
-// The last entry of ascending `starts` that is not above `wanted`.
-UPS_ON_DEVICE int64_t last_not_above(const int32_t* starts, int64_t count, int64_t wanted) {
-  int64_t low = 0, high = count;
-  while (high - low > 1) {
-    const int64_t middle = (low + high) / 2;
-    if (starts[middle] <= wanted) low = middle;
-    else high = middle;
-  }
-  return low;
-}
 
 UPS_ON_DEVICE Place place_of(const Sets& s, int64_t chunk) {
   Place p{};
@@ -87,56 +75,17 @@ count_chunks(const int32_t* fault, const int32_t* offsets, int64_t sets, int32_t
   if (threadIdx.x == threads - 1) chunk_begins[sets] = before;
 }
 
-// ---- sorting: by value, then, stably, by set ---------------------------------------------------------------------------
-
-// Bits that compare as the numbers do once they are taken as unsigned; 0 and -0 are equal.
-UPS_ON_DEVICE int32_t key_of(float number) {
-  const uint32_t bits = ups::bits_of(number + 0.0f);
-  return static_cast<int32_t>(bits & 0x80000000u ? ~bits : bits | 0x80000000u);
-}
-
-// Where the values are: at `order` (of x and y) or one after the other.
+// A given order begins at position 0, places begin with the first set; elements in no set come behind the last.
 template <int threads>
 UPS_KERNEL_LB(threads)
-make_keys(const int32_t* fault, const float* values, const int32_t* order, int64_t count, int32_t* keys) {
+order_by_place(const int32_t* fault, Sets s, const int32_t* order, int32_t* by_place) {
   if (*fault != 0) return;
-  for (int64_t i = global_thread(); i < count; i += global_threads()) keys[i] = key_of(values[order ? order[i] : i]);
-}
-
-// The set of each sorted element, `sets` for those in none. `from_places`: elements are numbered by place.
-template <int threads>
-UPS_KERNEL_LB(threads)
-find_sets(const int32_t* fault, Sets s, const int32_t* order, bool from_places, int32_t* set_of) {
-  if (*fault != 0) return;
+  const int64_t begin = s.sets > 0 ? s.offsets[0] : 0, end = s.sets > 0 ? s.offsets[s.sets] : 0;
   for (int64_t i = global_thread(); i < s.elements; i += global_threads()) {
-    const int64_t at = order[i] + (from_places && s.sets > 0 ? s.offsets[0] : 0);
-    const bool inside = s.sets > 0 && at >= s.offsets[0] && at < s.offsets[s.sets];
-    set_of[i] = static_cast<int32_t>(inside ? last_not_above(s.offsets, s.sets, at) : s.sets);
+    const bool inside = i >= begin && i < end;
+    by_place[i < begin ? i + (end - begin) : inside ? i - begin : i] = inside ? order[i] : static_cast<int32_t>(i);
   }
 }
-
-template <int threads>
-UPS_KERNEL_LB(threads)
-compose(const int32_t* fault, const int32_t* first, const int32_t* second, int64_t count, int32_t* both) {
-  if (*fault != 0) return;
-  for (int64_t i = global_thread(); i < count; i += global_threads()) both[i] = first[second[i]];
-}
-
-struct Sorting {
-  CountingSort values, sets;
-  int32_t *keys, *set_of;
-  Sorting(Pieces& pieces, int64_t count, int64_t set_count)
-      : values(pieces, count, every_key), sets(pieces, count, set_count + 1), keys(pieces.take<int32_t>(count)),
-        set_of(pieces.take<int32_t>(count)) {}
-
-  void run(Launcher& launch, const Sets& s, const float* numbers, const int32_t* at, int32_t* order) {
-    launch.elements(make_keys<block_threads>, s.elements, numbers, at, s.elements, keys);
-    values.run(launch, keys);
-    launch.elements(find_sets<block_threads>, s.elements, s, values.order, at != nullptr, set_of);
-    sets.run(launch, set_of);
-    launch.elements(compose<block_threads>, s.elements, values.order, sets.order, s.elements, order);
-  }
-};
 
 // ---- sums over chunks --------------------------------------------------------------------------------------------------
 
@@ -690,7 +639,7 @@ struct Plan {
   DistanceCoefficients* coefficients;
   Axis y, x;
   Chunks before, chunks;
-  Sorting sorting;
+  SetSort sorting;
   int32_t* rank_of;
   Element *elements, *others;
   LevelChunk* level;
@@ -718,9 +667,13 @@ struct Plan {
     launch.elements(add_chunks<block_threads>, f.sets * count, sets, count, of.of, of.totals);
   }
 
-  // `through`: x's elements are places of y, which this turns into numbers of elements.
-  void make_axis(Launcher& launch, const float* values, Axis& axis, const int32_t* through, bool with_coefficients) {
-    sorting.run(launch, sets, values, through, axis.order);
+  // `through`: x's elements are places of y, which this turns into numbers of elements. `order`: of all elements, by
+  // position; null where they are to be sorted.
+  void make_axis(Launcher& launch, const float* values, Axis& axis, const int32_t* through, const int32_t* order,
+                 bool with_coefficients) {
+    if (order) launch.elements(order_by_place<block_threads>, f.elements, sets, order, axis.order);
+    else
+      sorting.run(launch, NumberKeys<float>{values, false}, through, f.offsets, axis.order);
     launch.elements(take_sorted<block_threads>, f.elements, axis, values, f.weights, through, f.elements);
     launch.elements(look_at_sets<block_threads>, f.sets, sets, axis);
     if (with_coefficients) {
@@ -738,7 +691,7 @@ struct Plan {
 
   // `values` against the sorted y: its value, and its gradient in dx or added to sum.
   void variable(Launcher& launch, const float* values, double* value, const double* dvalue, float* dx, double* sum) {
-    make_axis(launch, values, x, y.order, false);
+    make_axis(launch, values, x, y.order, nullptr, false);
     launch.elements(invert<block_threads>, f.elements, x.order, f.elements, rank_of);
     launch.grid(make_elements<chunk_threads>, chunk_count, 1, chunk_threads, 0, sets, y, coefficients, rank_of,
                 elements);
@@ -766,21 +719,21 @@ struct Plan {
 
   void run(Launcher& launch) {
     launch.grid(count_chunks<block_threads>, 1, 1, block_threads, 0, f.offsets, f.sets, chunk_begins);
-    make_axis(launch, f.y, y, nullptr, true);
+    make_axis(launch, f.y, y, nullptr, f.order, true);
     for (int64_t k = 0; k < f.variables; ++k)
       if (f.dx || f.value)
         variable(launch, f.x + k * f.elements, f.value ? f.value + k * f.sets : nullptr,
                  f.dvalue ? f.dvalue + k * f.sets : nullptr, f.dx ? f.dx + k * f.elements : nullptr, nullptr);
     // The gradient in y: the roles are swapped.
     for (int64_t k = 0; f.dy && k < f.variables; ++k) {
-      make_axis(launch, f.x + k * f.elements, y, nullptr, true);
+      make_axis(launch, f.x + k * f.elements, y, nullptr, nullptr, true);
       variable(launch, f.y, nullptr, f.dvalue + k * f.sets, nullptr, dy);
     }
     if (f.dy) launch.elements(round_sums<block_threads>, f.elements, dy, f.elements, f.dy);
   }
 };
 
-bool supports(const Call& call) { return distance_correlation_backward_supports(call) && !call.given(8); }
+bool supports(const Call& call) { return distance_correlation_backward_supports(call) && !call.given(9); }
 
 template <bool backward>
 size_t workspace(const Call& call) {

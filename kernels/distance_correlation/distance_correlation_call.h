@@ -16,7 +16,7 @@ template <class T>
 struct DistanceCorrelation {
   int64_t variables, elements, sets;
   const T *x, *y, *weights;
-  const int32_t* offsets;
+  const int32_t *offsets, *order;  // order: null where y is to be sorted
   const double* dvalue = nullptr;  // backward only, like the gradients
   double* value;
   T *dx = nullptr, *dy = nullptr, *dweights = nullptr;
@@ -25,12 +25,12 @@ struct DistanceCorrelation {
   DistanceCorrelation(const Call& call, bool backward)
       : variables(call.dims[0]), elements(call.dims[1]), sets(call.dims[2]), x(call.data<const T>(0)),
         y(call.data<const T>(1)), weights(call.data<const T>(2)), offsets(call.data<const int32_t>(3)),
-        value(call.data<double>(backward ? 5 : 4)), options(call.option<ups_distance_correlation_options>()) {
+        order(call.data<const int32_t>(4)), value(call.data<double>(backward ? 6 : 5)), options(call.option<ups_distance_correlation_options>()) {
     if (!backward) return;
-    dvalue = call.data<const double>(4);
-    dx = call.data<T>(6);
-    dy = call.data<T>(7);
-    dweights = call.data<T>(8);
+    dvalue = call.data<const double>(5);
+    dx = call.data<T>(7);
+    dy = call.data<T>(8);
+    dweights = call.data<T>(9);
   }
 };
 
@@ -39,7 +39,7 @@ inline bool distance_correlation_supports(const Call& call) {
   return call.given(2) ? call.option<ups_distance_correlation_options>().estimator == UPS_DISTANCE_BIASED : true;
 }
 inline bool distance_correlation_backward_supports(const Call& call) {
-  return distance_correlation_supports(call) && (call.given(2) || !call.given(8));
+  return distance_correlation_supports(call) && (call.given(2) || !call.given(9));
 }
 
 // p = weight * scale, and how the three sums are put together.

@@ -46,13 +46,13 @@ def dcor_values(x, y, weights, power):
         return {}
 
 
-def distance_correlation_forward(x, y, weights, offsets, power, quantity, estimator):
+def distance_correlation_forward(x, y, weights, offsets, order, power, quantity, estimator):
     if not one_set(x, offsets, quantity, estimator):
         return {}
     return {"PyTorch DisCo": lambda: pairwise(x[0], y, weights, power).reshape(1, 1), **dcor_values(x, y, weights, power)}
 
 
-def distance_correlation_backward(x, y, weights, offsets, dvalue, power, quantity, estimator):
+def distance_correlation_backward(x, y, weights, offsets, order, dvalue, power, quantity, estimator):
     """Value and gradient in x, as training needs them."""
     if not one_set(x, offsets, quantity, estimator):
         return {}

@@ -97,6 +97,8 @@ const char* rule_text(Rule rule) {
     case Rule::below: return "below";
     case Rule::forest: return "forest";
     case Rule::finite: return "finite";
+    case Rule::numbers: return "numbers";
+    case Rule::sorts: return "sorts";
   }
   return "";
 }

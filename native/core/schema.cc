@@ -24,12 +24,11 @@ class Parser {
     if (accept(";")) options();
     skip_spaces();
     if (at_ != line_.size()) fault("unexpected text");
-    for (auto& [parameter, name] : forests_) {
+    for (auto& [parameter, name, into] : references_) {
       const auto found = std::find_if(schema_.parameters.begin(), schema_.parameters.end(),
                                       [&](const Parameter& p) { return p.name == name; });
-      if (found - schema_.parameters.begin() >= parameter) fault("forest must name an earlier parameter");
-      schema_.parameters[static_cast<size_t>(parameter)].rule_parameter =
-          static_cast<int>(found - schema_.parameters.begin());
+      if (found - schema_.parameters.begin() >= parameter) fault("a rule must name an earlier parameter");
+      schema_.parameters[static_cast<size_t>(parameter)].*into = static_cast<int>(found - schema_.parameters.begin());
     }
     find_factor_options();
     lay_out_options();
@@ -40,7 +39,12 @@ class Parser {
   std::string_view line_;
   size_t at_ = 0;
   Schema schema_;
-  std::vector<std::pair<int, std::string>> forests_;
+  struct Reference {
+    int parameter;
+    std::string name;
+    int Parameter::*into;
+  };
+  std::vector<Reference> references_;
 
   [[noreturn]] void fault(const char* what) const {
     throw std::invalid_argument(std::string("schema: ") + what + " at \"" + std::string(line_.substr(at_, 24)) +
@@ -171,10 +175,15 @@ class Parser {
       p.rule_dim = dim_index(word());
     } else if (accept("forest ")) {
       p.rule = Rule::forest;
-      forests_.emplace_back(static_cast<int>(schema_.parameters.size()), word());
-    } else if (accept("finite")) {
-      p.rule = Rule::finite;
-      if (p.type != ElementType::real) fault("finite needs real elements");
+      references_.push_back({static_cast<int>(schema_.parameters.size()), word(), &Parameter::rule_parameter});
+    } else if (accept("sorts ")) {
+      p.rule = Rule::sorts;
+      references_.push_back({static_cast<int>(schema_.parameters.size()), word(), &Parameter::rule_keys});
+      expect("by ");
+      references_.push_back({static_cast<int>(schema_.parameters.size()), word(), &Parameter::rule_parameter});
+    } else if (const bool finite = accept("finite"); finite || accept("numbers")) {
+      p.rule = finite ? Rule::finite : Rule::numbers;
+      if (p.type != ElementType::real) fault("finite and numbers need real elements");
       return;
     }
     if (p.rule != Rule::none && p.type != ElementType::i32) fault("a rule needs i32 elements");

@@ -7,6 +7,7 @@ import { Operation } from '../operation';
 import { indices, Ragged, type RaggedLike } from '../ragged';
 import { asTensor, filled, shapeText, type Tensor, tensor, type TensorLike } from '../tensor';
 
+/** For one variable against another. */
 export interface DistanceOptions {
   /** `[n]`, also zero or negative. Default: all equal. */
   weights?: TensorLike;
@@ -20,6 +21,11 @@ export interface DistanceOptions {
    * does, which expects their sum to be n.
    */
   weightSum?: 'normalized' | 'given';
+  /**
+   * int32 `[n]`: `argsort(y)`, for a y of one coordinate that stays the same over many calls, such as the masses of a
+   * training sample. It is checked, not trusted: another order than y's is a ValueError.
+   */
+  order?: TensorLike;
   out?: TensorLike;
 }
 
@@ -28,7 +34,7 @@ export interface DistanceCorrelationOptions extends DistanceOptions {
   power?: number;
 }
 
-const operation = new Operation('distance_correlation', ['weights']);
+const operation = new Operation('distance_correlation', ['weights', 'order']);
 const withGradient = new Kernel('distance_correlation_backward');
 const multivariate = new Kernel('multivariate_distance_correlation_forward', undefined, 'distanceCorrelation');
 const multivariateWithGradient = new Kernel(
@@ -37,8 +43,8 @@ const multivariateWithGradient = new Kernel(
   'distanceCorrelation',
 );
 const accumulate = new Kernel('accumulate');
-const correlationOptions = new KnownOptions('weights', 'estimator', 'weightSum', 'power', 'out');
-const covarianceOptions = new KnownOptions('weights', 'estimator', 'weightSum', 'out');
+const correlationOptions = new KnownOptions('weights', 'estimator', 'weightSum', 'order', 'power', 'out');
+const covarianceOptions = new KnownOptions('weights', 'estimator', 'weightSum', 'order', 'out');
 
 /**
  * Distance correlation of two variables (Székely, Rizzo, Bakirov, Ann. Statist. 35, 2769), squared as in DisCo
@@ -85,12 +91,18 @@ export function distanceCorrelations(
   const offsets = isList
     ? indices(y.offsets, 'distanceCorrelations', 'offsets')
     : oneSet(values, 'distanceCorrelations');
-  return operation.run([x, values, options?.weights, offsets], kernelOptions(options, 'correlation'), options?.out);
+  const order = orderOf(options, 'distanceCorrelations');
+  const inputs = [x, values, options?.weights, offsets, order];
+  return operation.run(inputs, kernelOptions(options, 'correlation'), options?.out);
 }
 
 function kernelOptions(options: DistanceCorrelationOptions | undefined, quantity: string): OptionValues {
   const { power, estimator, weightSum } = options ?? {};
   return { power, estimator, weightSum, quantity };
+}
+
+function orderOf(options: DistanceOptions | undefined, name: string): Tensor | undefined {
+  return options?.order === undefined ? undefined : indices(options.order, name, 'order');
 }
 
 /** The arguments as tensors; lists of numbers get the element type of what is a tensor already. */
@@ -134,7 +146,12 @@ function ofTwo(
   const settings = kernelOptions(options, quantity);
   const matrix = (z: Tensor): Tensor => (z.shape.length === 2 ? z : z.reshape([z.size, 1]));
   const flat = several ? undefined : y.reshape([y.size]);
-  const inputs = flat ? [x.reshape([1, x.size]), flat, weights, oneSet(flat, name)] : [matrix(x), matrix(y), weights];
+  const order = orderOf(options, name);
+  if (order && several)
+    throw new ValueError(name, 'order', 'order is given for points of several coordinates (expected x and y of one)');
+  const inputs = flat
+    ? [x.reshape([1, x.size]), flat, weights, oneSet(flat, name), order]
+    : [matrix(x), matrix(y), weights];
   const shape = several ? [] : [1, 1];
   if (!wantsGradient([x, y, weights])) {
     const out = options?.out === undefined ? undefined : asTensor(options.out, undefined, name, 'out').reshape(shape);

@@ -194,6 +194,41 @@ test('gradients of points, in x, y and weights', () => {
   checkGradients([x, z], () => ups.distanceCorrelation(z, x, { estimator: 'unbiased' }));
 });
 
+test('a prepared order of y gives the same bits, step after step; a wrong one is refused', () => {
+  const y = ups.random.normal([3000], { seed: 11 });
+  const order = ups.argsort(y);
+  for (let step = 0; step < 3; ++step) {
+    const gradients = [{}, { order }].map((options) => {
+      const x = ups.tensor(ups.random.normal([3000], { seed: 12, stream: step }), { requiresGrad: true });
+      const value = ups.distanceCorrelation(x, y, options);
+      value.backward();
+      return [value.item(), ...x.grad!.data];
+    });
+    expect(gradients[1]).toEqual(gradients[0]);
+  }
+  const offsets = [0, 1000, 1000, 3000],
+    x = ups.random.normal([2, 3000], { seed: 13 });
+  const list = { values: y, offsets };
+  const inSets = ups.argsort(list).values;
+  expect(ups.distanceCorrelations(x, list, { order: inSets }).data).toEqual(ups.distanceCorrelations(x, list).data);
+  expect(() => ups.distanceCorrelations(x, list, { order })).toThrow(ups.ValueError);
+
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: -1, max: 6 }), { minLength: 5, maxLength: 5 }), (wrong) => {
+      const mass = [5, 1, 3, 3, 0];
+      const call = (): number => ups.distanceCorrelation([1, 4, 2, 8, 5], mass, { order: wrong }).item();
+      if (String(wrong) === '4,1,2,3,0') expect(call()).toBe(ups.distanceCorrelation([1, 4, 2, 8, 5], mass).item());
+      else expect(call).toThrow(ups.ValueError);
+    }),
+    { examples: [[[4, 1, 2, 3, 0]], [[4, 1, 3, 2, 0]], [[4, 1, 2, 2, 0]], [[4, 4, 4, 4, 4]]] },
+  );
+  expect(() => ups.distanceCorrelation([1, 2], [3, 1], { order: [0, 1] })).toThrow(
+    'distanceCorrelation: order has 0 before 1 at position 1 (expected the stable order of y)',
+  );
+  expect(() => ups.distanceCorrelation([1, 2], [3, 1], { order: [1] })).toThrow(ups.ShapeError);
+  expect(() => ups.distanceCorrelation([[1, 2]], [3], { order: [0] })).toThrow('points of several coordinates');
+});
+
 test('what cannot be correlated gives 0 and no gradient', () => {
   const constant = ups.tensor(Float64Array.of(3.7, 3.7, 3.7), { requiresGrad: true });
   const value = ups.distanceCorrelation(constant, [1, 2, 4]);
