@@ -79,12 +79,12 @@ class ValueAndGradient implements BenchCase {
       return wide.dx.data;
     }
     const dx = zeros([1, this.count]);
-    const found = await bench.reference.run('distance_correlation_backward', [x, y, undefined, offsets, undefined, dvalue], {}, [
-      undefined,
-      dx,
-      undefined,
-      undefined,
-    ]);
+    const found = await bench.reference.run(
+      'distance_correlation_backward',
+      [x, y, undefined, offsets, undefined, dvalue],
+      {},
+      [undefined, dx, undefined, undefined],
+    );
     return found[1]!.data;
   }
 

@@ -20,7 +20,9 @@ UPS_ON_DEVICE int32_t key_of(float number) {
   const uint32_t bits = ups::bits_of(number + 0.0f);
   return static_cast<int32_t>(bits & 0x80000000u ? ~bits : bits | 0x80000000u);
 }
-UPS_ON_DEVICE int32_t key_of(int32_t number) { return static_cast<int32_t>(static_cast<uint32_t>(number) ^ 0x80000000u); }
+UPS_ON_DEVICE int32_t key_of(int32_t number) {
+  return static_cast<int32_t>(static_cast<uint32_t>(number) ^ 0x80000000u);
+}
 
 template <class T>
 struct NumberKeys {

@@ -45,9 +45,9 @@ ups_status backward_reference(const Call& call) {
     clear(dy, 2 * count);
     for (int64_t k = 0; k < f.variables; ++k) {
       clear(dx, count);
-      const double value = pairs.compare({f.x + k * f.elements + first, 1}, {f.y + first, 1},
-                                         f.dvalue[k * f.sets + set], f.dx ? dx : nullptr, f.dy ? dy : nullptr,
-                                         f.dweights ? dweights : nullptr);
+      const double value =
+          pairs.compare({f.x + k * f.elements + first, 1}, {f.y + first, 1}, f.dvalue[k * f.sets + set],
+                        f.dx ? dx : nullptr, f.dy ? dy : nullptr, f.dweights ? dweights : nullptr);
       if (f.value) f.value[k * f.sets + set] = value;
       for (int64_t i = 0; f.dx && i < count; ++i) f.dx[k * f.elements + first + i] = static_cast<T>(dx[i]);
     }
@@ -83,5 +83,6 @@ ups_status ups_distance_correlation_backward(ups_context* context, const ups_ten
                                              const ups_tensor* order, const ups_tensor* dvalue, const ups_tensor* value,
                                              const ups_tensor* dx, const ups_tensor* dy, const ups_tensor* dweights,
                                              const ups_distance_correlation_options* options) {
-  return upsilon::call(context, upsilon::backward, {x, y, weights, offsets, order, dvalue, value, dx, dy, dweights}, options);
+  return upsilon::call(context, upsilon::backward, {x, y, weights, offsets, order, dvalue, value, dx, dy, dweights},
+                       options);
 }

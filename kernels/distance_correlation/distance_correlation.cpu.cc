@@ -252,11 +252,7 @@ Joint<T, E> join(Runner& runner, const T* values, const Axis<T>& y, double scale
   return joint;
 }
 
-// E_k and F_k: half of dC/dx_k and a quarter of dVx/dx_k, over p_k; they take the places of `below` and `y`. With
-// s_kj = sgn(x_k - x_j), summed over j with p_j, where the bracket of E is over y and that of F over x:
-//   D = sum s |y_k - y_j|, T = sum s, U^z = sum s z;  E = c1 D - c2 (beta T + U^beta) + c3 B T
-// D needs L, the sum of |y_k - y_j| over everything earlier in x: twice `below`, corrected by linear sums. Within a group
-// of equal x, which stands in the order of y, s is 0: the group's own part is taken off again.
+// E and F of every element take the places of `below` and `y`.
 // Returns C = sum x dC/dx: C is homogeneous in x (Euler).
 template <class T, class E, class Runner>
 double differentiate(Runner& runner, const Joint<T, E>& joint, const Axis<T>& y, const DistanceCoefficients& c,
@@ -277,39 +273,37 @@ double differentiate(Runner& runner, const Joint<T, E>& joint, const Axis<T>& y,
     sums[3] = p_alpha;
   });
   s.chunks.exclusive(1, 3);
+  const DistanceTotals all{x.weight, x.first, x.mean, y.mean};
   s.chunks.run(runner, [&](int64_t chunk, double* sums) {
-    double q = sums[0], q_y = sums[1], q_beta = sums[2], q_alpha = sums[3], total = 0;
+    DistanceSums before{sums[0], sums[1], sums[2], sums[3]};
+    double total = 0;
     const int64_t end = s.chunk_starts[chunk + 1];
     for (int64_t begin = s.chunk_starts[chunk]; begin < end;) {
       int64_t after = begin;
-      double p = 0, py = 0, p_beta = 0, p_alpha = 0;  // of the group
+      DistanceSums group{};
       do {
         const E& e = joint.elements[after];
-        p += e.p;
-        py += e.p * e.y;
-        p_beta += e.p * joint.beta[after];
-        p_alpha += e.p * x.sums[after];
+        group.p += e.p;
+        group.y += e.p * e.y;
+        group.beta += e.p * joint.beta[after];
+        group.alpha += e.p * x.sums[after];
       } while (++after < end && x.sorted[after] == x.sorted[begin]);
       const double z = static_cast<double>(x.sorted[begin]) - x.centre;
-      const double t = 2 * q + p - x.weight, u_beta = 2 * q_beta + p_beta - y.mean,
-                   u_alpha = 2 * q_alpha + p_alpha - x.mean;
-      double own = 0, own_y = 0;  // of the group's elements before this one
+      double own_p = 0, own_y = 0;
       for (int64_t k = begin; k < after; ++k) {
         E& e = joint.elements[k];
-        const double py_k = e.p * e.y, beta = joint.beta[k];
-        const double earlier = 2 * e.below - e.y * (q + own) + (q_y + own_y);
-        const double own_before = e.y * own - own_y, own_after = (py - own_y - py_k) - e.y * (p - own - e.p);
-        const double d = 2 * earlier - beta - own_before + own_after;
-        own += e.p;
-        own_y += py_k;
-        e.below = c.c1 * d - c.c2 * (beta * t + u_beta) + c.c3 * y.mean * t;
-        e.y = c.c1 * (x.weight * z - x.first) - c.c2 * (x.sums[k] * t + u_alpha) + c.c3 * x.mean * t;
+        const DistanceElement element{e.below, z, e.y, e.p, x.sums[k], joint.beta[k], own_p, own_y};
+        const DistanceSlopes slopes(c, element, before, group, all);
+        own_p += e.p;
+        own_y += e.p * e.y;
+        e.below = slopes.e;
+        e.y = slopes.f;
         total += 2 * e.p * z * e.below;
       }
-      q += p;
-      q_y += py;
-      q_beta += p_beta;
-      q_alpha += p_alpha;
+      before.p += group.p;
+      before.y += group.y;
+      before.beta += group.beta;
+      before.alpha += group.alpha;
       begin = after;
     }
     sums[4] = total;

@@ -488,11 +488,6 @@ finish_tiles(const int32_t* fault, Sets s, const Element* from, Element* to) {
 
 // ---- value and gradient ------------------------------------------------------------------------------------------------
 
-// Exclusive sums in the order of x, of p, p y, p beta, p alpha.
-struct Prefix {
-  double p, y, beta, alpha;
-};
-
 // x's weights are in the elements now; the axis takes them from there.
 template <int threads>
 UPS_KERNEL_LB(threads)
@@ -520,7 +515,7 @@ sum_joint(const int32_t* fault, Sets s, Axis x, Axis y, const Element* elements,
 template <int threads>
 UPS_KERNEL_LB(threads)
 scan_joint(const int32_t* fault, Sets s, Axis x, const Element* elements, const double* beta, Chunks chunks,
-           Prefix* prefixes) {
+           DistanceSums* prefixes) {
   if (*fault != 0) return;
   UPS_SHARED(double, shared, [4][chunk_threads]);
   const Place p = place_of(s, blockIdx.x);
@@ -538,11 +533,11 @@ scan_joint(const int32_t* fault, Sets s, Axis x, const Element* elements, const 
       [&](int64_t k, const double* sums) { prefixes[p.base + k] = {sums[0], sums[1], sums[2], sums[3]}; });
 }
 
-// E and F of the SIMD variant's `differentiate`, in place of `below` and `y`; the chunk's sum of 2 p x E is its share of C.
+// E and F in the places of `below` and `y`; the chunk's sum of 2 p x E is its share of C.
 template <int threads>
 UPS_KERNEL_LB(threads)
 differentiate(const int32_t* fault, Sets s, Axis x, Axis y, const DistanceCoefficients* coefficients,
-              const Prefix* prefixes, Element* elements, const double* beta, Chunks joint, Chunks chunks) {
+              const DistanceSums* prefixes, Element* elements, const double* beta, Chunks joint, Chunks chunks) {
   if (*fault != 0) return;
   UPS_SHARED(double, shared, [1][chunk_threads]);
   const Place p = place_of(s, blockIdx.x);
@@ -552,7 +547,7 @@ differentiate(const int32_t* fault, Sets s, Axis x, Axis y, const DistanceCoeffi
   const float* const sorted = x.sorted + p.base;
   const double* const all = joint.totals[p.set];
   const auto prefix = [&](int64_t k) {
-    return k < p.count ? prefixes[p.base + k] : Prefix{all[0], all[1], all[2], all[3]};
+    return k < p.count ? prefixes[p.base + k] : DistanceSums{all[0], all[1], all[2], all[3]};
   };
   sum_chunk<1>(
       p, shared,
@@ -575,16 +570,14 @@ differentiate(const int32_t* fault, Sets s, Axis x, Axis y, const DistanceCoeffi
           }
         }
         Element& e = elements[p.base + k];
-        const Prefix here = prefix(k), low = prefix(begin), high = prefix(after);
-        const double z = static_cast<double>(sorted[k]) - xs.centre, alpha = x.sums[p.base + k];
-        const double t = low.p + high.p - xs.weight, u_beta = low.beta + high.beta - ys.mean,
-                     u_alpha = low.alpha + high.alpha - xs.mean;
-        const double earlier = 2 * e.below - e.y * here.p + here.y;
-        const double own_before = e.y * (here.p - low.p) - (here.y - low.y);
-        const double own_after = (high.y - here.y - e.p * e.y) - e.y * (high.p - here.p - e.p);
-        const double d = 2 * earlier - beta[p.base + k] - own_before + own_after;
-        e.below = c.c1 * d - c.c2 * (beta[p.base + k] * t + u_beta) + c.c3 * ys.mean * t;
-        e.y = c.c1 * (xs.weight * z - xs.first) - c.c2 * (alpha * t + u_alpha) + c.c3 * xs.mean * t;
+        const DistanceSums here = prefix(k), low = prefix(begin), high = prefix(after);
+        const double z = static_cast<double>(sorted[k]) - xs.centre;
+        const DistanceElement element{e.below,       z, e.y, e.p, x.sums[p.base + k], beta[p.base + k], here.p - low.p,
+                                      here.y - low.y};
+        const DistanceSums group{high.p - low.p, high.y - low.y, high.beta - low.beta, high.alpha - low.alpha};
+        const DistanceSlopes slopes(c, element, low, group, {xs.weight, xs.first, xs.mean, ys.mean});
+        e.below = slopes.e;
+        e.y = slopes.f;
         sums[0] += 2 * e.p * z * e.below;
       },
       [&](const double* sums) { chunks.of[blockIdx.x][0] = sums[0]; });
@@ -644,7 +637,7 @@ struct Plan {
   Element *elements, *others;
   LevelChunk* level;
   double *beta, *dy;
-  Prefix* prefixes;
+  DistanceSums* prefixes;
   DistanceValue* found;
 
   Plan(const DistanceCorrelation<float>& f_, Pieces& pieces)
@@ -654,7 +647,7 @@ struct Plan {
         sorting(pieces, f.elements, f.sets), rank_of(pieces.take<int32_t>(f.elements)),
         elements(pieces.take<Element>(f.elements)), others(pieces.take<Element>(f.elements)),
         level(pieces.take<LevelChunk>(chunk_count)), beta(pieces.take<double>(f.elements)),
-        dy(f.dy ? pieces.take<double>(f.elements) : nullptr), prefixes(pieces.take<Prefix>(f.elements)),
+        dy(f.dy ? pieces.take<double>(f.elements) : nullptr), prefixes(pieces.take<DistanceSums>(f.elements)),
         found(pieces.take<DistanceValue>(f.sets)) {
     sets = {f.offsets, chunk_begins, f.sets, f.elements, f.options};
   }
@@ -672,8 +665,7 @@ struct Plan {
   void make_axis(Launcher& launch, const float* values, Axis& axis, const int32_t* through, const int32_t* order,
                  bool with_coefficients) {
     if (order) launch.elements(order_by_place<block_threads>, f.elements, sets, order, axis.order);
-    else
-      sorting.run(launch, NumberKeys<float>{values, false}, through, f.offsets, axis.order);
+    else sorting.run(launch, NumberKeys<float>{values, false}, through, f.offsets, axis.order);
     launch.elements(take_sorted<block_threads>, f.elements, axis, values, f.weights, through, f.elements);
     launch.elements(look_at_sets<block_threads>, f.sets, sets, axis);
     if (with_coefficients) {

@@ -36,7 +36,7 @@ extern "C" {
 
 #define UPS_DISTANCE_CORRELATION_OPTIONS_SCHEMA \
   "; power: f64 = 1, quantity: correlation|covariance, estimator: biased|unbiased, weight_sum: normalized|given"
-#define UPS_DISTANCE_CORRELATION_INPUTS_SCHEMA \
+#define UPS_DISTANCE_CORRELATION_INPUTS_SCHEMA                                                              \
   "x: real[K, N] finite, y: real[N] finite, weights?: real[N] finite, offsets: i32[B+1] splits N, order?: " \
   "i32[N] sorts y by offsets"
 #define UPS_DISTANCE_CORRELATION_FORWARD_SCHEMA \
@@ -49,8 +49,8 @@ extern "C" {
   "x: real[N, Dx] finite, y: real[N, Dy] finite, weights?: real[N] finite"
 #define UPS_MULTIVARIATE_DISTANCE_CORRELATION_FORWARD_SCHEMA \
   UPS_MULTIVARIATE_DISTANCE_CORRELATION_INPUTS_SCHEMA " -> value: f64[]" UPS_DISTANCE_CORRELATION_OPTIONS_SCHEMA
-#define UPS_MULTIVARIATE_DISTANCE_CORRELATION_BACKWARD_SCHEMA                  \
-  UPS_MULTIVARIATE_DISTANCE_CORRELATION_INPUTS_SCHEMA                          \
+#define UPS_MULTIVARIATE_DISTANCE_CORRELATION_BACKWARD_SCHEMA                         \
+  UPS_MULTIVARIATE_DISTANCE_CORRELATION_INPUTS_SCHEMA                                 \
   ", dvalue: f64[] -> value?: f64[], dx?: real[N, Dx], dy?: real[N, Dy], dweights?: " \
   "real[N]" UPS_DISTANCE_CORRELATION_OPTIONS_SCHEMA
 

@@ -144,8 +144,7 @@ void sum_rows(const Variable& x, const Variable& y, const double* p, int64_t fir
   const Doubles terms = load_doubles(z.terms + j);
   for (int r = 0; r < rows_at_once; ++r) {
     const Doubles inverse = own[r] > 0.0 ? 1.0 / own[r] : Doubles{};
-    const Doubles g =
-        by.of_other * other[r] + by.of_own * own[r] + (terms + (z.terms[first + r] + by.constant));
+    const Doubles g = by.of_other * other[r] + by.of_own * own[r] + (terms + (z.terms[first + r] + by.constant));
     slope[r] = weight * g * inverse;
   }
   for (int64_t c = 0; c < z.dims; ++c) {
@@ -206,8 +205,7 @@ struct Plan {
         if (f.dy) pull(y, found.by_y, first, j, b, a, weight_of, of_y);
         if (f.dweights)
           for (int r = 0; r < rows_at_once; ++r)
-            through_sums[r] += weight_of * (a[r] * load_doubles(x.terms + j) +
-                                            b[r] * load_doubles(y.terms + j));
+            through_sums[r] += weight_of * (a[r] * load_doubles(x.terms + j) + b[r] * load_doubles(y.terms + j));
       }
       const int64_t rows = std::min<int64_t>(rows_at_once, f.points - first);
       for (int64_t r = 0; r < rows; ++r) {
@@ -219,9 +217,8 @@ struct Plan {
     if (!f.dweights) return;
     double common = 0;
     for (int64_t k = 0; k < f.points; ++k) {
-      through[k] =
-          found.by_weight(c, products[k], x.squares_around(k, weight), y.squares_around(k, weight), through[k],
-                          x.sums[k], y.sums[k], x.totals.mean, y.totals.mean);
+      through[k] = found.by_weight(c, products[k], x.squares_around(k, weight), y.squares_around(k, weight), through[k],
+                                   x.sums[k], y.sums[k], x.totals.mean, y.totals.mean);
       common += p[k] * through[k];
     }
     // p = w / sum w: a common factor of all weights changes nothing.

@@ -185,8 +185,7 @@ UPS_ON_DEVICE void pull(const float* z, int64_t points, int64_t dims, int64_t be
     if (k >= points) continue;
     const double own = static_cast<double>(z[k * dims + c]);
     double sum = begin == 0 ? 0 : pulls[k * dims + c];
-    for (int64_t j = 0; j < size; ++j)
-      sum += slopes[row][j] * (static_cast<double>(z[(begin + j) * dims + c]) - own);
+    for (int64_t j = 0; j < size; ++j) sum += slopes[row][j] * (static_cast<double>(z[(begin + j) * dims + c]) - own);
     pulls[k * dims + c] = sum;
   }
 }
@@ -262,10 +261,10 @@ differentiate_by_weights(const int32_t* fault, Call32 f, Memory m) {
   if (!m.state->usable) return;
   const State& s = *m.state;
   double common = block_sum<threads>(f.points, shared, [&](int64_t k) {
-    const double of_p = s.found.by_weight(
-        s.c, m.products[k], squares_around(f.x, f.x_dims, m.x_centre, k, s.weight, s.x.second),
-        squares_around(f.y, f.y_dims, m.y_centre, k, s.weight, s.y.second), m.through[k], m.alpha[k], m.beta[k],
-        s.x.mean, s.y.mean);
+    const double of_p =
+        s.found.by_weight(s.c, m.products[k], squares_around(f.x, f.x_dims, m.x_centre, k, s.weight, s.x.second),
+                          squares_around(f.y, f.y_dims, m.y_centre, k, s.weight, s.y.second), m.through[k], m.alpha[k],
+                          m.beta[k], s.x.mean, s.y.mean);
     m.through[k] = of_p;
     return m.p[k] * of_p;
   });

@@ -78,9 +78,9 @@ struct MultivariateValue {
     value = scaled.value * unit;
     // With the weights as given, c2 = 2 - sum p moves as well.
     if (options.weight_sum == UPS_WEIGHTS_GIVEN)
-      moved = 2 * (scaled.of_c * (products - c.c2 * x.mean * y.mean) +
-                   scaled.of_vx * (x.squares - c.c2 * x.mean * x.mean) +
-                   scaled.of_vy * (y.squares - c.c2 * y.mean * y.mean));
+      moved =
+          2 * (scaled.of_c * (products - c.c2 * x.mean * y.mean) + scaled.of_vx * (x.squares - c.c2 * x.mean * x.mean) +
+               scaled.of_vy * (y.squares - c.c2 * y.mean * y.mean));
   }
 
   // The derivative by p_k. `products`: sum_j p_j a_kj b_kj; `x_squares`: sum_j p_j a_kj², and so for y; `through`: sum_j

@@ -283,8 +283,9 @@ class Gate {
         if (about_reals && call_.is_double) continue;  // not computed on devices, as choose_kernel will say
         const auto operation_index = static_cast<int32_t>(&operation_ - operations().data());
         const float* const keys = p.rule == Rule::sorts ? call_.data<const float>(p.rule_keys) : nullptr;
-        device_rules[device_rule_count++] = {static_cast<int32_t>(p.rule), data, count, bound, offset_data, events, keys,
-                                             operation_index << 8 | (i + 1)};
+        device_rules[device_rule_count++] = {
+            static_cast<int32_t>(p.rule),  data, count, bound, offset_data, events, keys,
+            operation_index << 8 | (i + 1)};
         continue;
       }
       const char* bound_name = p.rule_dim >= 0 ? schema_.dim_names[static_cast<size_t>(p.rule_dim)].c_str() : "";
@@ -307,8 +308,8 @@ class Gate {
     const int64_t count = element_count(*tensors_[i]);
     if (p.rule == Rule::finite) return check_finite(call_.data<const T>(i), count, problem);
     if (p.rule == Rule::numbers) return check_numbers(call_.data<const T>(i), count, problem);
-    return check_sorts(call_.data<const int32_t>(i), call_.data<const T>(p.rule_keys), parameter(p.rule_keys).name.c_str(),
-                       offsets, events, problem);
+    return check_sorts(call_.data<const int32_t>(i), call_.data<const T>(p.rule_keys),
+                       parameter(p.rule_keys).name.c_str(), offsets, events, problem);
   }
 
   bool usable(const KernelEntry& kernel) const { return kernel.run && (!kernel.supports || kernel.supports(call_)); }

@@ -42,7 +42,7 @@ class Parser {
   struct Reference {
     int parameter;
     std::string name;
-    int Parameter::*into;
+    int Parameter::* into;
   };
   std::vector<Reference> references_;
 

@@ -36,7 +36,8 @@ export function argsort(keys: TensorLike | Ragged | RaggedLike, options: Argsort
   knownOptions.check(options, 'argsort');
   const list = isList(keys) ? asRagged(keys, 'argsort', 'keys') : undefined;
   const values = list ? list.values : asTensor(keys as TensorLike, undefined, 'argsort', 'keys');
-  if (values.shape.length !== 1) throw new ShapeError('argsort', 'keys', `keys is ${shapeText(values.shape)} (expected [N])`);
+  if (values.shape.length !== 1)
+    throw new ShapeError('argsort', 'keys', `keys is ${shapeText(values.shape)} (expected [N])`);
   const offsets = list ? list.offsets : tensor(Int32Array.of(0, values.size)).to(values.device);
   const { out, ...settings } = options;
   const made = out === undefined ? undefined : [toOutput(out, 'argsort')];

@@ -41,8 +41,11 @@ const OperationEntry probe_entry{"probe", probe_schema, sizeof(ProbeOptions), {p
 const OperationEntry leading_entry{
     "probe_leading", "x: real[..., K] -> y: real[..., K]", 0, {[](const Call&) { return UPS_OK; }}, {}};
 const OperationEntry sorts_entry{
-    "probe_sorts", "x: real[N] numbers, offsets: i32[B+1] splits N, order: i32[N] sorts x by offsets -> y: real[N]", 0,
-    {[](const Call&) { return UPS_OK; }}, {[](const Call&) { return UPS_OK; }}};
+    "probe_sorts",
+    "x: real[N] numbers, offsets: i32[B+1] splits N, order: i32[N] sorts x by offsets -> y: real[N]",
+    0,
+    {[](const Call&) { return UPS_OK; }},
+    {[](const Call&) { return UPS_OK; }}};
 const OperationEntry finite_entry{
     "probe_finite", "x: real[N] finite -> y: real[N]", 0, {[](const Call&) { return UPS_OK; }}, {[](const Call&) {
       return UPS_OK;

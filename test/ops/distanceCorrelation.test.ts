@@ -33,7 +33,8 @@ function byDefinition(
 /** The same of points. */
 function ofPoints(x: readonly Numbers[], y: readonly Numbers[]): number {
   const n = x.length;
-  const distances = (z: readonly Numbers[]): number[][] => z.map((a) => z.map((b) => Math.hypot(...a.map((v, c) => v - b[c]))));
+  const distances = (z: readonly Numbers[]): number[][] =>
+    z.map((a) => z.map((b) => Math.hypot(...a.map((v, c) => v - b[c]))));
   const centred = (d: number[][]): number[][] => {
     const rows = d.map((row) => row.reduce((sum, v) => sum + v, 0) / n);
     const mean = rows.reduce((sum, v) => sum + v, 0) / n;
@@ -160,7 +161,8 @@ const points = fc.record({ n: fc.integer({ min: 3, max: 40 }), d: fc.integer({ m
 );
 
 test('points: equal to the definition, and unmoved by shifts, scales and rotations', () => {
-  const matrix = (rows: readonly Numbers[]): ups.Tensor => ups.tensor(wide(rows.flat()), { shape: [rows.length, rows[0].length] });
+  const matrix = (rows: readonly Numbers[]): ups.Tensor =>
+    ups.tensor(wide(rows.flat()), { shape: [rows.length, rows[0].length] });
   fc.assert(
     fc.property(points, fc.double({ min: 0, max: 6, noNaN: true }), ({ x, y }, angle) => {
       fc.pre(differ(x.map(String)) && differ(y.map(String)));
