@@ -38,6 +38,7 @@ export type {
   CondenseOptions,
   ObjectCondensationOptions,
 } from './ops/objectCondensation';
+export type { RocCurve, RocOptions, WorkingPoints } from './ops/roc';
 export type { Pool } from './ops/setPool';
 export type { TreeConvOptions } from './ops/treeConv';
 export * as optim from './optim';

@@ -13,6 +13,7 @@ export { layerNorm } from './ops/layerNorm';
 export { linear } from './ops/linear';
 export { mlp } from './ops/mlp';
 export { condense, objectCondensation } from './ops/objectCondensation';
+export { backgroundRejection, rocAuc, rocCurve } from './ops/roc';
 export { setPool } from './ops/setPool';
 export { spmm } from './ops/spmm';
 export { treeConv } from './ops/treeConv';

@@ -22,6 +22,7 @@ import { Tensor } from './tensor';
 
 export const {
   argsort,
+  backgroundRejection,
   condense,
   deepSet,
   distanceCorrelation,
@@ -39,6 +40,8 @@ export const {
   mlp,
   objectCondensation,
   random,
+  rocAuc,
+  rocCurve,
   setPool,
   spmm,
   thrust,
