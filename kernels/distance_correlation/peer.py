@@ -3,7 +3,6 @@
 import torch
 
 MOST_PAIRS = 1.5e8  # above, the matrices and what autograd keeps of them take more than 5 GB
-MOST_PAIRS_OF_POINTS = 5e8  # the same for the form with fewer matrices: 20 GB
 MOST_FOR_DCOR = 2e6  # above, one call takes half a minute
 
 
@@ -69,7 +68,7 @@ def distance_correlation_backward(x, y, weights, offsets, order, dvalue, power, 
 
 def euclidean(x, y, power):
     """The same formula with Euclidean distances, in as few n x n matrices as autograd can do with."""
-    if len(x) ** 2 > MOST_PAIRS_OF_POINTS:
+    if len(x) ** 2 > MOST_PAIRS:
         raise MemoryError(f"n x n matrices of {len(x)} points")
 
     def centred(z):
