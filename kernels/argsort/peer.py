@@ -13,7 +13,7 @@ def by_event(keys, offsets, descending):
     event = torch.repeat_interleave(torch.arange(len(offsets) - 1), offsets.diff())
 
     def run():
-        first = torch.sort(keys, stable=True, descending=descending).indices
+        first = torch.sort(keys, stable=True, descending=bool(descending)).indices
         return (first[torch.sort(event[first], stable=True).indices].int(),)
 
     return run
@@ -23,7 +23,7 @@ def argsort(keys, offsets, descending):
     if not one_set(offsets, len(keys)):
         covers = offsets[0] == 0 and offsets[-1] == len(keys)
         return {"PyTorch, two stable sorts": by_event(keys, offsets, descending)} if covers else {}
-    runs = {"PyTorch sort, stable": lambda: (torch.sort(keys, stable=True, descending=descending).indices.int(),)}
+    runs = {"PyTorch sort, stable": lambda: (torch.sort(keys, stable=True, descending=bool(descending)).indices.int(),)}
     if not descending:
         array = keys.numpy()
         runs["numpy argsort, stable"] = lambda: (torch.from_numpy(numpy.argsort(array, kind="stable").astype("int32")),)
