@@ -24,6 +24,7 @@ export type { Activation } from './ops/activation';
 export type { AttentionPoolOptions } from './ops/attentionPool';
 export type { BatchNormOptions } from './ops/batchNorm';
 export type { AttentionOptions } from './ops/attention';
+export type { ArgsortOptions } from './ops/argsort';
 export type { DistanceCorrelationOptions, DistanceOptions } from './ops/distanceCorrelation';
 export { type EventShape, type EventShapeInputs, eventShapeNames, type EventShapeOptions } from './ops/eventShapes';
 export type { GraphAttentionConvOptions } from './ops/graphAttentionConv';
@@ -46,6 +47,7 @@ export type {
   CondenseOptions,
   ObjectCondensationOptions,
 } from './ops/objectCondensation';
+export type { RocCurve, RocOptions, WorkingPoints } from './ops/roc';
 export type { Pool } from './ops/setPool';
 export type { TreeConvOptions } from './ops/treeConv';
 export * as optim from './optim';

@@ -22,7 +22,7 @@ export interface ParameterDescription {
   inPlace: boolean;
   /** As in messages: `[N, Fin]`. */
   shape: string;
-  rule: '' | 'splits' | 'below' | 'forest' | 'finite' | 'pairs';
+  rule: '' | 'splits' | 'below' | 'forest' | 'finite' | 'numbers' | 'sorts' | 'pairs';
   /** Whether the first of `dims` stands for any number of leading dimensions. */
   leading: boolean;
   dims: DimensionDescription[];

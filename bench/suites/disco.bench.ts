@@ -1,5 +1,6 @@
 // The decorrelation loss by the number of scores: value and gradient in one call, as a training step needs them. Peers are
-// the n x n formula in PyTorch with its gradient, dcor's O(n log n) value, and the npm package's value.
+// the n x n formula in PyTorch with its gradient, dcor's O(n log n) value, and the npm package's value. Points of several
+// coordinates have O(n²) work everywhere.
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
@@ -31,16 +32,31 @@ class ValueAndGradient implements BenchCase {
   readonly name: string;
   readonly small: boolean;
 
-  constructor(private readonly count: number) {
-    this.name = `value and gradient of ${count.toLocaleString('en')} scores`;
+  /** @param coordinates - of every point, on both sides; 0: plain numbers */
+  constructor(
+    private readonly count: number,
+    private readonly coordinates = 0,
+  ) {
+    const what = coordinates ? `points of ${coordinates}` : 'scores';
+    this.name = `value and gradient of ${count.toLocaleString('en')} ${what}`;
     this.small = count <= 2048;
+  }
+
+  /** Of x. */
+  private get shape(): number[] {
+    return this.coordinates ? [this.count, this.coordinates] : [1, this.count];
+  }
+  private get operation(): string {
+    return `${this.coordinates ? 'multivariate_' : ''}distance_correlation_backward`;
   }
 
   private scores(): { x: Tensor; y: Tensor } {
     const random = randomNumbers(this.count);
-    const y = normals(this.count, random);
-    const x = normals(this.count, random).map((value, i) => value + 0.3 * y[i]);
-    return { x: tensor(x, { shape: [1, this.count] }), y: tensor(y) };
+    const numbers = this.count * Math.max(this.coordinates, 1);
+    const y = normals(numbers, random);
+    const x = normals(numbers, random).map((value, i) => value + 0.3 * y[i]);
+    if (this.coordinates) return { x: tensor(x, { shape: this.shape }), y: tensor(y, { shape: this.shape }) };
+    return { x: tensor(x, { shape: this.shape }), y: tensor(y) };
   }
 
   prepare(): () => void {
@@ -53,38 +69,38 @@ class ValueAndGradient implements BenchCase {
     dx: Tensor;
     value: Tensor;
   } {
-    const value = zeros([1, 1], { dtype: 'float64' }),
-      dx = zeros([1, this.count], { dtype: x.dtype });
-    const inputs = {
-      x,
-      y,
-      offsets: tensor(Int32Array.of(0, this.count)),
-      dvalue: tensor(Float64Array.of(1), { shape: [1, 1] }),
-    };
-    const kernel = new Kernel('distance_correlation_backward');
-    const given = [x, y, undefined, inputs.offsets, inputs.dvalue];
+    const ofValue = this.coordinates ? [] : [1, 1];
+    const value = zeros(ofValue, { dtype: 'float64' }),
+      dx = zeros(this.shape, { dtype: x.dtype });
+    const dvalue = tensor(Float64Array.of(1), { shape: ofValue });
+    const inputs: Record<string, Tensor> = this.coordinates
+      ? { x, y, dvalue }
+      : { x, y, offsets: tensor(Int32Array.of(0, this.count)), dvalue };
+    const kernel = new Kernel(this.operation);
+    const given = this.given(inputs);
     const run = (): void => void kernel.run(given, undefined, [value, dx], [true, true, false, false]);
     return { run, inputs, dx, value };
   }
 
+  /** Without weights and a prepared order. */
+  private given({ x, y, offsets, dvalue }: Record<string, Tensor>): (Tensor | undefined)[] {
+    return this.coordinates ? [x, y, undefined, dvalue] : [x, y, undefined, offsets, undefined, dvalue];
+  }
+
   /** The gradient in float64: by the reference, or by the fast kernel where the reference would take minutes. */
   private async expectedGradient(bench: Bench, inputs: Record<string, Tensor>): Promise<ArrayLike<number | bigint>> {
-    const { x, y, offsets, dvalue } = inputs;
+    const { x, y } = inputs;
     if (this.count > mostForReference) {
       const wide = this.call({
         x: tensor(Float64Array.from(x.data as Float32Array), { shape: x.shape }),
-        y: tensor(Float64Array.from(y.data as Float32Array)),
+        y: tensor(Float64Array.from(y.data as Float32Array), { shape: y.shape }),
       });
       wide.run();
       return wide.dx.data;
     }
-    const dx = zeros([1, this.count]);
-    const found = await bench.reference.run('distance_correlation_backward', [x, y, undefined, offsets, dvalue], {}, [
-      undefined,
-      dx,
-      undefined,
-      undefined,
-    ]);
+    const dx = zeros(this.shape);
+    const outputs = [undefined, dx, undefined, undefined];
+    const found = await bench.reference.run(this.operation, this.given(inputs), {}, outputs);
     return found[1]!.data;
   }
 
@@ -106,14 +122,16 @@ class ValueAndGradient implements BenchCase {
     const contestants: Contestant[] = [timed('upsilon', run)];
     if (bench.peers) {
       const found = await bench.peers.open({
-        operation: 'distance_correlation_backward',
+        operation: this.operation,
         both: false,
-        dims: { K: 1, N: this.count, B: 1 },
+        dims: this.coordinates
+          ? { N: this.count, Dx: this.coordinates, Dy: this.coordinates }
+          : { K: 1, N: this.count, B: 1 },
         options: { power: 1, quantity: 'correlation', estimator: 'biased', weightSum: 'normalized' },
         inputs,
         expected: { value, dx },
         outputs: ['value', 'dx', 'dy', 'dweights'],
-        absent: ['weights', 'dy', 'dweights'],
+        absent: ['weights', ...(this.coordinates ? [] : ['order']), 'dy', 'dweights'],
       });
       contestants.push(...found.contestants);
       row.notes.push(...found.notes, ...this.npm(inputs, contestants));
@@ -125,7 +143,7 @@ class ValueAndGradient implements BenchCase {
 
   /** Adds the npm package where it is installed and its answer is right. */
   private npm({ x, y }: Record<string, Tensor>, contestants: Contestant[]): string[] {
-    if (this.count > mostForNpm) return [];
+    if (this.count > mostForNpm || this.coordinates) return [];
     const theirs = npmPackage();
     if (!theirs) return ['npm distance-correlation is not installed'];
     const a = [...(x.data as Float32Array)],
@@ -140,5 +158,7 @@ class ValueAndGradient implements BenchCase {
 }
 
 export function suite(): BenchCase[] {
-  return [2048, 10_000, 100_000, 1_000_000, 10_000_000].map((count) => new ValueAndGradient(count));
+  const scores = [2048, 10_000, 100_000, 1_000_000, 10_000_000].map((count) => new ValueAndGradient(count));
+  const points = [5000, 20_000].map((count) => new ValueAndGradient(count, 4));
+  return [...scores, ...points];
 }

@@ -113,20 +113,22 @@ struct SetScratch {
         chunk_starts(s.chunk_starts + first / chunk_elements + 2 * set), level(s.level) {}
 };
 
+template <class T, class Runner, class Body>
+void each_element(Runner& runner, int64_t count, const SetScratch<T>& s, Body body) {
+  runner.run(s.chunks.chunks, [&](int64_t chunk, int32_t) {
+    const int64_t end = std::min(count, (chunk + 1) * chunk_elements);
+    for (int64_t i = chunk * chunk_elements; i < end; ++i) body(i);
+  });
+}
+
 // Sorts value(i), i < count: element i of the result is `emit`ted with its rank.
 template <class T, class Runner, class Value, class Emit>
 void sort_values(Runner& runner, int64_t count, const SetScratch<T>& s, Value value, Emit emit) {
   using Item = Keyed<KeyOf<T>>;
   Item *const one = reinterpret_cast<Item*>(s.others), *const two = one + count;
-  const auto each = [&](auto body) {
-    runner.run(s.chunks.chunks, [&](int64_t chunk, int32_t) {
-      const int64_t end = std::min(count, (chunk + 1) * chunk_elements);
-      for (int64_t i = chunk * chunk_elements; i < end; ++i) body(i);
-    });
-  };
-  each([&](int64_t i) { one[i] = {key_of(value(i)), static_cast<uint32_t>(i)}; });
+  each_element(runner, count, s, [&](int64_t i) { one[i] = {key_of(value(i)), static_cast<uint32_t>(i)}; });
   const Item* const sorted = radix_sort(runner, one, two, count, s.counts);
-  each([&](int64_t rank) { emit(rank, number_of<T>(sorted[rank].key), sorted[rank].index); });
+  each_element(runner, count, s, [&](int64_t rank) { emit(rank, number_of<T>(sorted[rank].key), sorted[rank].index); });
 }
 
 template <class T, class Weight>
@@ -177,16 +179,21 @@ void add_distances(Runner& runner, const ChunkSums& chunks, Start start, Weight 
   axis.second = totals[4];
 }
 
+// `order`: the elements by value, as numbers from `first` on; null where they are to be sorted.
 template <class T, class Runner>
-Axis<T> make_axis(Runner& runner, const T* values, const T* weights, double scale, int64_t count,
-                  const SetScratch<T>& s, Axis<T> axis) {
-  sort_values(
-      runner, count, s, [&](int64_t i) { return values[i]; },
-      [&](int64_t rank, T value, uint32_t element) {
-        axis.sorted[rank] = value;
-        axis.order[rank] = element;
-        if (weights) axis.weights[rank] = weights[element];
-      });
+Axis<T> make_axis(Runner& runner, const T* values, const T* weights, const int32_t* order, int64_t first, double scale,
+                  int64_t count, const SetScratch<T>& s, Axis<T> axis) {
+  const auto put = [&](int64_t rank, T value, uint32_t element) {
+    axis.sorted[rank] = value;
+    axis.order[rank] = element;
+    if (weights) axis.weights[rank] = weights[element];
+  };
+  if (order)
+    each_element(runner, count, s, [&](int64_t rank) {
+      const int64_t element = order[rank] - first;
+      put(rank, values[element], static_cast<uint32_t>(element));
+    });
+  else sort_values(runner, count, s, [&](int64_t i) { return values[i]; }, put);
   const auto weight = [&](int64_t rank) { return weights ? static_cast<double>(axis.weights[rank]) * scale : scale; };
   axis.constant = is_constant(axis.sorted, count, weight);
   axis.centre = static_cast<double>(axis.sorted[count / 2]);
@@ -227,16 +234,13 @@ Joint<T, E> join(Runner& runner, const T* values, const Axis<T>& y, double scale
       });
   x.centre = static_cast<double>(x.sorted[count / 2]);
   E* const elements = reinterpret_cast<E*>(s.elements);
-  runner.run(s.chunks.chunks, [&](int64_t chunk, int32_t) {
-    const int64_t end = std::min(count, (chunk + 1) * chunk_elements);
-    for (int64_t i = chunk * chunk_elements; i < end; ++i) {
-      E e{};
-      e.y = static_cast<double>(y.sorted[i]) - y.centre;
-      e.p = y.weights ? static_cast<double>(y.weights[i]) * scale : scale;
-      e.rank = rank_of[i];
-      if constexpr (is_wide<E>) e.x = static_cast<double>(values[y.order[i]]) - x.centre;
-      elements[i] = e;
-    }
+  each_element(runner, count, s, [&](int64_t i) {
+    E e{};
+    e.y = static_cast<double>(y.sorted[i]) - y.centre;
+    e.p = y.weights ? static_cast<double>(y.weights[i]) * scale : scale;
+    e.rank = rank_of[i];
+    if constexpr (is_wide<E>) e.x = static_cast<double>(values[y.order[i]]) - x.centre;
+    elements[i] = e;
   });
   E* const others = reinterpret_cast<E*>(s.others);
   joint.elements = sum_dominated(runner, elements, others, count, s.level);
@@ -248,11 +252,7 @@ Joint<T, E> join(Runner& runner, const T* values, const Axis<T>& y, double scale
   return joint;
 }
 
-// E_k and F_k: half of dC/dx_k and a quarter of dVx/dx_k, over p_k; they take the places of `below` and `y`. With
-// s_kj = sgn(x_k - x_j), summed over j with p_j, where the bracket of E is over y and that of F over x:
-//   D = sum s |y_k - y_j|, T = sum s, U^z = sum s z;  E = c1 D - c2 (beta T + U^beta) + c3 B T
-// D needs L, the sum of |y_k - y_j| over everything earlier in x: twice `below`, corrected by linear sums. Within a group
-// of equal x, which stands in the order of y, s is 0: the group's own part is taken off again.
+// E and F of every element take the places of `below` and `y`.
 // Returns C = sum x dC/dx: C is homogeneous in x (Euler).
 template <class T, class E, class Runner>
 double differentiate(Runner& runner, const Joint<T, E>& joint, const Axis<T>& y, const DistanceCoefficients& c,
@@ -273,39 +273,37 @@ double differentiate(Runner& runner, const Joint<T, E>& joint, const Axis<T>& y,
     sums[3] = p_alpha;
   });
   s.chunks.exclusive(1, 3);
+  const DistanceTotals all{x.weight, x.first, x.mean, y.mean};
   s.chunks.run(runner, [&](int64_t chunk, double* sums) {
-    double q = sums[0], q_y = sums[1], q_beta = sums[2], q_alpha = sums[3], total = 0;
+    DistanceSums before{sums[0], sums[1], sums[2], sums[3]};
+    double total = 0;
     const int64_t end = s.chunk_starts[chunk + 1];
     for (int64_t begin = s.chunk_starts[chunk]; begin < end;) {
       int64_t after = begin;
-      double p = 0, py = 0, p_beta = 0, p_alpha = 0;  // of the group
+      DistanceSums group{};
       do {
         const E& e = joint.elements[after];
-        p += e.p;
-        py += e.p * e.y;
-        p_beta += e.p * joint.beta[after];
-        p_alpha += e.p * x.sums[after];
+        group.p += e.p;
+        group.y += e.p * e.y;
+        group.beta += e.p * joint.beta[after];
+        group.alpha += e.p * x.sums[after];
       } while (++after < end && x.sorted[after] == x.sorted[begin]);
       const double z = static_cast<double>(x.sorted[begin]) - x.centre;
-      const double t = 2 * q + p - x.weight, u_beta = 2 * q_beta + p_beta - y.mean,
-                   u_alpha = 2 * q_alpha + p_alpha - x.mean;
-      double own = 0, own_y = 0;  // of the group's elements before this one
+      double own_p = 0, own_y = 0;
       for (int64_t k = begin; k < after; ++k) {
         E& e = joint.elements[k];
-        const double py_k = e.p * e.y, beta = joint.beta[k];
-        const double earlier = 2 * e.below - e.y * (q + own) + (q_y + own_y);
-        const double own_before = e.y * own - own_y, own_after = (py - own_y - py_k) - e.y * (p - own - e.p);
-        const double d = 2 * earlier - beta - own_before + own_after;
-        own += e.p;
-        own_y += py_k;
-        e.below = c.c1 * d - c.c2 * (beta * t + u_beta) + c.c3 * y.mean * t;
-        e.y = c.c1 * (x.weight * z - x.first) - c.c2 * (x.sums[k] * t + u_alpha) + c.c3 * x.mean * t;
+        const DistanceElement element{e.below, z, e.y, e.p, x.sums[k], joint.beta[k], own_p, own_y};
+        const DistanceSlopes slopes(c, element, before, group, all);
+        own_p += e.p;
+        own_y += e.p * e.y;
+        e.below = slopes.e;
+        e.y = slopes.f;
         total += 2 * e.p * z * e.below;
       }
-      q += p;
-      q_y += py;
-      q_beta += p_beta;
-      q_alpha += p_alpha;
+      before.p += group.p;
+      before.y += group.y;
+      before.beta += group.beta;
+      before.alpha += group.alpha;
       begin = after;
     }
     sums[4] = total;
@@ -325,12 +323,9 @@ double variable(Runner& runner, const T* values, const Axis<T>& y, const Distanc
   const DistanceValue result(options, covariance, joint.x.variance(c), y.variance(c));
   if (gradient) {
     const double of_e = 2 * dvalue * result.of_c, of_f = 4 * dvalue * result.of_vx;
-    runner.run(s.chunks.chunks, [&](int64_t chunk, int32_t) {
-      const int64_t end = std::min(count, (chunk + 1) * chunk_elements);
-      for (int64_t k = chunk * chunk_elements; k < end; ++k) {
-        const Element& e = joint.elements[k];
-        emit(y.order[joint.x.order[k]], e.p * (of_e * e.below + of_f * e.y));
-      }
+    each_element(runner, count, s, [&](int64_t k) {
+      const Element& e = joint.elements[k];
+      emit(y.order[joint.x.order[k]], e.p * (of_e * e.below + of_f * e.y));
     });
   }
   return result.value;
@@ -495,7 +490,8 @@ struct Plan {
       new (coefficients + set) DistanceCoefficients(f.options, count(set), sum);
       Axis<T> axis = y.at(first(set));
       if (coefficients[set].defined)
-        axis = make_axis(runner, f.y + first(set), weights, coefficients[set].scale, count(set), of(set, worker), axis);
+        axis = make_axis(runner, f.y + first(set), weights, f.order ? f.order + first(set) : nullptr, first(set),
+                         coefficients[set].scale, count(set), of(set, worker), axis);
       new (axes + set) Axis<T>(axis);
     });
   }
@@ -516,7 +512,7 @@ struct Plan {
     if (f.dy && c.defined) {
       const T* const weights = f.weights ? f.weights + first(set) : nullptr;
       const Scratch<T>& mine = scratch[copies > 1 ? worker : 0];
-      const Axis<T> axis = make_axis(runner, x, weights, c.scale, n, s, mine.swapped.at(first(set)));
+      const Axis<T> axis = make_axis(runner, x, weights, nullptr, 0, c.scale, n, s, mine.swapped.at(first(set)));
       double* const sum = dy + first(set);
       variable(runner, f.y + first(set), axis, c, f.options, n, s, dvalue, true,
                [&](uint32_t element, double gradient) { sum[element] += gradient; });

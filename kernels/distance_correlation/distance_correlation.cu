@@ -8,7 +8,7 @@
 // float64. There is no gradient by weights here.
 #include "distance_correlation/distance_correlation.h"
 
-#include "common/counting_sort.h"
+#include "common/set_sort.cuh"
 #include "distance_correlation/distance_correlation_call.h"
 
 namespace upsilon {
@@ -20,7 +20,6 @@ constexpr int per_thread = static_cast<int>(chunk_elements / chunk_threads);
 constexpr int tile_bits = 10, digit_bits = 4, digits = 1 << digit_bits;
 constexpr int segments = chunk_threads / digits;  // of a chunk, each walked once for every digit
 constexpr int segment_elements = static_cast<int>(chunk_elements / segments);
-constexpr int64_t every_key = int64_t{1} << 32;
 constexpr int chunk_numbers = 6;  // that a chunk is summed up in
 
 struct Element {
@@ -40,17 +39,6 @@ struct Place {
   int64_t set, base, count, first, size;  // of a chunk: its set, where that begins, and which elements of it are meant
   bool exists;
 };
-
-// The last entry of ascending `starts` that is not above `wanted`.
-UPS_ON_DEVICE int64_t last_not_above(const int32_t* starts, int64_t count, int64_t wanted) {
-  int64_t low = 0, high = count;
-  while (high - low > 1) {
-    const int64_t middle = (low + high) / 2;
-    if (starts[middle] <= wanted) low = middle;
-    else high = middle;
-  }
-  return low;
-}
 
 UPS_ON_DEVICE Place place_of(const Sets& s, int64_t chunk) {
   Place p{};
@@ -87,56 +75,17 @@ count_chunks(const int32_t* fault, const int32_t* offsets, int64_t sets, int32_t
   if (threadIdx.x == threads - 1) chunk_begins[sets] = before;
 }
 
-// ---- sorting: by value, then, stably, by set ---------------------------------------------------------------------------
-
-// Bits that compare as the numbers do once they are taken as unsigned; 0 and -0 are equal.
-UPS_ON_DEVICE int32_t key_of(float number) {
-  const uint32_t bits = ups::bits_of(number + 0.0f);
-  return static_cast<int32_t>(bits & 0x80000000u ? ~bits : bits | 0x80000000u);
-}
-
-// Where the values are: at `order` (of x and y) or one after the other.
+// A given order begins at position 0, places begin with the first set; elements in no set come behind the last.
 template <int threads>
 UPS_KERNEL_LB(threads)
-make_keys(const int32_t* fault, const float* values, const int32_t* order, int64_t count, int32_t* keys) {
+order_by_place(const int32_t* fault, Sets s, const int32_t* order, int32_t* by_place) {
   if (*fault != 0) return;
-  for (int64_t i = global_thread(); i < count; i += global_threads()) keys[i] = key_of(values[order ? order[i] : i]);
-}
-
-// The set of each sorted element, `sets` for those in none. `from_places`: elements are numbered by place.
-template <int threads>
-UPS_KERNEL_LB(threads)
-find_sets(const int32_t* fault, Sets s, const int32_t* order, bool from_places, int32_t* set_of) {
-  if (*fault != 0) return;
+  const int64_t begin = s.sets > 0 ? s.offsets[0] : 0, end = s.sets > 0 ? s.offsets[s.sets] : 0;
   for (int64_t i = global_thread(); i < s.elements; i += global_threads()) {
-    const int64_t at = order[i] + (from_places && s.sets > 0 ? s.offsets[0] : 0);
-    const bool inside = s.sets > 0 && at >= s.offsets[0] && at < s.offsets[s.sets];
-    set_of[i] = static_cast<int32_t>(inside ? last_not_above(s.offsets, s.sets, at) : s.sets);
+    const bool inside = i >= begin && i < end;
+    by_place[i < begin ? i + (end - begin) : inside ? i - begin : i] = inside ? order[i] : static_cast<int32_t>(i);
   }
 }
-
-template <int threads>
-UPS_KERNEL_LB(threads)
-compose(const int32_t* fault, const int32_t* first, const int32_t* second, int64_t count, int32_t* both) {
-  if (*fault != 0) return;
-  for (int64_t i = global_thread(); i < count; i += global_threads()) both[i] = first[second[i]];
-}
-
-struct Sorting {
-  CountingSort values, sets;
-  int32_t *keys, *set_of;
-  Sorting(Pieces& pieces, int64_t count, int64_t set_count)
-      : values(pieces, count, every_key), sets(pieces, count, set_count + 1), keys(pieces.take<int32_t>(count)),
-        set_of(pieces.take<int32_t>(count)) {}
-
-  void run(Launcher& launch, const Sets& s, const float* numbers, const int32_t* at, int32_t* order) {
-    launch.elements(make_keys<block_threads>, s.elements, numbers, at, s.elements, keys);
-    values.run(launch, keys);
-    launch.elements(find_sets<block_threads>, s.elements, s, values.order, at != nullptr, set_of);
-    sets.run(launch, set_of);
-    launch.elements(compose<block_threads>, s.elements, values.order, sets.order, s.elements, order);
-  }
-};
 
 // ---- sums over chunks --------------------------------------------------------------------------------------------------
 
@@ -539,11 +488,6 @@ finish_tiles(const int32_t* fault, Sets s, const Element* from, Element* to) {
 
 // ---- value and gradient ------------------------------------------------------------------------------------------------
 
-// Exclusive sums in the order of x, of p, p y, p beta, p alpha.
-struct Prefix {
-  double p, y, beta, alpha;
-};
-
 // x's weights are in the elements now; the axis takes them from there.
 template <int threads>
 UPS_KERNEL_LB(threads)
@@ -571,7 +515,7 @@ sum_joint(const int32_t* fault, Sets s, Axis x, Axis y, const Element* elements,
 template <int threads>
 UPS_KERNEL_LB(threads)
 scan_joint(const int32_t* fault, Sets s, Axis x, const Element* elements, const double* beta, Chunks chunks,
-           Prefix* prefixes) {
+           DistanceSums* prefixes) {
   if (*fault != 0) return;
   UPS_SHARED(double, shared, [4][chunk_threads]);
   const Place p = place_of(s, blockIdx.x);
@@ -589,11 +533,11 @@ scan_joint(const int32_t* fault, Sets s, Axis x, const Element* elements, const 
       [&](int64_t k, const double* sums) { prefixes[p.base + k] = {sums[0], sums[1], sums[2], sums[3]}; });
 }
 
-// E and F of the SIMD variant's `differentiate`, in place of `below` and `y`; the chunk's sum of 2 p x E is its share of C.
+// E and F in the places of `below` and `y`; the chunk's sum of 2 p x E is its share of C.
 template <int threads>
 UPS_KERNEL_LB(threads)
 differentiate(const int32_t* fault, Sets s, Axis x, Axis y, const DistanceCoefficients* coefficients,
-              const Prefix* prefixes, Element* elements, const double* beta, Chunks joint, Chunks chunks) {
+              const DistanceSums* prefixes, Element* elements, const double* beta, Chunks joint, Chunks chunks) {
   if (*fault != 0) return;
   UPS_SHARED(double, shared, [1][chunk_threads]);
   const Place p = place_of(s, blockIdx.x);
@@ -603,7 +547,7 @@ differentiate(const int32_t* fault, Sets s, Axis x, Axis y, const DistanceCoeffi
   const float* const sorted = x.sorted + p.base;
   const double* const all = joint.totals[p.set];
   const auto prefix = [&](int64_t k) {
-    return k < p.count ? prefixes[p.base + k] : Prefix{all[0], all[1], all[2], all[3]};
+    return k < p.count ? prefixes[p.base + k] : DistanceSums{all[0], all[1], all[2], all[3]};
   };
   sum_chunk<1>(
       p, shared,
@@ -626,16 +570,14 @@ differentiate(const int32_t* fault, Sets s, Axis x, Axis y, const DistanceCoeffi
           }
         }
         Element& e = elements[p.base + k];
-        const Prefix here = prefix(k), low = prefix(begin), high = prefix(after);
-        const double z = static_cast<double>(sorted[k]) - xs.centre, alpha = x.sums[p.base + k];
-        const double t = low.p + high.p - xs.weight, u_beta = low.beta + high.beta - ys.mean,
-                     u_alpha = low.alpha + high.alpha - xs.mean;
-        const double earlier = 2 * e.below - e.y * here.p + here.y;
-        const double own_before = e.y * (here.p - low.p) - (here.y - low.y);
-        const double own_after = (high.y - here.y - e.p * e.y) - e.y * (high.p - here.p - e.p);
-        const double d = 2 * earlier - beta[p.base + k] - own_before + own_after;
-        e.below = c.c1 * d - c.c2 * (beta[p.base + k] * t + u_beta) + c.c3 * ys.mean * t;
-        e.y = c.c1 * (xs.weight * z - xs.first) - c.c2 * (alpha * t + u_alpha) + c.c3 * xs.mean * t;
+        const DistanceSums here = prefix(k), low = prefix(begin), high = prefix(after);
+        const double z = static_cast<double>(sorted[k]) - xs.centre;
+        const DistanceElement element{e.below,       z, e.y, e.p, x.sums[p.base + k], beta[p.base + k], here.p - low.p,
+                                      here.y - low.y};
+        const DistanceSums group{high.p - low.p, high.y - low.y, high.beta - low.beta, high.alpha - low.alpha};
+        const DistanceSlopes slopes(c, element, low, group, {xs.weight, xs.first, xs.mean, ys.mean});
+        e.below = slopes.e;
+        e.y = slopes.f;
         sums[0] += 2 * e.p * z * e.below;
       },
       [&](const double* sums) { chunks.of[blockIdx.x][0] = sums[0]; });
@@ -690,12 +632,12 @@ struct Plan {
   DistanceCoefficients* coefficients;
   Axis y, x;
   Chunks before, chunks;
-  Sorting sorting;
+  SetSort sorting;
   int32_t* rank_of;
   Element *elements, *others;
   LevelChunk* level;
   double *beta, *dy;
-  Prefix* prefixes;
+  DistanceSums* prefixes;
   DistanceValue* found;
 
   Plan(const DistanceCorrelation<float>& f_, Pieces& pieces)
@@ -705,7 +647,7 @@ struct Plan {
         sorting(pieces, f.elements, f.sets), rank_of(pieces.take<int32_t>(f.elements)),
         elements(pieces.take<Element>(f.elements)), others(pieces.take<Element>(f.elements)),
         level(pieces.take<LevelChunk>(chunk_count)), beta(pieces.take<double>(f.elements)),
-        dy(f.dy ? pieces.take<double>(f.elements) : nullptr), prefixes(pieces.take<Prefix>(f.elements)),
+        dy(f.dy ? pieces.take<double>(f.elements) : nullptr), prefixes(pieces.take<DistanceSums>(f.elements)),
         found(pieces.take<DistanceValue>(f.sets)) {
     sets = {f.offsets, chunk_begins, f.sets, f.elements, f.options};
   }
@@ -718,9 +660,12 @@ struct Plan {
     launch.elements(add_chunks<block_threads>, f.sets * count, sets, count, of.of, of.totals);
   }
 
-  // `through`: x's elements are places of y, which this turns into numbers of elements.
-  void make_axis(Launcher& launch, const float* values, Axis& axis, const int32_t* through, bool with_coefficients) {
-    sorting.run(launch, sets, values, through, axis.order);
+  // `through`: x's elements are places of y, which this turns into numbers of elements. `order`: of all elements, by
+  // position; null where they are to be sorted.
+  void make_axis(Launcher& launch, const float* values, Axis& axis, const int32_t* through, const int32_t* order,
+                 bool with_coefficients) {
+    if (order) launch.elements(order_by_place<block_threads>, f.elements, sets, order, axis.order);
+    else sorting.run(launch, NumberKeys<float>{values, false}, through, f.offsets, axis.order);
     launch.elements(take_sorted<block_threads>, f.elements, axis, values, f.weights, through, f.elements);
     launch.elements(look_at_sets<block_threads>, f.sets, sets, axis);
     if (with_coefficients) {
@@ -738,7 +683,7 @@ struct Plan {
 
   // `values` against the sorted y: its value, and its gradient in dx or added to sum.
   void variable(Launcher& launch, const float* values, double* value, const double* dvalue, float* dx, double* sum) {
-    make_axis(launch, values, x, y.order, false);
+    make_axis(launch, values, x, y.order, nullptr, false);
     launch.elements(invert<block_threads>, f.elements, x.order, f.elements, rank_of);
     launch.grid(make_elements<chunk_threads>, chunk_count, 1, chunk_threads, 0, sets, y, coefficients, rank_of,
                 elements);
@@ -766,21 +711,21 @@ struct Plan {
 
   void run(Launcher& launch) {
     launch.grid(count_chunks<block_threads>, 1, 1, block_threads, 0, f.offsets, f.sets, chunk_begins);
-    make_axis(launch, f.y, y, nullptr, true);
+    make_axis(launch, f.y, y, nullptr, f.order, true);
     for (int64_t k = 0; k < f.variables; ++k)
       if (f.dx || f.value)
         variable(launch, f.x + k * f.elements, f.value ? f.value + k * f.sets : nullptr,
                  f.dvalue ? f.dvalue + k * f.sets : nullptr, f.dx ? f.dx + k * f.elements : nullptr, nullptr);
     // The gradient in y: the roles are swapped.
     for (int64_t k = 0; f.dy && k < f.variables; ++k) {
-      make_axis(launch, f.x + k * f.elements, y, nullptr, true);
+      make_axis(launch, f.x + k * f.elements, y, nullptr, nullptr, true);
       variable(launch, f.y, nullptr, f.dvalue + k * f.sets, nullptr, dy);
     }
     if (f.dy) launch.elements(round_sums<block_threads>, f.elements, dy, f.elements, f.dy);
   }
 };
 
-bool supports(const Call& call) { return distance_correlation_backward_supports(call) && !call.given(8); }
+bool supports(const Call& call) { return distance_correlation_backward_supports(call) && !call.given(9); }
 
 template <bool backward>
 size_t workspace(const Call& call) {

@@ -19,8 +19,14 @@
  * Backward gives the value too: both share nearly all their work, O(n log n) in time and O(n) in memory. dx is always
  * cheap; dy costs as much again (the roles are swapped), and so do weights. dy and dweights are summed over the variables.
  * Elements outside offsets[0] .. offsets[B] get the gradient 0.
+ * order, where it is given, is argsort's of y in the same sets: y is then not sorted again, and the results are the same.
  * Sums are float64, in chunks of fixed size: the same bits for any number of threads. docs/distance-correlation.md
- * derives all of it. */
+ * derives all of it.
+ *
+ * multivariate_distance_correlation: the same of N points, one set, with Dx and Dy coordinates, where a and b are Euclidean
+ * distances. O(N²) in time, since no sort orders points in several dimensions, and O(N) in memory: pairs are looked at once
+ * for the sums and once for the gradients, and none is kept. Points of one coordinate on both sides are better given to
+ * distance_correlation. Differences below 2^-500 of the largest coordinate count as none. */
 #ifndef UPSILON_OPS_DISTANCE_CORRELATION_H
 #define UPSILON_OPS_DISTANCE_CORRELATION_H
 #include "upsilon/upsilon.h"
@@ -30,13 +36,22 @@ extern "C" {
 
 #define UPS_DISTANCE_CORRELATION_OPTIONS_SCHEMA \
   "; power: f64 = 1, quantity: correlation|covariance, estimator: biased|unbiased, weight_sum: normalized|given"
-#define UPS_DISTANCE_CORRELATION_INPUTS_SCHEMA \
-  "x: real[K, N] finite, y: real[N] finite, weights?: real[N] finite, offsets: i32[B+1] splits N"
+#define UPS_DISTANCE_CORRELATION_INPUTS_SCHEMA                                                              \
+  "x: real[K, N] finite, y: real[N] finite, weights?: real[N] finite, offsets: i32[B+1] splits N, order?: " \
+  "i32[N] sorts y by offsets"
 #define UPS_DISTANCE_CORRELATION_FORWARD_SCHEMA \
   UPS_DISTANCE_CORRELATION_INPUTS_SCHEMA " -> value: f64[K, B]" UPS_DISTANCE_CORRELATION_OPTIONS_SCHEMA
 #define UPS_DISTANCE_CORRELATION_BACKWARD_SCHEMA                                         \
   UPS_DISTANCE_CORRELATION_INPUTS_SCHEMA                                                 \
   ", dvalue: f64[K, B] -> value?: f64[K, B], dx?: real[K, N], dy?: real[N], dweights?: " \
+  "real[N]" UPS_DISTANCE_CORRELATION_OPTIONS_SCHEMA
+#define UPS_MULTIVARIATE_DISTANCE_CORRELATION_INPUTS_SCHEMA \
+  "x: real[N, Dx] finite, y: real[N, Dy] finite, weights?: real[N] finite"
+#define UPS_MULTIVARIATE_DISTANCE_CORRELATION_FORWARD_SCHEMA \
+  UPS_MULTIVARIATE_DISTANCE_CORRELATION_INPUTS_SCHEMA " -> value: f64[]" UPS_DISTANCE_CORRELATION_OPTIONS_SCHEMA
+#define UPS_MULTIVARIATE_DISTANCE_CORRELATION_BACKWARD_SCHEMA                         \
+  UPS_MULTIVARIATE_DISTANCE_CORRELATION_INPUTS_SCHEMA                                 \
+  ", dvalue: f64[] -> value?: f64[], dx?: real[N, Dx], dy?: real[N, Dy], dweights?: " \
   "real[N]" UPS_DISTANCE_CORRELATION_OPTIONS_SCHEMA
 
 typedef enum ups_distance_quantity { UPS_DISTANCE_CORRELATION, UPS_DISTANCE_COVARIANCE } ups_distance_quantity;
@@ -52,14 +67,24 @@ typedef struct ups_distance_correlation_options {
 
 UPS_API ups_status ups_distance_correlation_forward(ups_context* context, const ups_tensor* x, const ups_tensor* y,
                                                     const ups_tensor* weights, const ups_tensor* offsets,
-                                                    const ups_tensor* value,
+                                                    const ups_tensor* order, const ups_tensor* value,
                                                     const ups_distance_correlation_options* options);
 UPS_API ups_status ups_distance_correlation_backward(ups_context* context, const ups_tensor* x, const ups_tensor* y,
                                                      const ups_tensor* weights, const ups_tensor* offsets,
-                                                     const ups_tensor* dvalue, const ups_tensor* value,
-                                                     const ups_tensor* dx, const ups_tensor* dy,
-                                                     const ups_tensor* dweights,
+                                                     const ups_tensor* order, const ups_tensor* dvalue,
+                                                     const ups_tensor* value, const ups_tensor* dx,
+                                                     const ups_tensor* dy, const ups_tensor* dweights,
                                                      const ups_distance_correlation_options* options);
+UPS_API ups_status ups_multivariate_distance_correlation_forward(ups_context* context, const ups_tensor* x,
+                                                                 const ups_tensor* y, const ups_tensor* weights,
+                                                                 const ups_tensor* value,
+                                                                 const ups_distance_correlation_options* options);
+UPS_API ups_status ups_multivariate_distance_correlation_backward(ups_context* context, const ups_tensor* x,
+                                                                  const ups_tensor* y, const ups_tensor* weights,
+                                                                  const ups_tensor* dvalue, const ups_tensor* value,
+                                                                  const ups_tensor* dx, const ups_tensor* dy,
+                                                                  const ups_tensor* dweights,
+                                                                  const ups_distance_correlation_options* options);
 
 #ifdef __cplusplus
 }

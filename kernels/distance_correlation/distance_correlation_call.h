@@ -16,7 +16,7 @@ template <class T>
 struct DistanceCorrelation {
   int64_t variables, elements, sets;
   const T *x, *y, *weights;
-  const int32_t* offsets;
+  const int32_t *offsets, *order;  // order: null where y is to be sorted
   const double* dvalue = nullptr;  // backward only, like the gradients
   double* value;
   T *dx = nullptr, *dy = nullptr, *dweights = nullptr;
@@ -25,12 +25,13 @@ struct DistanceCorrelation {
   DistanceCorrelation(const Call& call, bool backward)
       : variables(call.dims[0]), elements(call.dims[1]), sets(call.dims[2]), x(call.data<const T>(0)),
         y(call.data<const T>(1)), weights(call.data<const T>(2)), offsets(call.data<const int32_t>(3)),
-        value(call.data<double>(backward ? 5 : 4)), options(call.option<ups_distance_correlation_options>()) {
+        order(call.data<const int32_t>(4)), value(call.data<double>(backward ? 6 : 5)),
+        options(call.option<ups_distance_correlation_options>()) {
     if (!backward) return;
-    dvalue = call.data<const double>(4);
-    dx = call.data<T>(6);
-    dy = call.data<T>(7);
-    dweights = call.data<T>(8);
+    dvalue = call.data<const double>(5);
+    dx = call.data<T>(7);
+    dy = call.data<T>(8);
+    dweights = call.data<T>(9);
   }
 };
 
@@ -39,7 +40,7 @@ inline bool distance_correlation_supports(const Call& call) {
   return call.given(2) ? call.option<ups_distance_correlation_options>().estimator == UPS_DISTANCE_BIASED : true;
 }
 inline bool distance_correlation_backward_supports(const Call& call) {
-  return distance_correlation_supports(call) && (call.given(2) || !call.given(8));
+  return distance_correlation_supports(call) && (call.given(2) || !call.given(9));
 }
 
 // p = weight * scale, and how the three sums are put together.
@@ -66,6 +67,42 @@ struct DistanceCoefficients {
       }
     }
     defined = true;
+  }
+};
+
+// Sums over some elements of p, p y, p beta and p alpha.
+struct DistanceSums {
+  double p, y, beta, alpha;
+};
+
+// One element as it stands in the order of (x, y), in shifted coordinates. below: the sum of p (y_k - y_j) over j before it
+// in both orders; own_p, own_y: sums of p and p y over what is before it in its group of equal x.
+struct DistanceElement {
+  double below, x, y, p, alpha, beta, own_p, own_y;
+};
+
+// Of all elements: sums of p, p x, p alpha and p beta.
+struct DistanceTotals {
+  double weight, x, alpha, beta;
+};
+
+// E_k and F_k: half of dC/dx_k and a quarter of dVx/dx_k, over p_k. With s_kj = sgn(x_k - x_j), summed over j with p_j,
+//   D = sum s |y_k - y_j|, T = sum s, U^z = sum s z;  E = c1 D - c2 (beta T + U^beta) + c3 B T, and F with x for y
+// D needs the sum of |y_k - y_j| over everything earlier in x: twice `below`, corrected by linear sums. Within a group of
+// equal x, which stands in the order of y, s is 0: the group's own part is taken off again. `before`: sums over what is
+// before the group, `group`: over the group.
+struct DistanceSlopes {
+  double e, f;
+  UPS_HD DistanceSlopes(const DistanceCoefficients& c, const DistanceElement& k, const DistanceSums& before,
+                        const DistanceSums& group, const DistanceTotals& all) {
+    const double t = 2 * before.p + group.p - all.weight, u_beta = 2 * before.beta + group.beta - all.beta,
+                 u_alpha = 2 * before.alpha + group.alpha - all.alpha;
+    const double earlier = 2 * k.below - k.y * (before.p + k.own_p) + (before.y + k.own_y);
+    const double own_before = k.y * k.own_p - k.own_y;
+    const double own_after = (group.y - k.own_y - k.p * k.y) - k.y * (group.p - k.own_p - k.p);
+    const double d = 2 * earlier - k.beta - own_before + own_after;
+    e = c.c1 * d - c.c2 * (k.beta * t + u_beta) + c.c3 * all.beta * t;
+    f = c.c1 * (all.weight * k.x - all.x) - c.c2 * (k.alpha * t + u_alpha) + c.c3 * all.alpha * t;
   }
 };
 

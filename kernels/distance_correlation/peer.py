@@ -45,13 +45,13 @@ def dcor_values(x, y, weights, power):
         return {}
 
 
-def distance_correlation_forward(x, y, weights, offsets, power, quantity, estimator):
+def distance_correlation_forward(x, y, weights, offsets, order, power, quantity, estimator):
     if not one_set(x, offsets, quantity, estimator):
         return {}
     return {"PyTorch DisCo": lambda: pairwise(x[0], y, weights, power).reshape(1, 1), **dcor_values(x, y, weights, power)}
 
 
-def distance_correlation_backward(x, y, weights, offsets, dvalue, power, quantity, estimator):
+def distance_correlation_backward(x, y, weights, offsets, order, dvalue, power, quantity, estimator):
     """Value and gradient in x, as training needs them."""
     if not one_set(x, offsets, quantity, estimator):
         return {}
@@ -64,3 +64,50 @@ def distance_correlation_backward(x, y, weights, offsets, dvalue, power, quantit
 
     only_value = {name: (lambda run=run: (run(),)) for name, run in dcor_values(x, y, weights, power).items()}
     return {"PyTorch DisCo, forward and backward": disco, **only_value}
+
+
+def euclidean(x, y, power):
+    """The same formula with Euclidean distances, in as few n x n matrices as autograd can do with."""
+    if len(x) ** 2 > MOST_PAIRS:
+        raise MemoryError(f"n x n matrices of {len(x)} points")
+
+    def centred(z):
+        distance = torch.cdist(z, z)
+        rows = distance.mean(1)
+        return distance - (rows[:, None] + (rows[None, :] - rows.mean()))
+
+    a, b = centred(x), centred(y)
+    return ((a * b).mean() / ((a * a).mean() * (b * b).mean()).sqrt()) ** power
+
+
+def plain(weights, quantity, estimator):
+    return weights is None and quantity == "correlation" and estimator == "biased"
+
+
+def multivariate_distance_correlation_forward(x, y, weights, power, quantity, estimator):
+    if not plain(weights, quantity, estimator):
+        return {}
+    runs = {"PyTorch DisCo, cdist": lambda: euclidean(x, y, power)}
+    if power == 1 and len(x) ** 2 <= MOST_PAIRS:
+        try:
+            import dcor
+
+            first, second = x.double().numpy(), y.double().numpy()
+            runs["dcor naive, value"] = lambda: torch.tensor(dcor.distance_correlation_sqr(first, second, method="naive"))
+        except ImportError:
+            pass
+    return runs
+
+
+def multivariate_distance_correlation_backward(x, y, weights, dvalue, power, quantity, estimator):
+    """Value and gradient in x, as training needs them."""
+    if not plain(weights, quantity, estimator):
+        return {}
+    points = x.detach().clone().requires_grad_()
+
+    def disco():
+        value = euclidean(points, y, power)
+        (dx,) = torch.autograd.grad(value, points, dvalue.to(value.dtype))
+        return value, dx
+
+    return {"PyTorch DisCo, cdist, forward and backward": disco}

@@ -98,6 +98,8 @@ const char* rule_text(Rule rule) {
     case Rule::forest: return "forest";
     case Rule::finite: return "finite";
     case Rule::pairs: return "pairs";
+    case Rule::numbers: return "numbers";
+    case Rule::sorts: return "sorts";
   }
   return "";
 }

@@ -14,7 +14,8 @@ bool Invocation::take_snapshots(bool everything) {
   if (!operation) return true;
   for (int i = 0; i < operation->schema.inputs; ++i) {
     const Parameter& p = operation->schema.parameters[static_cast<size_t>(i)];
-    const bool used_as_boundaries = p.rule != Rule::none && p.rule != Rule::finite && p.rule != Rule::pairs;
+    const bool about_reals = p.rule == Rule::finite || p.rule == Rule::numbers || p.rule == Rule::pairs;
+    const bool used_as_boundaries = p.rule != Rule::none && !about_reals;
     if (!used_as_boundaries || !pointers[i] || own[i] || tensors[i].device.type != UPS_CPU) continue;
     if (!everything && !shared[i]) continue;
     const int64_t elements = element_count(tensors[i]);

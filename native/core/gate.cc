@@ -280,10 +280,12 @@ class Gate {
       const int64_t events = offsets ? element_count(*offsets) - 1 : 0;
       const int32_t* others = p.rule_other >= 0 ? call_.data<const int32_t>(p.rule_other) : nullptr;
       if (context_.plugin) {
-        if (p.rule == Rule::finite && call_.is_double) continue;  // not computed on devices, as choose_kernel will say
+        const bool about_reals = p.rule == Rule::finite || p.rule == Rule::numbers || p.rule == Rule::sorts;
+        if (about_reals && call_.is_double) continue;  // not computed on devices, as choose_kernel will say
         const auto operation_index = static_cast<int32_t>(&operation_ - operations().data());
+        const float* const keys = p.rule == Rule::sorts ? call_.data<const float>(p.rule_keys) : nullptr;
         device_rules[device_rule_count++] = {
-            static_cast<int32_t>(p.rule),  data, count, bound, offset_data, others, events,
+            static_cast<int32_t>(p.rule),  data, count, bound, offset_data, others, events, keys,
             operation_index << 8 | (i + 1)};
         continue;
       }
@@ -292,14 +294,24 @@ class Gate {
                          : p.rule == Rule::below  ? check_below(data, count, bound, bound_name, &problem)
                          : p.rule == Rule::forest ? check_forest(data, offset_data, events, &problem)
                          : p.rule == Rule::pairs  ? check_pairs(count, bound, offset_data, others, events, &problem)
-                         : call_.is_double        ? check_finite(call_.data<const double>(i), count, &problem)
-                                                  : check_finite(call_.data<const float>(i), count, &problem);
+                         : call_.is_double        ? check_reals<double>(i, offset_data, events, &problem)
+                                                  : check_reals<float>(i, offset_data, events, &problem);
       if (!holds) return fail(p.rule == Rule::pairs ? UPS_SHAPE : UPS_VALUE, p.name, p.name + " " + problem);
     }
     if (device_rule_count == 0) return UPS_OK;
     const ups_status status = context_.plugin->check_rules(context_.device.id, context_.stream, device_rules,
                                                            device_rule_count, context_.fault);
     return status == UPS_OK ? UPS_OK : fail(status, "", context_.plugin->last_message());
+  }
+
+  template <class T>
+  bool check_reals(int i, const int32_t* offsets, int64_t events, std::string* problem) const {
+    const Parameter& p = parameter(i);
+    const int64_t count = element_count(*tensors_[i]);
+    if (p.rule == Rule::finite) return check_finite(call_.data<const T>(i), count, problem);
+    if (p.rule == Rule::numbers) return check_numbers(call_.data<const T>(i), count, problem);
+    return check_sorts(call_.data<const int32_t>(i), call_.data<const T>(p.rule_keys),
+                       parameter(p.rule_keys).name.c_str(), offsets, events, problem);
   }
 
   bool usable(const KernelEntry& kernel) const { return kernel.run && (!kernel.supports || kernel.supports(call_)); }

@@ -118,4 +118,40 @@ bool check_finite(const T* numbers, int64_t count, std::string* problem) {
 template bool check_finite(const float*, int64_t, std::string*);
 template bool check_finite(const double*, int64_t, std::string*);
 
+template <class T>
+bool check_numbers(const T* numbers, int64_t count, std::string* problem) {
+  int32_t bad = 0;
+  for (int64_t i = 0; i < count; ++i) bad |= numbers[i] != numbers[i];
+  if (!bad) return true;
+  int64_t at = 0;
+  while (numbers[at] == numbers[at]) ++at;
+  *problem = format("has nan at position %lld (expected numbers)", static_cast<long long>(at));
+  return false;
+}
+template bool check_numbers(const float*, int64_t, std::string*);
+template bool check_numbers(const double*, int64_t, std::string*);
+
+template <class T>
+bool check_sorts(const int32_t* order, const T* keys, const char* keys_name, const int32_t* offsets, int64_t sets,
+                 std::string* problem) {
+  for (int64_t set = 0; set < sets; ++set)
+    for (int32_t i = offsets[set]; i < offsets[set + 1]; ++i) {
+      const int32_t here = order[i];
+      if (here < offsets[set] || here >= offsets[set + 1]) {
+        *problem = format("has %d at position %d (expected an index of set %lld, %d to %d)", here, i,
+                          static_cast<long long>(set), offsets[set], offsets[set + 1] - 1);
+        return false;
+      }
+      if (i == offsets[set]) continue;
+      const int32_t before = order[i - 1];
+      if (keys[before] < keys[here] || (keys[before] == keys[here] && before < here)) continue;
+      *problem =
+          format("has %d before %d at position %d (expected the stable order of %s)", before, here, i, keys_name);
+      return false;
+    }
+  return true;
+}
+template bool check_sorts(const int32_t*, const float*, const char*, const int32_t*, int64_t, std::string*);
+template bool check_sorts(const int32_t*, const double*, const char*, const int32_t*, int64_t, std::string*);
+
 }  // namespace upsilon

@@ -18,5 +18,13 @@ bool check_pairs(int64_t count, int64_t times, const int32_t* offsets, const int
 // No NaN, no infinity.
 template <class T>
 bool check_finite(const T* numbers, int64_t count, std::string* problem);
+// No NaN.
+template <class T>
+bool check_numbers(const T* numbers, int64_t count, std::string* problem);
+// Within each set `order` is what a stable sort of the keys gives: indices of the set, by key, equal keys by index.
+// Every pair of neighbours being in order, no index can come twice. `offsets` must have passed check_splits.
+template <class T>
+bool check_sorts(const int32_t* order, const T* keys, const char* keys_name, const int32_t* offsets, int64_t sets,
+                 std::string* problem);
 
 }  // namespace upsilon

@@ -24,11 +24,11 @@ class Parser {
     if (accept(";")) options();
     skip_spaces();
     if (at_ != line_.size()) fault("unexpected text");
-    for (const Boundaries& b : boundaries_) {
+    for (const Reference& r : references_) {
       const auto found = std::find_if(schema_.parameters.begin(), schema_.parameters.end(),
-                                      [&](const Parameter& p) { return p.name == b.name; });
-      if (found - schema_.parameters.begin() >= b.parameter) fault(b.message);
-      schema_.parameters[static_cast<size_t>(b.parameter)].*b.into =
+                                      [&](const Parameter& p) { return p.name == r.name; });
+      if (found - schema_.parameters.begin() >= r.parameter) fault("a rule must name earlier parameters");
+      schema_.parameters[static_cast<size_t>(r.parameter)].*r.into =
           static_cast<int>(found - schema_.parameters.begin());
     }
     find_factor_options();
@@ -40,14 +40,13 @@ class Parser {
   std::string_view line_;
   size_t at_ = 0;
   Schema schema_;
-  // A rule's reference to a parameter of event boundaries, resolved when all parameters are known.
-  struct Boundaries {
+  // A rule's reference to another parameter, resolved when all parameters are known.
+  struct Reference {
     int parameter;
     int Parameter::* into;
     std::string name;
-    const char* message;
   };
-  std::vector<Boundaries> boundaries_;
+  std::vector<Reference> references_;
 
   [[noreturn]] void fault(const char* what) const {
     throw std::invalid_argument(std::string("schema: ") + what + " at \"" + std::string(line_.substr(at_, 24)) +
@@ -169,8 +168,8 @@ class Parser {
     do p.dims.push_back(dimension());
     while (accept(","));
   }
-  void boundaries(int Parameter::* into, const char* message) {
-    boundaries_.push_back({static_cast<int>(schema_.parameters.size()), into, word(), message});
+  void refer(int Parameter::* into) {
+    references_.push_back({static_cast<int>(schema_.parameters.size()), into, word()});
   }
   void rule(Parameter& p) {
     if (accept("splits ")) {
@@ -181,16 +180,21 @@ class Parser {
       p.rule_dim = dim_index(word());
     } else if (accept("forest ")) {
       p.rule = Rule::forest;
-      boundaries(&Parameter::rule_parameter, "forest must name an earlier parameter");
-    } else if (accept("finite")) {
-      p.rule = Rule::finite;
-      if (p.type != ElementType::real) fault("finite needs real elements");
+      refer(&Parameter::rule_parameter);
+    } else if (accept("sorts ")) {
+      p.rule = Rule::sorts;
+      refer(&Parameter::rule_keys);
+      expect("by ");
+      refer(&Parameter::rule_parameter);
+    } else if (const bool finite = accept("finite"); finite || accept("numbers")) {
+      p.rule = finite ? Rule::finite : Rule::numbers;
+      if (p.type != ElementType::real) fault("finite and numbers need real elements");
       return;
     } else if (accept("pairs ")) {
       p.rule = Rule::pairs;
       p.rule_dim = dim_index(word());
-      boundaries(&Parameter::rule_parameter, "pairs must name earlier parameters");
-      boundaries(&Parameter::rule_other, "pairs must name earlier parameters");
+      refer(&Parameter::rule_parameter);
+      refer(&Parameter::rule_other);
       return;
     }
     if (p.rule != Rule::none && p.type != ElementType::i32) fault("a rule needs i32 elements");

@@ -12,7 +12,7 @@ namespace upsilon {
 enum class ElementType : int8_t { real, f32, f64, i32, i64, u8 };
 
 // What the contents of a tensor must satisfy, beyond its shape.
-enum class Rule : int8_t { none, splits, below, forest, finite, pairs };
+enum class Rule : int8_t { none, splits, below, forest, finite, numbers, sorts, pairs };
 
 // A name in a product. "H^concat" counts only where the option of that name is set (1 otherwise).
 struct Factor {
@@ -43,8 +43,9 @@ struct Parameter {
   std::vector<Dimension> dims;
   Rule rule = Rule::none;
   int rule_dim = -1;  // splits, below: the dimension name, e.g. N; pairs: what every pair has so many numbers of
-  int rule_parameter = -1;  // forest, pairs: which parameter holds the event boundaries
+  int rule_parameter = -1;  // forest, sorts, pairs: which parameter holds the event boundaries
   int rule_other = -1;  // pairs: and which those of the other side
+  int rule_keys = -1;  // sorts: which parameter is sorted
   std::string shape_text;  // "[N, Fin]", for messages
 };
 

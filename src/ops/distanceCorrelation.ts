@@ -7,6 +7,7 @@ import { Operation } from '../operation';
 import { indices, Ragged, type RaggedLike } from '../ragged';
 import { asTensor, filled, shapeText, type Tensor, tensor, type TensorLike } from '../tensor';
 
+/** For one variable against another. */
 export interface DistanceOptions {
   /** `[n]`, also zero or negative. Default: all equal. */
   weights?: TensorLike;
@@ -20,6 +21,11 @@ export interface DistanceOptions {
    * does, which expects their sum to be n.
    */
   weightSum?: 'normalized' | 'given';
+  /**
+   * int32 `[n]`: `argsort(y)`, for a y of one coordinate that stays the same over many calls, such as the masses of a
+   * training sample. It is checked, not trusted: another order than y's is a ValueError.
+   */
+  order?: TensorLike;
   out?: TensorLike;
 }
 
@@ -28,18 +34,25 @@ export interface DistanceCorrelationOptions extends DistanceOptions {
   power?: number;
 }
 
-const operation = new Operation('distance_correlation', ['weights']);
+const operation = new Operation('distance_correlation', ['weights', 'order']);
 const withGradient = new Kernel('distance_correlation_backward');
+const multivariate = new Kernel('multivariate_distance_correlation_forward', undefined, 'distanceCorrelation');
+const multivariateWithGradient = new Kernel(
+  'multivariate_distance_correlation_backward',
+  undefined,
+  'distanceCorrelation',
+);
 const accumulate = new Kernel('accumulate');
-const correlationOptions = new KnownOptions('weights', 'estimator', 'weightSum', 'power', 'out');
-const covarianceOptions = new KnownOptions('weights', 'estimator', 'weightSum', 'out');
+const correlationOptions = new KnownOptions('weights', 'estimator', 'weightSum', 'order', 'power', 'out');
+const covarianceOptions = new KnownOptions('weights', 'estimator', 'weightSum', 'order', 'out');
 
 /**
  * Distance correlation of two variables (Székely, Rizzo, Bakirov, Ann. Statist. 35, 2769), squared as in DisCo
  * (arXiv:2001.05310): 0 for independent variables, 1 for linearly dependent ones. Differentiable in x, y and weights;
- * value and gradient in O(n log n). A constant variable gives 0.
- * @param x - `[n]`, finite numbers
- * @param y - `[n]`
+ * value and gradient in O(n log n). Points of several coordinates are compared by their Euclidean distances, in O(n²)
+ * time and O(n) memory. A constant variable gives 0.
+ * @param x - `[n]` or `[n, d]`, finite numbers
+ * @param y - `[n]` or `[n, e]`
  * @returns a float64 scalar
  * @throws ShapeError, DTypeError; ValueError for NaN, infinities and unknown options
  */
@@ -50,8 +63,8 @@ export function distanceCorrelation(x: TensorLike, y: TensorLike, options?: Dist
 
 /**
  * Squared distance covariance of two variables, as {@link distanceCorrelation}.
- * @param x - `[n]`, finite numbers
- * @param y - `[n]`
+ * @param x - `[n]` or `[n, d]`, finite numbers
+ * @param y - `[n]` or `[n, e]`
  * @returns a float64 scalar
  */
 export function distanceCovariance(x: TensorLike, y: TensorLike, options?: DistanceOptions): Tensor {
@@ -78,12 +91,18 @@ export function distanceCorrelations(
   const offsets = isList
     ? indices(y.offsets, 'distanceCorrelations', 'offsets')
     : oneSet(values, 'distanceCorrelations');
-  return operation.run([x, values, options?.weights, offsets], kernelOptions(options, 'correlation'), options?.out);
+  const order = orderOf(options, 'distanceCorrelations');
+  const inputs = [x, values, options?.weights, offsets, order];
+  return operation.run(inputs, kernelOptions(options, 'correlation'), options?.out);
 }
 
 function kernelOptions(options: DistanceCorrelationOptions | undefined, quantity: string): OptionValues {
   const { power, estimator, weightSum } = options ?? {};
   return { power, estimator, weightSum, quantity };
+}
+
+function orderOf(options: DistanceOptions | undefined, name: string): Tensor | undefined {
+  return options?.order === undefined ? undefined : indices(options.order, name, 'order');
 }
 
 /** The arguments as tensors; lists of numbers get the element type of what is a tensor already. */
@@ -108,6 +127,13 @@ function oneSet(y: Tensor, name: string): Tensor {
   return y.device === 'cpu' ? offsets : offsets.to(y.device);
 }
 
+/** How many coordinates a variable has: `[n]` and `[n, 1]` have one. */
+function coordinates(z: Tensor, name: string, argument: string): number {
+  if (z.shape.length === 1) return 1;
+  if (z.shape.length === 2) return z.shape[1];
+  throw new ShapeError(name, argument, `${argument} is ${shapeText(z.shape)} (expected [n] or [n, d])`);
+}
+
 function ofTwo(
   first: TensorLike,
   second: TensorLike,
@@ -116,24 +142,38 @@ function ofTwo(
   quantity: string,
 ): Tensor {
   const [x, y, weights] = alike({ x: first, y: second, weights: options?.weights }, name);
-  if (x.shape.length !== 1) throw new ShapeError(name, 'x', `x is ${shapeText(x.shape)} (expected [n])`);
-  const inputs = [x.reshape([1, x.size]), y, weights, oneSet(y, name)];
+  const several = coordinates(x, name, 'x') !== 1 || coordinates(y, name, 'y') !== 1;
   const settings = kernelOptions(options, quantity);
-  const out = options?.out === undefined ? undefined : asTensor(options.out, undefined, name, 'out').reshape([1, 1]);
-  if (!wantsGradient([x, y, weights])) return operation.run(inputs, settings, out).reshape([]);
-  if (out) throw new ValueError(name, 'out', 'out cannot be written where a gradient is wanted (leave it out)');
+  const matrix = (z: Tensor): Tensor => (z.shape.length === 2 ? z : z.reshape([z.size, 1]));
+  const flat = several ? undefined : y.reshape([y.size]);
+  const order = orderOf(options, name);
+  if (order && several)
+    throw new ValueError(name, 'order', 'order is given for points of several coordinates (expected x and y of one)');
+  const inputs = flat
+    ? [x.reshape([1, x.size]), flat, weights, oneSet(flat, name), order]
+    : [matrix(x), matrix(y), weights];
+  const shape = several ? [] : [1, 1];
+  if (!wantsGradient([x, y, weights])) {
+    const out = options?.out === undefined ? undefined : asTensor(options.out, undefined, name, 'out').reshape(shape);
+    const value = several ? multivariate.run(inputs, settings, [out])[0]! : operation.run(inputs, settings, out);
+    return value.reshape([]);
+  }
+  if (options?.out !== undefined)
+    throw new ValueError(name, 'out', 'out cannot be written where a gradient is wanted (leave it out)');
 
   // Value and gradient share nearly all their work: both are computed now, and backward only multiplies.
   const needed = [x, y, weights].map((input) => input?._requiresGrad ?? false);
-  const one = tensor(Float64Array.of(1), { shape: [1, 1], device: x.device });
-  const [value, ...gradients] = withGradient.run([...inputs, one], settings, undefined, [true, ...needed]);
+  const one = tensor(Float64Array.of(1), { shape, device: x.device });
+  const kernel = several ? multivariateWithGradient : withGradient;
+  const [value, ...gradients] = kernel.run([...inputs, one], settings, undefined, [true, ...needed]);
   return record(value!.reshape([]), [x, y, weights], (gradient) => {
     const factor = gradient.item();
-    return gradients.map((found, i) => {
-      if (!found || !needed[i]) return undefined;
+    return [x, y, weights].map((input, i) => {
+      const found = gradients[i];
+      if (!input || !found || !needed[i]) return undefined;
       const scaled = filled(found, 0);
       accumulate.run([found], { scale: factor }, [scaled]);
-      return i === 0 ? scaled.reshape([x.size]) : scaled;
+      return scaled.reshape(input.shape);
     });
   });
 }

@@ -101,6 +101,16 @@ void fill_forest(HostTensor& t, const HostTensor& offsets, const Hint& hint, Ran
   }
 }
 
+void fill_order(HostTensor& t, const HostTensor& keys, const HostTensor& offsets) {
+  std::vector<int64_t> order(static_cast<size_t>(t.count()));
+  std::iota(order.begin(), order.end(), 0);
+  for (int64_t set = 0; set + 1 < offsets.count(); ++set)
+    std::stable_sort(order.begin() + static_cast<int64_t>(offsets.value(set)),
+                     order.begin() + static_cast<int64_t>(offsets.value(set + 1)),
+                     [&](int64_t a, int64_t b) { return keys.value(a) < keys.value(b); });
+  for (int64_t i = 0; i < t.count(); ++i) t.set(i, static_cast<double>(order[static_cast<size_t>(i)]));
+}
+
 }  // namespace
 
 void call_plainly(ups_context* context, const ups_operation& operation, Arguments& arguments, const void* options) {
@@ -212,9 +222,14 @@ HostTensor Inputs::random(const Schema& schema, const Parameter& p, const Dims& 
     case Rule::forest:
       fill_forest(t, make(schema, schema.parameters[static_cast<size_t>(p.rule_parameter)], dims), hint, numbers);
       break;
+    case Rule::sorts:
+      fill_order(t, make(schema, schema.parameters[static_cast<size_t>(p.rule_keys)], dims),
+                 make(schema, schema.parameters[static_cast<size_t>(p.rule_parameter)], dims));
+      break;
     case Rule::none:
     case Rule::finite:
     case Rule::pairs:
+    case Rule::numbers:
       if (t.is_float()) fill_real(t, hint, numbers);
       else
         for (int64_t i = 0; i < t.count(); ++i) t.set(i, static_cast<double>(numbers.below(hint.below)));

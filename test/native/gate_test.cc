@@ -40,6 +40,12 @@ const OperationEntry probe_entry{"probe", probe_schema, sizeof(ProbeOptions), {p
 
 const OperationEntry leading_entry{
     "probe_leading", "x: real[..., K] -> y: real[..., K]", 0, {[](const Call&) { return UPS_OK; }}, {}};
+const OperationEntry sorts_entry{
+    "probe_sorts",
+    "x: real[N] numbers, offsets: i32[B+1] splits N, order: i32[N] sorts x by offsets -> y: real[N]",
+    0,
+    {[](const Call&) { return UPS_OK; }},
+    {[](const Call&) { return UPS_OK; }}};
 const OperationEntry finite_entry{
     "probe_finite", "x: real[N] finite -> y: real[N]", 0, {[](const Call&) { return UPS_OK; }}, {[](const Call&) {
       return UPS_OK;
@@ -324,6 +330,33 @@ void numbers_that_are_not_finite(ups_context* context) {
   expect_text(std::vector<double>{0, 1, 2, std::nan("")}, f64, "x has nan at position 3 (expected finite numbers)");
 }
 
+void orders(ups_context* context) {
+  const ups_operation* operation = ups_operation_find("probe_sorts");
+  const auto expect_text = [&](std::vector<float> keys, std::vector<int32_t> order, const char* text) {
+    Tensor sorted, sets, given, out;
+    const std::vector<int32_t> cuts{0, 3, 3, 5};
+    const auto count = static_cast<int64_t>(keys.size());
+    sorted.set(f32, {count});
+    sets.set(i32, {4});
+    given.set(i32, {count});
+    out.set(f32, {count});
+    std::memcpy(sorted.memory.data(), keys.data(), keys.size() * sizeof(float));
+    std::memcpy(sets.memory.data(), cuts.data(), cuts.size() * sizeof(int32_t));
+    std::memcpy(given.memory.data(), order.data(), order.size() * sizeof(int32_t));
+    const ups_tensor* pointers[] = {&sorted.view, &sets.view, &given.view, &out.view};
+    CHECK(ups_call(context, operation, pointers, 4, nullptr) == (*text ? UPS_VALUE : UPS_OK));
+    if (*text) CHECK_TEXT(ups_last_error(context)->text, text);
+  };
+  const std::vector<float> keys{2, 1, 2, INFINITY, -INFINITY, 9};
+  expect_text(keys, {1, 0, 2, 4, 3, -7}, "");
+  expect_text(keys, {1, 2, 0, 4, 3, 0}, "order has 2 before 0 at position 2 (expected the stable order of x)");
+  expect_text(keys, {1, 1, 2, 4, 3, 0}, "order has 1 before 1 at position 1 (expected the stable order of x)");
+  expect_text(keys, {1, 0, 4, 4, 3, 0}, "order has 4 at position 2 (expected an index of set 0, 0 to 2)");
+  expect_text(keys, {1, 0, 2, -1, 3, 0}, "order has -1 at position 3 (expected an index of set 2, 3 to 4)");
+  expect_text(keys, {1, 0, 2, 3, 4, 0}, "order has 3 before 4 at position 4 (expected the stable order of x)");
+  expect_text({2, std::nanf(""), 2, 3, 4, 9}, {1, 0, 2, 3, 4, 0}, "x has nan at position 1 (expected numbers)");
+}
+
 void options_and_overlap(ups_context* context) {
   {
     Good g;
@@ -475,6 +508,7 @@ int main() {
   shapes(context);
   contents(context);
   numbers_that_are_not_finite(context);
+  orders(context);
   options_and_overlap(context);
   whole_calls(context);
   contexts();

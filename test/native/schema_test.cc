@@ -88,9 +88,11 @@ void wrong_lines() {
   refused("x: real[N -> y: real[N]", "something else expected");
   refused("x: real[N,] -> y: real[N]", "a name expected");
   refused("x: real[N] splits N -> y: real[N]", "a rule needs i32 elements");
-  refused("x: i32[N] finite -> y: real[N]", "finite needs real elements");
-  refused("m: i32[N] forest offsets -> y: real[N]", "forest must name an earlier parameter");
-  refused("m: i32[N] forest o, o: i32[B+1] -> y: real[N]", "forest must name an earlier parameter");
+  refused("x: i32[N] finite -> y: real[N]", "finite and numbers need real elements");
+  refused("m: i32[N] forest offsets -> y: real[N]", "a rule must name an earlier parameter");
+  refused("m: i32[N] forest o, o: i32[B+1] -> y: real[N]", "a rule must name an earlier parameter");
+  refused("o: i32[B+1], m: i32[N] sorts x by o -> y: real[N]", "a rule must name an earlier parameter");
+  refused("x: real[N], m: i32[N] sorts x -> y: real[N]", "something else expected");
   refused("x: real[N] -> y: real[N]; a: i32 = much", "a number expected");
   refused("h: real[H], x: real[H^on] -> y: real[N]; on: i32", "the exponent of a factor must name a bool option");
   refused("x: real[N+1*M] -> y: real[N]", "a product has names only");

@@ -30,6 +30,23 @@ function byDefinition(
   return { covariance, correlation: covariance / Math.sqrt(product(a, a) * product(b, b)) };
 }
 
+/** The same of points. */
+function ofPoints(x: readonly Numbers[], y: readonly Numbers[]): number {
+  const n = x.length;
+  const distances = (z: readonly Numbers[]): number[][] =>
+    z.map((a) => z.map((b) => Math.hypot(...a.map((v, c) => v - b[c]))));
+  const centred = (d: number[][]): number[][] => {
+    const rows = d.map((row) => row.reduce((sum, v) => sum + v, 0) / n);
+    const mean = rows.reduce((sum, v) => sum + v, 0) / n;
+    return d.map((row, i) => row.map((v, j) => v - rows[i] - rows[j] + mean));
+  };
+  const a = centred(distances(x)),
+    b = centred(distances(y));
+  const product = (s: number[][], t: number[][]): number =>
+    s.reduce((sum, row, i) => sum + row.reduce((inner, v, j) => inner + v * t[i][j], 0), 0);
+  return product(a, b) / Math.sqrt(product(a, a) * product(b, b));
+}
+
 const wide = (numbers: Numbers): Float64Array => Float64Array.from(numbers);
 const number = fc
   .double({ min: -100, max: 100, noNaN: true, noDefaultInfinity: true })
@@ -41,7 +58,7 @@ const sample = fc.integer({ min: 4, max: 60 }).chain((n) =>
     weights: fc.array(fc.integer({ min: 0, max: 3 }), { minLength: n, maxLength: n }),
   }),
 );
-const differ = (z: Numbers): boolean => new Set(z).size > 1;
+const differ = (z: readonly unknown[]): boolean => new Set(z).size > 1;
 
 test('equals the definition, with ties and weights', () => {
   fc.assert(
@@ -136,6 +153,84 @@ test('many variables and sets give what each gives alone', () => {
     }
 });
 
+const points = fc.record({ n: fc.integer({ min: 3, max: 40 }), d: fc.integer({ min: 1, max: 4 }) }).chain(({ n, d }) =>
+  fc.record({
+    x: fc.array(fc.array(number, { minLength: d, maxLength: d }), { minLength: n, maxLength: n }),
+    y: fc.array(fc.tuple(number, number), { minLength: n, maxLength: n }),
+  }),
+);
+
+test('points: equal to the definition, and unmoved by shifts, scales and rotations', () => {
+  const matrix = (rows: readonly Numbers[]): ups.Tensor =>
+    ups.tensor(wide(rows.flat()), { shape: [rows.length, rows[0].length] });
+  fc.assert(
+    fc.property(points, fc.double({ min: 0, max: 6, noNaN: true }), ({ x, y }, angle) => {
+      fc.pre(differ(x.map(String)) && differ(y.map(String)));
+      const value = ups.distanceCorrelation(matrix(x), matrix(y)).item();
+      expect(value).toBeCloseTo(ofPoints(x, y), 9);
+      const [c, s] = [Math.cos(angle), Math.sin(angle)];
+      const turned = y.map(([a, b]) => [7 * (c * a - s * b) + 3, 7 * (s * a + c * b) - 2]);
+      expect(ups.distanceCorrelation(matrix(turned), matrix(x)).item()).toBeCloseTo(value, 8);
+    }),
+  );
+});
+
+test('points of one coordinate are numbers; huge and tiny ones are no trouble', () => {
+  const x = ups.random.normal([300], { seed: 5 }),
+    y = ups.random.normal([300, 3], { seed: 6 });
+  const of = (scale: number): number => {
+    const scaled = Float64Array.from(y.data as Float32Array, (v) => v * scale);
+    return ups.distanceCorrelation(wide([...(x.data as Float32Array)]), ups.tensor(scaled, { shape: [300, 3] })).item();
+  };
+  expect(ups.distanceCorrelation(x.reshape([300, 1]), x).item()).toBe(ups.distanceCorrelation(x, x).item());
+  for (const scale of [1e-200, 1e200]) expect(of(scale)).toBeCloseTo(of(1), 12);
+});
+
+test('gradients of points, in x, y and weights', () => {
+  const x = random([10, 3], 7),
+    y = random([10, 2], 8),
+    z = random([10], 9),
+    weights = ups.tensor(Float64Array.from({ length: 10 }, (_, i) => 0.5 + (i % 3)));
+  checkGradients([x, y, weights], () => ups.distanceCorrelation(x, y, { weights, power: 2 }));
+  checkGradients([x, z, weights], () => ups.distanceCovariance(x, z, { weights, weightSum: 'given' }));
+  checkGradients([x, z], () => ups.distanceCorrelation(z, x, { estimator: 'unbiased' }));
+});
+
+test('a prepared order of y gives the same bits, step after step; a wrong one is refused', () => {
+  const y = ups.random.normal([3000], { seed: 11 });
+  const order = ups.argsort(y);
+  for (let step = 0; step < 3; ++step) {
+    const gradients = [{}, { order }].map((options) => {
+      const x = ups.tensor(ups.random.normal([3000], { seed: 12, stream: step }), { requiresGrad: true });
+      const value = ups.distanceCorrelation(x, y, options);
+      value.backward();
+      return [value.item(), ...x.grad!.data];
+    });
+    expect(gradients[1]).toEqual(gradients[0]);
+  }
+  const offsets = [0, 1000, 1000, 3000],
+    x = ups.random.normal([2, 3000], { seed: 13 });
+  const list = { values: y, offsets };
+  const inSets = ups.argsort(list).values;
+  expect(ups.distanceCorrelations(x, list, { order: inSets }).data).toEqual(ups.distanceCorrelations(x, list).data);
+  expect(() => ups.distanceCorrelations(x, list, { order })).toThrow(ups.ValueError);
+
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: -1, max: 6 }), { minLength: 5, maxLength: 5 }), (wrong) => {
+      const mass = [5, 1, 3, 3, 0];
+      const call = (): number => ups.distanceCorrelation([1, 4, 2, 8, 5], mass, { order: wrong }).item();
+      if (String(wrong) === '4,1,2,3,0') expect(call()).toBe(ups.distanceCorrelation([1, 4, 2, 8, 5], mass).item());
+      else expect(call).toThrow(ups.ValueError);
+    }),
+    { examples: [[[4, 1, 2, 3, 0]], [[4, 1, 3, 2, 0]], [[4, 1, 2, 2, 0]], [[4, 4, 4, 4, 4]]] },
+  );
+  expect(() => ups.distanceCorrelation([1, 2], [3, 1], { order: [0, 1] })).toThrow(
+    'distanceCorrelation: order has 0 before 1 at position 1 (expected the stable order of y)',
+  );
+  expect(() => ups.distanceCorrelation([1, 2], [3, 1], { order: [1] })).toThrow(ups.ShapeError);
+  expect(() => ups.distanceCorrelation([[1, 2]], [3], { order: [0] })).toThrow('points of several coordinates');
+});
+
 test('what cannot be correlated gives 0 and no gradient', () => {
   const constant = ups.tensor(Float64Array.of(3.7, 3.7, 3.7), { requiresGrad: true });
   const value = ups.distanceCorrelation(constant, [1, 2, 4]);
@@ -153,7 +248,9 @@ test('bad input gives typed errors', () => {
   expect(() => ups.distanceCorrelation([1, NaN, 3], x)).toThrow('x has nan at position 1 (expected finite numbers)');
   expect(() => ups.distanceCorrelation(x, [1, Infinity, 3])).toThrow(ups.ValueError);
   expect(() => ups.distanceCorrelation(x, [1, 2])).toThrow(ups.ShapeError);
-  expect(() => ups.distanceCorrelation([[1, 2]], [[1, 2]])).toThrow('x is [1, 2] (expected [n])');
+  expect(() => ups.distanceCorrelation([[[1, 2]]], [[1, 2]])).toThrow('x is [1, 1, 2] (expected [n] or [n, d])');
+  expect(() => ups.distanceCorrelation([[1, 2], x.slice(1)], x)).toThrow(ups.ShapeError);
+  expect(() => ups.distanceCorrelation([[1, NaN]], [1])).toThrow('distanceCorrelation: x has nan at position 1');
   expect(() => ups.distanceCorrelation(x, x, { weights: [1, 2] })).toThrow(ups.ShapeError);
   expect(() => ups.distanceCorrelation(x, x, { weights: x, estimator: 'unbiased' })).toThrow(ups.UpsilonError);
   expect(() => ups.distanceCorrelation(x, x, { estimator: 'best' as 'biased' })).toThrow(ups.ValueError);

@@ -75,3 +75,22 @@ test("edge weights of graphConv have the gradients of PyTorch Geometric's GCNCon
     return ups.graphConv(graph, x, weight, { bias });
   });
 });
+
+test.each(['distance-correlation', 'distance-correlation-points'])(
+  "DisCo's value and gradients, dcor's values: %s",
+  (name) => {
+    const tensors = golden(name);
+    for (const power of [1, 2]) {
+      const inputs = ['x', 'y', 'weights'].map((key) => ups.tensor(tensors[key], { requiresGrad: true }));
+      const [x, y, weights] = inputs;
+      const value = ups.distanceCorrelation(x, y, { weights, power });
+      value.backward();
+      expect(value.item()).toBeCloseTo(tensors[`value${power}`].item(), 6);
+      ['x', 'y', 'weights'].forEach((key, i) => expectClose(inputs[i].grad!, tensors[`d${key}${power}`], `d${key}`));
+    }
+    const { x, y, dcor } = tensors;
+    const options = [{}, { estimator: 'unbiased' as const }];
+    const found = options.flatMap((o) => [ups.distanceCorrelation(x, y, o), ups.distanceCovariance(x, y, o)]);
+    found.forEach((value, i) => expect(value.item()).toBeCloseTo(dcor.data[i] as number, 6));
+  },
+);

@@ -24,7 +24,7 @@ UPS_ON_DEVICE void record(int32_t* fault, int32_t code) {
 }
 
 // splits: non-decreasing, first >= 0, last <= bound. below: 0 <= every element < bound. finite: the exponent of a float
-// that is not has all its bits set. One rule per blockIdx.y.
+// that is not has all its bits set; numbers: those of a NaN are above infinity's. One rule per blockIdx.y.
 constexpr int32_t float_exponent = 0x7f800000;
 
 template <int threads>
@@ -33,12 +33,14 @@ check_elements(RuleBatch batch, int32_t* fault) {
   const DeviceRule rule = batch.rules[blockIdx.y];
   const bool splits = rule.rule == static_cast<int32_t>(Rule::splits);
   const bool finite = rule.rule == static_cast<int32_t>(Rule::finite);
+  const bool numbers = rule.rule == static_cast<int32_t>(Rule::numbers);
   const int64_t step = static_cast<int64_t>(gridDim.x) * threads;
   bool bad = false;
   for (int64_t i = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x; i < rule.count; i += step) {
     const int32_t value = rule.data[i];
     if (splits) bad |= value < (i > 0 ? rule.data[i - 1] : 0) || (i == rule.count - 1 && value > rule.bound);
     else if (finite) bad |= (value & float_exponent) == float_exponent;
+    else if (numbers) bad |= (value & INT32_MAX) > float_exponent;
     else bad |= value < 0 || value >= rule.bound;
   }
   if (bad) record(fault, rule.code);
@@ -109,13 +111,41 @@ check_pairs(DeviceRule rule, int32_t* fault) {
   if (!holds) record(fault, rule.code);
 }
 
-bool about_events(const DeviceRule& rule) {
-  return rule.rule == static_cast<int32_t>(Rule::forest) || rule.rule == static_cast<int32_t>(Rule::pairs);
+// sorts: neighbours inside a set are ordered by key, equal keys by index, and are indices of the set.
+template <int threads>
+UPS_KERNEL_LB(threads)
+check_sorts(DeviceRule rule, int32_t* fault) {
+  if (*fault != 0) return;  // the boundaries cannot be trusted
+  const int32_t* const offsets = rule.offsets;
+  const int64_t step = static_cast<int64_t>(gridDim.x) * threads;
+  bool bad = false;
+  for (int64_t i = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x; i < rule.count; i += step) {
+    if (i < offsets[0] || i >= offsets[rule.events]) continue;
+    int64_t set = 0, end = rule.events;  // offsets[set] <= i < offsets[end]
+    while (end - set > 1) {
+      const int64_t middle = (set + end) / 2;
+      if (offsets[middle] <= i) set = middle;
+      else end = middle;
+    }
+    const int32_t first = offsets[set], last = offsets[set + 1] - 1, here = rule.data[i];
+    if (here < first || here > last) bad = true;
+    else if (i > first) {
+      const int32_t before = rule.data[i - 1];
+      if (before < first || before > last) bad = true;
+      else bad |= !(rule.keys[before] < rule.keys[here] || (rule.keys[before] == rule.keys[here] && before < here));
+    }
+  }
+  if (bad) record(fault, rule.code);
 }
 
 unsigned blocks_for(int64_t elements, int64_t per_block) {
   const int64_t blocks = (elements + per_block - 1) / per_block;
   return static_cast<unsigned>(blocks < most_check_blocks ? blocks : most_check_blocks);
+}
+
+bool is(const DeviceRule& rule, Rule kind) { return rule.rule == static_cast<int32_t>(kind); }
+bool about_events(const DeviceRule& rule) {
+  return is(rule, Rule::forest) || is(rule, Rule::sorts) || is(rule, Rule::pairs);
 }
 
 }  // namespace
@@ -140,11 +170,15 @@ cudaError_t launch_rule_checks(cudaStream_t stream, const DeviceRule* rules, int
   }
   flush();
   for (int32_t i = 0; i < count && error == cudaSuccess; ++i) {
-    if (rules[i].rule == static_cast<int32_t>(Rule::pairs))
+    if (is(rules[i], Rule::pairs))
       error = ups::launch(check_pairs<check_threads>, 1, check_threads, 0, stream, rules[i], fault);
-    if (rules[i].rule == static_cast<int32_t>(Rule::forest) && rules[i].events > 0)
+    if (rules[i].events <= 0) continue;
+    if (is(rules[i], Rule::forest))
       error = ups::launch(check_forest<check_threads>, blocks_for(rules[i].events, check_threads / 32), check_threads,
                           0, stream, rules[i], fault);
+    if (is(rules[i], Rule::sorts) && rules[i].count > 0)
+      error = ups::launch(check_sorts<check_threads>, blocks_for(rules[i].count, check_threads), check_threads, 0,
+                          stream, rules[i], fault);
   }
   return error;
 }

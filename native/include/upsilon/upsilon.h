@@ -181,7 +181,8 @@ typedef enum ups_activation {
  * wanted too). Rules after the brackets are checked as well:
  *   splits N   non-decreasing, first >= 0, last <= N     below N   0 <= every element < N
  *   forest offsets   mother indices inside their event, -1 for a root, no cycles
- *   finite     (of real) no NaN, no infinity
+ *   finite     (of real) no NaN, no infinity         numbers   (of real) no NaN
+ *   sorts keys by offsets   inside every set the indices of its elements in the stable order of the keys
  *   pairs H offsets others   as many elements as H for each pair of elements of one event, those before `offsets` and
  *              `others` divide into events
  * `...` stands for any number of leading dimensions, `M1|M0` for the first of these that this call has, `H*F` for a

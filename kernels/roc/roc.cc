@@ -1,0 +1,84 @@
+// Reference: the definition. Every point by a look at all elements, the area by all pairs.
+#include "roc/roc.h"
+
+#include <functional>
+#include <limits>
+
+#include "roc/roc_call.h"
+
+namespace upsilon {
+namespace {
+
+template <class T>
+struct Definition {
+  const Roc<T>& f;
+
+  double weight(int64_t i) const { return f.weights ? static_cast<double>(f.weights[i]) : 1.0; }
+  double kept(bool signal, double threshold) const {
+    double sum = 0;
+    for (int64_t i = 0; i < f.elements; ++i)
+      if ((f.labels[i] != 0) == signal && static_cast<double>(f.scores[i]) >= threshold) sum += weight(i);
+    return sum;
+  }
+  double ordered_pairs() const {
+    double sum = 0;
+    for (int64_t i = 0; i < f.elements; ++i)
+      for (int64_t j = 0; j < f.elements; ++j)
+        if (f.labels[i] != 0 && f.labels[j] == 0)
+          sum += weight(i) * weight(j) * (f.scores[i] > f.scores[j] ? 1.0 : f.scores[i] == f.scores[j] ? 0.5 : 0.0);
+    return sum;
+  }
+};
+
+size_t workspace(const Call& call) { return static_cast<size_t>(3 * (call.dims[0] + 1)) * sizeof(double); }
+
+template <class T>
+ups_status reference(const Call& call) {
+  const Roc<T> f(call);
+  const Definition<T> definition{f};
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  double* const thresholds = static_cast<double*>(call.workspace);
+  double *const false_positive = thresholds + f.elements + 1, *const true_positive = false_positive + f.elements + 1;
+  thresholds[0] = infinity;
+  for (int64_t i = 0; i < f.elements; ++i) thresholds[i + 1] = static_cast<double>(f.scores[i]);
+  std::sort(thresholds + 1, thresholds + f.elements + 1, std::greater<>());
+  const double signal = definition.kept(true, -infinity), background = definition.kept(false, -infinity);
+  for (int64_t k = 0; k <= f.elements; ++k) {
+    true_positive[k] = (k == 0 ? 0 : definition.kept(true, thresholds[k])) / signal;
+    false_positive[k] = (k == 0 ? 0 : definition.kept(false, thresholds[k])) / background;
+  }
+  if (f.auc) *f.auc = definition.ordered_pairs() / (signal * background);
+  const auto copy = [&](const double* from, double* to) {
+    if (to) std::copy(from, from + f.elements + 1, to);
+  };
+  copy(thresholds, f.thresholds);
+  copy(false_positive, f.false_positive);
+  copy(true_positive, f.true_positive);
+  for (int64_t e = 0; e < f.wanted; ++e) {
+    int64_t best = 0;
+    for (int64_t k = 1; k <= f.elements; ++k)
+      if (std::fabs(true_positive[k] - f.efficiencies[e]) < std::fabs(true_positive[best] - f.efficiencies[e]))
+        best = k;
+    if (f.rejection) f.rejection[e] = 1 / false_positive[best];
+    if (f.cut) f.cut[e] = thresholds[best];
+  }
+  return UPS_OK;
+}
+
+const OperationEntry operation{"roc",
+                               UPS_ROC_SCHEMA,
+                               0,
+                               {reference<float>, workspace, roc_supports},
+                               {reference<double>, workspace, roc_supports}};
+
+}  // namespace
+}  // namespace upsilon
+
+ups_status ups_roc(ups_context* context, const ups_tensor* scores, const ups_tensor* labels, const ups_tensor* weights,
+                   const ups_tensor* efficiencies, const ups_tensor* auc, const ups_tensor* false_positive,
+                   const ups_tensor* true_positive, const ups_tensor* thresholds, const ups_tensor* rejection,
+                   const ups_tensor* cut) {
+  return upsilon::call(
+      context, upsilon::operation,
+      {scores, labels, weights, efficiencies, auc, false_positive, true_positive, thresholds, rejection, cut}, nullptr);
+}

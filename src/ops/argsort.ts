@@ -1,0 +1,51 @@
+import type { Vector } from 'apache-arrow';
+
+import { isList as isListVector, isVector } from '../arrow/column';
+import { Kernel } from '../call';
+import { KnownOptions } from '../check';
+import { dtypeCode } from '../dtype';
+import { ShapeError } from '../errors';
+import { toOutput } from '../operation';
+import { asRagged, Ragged, type RaggedLike } from '../ragged';
+import { asTensor, shapeText, tensor, type Tensor, type TensorLike } from '../tensor';
+
+export interface ArgsortOptions {
+  /** Largest keys first (default false). Equal keys keep their order either way. */
+  descending?: boolean;
+  /** int32 `[N]` */
+  out?: TensorLike;
+}
+
+const reals = new Kernel('argsort', { order: 'out' });
+const integers = new Kernel('argsort_integers', { order: 'out' }, 'argsort');
+const knownOptions = new KnownOptions('descending', 'out');
+const int32 = dtypeCode['int32'];
+
+/**
+ * The order that sorts keys: element i of the result is the index of the key that comes i-th. Of a ragged list every event
+ * is sorted for itself, and indices count in the whole batch: `values[order[i]]` is sorted event by event.
+ * The sort is stable, infinities are sorted, and -0 equals 0. It has no gradient.
+ * @param keys - `[N]`, float32, float64 or int32; or a ragged list of them
+ * @returns int32 `[N]`; for a ragged list the same list of indices
+ * @throws ValueError for NaN, and boundaries that decrease or overrun
+ * @throws ShapeError, DTypeError
+ */
+export function argsort(keys: Ragged | RaggedLike, options?: ArgsortOptions): Ragged;
+export function argsort(keys: TensorLike, options?: ArgsortOptions): Tensor;
+export function argsort(keys: TensorLike | Ragged | RaggedLike, options: ArgsortOptions = {}): Tensor | Ragged {
+  knownOptions.check(options, 'argsort');
+  const list = isList(keys) ? asRagged(keys, 'argsort', 'keys') : undefined;
+  const values = list ? list.values : asTensor(keys as TensorLike, undefined, 'argsort', 'keys');
+  if (values.shape.length !== 1)
+    throw new ShapeError('argsort', 'keys', `keys is ${shapeText(values.shape)} (expected [N])`);
+  const offsets = list ? list.offsets : tensor(Int32Array.of(0, values.size)).to(values.device);
+  const { out, ...settings } = options;
+  const made = out === undefined ? undefined : [toOutput(out, 'argsort')];
+  const order = (values._dtype === int32 ? integers : reals).run([values, offsets], settings, made)[0]!;
+  return list ? list.with(order) : order;
+}
+
+function isList(keys: unknown): keys is Ragged | RaggedLike | Vector {
+  if (typeof keys !== 'object' || keys === null) return false;
+  return keys instanceof Ragged || (isVector(keys) && isListVector(keys)) || ('values' in keys && 'offsets' in keys);
+}

@@ -1,0 +1,111 @@
+import { Kernel } from '../call';
+import { KnownOptions } from '../check';
+import { dtypeCode } from '../dtype';
+import { ShapeError } from '../errors';
+import { asTensor, shapeText, tensor, type Tensor, type TensorLike } from '../tensor';
+
+export interface RocOptions {
+  /** `[N]`, also zero or negative. Default: all 1. */
+  weights?: TensorLike;
+}
+
+/** N + 1 points from the strictest cut to none; elements of equal score enter together, so their points are the same. */
+export interface RocCurve {
+  /** float64 `[N + 1]`: kept share of the background. */
+  falsePositiveRate: Tensor;
+  /** float64 `[N + 1]`: kept share of the signal. */
+  truePositiveRate: Tensor;
+  /** float64 `[N + 1]`: scores of at least this are kept; infinity for the first point. */
+  thresholds: Tensor;
+}
+
+export interface WorkingPoints {
+  /** float64 `[K]`: 1 / kept share of the background; infinity where none is kept. */
+  rejection: Tensor;
+  /** float64 `[K]`: scores of at least this are kept. */
+  thresholds: Tensor;
+}
+
+const kernel = new Kernel('roc', undefined, 'rocCurve');
+const knownOptions = new KnownOptions('weights');
+const float64 = dtypeCode['float64'],
+  uint8 = dtypeCode['uint8'];
+const none = [false, false, false, false, false, false];
+
+/** Of the six results of the kernel those that `wanted` names by their places. */
+function run(
+  name: string,
+  given: { scores: TensorLike; labels: TensorLike; efficiencies?: Tensor },
+  options: RocOptions | undefined,
+  wanted: readonly number[],
+): Tensor[] {
+  knownOptions.check(options, name);
+  const scores = asTensor(given.scores, undefined, name, 'scores');
+  const labels = asTensor(given.labels, uint8, name, 'labels');
+  const bytes = labels._dtype === uint8 ? labels : tensor(labels, { dtype: 'uint8', name: 'labels' });
+  const { weights } = options ?? {};
+  const ofElements =
+    weights === undefined
+      ? undefined
+      : asTensor(weights, Array.isArray(weights) ? scores._dtype : undefined, name, 'weights');
+  const outputs = none.map((_, place) => wanted.includes(place));
+  const found = kernel.run([scores, bytes, ofElements, given.efficiencies], undefined, undefined, outputs);
+  return wanted.map((place) => found[place]!);
+}
+
+/**
+ * The area under the ROC curve: the probability, by weight, that a signal element scores above a background element, where
+ * ties count one half. Exact, in O(N log N). It has no gradient.
+ * @param scores - `[N]`, NaN is refused
+ * @param labels - `[N]`: 0 background, 1 signal
+ * @returns a float64 scalar, NaN without signal or without background
+ * @throws ShapeError, DTypeError; ValueError for NaN and for labels that are no bytes
+ */
+export function rocAuc(scores: TensorLike, labels: TensorLike, options?: RocOptions): Tensor {
+  return run('rocAuc', { scores, labels }, options, [0])[0];
+}
+
+/**
+ * The ROC curve, exact: a point for every element, from the highest score on. It has no gradient.
+ * @param scores - `[N]`, NaN is refused
+ * @param labels - `[N]`: 0 background, 1 signal
+ * @throws ShapeError, DTypeError; ValueError for NaN and for labels that are no bytes
+ */
+export function rocCurve(scores: TensorLike, labels: TensorLike, options?: RocOptions): RocCurve {
+  const [falsePositiveRate, truePositiveRate, thresholds] = run('rocCurve', { scores, labels }, options, [1, 2, 3]);
+  return { falsePositiveRate, truePositiveRate, thresholds };
+}
+
+/**
+ * Background rejection at fixed signal efficiency: 1 / false positive rate at the point of the ROC curve whose true positive
+ * rate is nearest to the efficiency, the strictest of several.
+ * @param scores - `[N]`, NaN is refused
+ * @param labels - `[N]`: 0 background, 1 signal
+ * @param efficiencies - `[K]`, or one number
+ * @throws ShapeError, DTypeError; ValueError for NaN and for labels that are no bytes
+ */
+export function backgroundRejection(
+  scores: TensorLike,
+  labels: TensorLike,
+  efficiencies: TensorLike | number,
+  options?: RocOptions,
+): WorkingPoints {
+  const name = 'backgroundRejection';
+  const list = asTensor(
+    typeof efficiencies === 'number' ? [efficiencies] : efficiencies,
+    float64,
+    name,
+    'efficiencies',
+  );
+  if (list.shape.length !== 1)
+    throw new ShapeError(name, 'efficiencies', `efficiencies is ${shapeText(list.shape)} (expected [K])`);
+  const wanted = list._dtype === float64 ? list : tensor(list, { dtype: 'float64', name: 'efficiencies' });
+  const on = asTensor(scores, undefined, name, 'scores');
+  const [rejection, thresholds] = run(
+    name,
+    { scores: on, labels, efficiencies: wanted.to(on.device) },
+    options,
+    [4, 5],
+  );
+  return { rejection, thresholds };
+}
