@@ -1,4 +1,6 @@
 // One line per operation.
+export { conv1d, conv2d, conv3d } from './ops/conv';
+export { convTranspose1d, convTranspose2d, convTranspose3d } from './ops/convTranspose';
 export { deepSet } from './ops/deepSet';
 export { distanceCorrelation, distanceCorrelations, distanceCovariance } from './ops/distanceCorrelation';
 export { edgeConv } from './ops/edgeConv';

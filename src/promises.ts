@@ -22,6 +22,12 @@ import { Tensor } from './tensor';
 
 export const {
   condense,
+  conv1d,
+  conv2d,
+  conv3d,
+  convTranspose1d,
+  convTranspose2d,
+  convTranspose3d,
   deepSet,
   distanceCorrelation,
   distanceCorrelations,

@@ -33,35 +33,45 @@ struct Run {
   int64_t channel, coarse_plane, fine_plane, planes, flat;
 };
 
+// One step along the places: channels x taps products for every lane.
+template <int channels, int taps, class LoadCoarse>
+[[gnu::always_inline]] inline void add_products(const float* const (&coarse)[channels], const float* const (&fine)[taps],
+                                                int64_t place, LoadCoarse load_coarse, Floats (&sums)[channels][taps]) {
+  Floats x[taps];
+#pragma GCC unroll 6
+  for (int t = 0; t < taps; ++t) x[t] = load(fine[t] + place);
+#pragma GCC unroll 4
+  for (int c = 0; c < channels; ++c) {
+    const Floats g = load_coarse(coarse[c] + place);
+#pragma GCC unroll 6
+    for (int t = 0; t < taps; ++t) sums[c][t] = g * x[t] + sums[c][t];
+  }
+}
+
+// Gives the sums of every lane: parts of a vector, taken here, would keep GCC from holding it in a register.
 template <int channels, int taps>
 void tile(const Run& run, const float* const* fine, float* result) {
-  Floats sums[channels][taps] = {};
+  Floats sums[channels][taps];
+#pragma GCC unroll 4
+  for (int c = 0; c < channels; ++c)
+#pragma GCC unroll 6
+    for (int t = 0; t < taps; ++t) sums[c][t] = zero();
   for (int64_t p = 0; p < run.planes; ++p) {
     const float *from[taps], *coarse[channels];
 #pragma GCC unroll 6
     for (int t = 0; t < taps; ++t) from[t] = fine[t] + p * run.fine_plane;
 #pragma GCC unroll 4
     for (int c = 0; c < channels; ++c) coarse[c] = run.coarse + c * run.channel + p * run.coarse_plane;
-    const auto add = [&](int64_t i, auto load_coarse) {
-      Floats x[taps];
-#pragma GCC unroll 6
-      for (int t = 0; t < taps; ++t) x[t] = load(from[t] + i);
-#pragma GCC unroll 4
-      for (int c = 0; c < channels; ++c) {
-        const Floats g = load_coarse(coarse[c] + i);
-#pragma GCC unroll 6
-        for (int t = 0; t < taps; ++t) sums[c][t] = g * x[t] + sums[c][t];
-      }
-    };
     int64_t i = 0;
-    for (; i + lanes <= run.flat; i += lanes) add(i, [](const float* at) { return load(at); });
+    for (; i + lanes <= run.flat; i += lanes) add_products(coarse, from, i, [](const float* at) { return load(at); }, sums);
     // Beyond the run the coarse grid counts as 0, and the fine block is finite.
-    if (i < run.flat) add(i, [&](const float* at) { return load_first(at, run.flat - i); });
+    const int64_t rest = run.flat - i;
+    if (rest > 0) add_products(coarse, from, i, [rest](const float* at) { return load_first(at, rest); }, sums);
   }
 #pragma GCC unroll 4
   for (int c = 0; c < channels; ++c)
 #pragma GCC unroll 6
-    for (int t = 0; t < taps; ++t) result[c * taps + t] = sum_pairwise(sums[c][t]);
+    for (int t = 0; t < taps; ++t) store(result + (c * taps + t) * lanes, sums[c][t]);
 }
 
 using Tile = void (*)(const Run&, const float* const*, float*);
@@ -170,10 +180,10 @@ void WeightGradient::add(const Chunk& chunk, const float* fine, const float* blo
         from[t] = block + channel * strides_.channel + taps_.offset[tap];
         if (++tap == taps) tap = 0, ++channel;
       }
-      float found[tile_channels * tile_taps];
+      alignas(64) float found[tile_channels * tile_taps * lanes];
       tiles[channels - 1][here - 1](run, from, found);
       for (int64_t c = 0; c < channels; ++c)
-        for (int64_t t = 0; t < here; ++t) sum[(o + c) * sum_row + m + t] += found[c * here + t];
+        for (int64_t t = 0; t < here; ++t) sum[(o + c) * sum_row + m + t] += sum_pairwise(load(found + (c * here + t) * lanes));
     }
   }
 }

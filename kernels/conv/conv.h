@@ -8,7 +8,7 @@
  * what lies before x; how much lies after it follows from the extents of y, which may be any: outside x is 0. Nothing to
  * add up (C = 0, an empty kernel) gives act(b).
  * Backward takes x, W, b, y and dy and gives dx, dW, db; any of the three may be left out. NaN and infinities reach what
- * their place meets, nothing else. Outputs are overwritten. The same bits for any number of threads. */
+ * their place meets, nothing else; but those of dz = dy act' may reach all taps of dW. Outputs are overwritten. The same bits for any number of threads. */
 #ifndef UPSILON_OPS_CONV_H
 #define UPSILON_OPS_CONV_H
 #include "upsilon/upsilon.h"

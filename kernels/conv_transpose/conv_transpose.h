@@ -7,7 +7,7 @@
  * `padding` is cut off the beginning; the end follows from the extents of y, which may be any (output padding, output
  * size): places that nothing reaches are act(b).
  * Backward takes x, W, b, y and dy and gives dx, dW, db; any of the three may be left out. NaN and infinities reach what
- * their place meets, nothing else. Outputs are overwritten. The same bits for any number of threads. */
+ * their place meets, nothing else; but those of x may reach all taps of dW. Outputs are overwritten. The same bits for any number of threads. */
 #ifndef UPSILON_OPS_CONV_TRANSPOSE_H
 #define UPSILON_OPS_CONV_TRANSPOSE_H
 #include "upsilon/upsilon.h"
