@@ -1,7 +1,15 @@
 import { ShapeError, ValueError } from '../errors';
 import { Operation } from '../operation';
 import type { Tensor, TensorLike } from '../tensor';
-import { type Axis, Convolution, type Padding, paddings, type PerAxis, perAxis, type SharedOptions } from './convolution';
+import {
+  type Axis,
+  Convolution,
+  type Padding,
+  paddings,
+  type PerAxis,
+  perAxis,
+  type SharedOptions,
+} from './convolution';
 
 export interface ConvTransposeOptions extends SharedOptions {
   /** What is cut off the result, default 0. */

@@ -100,7 +100,11 @@ export class Convolution<Options extends SharedOptions> {
     private readonly operation: Operation,
     private readonly rank: number,
     private readonly transposed: boolean,
-    private readonly extents: (axes: readonly Axis[], options: Options, name: string) => { extent: number; before: number }[],
+    private readonly extents: (
+      axes: readonly Axis[],
+      options: Options,
+      name: string,
+    ) => { extent: number; before: number }[],
     names: readonly string[],
   ) {
     this.known = new KnownOptions('bias', 'stride', 'padding', 'dilation', 'groups', 'activation', 'out', ...names);
