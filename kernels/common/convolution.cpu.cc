@@ -22,7 +22,7 @@ constexpr int tile_outputs = 4;  // 12 sums, 3 of the source, 1 weight: 16 of 16
 #endif
 
 constexpr int64_t block_floats = 128 * 1024;  // half of an L2 of 1 MiB
-constexpr int64_t least_places = 256;         // of a task
+constexpr int64_t least_places = 256;  // of a task
 constexpr int64_t tasks_per_worker = 12, task_products = 256 * 1024;
 constexpr int64_t least_cut_width = 512;
 
@@ -136,8 +136,7 @@ void load_block(const GatherAxis (&axes)[3], const BlockStrides& strides, const 
         for (int64_t pw = 0; pw < w.source_phases; ++pw) {
           const int64_t residue = w.source_residue(pw);
           const int64_t low = std::clamp<int64_t>(-floor_div(residue, w.source_step) - first, 0, width);
-          const int64_t high =
-              std::clamp<int64_t>(-floor_div(residue - w.source, w.source_step) - first, low, width);
+          const int64_t high = std::clamp<int64_t>(-floor_div(residue - w.source, w.source_step) - first, low, width);
           const int64_t column = w.source_step * (first + low) + residue;
           for (int64_t jd = 0; jd < depth; ++jd) {
             const int64_t z = d.source_step * (begin[0] + d.first_shift + jd) + d.source_residue(pd);
@@ -162,7 +161,8 @@ Gather::Gather(const Convolution& shape, Towards towards, int32_t workers, Piece
   for (int a = 0; a < 3; ++a) axes_[a] = GatherAxis(shape.axes[a], towards);
   auto& [d, h, w] = axes_;
   constexpr int64_t most_places = int64_t{1} << 30;
-  in_place_ = inputs_ > 0 && d.source * h.source * w.source < most_places && (h.places - 1) * w.source + w.places >= lanes;
+  in_place_ =
+      inputs_ > 0 && d.source * h.source * w.source < most_places && (h.places - 1) * w.source + w.places >= lanes;
   for (const GatherAxis& axis : axes_) in_place_ = in_place_ && axis.source_step == 1 && axis.stays_inside();
   cut(workers);
 
@@ -184,8 +184,8 @@ void Gather::cut(int32_t workers) {
   auto& [d, h, w] = axes_;
   const double products = static_cast<double>(shape_.samples) * static_cast<double>(shape_.weight_count()) *
                           static_cast<double>(shape_.coarse_places());
-  const auto wanted = static_cast<int64_t>(
-      std::clamp(products / task_products, 1.0, static_cast<double>(tasks_per_worker * workers)));
+  const auto wanted =
+      static_cast<int64_t>(std::clamp(products / task_products, 1.0, static_cast<double>(tasks_per_worker * workers)));
   const int64_t source_phases = d.source_phases * h.source_phases * w.source_phases;
   for (;;) {
     const bool large = !in_place_ && inputs_ * source_phases * d.extent() * h.extent() * w.extent() > block_floats;
@@ -199,7 +199,8 @@ void Gather::cut(int32_t workers) {
     if (!axis) break;
     axis->blocks = smaller(*axis);
   }
-  if (tasks() < wanted) splits_ = std::min(ceil_div(wanted, std::max<int64_t>(tasks(), 1)), ceil_div(outputs_, tile_outputs));
+  if (tasks() < wanted)
+    splits_ = std::min(ceil_div(wanted, std::max<int64_t>(tasks(), 1)), ceil_div(outputs_, tile_outputs));
   splits_ = std::max<int64_t>(splits_, 1);
 }
 
@@ -214,8 +215,8 @@ void Gather::pack(Threads& threads, const float* weight) const {
     float* to = packed_ + (group * outputs_ + first) * inputs_ * taps;
     for (int64_t c = 0; c < inputs_; ++c)
       for (int64_t o = 0; o < outputs; ++o) {
-        const int64_t row = coarse ? (group * outputs_ + first + o) * inputs_ + c
-                                   : (group * inputs_ + c) * outputs_ + first + o;
+        const int64_t row =
+            coarse ? (group * outputs_ + first + o) * inputs_ + c : (group * inputs_ + c) * outputs_ + first + o;
         const float* from = weight + row * taps;
         for (int64_t phase = 0; phase < phases; ++phase) {
           const int64_t begin = taps_.first[phase], count = taps_.first[phase + 1] - begin;

@@ -41,7 +41,11 @@ UPS_ON_DEVICE AxisTaps taps_of(const ConvolutionAxis& axis, bool coarse, int64_t
   const int64_t end = ups::min(period, axis.kernel);
   while (first < end && residue(first) != phase) ++first;
   const int64_t count = first < end ? (axis.kernel - first + period - 1) / period : 0;
-  return {first, period, count, 1, -round_down_div(first * axis.dilation - axis.padding, axis.stride),
+  return {first,
+          period,
+          count,
+          1,
+          -round_down_div(first * axis.dilation - axis.padding, axis.stride),
           -(period * axis.dilation / axis.stride)};
 }
 
@@ -106,16 +110,17 @@ gather_tiles(const int32_t* fault, GatherCall f) {
       step.shift[1] = h.base + th * h.tap_shift;
       step.shift[2] = w.base + tw * w.tap_shift;
       step.source = channel * source_places;
-      const int64_t place = ((d.first + td * d.step) * f.shape.axes[1].kernel + h.first + th * h.step) *
-                                f.shape.axes[2].kernel + w.first + tw * w.step;
+      const int64_t place =
+          ((d.first + td * d.step) * f.shape.axes[1].kernel + h.first + th * h.step) * f.shape.axes[2].kernel +
+          w.first + tw * w.step;
       const int64_t of_kernel = f.shape.axes[0].kernel * f.shape.axes[1].kernel * f.shape.axes[2].kernel;
       const int64_t row = f.coarse ? group * f.outputs * f.inputs + channel : (group * f.inputs + channel) * f.outputs;
       step.weight = row * of_kernel + place;
     }
     steps[stage][thread] = step;
   };
-  const int64_t weight_column = (f.coarse ? f.inputs : 1) * f.shape.axes[0].kernel * f.shape.axes[1].kernel *
-                                f.shape.axes[2].kernel;
+  const int64_t weight_column =
+      (f.coarse ? f.inputs : 1) * f.shape.axes[0].kernel * f.shape.axes[1].kernel * f.shape.axes[2].kernel;
 
   // Threads keep their rows: of a stage each has some steps of one row, or all steps of some.
   constexpr int own_rows = Shape::rows > Shape::threads ? Shape::rows / Shape::threads : 1;
@@ -258,8 +263,8 @@ weight_tiles(const int32_t* fault, WeightCall f) {
                           at_x >= 0 && at_x < w.fine;
       const int64_t at =
           image * f.shape.fine_channels * fine_places + channel[i] + (at_z * h.fine + at_y) * w.fine + at_x;
-      ups::cp_async<4>(tile + a_floats + (team + i * teams) * b_stride + own_place,
-                       wanted ? f.fine + at : f.coarse, wanted);
+      ups::cp_async<4>(tile + a_floats + (team + i * teams) * b_stride + own_place, wanted ? f.fine + at : f.coarse,
+                       wanted);
     }
   };
 
@@ -279,7 +284,8 @@ weight_tiles(const int32_t* fault, WeightCall f) {
   }
   ups::cp_async_wait<0>();
 
-  float* const to = f.to + (static_cast<int64_t>(blockIdx.y) * f.shape.groups + group) * f.shape.coarse_channels * columns;
+  float* const to =
+      f.to + (static_cast<int64_t>(blockIdx.y) * f.shape.groups + group) * f.shape.coarse_channels * columns;
   store_tile<Shape>(sums, stages, [&](int row, int column, float sum) {
     if (first_row + row < f.shape.coarse_channels && first_column + column < columns)
       to[(first_row + row) * columns + first_column + column] = sum;
@@ -349,8 +355,18 @@ void with_precision(int32_t precision, Kernel&& kernel) {
 void gather(Launcher& launch, int32_t precision, const Convolution& shape, Towards towards, const float* source,
             const float* weight, const float* bias, int32_t activation, float* result) {
   const bool coarse = towards == Towards::coarse;
-  GatherCall f{shape, coarse, coarse ? shape.fine_channels : shape.coarse_channels,
-               coarse ? shape.coarse_channels : shape.fine_channels, {}, {}, {}, {}, source, weight, bias, result,
+  GatherCall f{shape,
+               coarse,
+               coarse ? shape.fine_channels : shape.coarse_channels,
+               coarse ? shape.coarse_channels : shape.fine_channels,
+               {},
+               {},
+               {},
+               {},
+               source,
+               weight,
+               bias,
+               result,
                activation};
   int64_t phases = shape.groups;
   for (int a = 0; a < 3; ++a) {
@@ -366,8 +382,8 @@ void gather(Launcher& launch, int32_t precision, const Convolution& shape, Towar
     constexpr int by = decltype(number)::value;
     const auto with_shape = [&](auto tile) {
       using Shape = decltype(tile);
-      launch.grid(gather_tiles<Shape, by>, phases * ceil_div(rows, Shape::rows) * ceil_div(f.outputs, Shape::columns), 1,
-                  Shape::threads, 0, f);
+      launch.grid(gather_tiles<Shape, by>, phases * ceil_div(rows, Shape::rows) * ceil_div(f.outputs, Shape::columns),
+                  1, Shape::threads, 0, f);
     };
     if (f.outputs <= NarrowTile::columns) with_shape(NarrowTile{});
     else if (f.outputs <= MiddleTile::columns) with_shape(MiddleTile{});

@@ -22,8 +22,8 @@ class Gather {
   Convolution shape_;
   GatherAxis axes_[3];
   int64_t inputs_, outputs_;  // channels of a group
-  bool in_place_;             // the source itself serves as the block
-  int64_t splits_ = 1;        // of the outputs
+  bool in_place_;  // the source itself serves as the block
+  int64_t splits_ = 1;  // of the outputs
   BlockStrides strides_{};
   int64_t scratch_floats_ = 0, most_segments_ = 0;
   TapTables taps_{};

@@ -23,8 +23,8 @@ struct GatherAxis {
   Towards towards = Towards::coarse;
   int64_t result = 0, result_step = 1, phases = 1;
   int64_t source = 0, source_step = 1, source_phases = 1;  // only those that a tap looks at
-  int64_t places = 0;                                      // values of q in the longest phase
-  int64_t first_shift = 0, span = 0;                       // smallest shift; the largest beyond it
+  int64_t places = 0;  // values of q in the longest phase
+  int64_t first_shift = 0, span = 0;  // smallest shift; the largest beyond it
   int64_t blocks = 1;
 
   GatherAxis() = default;
@@ -60,7 +60,7 @@ struct GatherAxis {
   int64_t source_residue(int64_t source_phase) const { return towards == Towards::coarse ? residue(source_phase) : 0; }
 
   int64_t block() const { return ceil_div(places, blocks); }  // places of the largest block
-  int64_t extent() const { return block() + span; }           // its source, of one phase
+  int64_t extent() const { return block() + span; }  // its source, of one phase
   int64_t begin(int64_t block) const { return places * block / blocks; }
   // No tap looks beyond the grid.
   bool stays_inside() const { return first_shift >= 0 && places + first_shift + span <= source; }
@@ -68,7 +68,7 @@ struct GatherAxis {
 
 struct TapTables {
   int32_t *kernel, *offset;  // by phase: the place in the kernel, and in a block
-  int64_t* first;            // of every phase and behind the last one
+  int64_t* first;  // of every phase and behind the last one
 };
 
 // Distances in a block, in floats.
@@ -90,9 +90,9 @@ inline void fill_taps(const GatherAxis (&axes)[3], const BlockStrides& strides, 
               const int64_t source_phase =
                   (d.source_phase(kd) * h.source_phases + h.source_phase(kh)) * w.source_phases + w.source_phase(kw);
               tables.kernel[count] = static_cast<int32_t>((kd * h.of.kernel + kh) * w.of.kernel + kw);
-              tables.offset[count++] = static_cast<int32_t>(
-                  source_phase * strides.phase + (d.shift(kd) - d.first_shift) * strides.plane +
-                  (h.shift(kh) - h.first_shift) * strides.row + w.shift(kw) - w.first_shift);
+              tables.offset[count++] =
+                  static_cast<int32_t>(source_phase * strides.phase + (d.shift(kd) - d.first_shift) * strides.plane +
+                                       (h.shift(kh) - h.first_shift) * strides.row + w.shift(kw) - w.first_shift);
             }
       }
   tables.first[phase] = count;

@@ -23,8 +23,8 @@ constexpr int tile_taps = 3;  // 12 sums, 3 and 1: 16 of 16
 
 constexpr int64_t block_places = 2048, most_block_places = 4096;
 constexpr int64_t large_block = 256 * 1024;  // floats, where dilated taps lie far apart
-constexpr int64_t task_taps = 24;       // fine channels times taps that a task has at least, to use what it reads often
-constexpr int64_t fewest_tasks = 64;    // below, the places are dealt out too, as far as
+constexpr int64_t task_taps = 24;  // fine channels times taps that a task has at least, to use what it reads often
+constexpr int64_t fewest_tasks = 64;  // below, the places are dealt out too, as far as
 constexpr int64_t most_part_floats = int64_t{2} << 20;
 
 // Places to sum over: `planes` of `flat` floats each.
@@ -35,8 +35,9 @@ struct Run {
 
 // One step along the places: channels x taps products for every lane.
 template <int channels, int taps, class LoadCoarse>
-[[gnu::always_inline]] inline void add_products(const float* const (&coarse)[channels], const float* const (&fine)[taps],
-                                                int64_t place, LoadCoarse load_coarse, Floats (&sums)[channels][taps]) {
+[[gnu::always_inline]] inline void add_products(const float* const (&coarse)[channels],
+                                                const float* const (&fine)[taps], int64_t place, LoadCoarse load_coarse,
+                                                Floats (&sums)[channels][taps]) {
   Floats x[taps];
 #pragma GCC unroll 6
   for (int t = 0; t < taps; ++t) x[t] = load(fine[t] + place);
@@ -63,7 +64,8 @@ void tile(const Run& run, const float* const* fine, float* result) {
 #pragma GCC unroll 4
     for (int c = 0; c < channels; ++c) coarse[c] = run.coarse + c * run.channel + p * run.coarse_plane;
     int64_t i = 0;
-    for (; i + lanes <= run.flat; i += lanes) add_products(coarse, from, i, [](const float* at) { return load(at); }, sums);
+    for (; i + lanes <= run.flat; i += lanes)
+      add_products(coarse, from, i, [](const float* at) { return load(at); }, sums);
     // Beyond the run the coarse grid counts as 0, and the fine block is finite.
     const int64_t rest = run.flat - i;
     if (rest > 0) add_products(coarse, from, i, [rest](const float* at) { return load_first(at, rest); }, sums);
@@ -170,8 +172,12 @@ void WeightGradient::add(const Chunk& chunk, const float* fine, const float* blo
               exact_sum(chunk, m % taps, fine + m / taps * fine_channel, coarse + c * coarse_channel);
       continue;
     }
-    const Run run{first + o * coarse_channel, coarse_channel,  h.places * strides_.row,
-                  strides_.plane,             chunk.places[0], (chunk.places[1] - 1) * strides_.row + w.places};
+    const Run run{first + o * coarse_channel,
+                  coarse_channel,
+                  h.places * strides_.row,
+                  strides_.plane,
+                  chunk.places[0],
+                  (chunk.places[1] - 1) * strides_.row + w.places};
     int64_t tap = 0, channel = 0;
     for (int64_t m = 0; m < columns; m += tile_taps) {
       const int64_t here = std::min<int64_t>(tile_taps, columns - m);
@@ -183,7 +189,8 @@ void WeightGradient::add(const Chunk& chunk, const float* fine, const float* blo
       alignas(64) float found[tile_channels * tile_taps * lanes];
       tiles[channels - 1][here - 1](run, from, found);
       for (int64_t c = 0; c < channels; ++c)
-        for (int64_t t = 0; t < here; ++t) sum[(o + c) * sum_row + m + t] += sum_pairwise(load(found + (c * here + t) * lanes));
+        for (int64_t t = 0; t < here; ++t)
+          sum[(o + c) * sum_row + m + t] += sum_pairwise(load(found + (c * here + t) * lanes));
     }
   }
 }
@@ -204,7 +211,8 @@ void WeightGradient::run(Threads& threads, const float* fine, const float* coars
     chunk.channels = std::min(channels_per_task_, shape_.fine_channels - range * channels_per_task_);
     chunk.places[2] = w.places;
     float* sum = (parts_ > 1 ? sums_ + part * count : dweight) + group * of_group + range * range_floats;
-    for (int64_t o = 0; o < shape_.coarse_channels; ++o) clear(sum + o * shape_.fine_channels * taps, chunk.channels * taps);
+    for (int64_t o = 0; o < shape_.coarse_channels; ++o)
+      clear(sum + o * shape_.fine_channels * taps, chunk.channels * taps);
     float* block = scratch_ + worker * scratch_floats_;
     clear(block + chunk.channels * strides_.channel, lanes);
     for (int64_t number = chunks_ * part / parts_; number < chunks_ * (part + 1) / parts_; ++number) {

@@ -16,17 +16,17 @@
 extern "C" {
 #endif
 
-#define UPS_CONV_OPTIONS                                                                                      \
-  "stride_d: i32 = 1 from 1, stride_h: i32 = 1 from 1, stride_w: i32 = 1 from 1, "                            \
-  "padding_d: i32 = 0, padding_h: i32 = 0, padding_w: i32 = 0, "                                              \
+#define UPS_CONV_OPTIONS                                                           \
+  "stride_d: i32 = 1 from 1, stride_h: i32 = 1 from 1, stride_w: i32 = 1 from 1, " \
+  "padding_d: i32 = 0, padding_h: i32 = 0, padding_w: i32 = 0, "                   \
   "dilation_d: i32 = 1 from 1, dilation_h: i32 = 1 from 1, dilation_w: i32 = 1 from 1, activation: activation"
 
-#define UPS_CONV_FORWARD_SCHEMA                                                           \
-  "x: real[N, G, C, D, H, W], weight: real[G, O, C, KD, KH, KW], bias?: real[G*O] -> "    \
+#define UPS_CONV_FORWARD_SCHEMA                                                        \
+  "x: real[N, G, C, D, H, W], weight: real[G, O, C, KD, KH, KW], bias?: real[G*O] -> " \
   "y: real[N, G, O, YD, YH, YW]; " UPS_CONV_OPTIONS
-#define UPS_CONV_BACKWARD_SCHEMA                                                                                     \
-  "x: real[N, G, C, D, H, W], weight: real[G, O, C, KD, KH, KW], bias?: real[G*O], y: real[N, G, O, YD, YH, YW], "  \
-  "dy: real[N, G, O, YD, YH, YW] -> dx?: real[N, G, C, D, H, W], dweight?: real[G, O, C, KD, KH, KW], "             \
+#define UPS_CONV_BACKWARD_SCHEMA                                                                                   \
+  "x: real[N, G, C, D, H, W], weight: real[G, O, C, KD, KH, KW], bias?: real[G*O], y: real[N, G, O, YD, YH, YW], " \
+  "dy: real[N, G, O, YD, YH, YW] -> dx?: real[N, G, C, D, H, W], dweight?: real[G, O, C, KD, KH, KW], "            \
   "dbias?: real[G*O]; " UPS_CONV_OPTIONS
 
 typedef struct ups_conv_options {

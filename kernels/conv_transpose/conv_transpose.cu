@@ -42,8 +42,7 @@ ups_status backward(const Call& call) {
     slopes(launch, gelu ? scratch.dz : f.y, f.dy, scratch.dz, f.shape.fine_count(), f.activation);
     dz = scratch.dz;
   }
-  if (f.dx)
-    gather(launch, call.precision, f.shape, Towards::coarse, dz, f.weight, nullptr, UPS_ACTIVATION_NONE, f.dx);
+  if (f.dx) gather(launch, call.precision, f.shape, Towards::coarse, dz, f.weight, nullptr, UPS_ACTIVATION_NONE, f.dx);
   if (f.dweight) weight_gradient(launch, call.precision, f.shape, dz, f.x, scratch.parts, f.dweight);
   if (f.dbias)
     channel_sums(launch, dz, f.shape.samples, f.shape.groups * f.shape.fine_channels, f.shape.fine_places(),

@@ -15,17 +15,17 @@
 extern "C" {
 #endif
 
-#define UPS_CONV_TRANSPOSE_OPTIONS                                                                            \
-  "stride_d: i32 = 1 from 1, stride_h: i32 = 1 from 1, stride_w: i32 = 1 from 1, "                            \
-  "padding_d: i32 = 0, padding_h: i32 = 0, padding_w: i32 = 0, "                                              \
+#define UPS_CONV_TRANSPOSE_OPTIONS                                                 \
+  "stride_d: i32 = 1 from 1, stride_h: i32 = 1 from 1, stride_w: i32 = 1 from 1, " \
+  "padding_d: i32 = 0, padding_h: i32 = 0, padding_w: i32 = 0, "                   \
   "dilation_d: i32 = 1 from 1, dilation_h: i32 = 1 from 1, dilation_w: i32 = 1 from 1, activation: activation"
 
-#define UPS_CONV_TRANSPOSE_FORWARD_SCHEMA                                                 \
-  "x: real[N, G, C, D, H, W], weight: real[G, C, O, KD, KH, KW], bias?: real[G*O] -> "    \
+#define UPS_CONV_TRANSPOSE_FORWARD_SCHEMA                                              \
+  "x: real[N, G, C, D, H, W], weight: real[G, C, O, KD, KH, KW], bias?: real[G*O] -> " \
   "y: real[N, G, O, YD, YH, YW]; " UPS_CONV_TRANSPOSE_OPTIONS
-#define UPS_CONV_TRANSPOSE_BACKWARD_SCHEMA                                                                           \
-  "x: real[N, G, C, D, H, W], weight: real[G, C, O, KD, KH, KW], bias?: real[G*O], y: real[N, G, O, YD, YH, YW], "  \
-  "dy: real[N, G, O, YD, YH, YW] -> dx?: real[N, G, C, D, H, W], dweight?: real[G, C, O, KD, KH, KW], "             \
+#define UPS_CONV_TRANSPOSE_BACKWARD_SCHEMA                                                                         \
+  "x: real[N, G, C, D, H, W], weight: real[G, C, O, KD, KH, KW], bias?: real[G*O], y: real[N, G, O, YD, YH, YW], " \
+  "dy: real[N, G, O, YD, YH, YW] -> dx?: real[N, G, C, D, H, W], dweight?: real[G, C, O, KD, KH, KW], "            \
   "dbias?: real[G*O]; " UPS_CONV_TRANSPOSE_OPTIONS
 
 typedef struct ups_conv_transpose_options {
@@ -40,8 +40,8 @@ UPS_API ups_status ups_conv_transpose_forward(ups_context* context, const ups_te
                                               const ups_conv_transpose_options* options);
 UPS_API ups_status ups_conv_transpose_backward(ups_context* context, const ups_tensor* x, const ups_tensor* weight,
                                                const ups_tensor* bias, const ups_tensor* y, const ups_tensor* dy,
-                                               const ups_tensor* dx, const ups_tensor* dweight,
-                                               const ups_tensor* dbias, const ups_conv_transpose_options* options);
+                                               const ups_tensor* dx, const ups_tensor* dweight, const ups_tensor* dbias,
+                                               const ups_conv_transpose_options* options);
 
 #ifdef __cplusplus
 }

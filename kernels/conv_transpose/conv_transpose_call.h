@@ -21,8 +21,9 @@ struct ConvTransposeForward {
   int32_t activation;
 
   explicit ConvTransposeForward(const Call& call)
-      : shape(conv_transpose_shape(call)), x(call.data<const T>(0)), weight(call.data<const T>(1)), bias(call.data<const T>(2)),
-        y(call.data<T>(3)), activation(call.option<ups_conv_transpose_options>().activation) {}
+      : shape(conv_transpose_shape(call)), x(call.data<const T>(0)), weight(call.data<const T>(1)),
+        bias(call.data<const T>(2)), y(call.data<T>(3)),
+        activation(call.option<ups_conv_transpose_options>().activation) {}
 };
 
 template <class T>
@@ -33,9 +34,10 @@ struct ConvTransposeBackward {
   int32_t activation;
 
   explicit ConvTransposeBackward(const Call& call)
-      : shape(conv_transpose_shape(call)), x(call.data<const T>(0)), weight(call.data<const T>(1)), bias(call.data<const T>(2)),
-        y(call.data<const T>(3)), dy(call.data<const T>(4)), dx(call.data<T>(5)), dweight(call.data<T>(6)),
-        dbias(call.data<T>(7)), activation(call.option<ups_conv_transpose_options>().activation) {}
+      : shape(conv_transpose_shape(call)), x(call.data<const T>(0)), weight(call.data<const T>(1)),
+        bias(call.data<const T>(2)), y(call.data<const T>(3)), dy(call.data<const T>(4)), dx(call.data<T>(5)),
+        dweight(call.data<T>(6)), dbias(call.data<T>(7)),
+        activation(call.option<ups_conv_transpose_options>().activation) {}
 };
 
 }  // namespace upsilon

@@ -237,7 +237,8 @@ class Gate {
       int32_t value = 0;
       std::memcpy(&value, options + o.offset, sizeof value);
       if (o.type == OptionType::i32) {
-        if (value < o.least) return fail(UPS_VALUE, o.name, o.name + format(" is %d (expected at least %.0f)", value, o.least));
+        if (value < o.least)
+          return fail(UPS_VALUE, o.name, o.name + format(" is %d (expected at least %.0f)", value, o.least));
         continue;
       }
       const int32_t limit = o.type == OptionType::boolean ? 2 : static_cast<int32_t>(o.choices.size());
