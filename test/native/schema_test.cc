@@ -47,6 +47,8 @@ void meaning() {
     int32_t count;
     uint64_t seed;
   };
+  const Schema bounded = parse_schema("x: real[N] -> y: real[N]; stride: i32 = 1 from 1, padding: i32");
+  CHECK(bounded.options[0].default_value == 1 && bounded.options[0].least == 1 && bounded.options[1].least < -1e9);
   CHECK(s.options_size == sizeof(Layout) && s.options.size() == 7);
   CHECK(s.options[0].choices.size() == 3 && s.options[1].choices.size() == 7 && s.options[1].choices[4] == "gelu");
   Layout defaults;
