@@ -1,10 +1,12 @@
 // One line per operation.
+export { argsort } from './ops/argsort';
+export { attention } from './ops/attention';
 export { attentionPool } from './ops/attentionPool';
 export { batchNorm } from './ops/batchNorm';
 export { concat } from './ops/concat';
-export { attention } from './ops/attention';
+export { conv1d, conv2d, conv3d } from './ops/conv';
+export { convTranspose1d, convTranspose2d, convTranspose3d } from './ops/convTranspose';
 export { deepSet } from './ops/deepSet';
-export { argsort } from './ops/argsort';
 export { distanceCorrelation, distanceCorrelations, distanceCovariance } from './ops/distanceCorrelation';
 export { dropout } from './ops/dropout';
 export { edgeConv } from './ops/edgeConv';
@@ -23,9 +25,9 @@ export { linearSumAssignment } from './ops/linearSumAssignment';
 export { mlp } from './ops/mlp';
 export { multiDeepSet } from './ops/multiDeepSet';
 export { condense, objectCondensation } from './ops/objectCondensation';
+export * as random from './random';
 export { backgroundRejection, rocAuc, rocCurve } from './ops/roc';
 export { setPool } from './ops/setPool';
 export { segmentSoftmax, softmax } from './ops/softmax';
 export { spmm } from './ops/spmm';
 export { treeConv } from './ops/treeConv';
-export * as random from './random';

@@ -285,6 +285,8 @@ ups_status ups_synchronize(ups_context* context) {
                                            "holds an index that is out of range",
                                            "holds a mother that is outside its event, or a cycle",
                                            "holds numbers that are not finite",
+                                           "holds NaN",
+                                           "is not the stable order of its keys",
                                            "has not as many elements as the pairs of the events want"};
   static_assert(std::size(broken) == static_cast<size_t>(Rule::pairs) + 1);
   return context->error.set(

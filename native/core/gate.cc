@@ -233,9 +233,14 @@ class Gate {
   ups_status check_options() {
     const char* options = static_cast<const char*>(call_.options);
     for (const Option& o : schema_.options) {
-      if (o.type != OptionType::choice && o.type != OptionType::boolean) continue;
+      if (o.type != OptionType::choice && o.type != OptionType::boolean && o.type != OptionType::i32) continue;
       int32_t value = 0;
       std::memcpy(&value, options + o.offset, sizeof value);
+      if (o.type == OptionType::i32) {
+        if (value < o.least)
+          return fail(UPS_VALUE, o.name, o.name + format(" is %d (expected at least %.0f)", value, o.least));
+        continue;
+      }
       const int32_t limit = o.type == OptionType::boolean ? 2 : static_cast<int32_t>(o.choices.size());
       if (value < 0 || value >= limit)
         return fail(UPS_VALUE, o.name, o.name + format(" is %d (expected 0 to %d)", value, limit - 1));

@@ -237,6 +237,10 @@ class Parser {
         else if (accept("false")) o.default_value = 0;
         else o.default_value = number();
       }
+      if (accept("from ")) {
+        if (o.type != OptionType::i32) fault("a smallest value needs an i32 option");
+        o.least = number();
+      }
       schema_.options.push_back(std::move(o));
     } while (accept(","));
   }

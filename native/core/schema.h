@@ -1,6 +1,7 @@
 // The schema line of an operation, parsed: the check, the error message and the documentation in one place.
 #pragma once
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,6 +58,7 @@ struct Option {
   size_t offset = 0;  // in the C struct
   std::vector<std::string> choices;
   double default_value = 0;
+  double least = -std::numeric_limits<double>::infinity();  // "from 1": the smallest value allowed, of an i32
 };
 
 struct Schema {

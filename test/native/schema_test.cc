@@ -47,6 +47,8 @@ void meaning() {
     int32_t count;
     uint64_t seed;
   };
+  const Schema bounded = parse_schema("x: real[N] -> y: real[N]; stride: i32 = 1 from 1, padding: i32");
+  CHECK(bounded.options[0].default_value == 1 && bounded.options[0].least == 1 && bounded.options[1].least < -1e9);
   CHECK(s.options_size == sizeof(Layout) && s.options.size() == 7);
   CHECK(s.options[0].choices.size() == 3 && s.options[1].choices.size() == 7 && s.options[1].choices[4] == "gelu");
   Layout defaults;
@@ -77,7 +79,7 @@ void pairs() {
   const Parameter& z = s.parameters[3];
   CHECK(z.rule == Rule::pairs && s.dim_names[static_cast<size_t>(z.rule_dim)] == "H");
   CHECK(z.rule_parameter == 0 && z.rule_other == 1);
-  refused("a: i32[B+1] splits N, z: real[P] pairs H a b -> y: real[N]", "pairs must name earlier parameters");
+  refused("a: i32[B+1] splits N, z: real[P] pairs H a b -> y: real[N]", "a rule must name earlier parameters");
 }
 
 void wrong_lines() {
@@ -89,9 +91,9 @@ void wrong_lines() {
   refused("x: real[N,] -> y: real[N]", "a name expected");
   refused("x: real[N] splits N -> y: real[N]", "a rule needs i32 elements");
   refused("x: i32[N] finite -> y: real[N]", "finite and numbers need real elements");
-  refused("m: i32[N] forest offsets -> y: real[N]", "a rule must name an earlier parameter");
-  refused("m: i32[N] forest o, o: i32[B+1] -> y: real[N]", "a rule must name an earlier parameter");
-  refused("o: i32[B+1], m: i32[N] sorts x by o -> y: real[N]", "a rule must name an earlier parameter");
+  refused("m: i32[N] forest offsets -> y: real[N]", "a rule must name earlier parameters");
+  refused("m: i32[N] forest o, o: i32[B+1] -> y: real[N]", "a rule must name earlier parameters");
+  refused("o: i32[B+1], m: i32[N] sorts x by o -> y: real[N]", "a rule must name earlier parameters");
   refused("x: real[N], m: i32[N] sorts x -> y: real[N]", "something else expected");
   refused("x: real[N] -> y: real[N]; a: i32 = much", "a number expected");
   refused("h: real[H], x: real[H^on] -> y: real[N]; on: i32", "the exponent of a factor must name a bool option");

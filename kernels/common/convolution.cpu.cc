@@ -1,0 +1,397 @@
+// Convolution as a matrix product whose right side is never made: a tile of outputs x places stays in registers while the
+// source channels and the taps run. Lanes lie along the places, so that any number of channels fills them, and weights are
+// broadcast. Floor: 2 x products FLOP against the FMA peak. A block of the source with zeros at its edges (made once per
+// task, in L2) lets every tap be a constant distance; where no tap looks beyond the grid the source itself serves.
+#include "common/convolution_plan.h"
+
+#define UPS_SIMD_SOURCE "common/convolution.cpu.cc"
+#include "common/each_isa.h"
+#include "common/activate_rows.simd.h"
+#include "common/convolution.simd.h"
+#include "common/dot.simd.h"
+
+UPS_SIMD_SHARED_BEGIN
+
+namespace {
+
+constexpr int tile_vectors = 3;
+#if UPS_LANES == 16
+constexpr int tile_outputs = 8;  // 24 sums, 3 of the source, 1 weight: 28 of 32 registers
+#else
+constexpr int tile_outputs = 4;  // 12 sums, 3 of the source, 1 weight: 16 of 16
+#endif
+
+constexpr int64_t block_floats = 128 * 1024;  // half of an L2 of 1 MiB
+constexpr int64_t least_places = 256;  // of a task
+constexpr int64_t tasks_per_worker = 12, task_products = 256 * 1024;
+constexpr int64_t least_cut_width = 512;
+
+#if UPS_LANES == 16
+#define UPS_EVEN_LANES 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
+#define UPS_LOW_PAIRS 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define UPS_HIGH_PAIRS 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#elif UPS_LANES == 8
+#define UPS_EVEN_LANES 0, 2, 4, 6, 8, 10, 12, 14
+#define UPS_LOW_PAIRS 0, 8, 1, 9, 2, 10, 3, 11
+#define UPS_HIGH_PAIRS 4, 12, 5, 13, 6, 14, 7, 15
+#else
+#define UPS_EVEN_LANES 0, 2, 4, 6
+#define UPS_LOW_PAIRS 0, 4, 1, 5
+#define UPS_HIGH_PAIRS 2, 6, 3, 7
+#endif
+
+// Every step-th element.
+inline void copy_strided(const float* from, int64_t step, int64_t count, float* to) {
+  int64_t i = 0;
+  if (step == 1) {
+    each_vector(count, [&](int64_t k, int64_t here) { store_some(to + k, load_some(from + k, here), here); });
+    return;
+  }
+  // The last vector is left to the loop below: the element after its last one need not exist.
+  if (step == 2)
+    for (; i + lanes < count; i += lanes)
+      store(to + i, __builtin_shufflevector(load(from + 2 * i), load(from + 2 * i + lanes), UPS_EVEN_LANES));
+  for (; i < count; ++i) to[i] = from[i * step];
+}
+
+// to[0..count) = first[0], second[0], first[1], ...
+inline void put_pairs(float* to, Floats first, Floats second, int64_t count) {
+  store_some(to, __builtin_shufflevector(first, second, UPS_LOW_PAIRS), std::min<int64_t>(count, lanes));
+  if (count > lanes) store_some(to + lanes, __builtin_shufflevector(first, second, UPS_HIGH_PAIRS), count - lanes);
+}
+
+#undef UPS_EVEN_LANES
+#undef UPS_LOW_PAIRS
+#undef UPS_HIGH_PAIRS
+
+struct TileTaps {
+  const int32_t* offsets;
+  int64_t count, channels, channel;
+};
+
+// sums[outputs][vectors] = bias + the sum over channels and taps of weight times source.
+template <int outputs, int vectors>
+void tile(const TileTaps& taps, const float* const* source, const float* weights, const float* bias, float* result) {
+  Floats sums[outputs][vectors];
+#pragma GCC unroll 8
+  for (int o = 0; o < outputs; ++o)
+#pragma GCC unroll 3
+    for (int v = 0; v < vectors; ++v) sums[o][v] = bias ? broadcast(bias[o]) : zero();
+  const float* from[vectors];
+  for (int v = 0; v < vectors; ++v) from[v] = source[v];
+  for (int64_t c = 0; c < taps.channels; ++c) {
+    for (int64_t t = 0; t < taps.count; ++t) {
+      const int64_t at = taps.offsets[t];
+      Floats x[vectors];
+#pragma GCC unroll 3
+      for (int v = 0; v < vectors; ++v) x[v] = load(from[v] + at);
+#pragma GCC unroll 8
+      for (int o = 0; o < outputs; ++o) {
+        const Floats weight = broadcast(weights[o]);
+#pragma GCC unroll 3
+        for (int v = 0; v < vectors; ++v) sums[o][v] = weight * x[v] + sums[o][v];
+      }
+      weights += outputs;
+    }
+#pragma GCC unroll 3
+    for (int v = 0; v < vectors; ++v) from[v] += taps.channel;
+  }
+#pragma GCC unroll 8
+  for (int o = 0; o < outputs; ++o)
+#pragma GCC unroll 3
+    for (int v = 0; v < vectors; ++v) store(result + (o * vectors + v) * lanes, sums[o][v]);
+}
+
+using Tile = void (*)(const TileTaps&, const float* const*, const float*, const float*, float*);
+#define UPS_TILES(outputs) {tile<outputs, 1>, tile<outputs, 2>, tile<outputs, 3>}
+constexpr Tile tiles[tile_outputs][tile_vectors] = {
+    UPS_TILES(1), UPS_TILES(2), UPS_TILES(3), UPS_TILES(4),
+#if UPS_LANES == 16
+    UPS_TILES(5), UPS_TILES(6), UPS_TILES(7), UPS_TILES(8),
+#endif
+};
+#undef UPS_TILES
+
+void finish(float* sums, int64_t count, int32_t activation) {
+  if (activation == UPS_ACTIVATION_RELU) {
+    for (int64_t i = 0; i < count; i += lanes) {
+      const Floats y = load(sums + i);
+      store(sums + i, y < zero() ? zero() : y);
+    }
+  } else {
+    activate_rows(sums, count, activation);
+  }
+}
+
+}  // namespace
+
+void load_block(const GatherAxis (&axes)[3], const BlockStrides& strides, const float* source, int64_t channels,
+                const int64_t (&begin)[3], float* block) {
+  const auto& [d, h, w] = axes;
+  const int64_t depth = d.extent(), height = h.extent(), width = strides.row;
+  const int64_t first = begin[2] + w.first_shift;
+  for (int64_t c = 0; c < channels; ++c, source += d.source * h.source * w.source)
+    for (int64_t pd = 0; pd < d.source_phases; ++pd)
+      for (int64_t ph = 0; ph < h.source_phases; ++ph)
+        for (int64_t pw = 0; pw < w.source_phases; ++pw) {
+          const int64_t residue = w.source_residue(pw);
+          const int64_t low = std::clamp<int64_t>(-floor_div(residue, w.source_step) - first, 0, width);
+          const int64_t high = std::clamp<int64_t>(-floor_div(residue - w.source, w.source_step) - first, low, width);
+          const int64_t column = w.source_step * (first + low) + residue;
+          for (int64_t jd = 0; jd < depth; ++jd) {
+            const int64_t z = d.source_step * (begin[0] + d.first_shift + jd) + d.source_residue(pd);
+            for (int64_t jh = 0; jh < height; ++jh, block += width) {
+              const int64_t y = h.source_step * (begin[1] + h.first_shift + jh) + h.source_residue(ph);
+              if (z < 0 || z >= d.source || y < 0 || y >= h.source) {
+                std::fill_n(block, width, 0.0f);
+                continue;
+              }
+              std::fill_n(block, low, 0.0f);
+              if (high > low)
+                copy_strided(source + (z * h.source + y) * w.source + column, w.source_step, high - low, block + low);
+              std::fill_n(block + high, width - high, 0.0f);
+            }
+          }
+        }
+}
+
+Gather::Gather(const Convolution& shape, Towards towards, int32_t workers, Pieces& pieces)
+    : shape_(shape), inputs_(shape.coarse_channels), outputs_(shape.fine_channels) {
+  if (towards == Towards::coarse) std::swap(inputs_, outputs_);
+  for (int a = 0; a < 3; ++a) axes_[a] = GatherAxis(shape.axes[a], towards);
+  auto& [d, h, w] = axes_;
+  constexpr int64_t most_places = int64_t{1} << 30;
+  in_place_ =
+      inputs_ > 0 && d.source * h.source * w.source < most_places && (h.places - 1) * w.source + w.places >= lanes;
+  for (const GatherAxis& axis : axes_) in_place_ = in_place_ && axis.source_step == 1 && axis.stays_inside();
+  cut(workers);
+
+  const int64_t row = in_place_ ? w.source : w.extent(), plane = row * (in_place_ ? h.source : h.extent());
+  const int64_t phase = plane * (in_place_ ? d.source : d.extent());
+  strides_ = {row, plane, phase, phase * d.source_phases * h.source_phases * w.source_phases};
+  // Vectors that begin at the last places read beyond the last channel.
+  scratch_floats_ = in_place_ ? 0 : round_up(inputs_ * strides_.channel + lanes, 16);
+  most_segments_ = d.block() * h.block() * ceil_div(w.block(), lanes);
+  taps_ = {pieces.take<int32_t>(shape.taps()), pieces.take<int32_t>(shape.taps()),
+           pieces.take<int64_t>(d.phases * h.phases * w.phases + 1)};
+  packed_ = pieces.take<float>(shape.weight_count());
+  scratch_ = pieces.take<float>(scratch_floats_ * workers);
+  segments_ = pieces.take<Segment>(most_segments_ * workers);
+}
+
+// Into blocks that fit a cache, and into so many tasks that workers end together.
+void Gather::cut(int32_t workers) {
+  auto& [d, h, w] = axes_;
+  const double products = static_cast<double>(shape_.samples) * static_cast<double>(shape_.weight_count()) *
+                          static_cast<double>(shape_.coarse_places());
+  const auto wanted =
+      static_cast<int64_t>(std::clamp(products / task_products, 1.0, static_cast<double>(tasks_per_worker * workers)));
+  const int64_t source_phases = d.source_phases * h.source_phases * w.source_phases;
+  for (;;) {
+    const bool large = !in_place_ && inputs_ * source_phases * d.extent() * h.extent() * w.extent() > block_floats;
+    const bool few = tasks() < wanted && d.block() * h.block() * w.block() > least_places;
+    if (!large && !few) break;
+    const auto smaller = [](const GatherAxis& axis) { return std::min(axis.places, 2 * axis.blocks); };
+    GatherAxis* axis = nullptr;
+    if (d.block() > 1) axis = &d;
+    else if (h.block() > 1 && (!in_place_ || (h.places / smaller(h) - 1) * w.source + w.places >= lanes)) axis = &h;
+    else if (w.block() >= least_cut_width) axis = &w;
+    if (!axis) break;
+    axis->blocks = smaller(*axis);
+  }
+  if (tasks() < wanted)
+    splits_ = std::min(ceil_div(wanted, std::max<int64_t>(tasks(), 1)), ceil_div(outputs_, tile_outputs));
+  splits_ = std::max<int64_t>(splits_, 1);
+}
+
+// For every tile of outputs: by phase, [channel][tap][output].
+void Gather::pack(Threads& threads, const float* weight) const {
+  const int64_t taps = shape_.taps(), tiles_of_group = ceil_div(outputs_, tile_outputs);
+  const int64_t phases = axes_[0].phases * axes_[1].phases * axes_[2].phases;
+  const bool coarse = axes_[0].towards == Towards::coarse;
+  threads.run(shape_.groups * tiles_of_group, [&](int64_t task, int32_t) {
+    const int64_t group = task / tiles_of_group, first = task % tiles_of_group * tile_outputs;
+    const int64_t outputs = std::min<int64_t>(tile_outputs, outputs_ - first);
+    float* to = packed_ + (group * outputs_ + first) * inputs_ * taps;
+    for (int64_t c = 0; c < inputs_; ++c)
+      for (int64_t o = 0; o < outputs; ++o) {
+        const int64_t row =
+            coarse ? (group * outputs_ + first + o) * inputs_ + c : (group * inputs_ + c) * outputs_ + first + o;
+        const float* from = weight + row * taps;
+        for (int64_t phase = 0; phase < phases; ++phase) {
+          const int64_t begin = taps_.first[phase], count = taps_.first[phase + 1] - begin;
+          float* const in_phase = to + (inputs_ * begin + c * count) * outputs + o;
+          for (int64_t t = 0; t < count; ++t) in_phase[t * outputs] = from[taps_.kernel[begin + t]];
+        }
+      }
+  });
+}
+
+Gather::Block Gather::block_of(int64_t task) const {
+  Block block;
+  const int64_t tiles_of_group = ceil_div(outputs_, tile_outputs), split = task % splits_;
+  block.first_output = tiles_of_group * split / splits_ * tile_outputs;
+  block.outputs = std::min(outputs_, tiles_of_group * (split + 1) / splits_ * tile_outputs) - block.first_output;
+  task /= splits_;
+  for (int a = 2; a >= 0; --a) {
+    const int64_t at = task % axes_[a].blocks;
+    task /= axes_[a].blocks;
+    block.begin[a] = axes_[a].begin(at);
+    block.places[a] = axes_[a].begin(at + 1) - block.begin[a];
+  }
+  block.image = task;
+  return block;
+}
+
+// The vectors that cover a block: along rows, or running on from row to row, or from plane to plane, whichever takes the
+// fewest. In place, the last vector of a run is moved back to end with it, and computes some places twice.
+int64_t Gather::find_segments(const Block& block, Segment* segments) const {
+  const auto& [depth, height, width] = block.places;
+  const int64_t of_plane = (height - 1) * strides_.row + width, of_block = (depth - 1) * strides_.plane + of_plane;
+  const int64_t by_rows = in_place_ && width < lanes ? most_segments_ + 1 : depth * height * ceil_div(width, lanes);
+  const int64_t by_planes = depth * ceil_div(of_plane, lanes), by_block = ceil_div(of_block, lanes);
+  int64_t count = 0;
+  const auto add_run = [&](int64_t first, int64_t length) {
+    for (int64_t f = 0; f < length; f += lanes) {
+      const int64_t at = first + (in_place_ ? std::min(f, length - lanes) : f), in_plane = at % strides_.plane;
+      segments[count++] = {static_cast<int32_t>(at), static_cast<int32_t>(at / strides_.plane),
+                           static_cast<int32_t>(in_plane / strides_.row), static_cast<int32_t>(in_plane % strides_.row),
+                           static_cast<int32_t>(std::min<int64_t>(lanes, first + length - at))};
+    }
+  };
+  if (by_rows <= by_planes && by_rows <= by_block) {
+    for (int64_t d = 0; d < depth; ++d)
+      for (int64_t h = 0; h < height; ++h) add_run(d * strides_.plane + h * strides_.row, width);
+  } else if (by_planes <= by_block) {
+    for (int64_t d = 0; d < depth; ++d) add_run(d * strides_.plane, of_plane);
+  } else {
+    add_run(0, of_block);
+  }
+  return count;
+}
+
+// Writes the places of some vectors to the result: row by row, and what lies between them is passed over.
+void Gather::put(const Block& block, const Segment* segments, int vectors, const int64_t (&phase)[3], int64_t together,
+                 int64_t first_output, int64_t outputs, const float* sums, float* result) const {
+  const auto& [d, h, w] = axes_;
+  const int64_t of_channel = d.result * h.result * w.result, rows = strides_.plane / strides_.row;
+  float* const images = result + (block.image * outputs_ + first_output) * of_channel;
+  for (int v = 0; v < vectors; ++v) {
+    int64_t depth = segments[v].d, row = segments[v].h, place = segments[v].w, here = 0;
+    for (int64_t lane = 0; lane < segments[v].count; lane += here, place += here) {
+      if (place == strides_.row) {
+        place = 0;
+        if (++row == rows) row = 0, ++depth;
+      }
+      here = std::min(segments[v].count - lane, strides_.row - place);
+      const int64_t z = d.result_step * (block.begin[0] + depth) + phase[0];
+      const int64_t y = h.result_step * (block.begin[1] + row) + phase[1];
+      if (row >= block.places[1] || place >= block.places[2] || z >= d.result || y >= h.result) continue;
+      const int64_t x = w.result_step * (block.begin[2] + place) + phase[2];
+      const int64_t wanted = std::min(here, block.places[2] - place);
+      const float* from = sums + v * lanes + lane;
+      float* to = images + (z * h.result + y) * w.result + x;
+      if (together == 2) {
+        const int64_t count = std::min(2 * wanted, w.result - x);
+        for (int64_t o = 0; o < outputs; ++o, from += vectors * lanes, to += of_channel)
+          put_pairs(to, load(from), load(from + outputs * vectors * lanes), count);
+      } else if (w.result_step == 1) {
+        for (int64_t o = 0; o < outputs; ++o, from += vectors * lanes, to += of_channel)
+          store_some(to, load(from), wanted);
+      } else {
+        const int64_t count = std::min(wanted, ceil_div(w.result - x, w.result_step));
+        for (int64_t o = 0; o < outputs; ++o, from += vectors * lanes, to += of_channel)
+          for (int64_t i = 0; i < count; ++i) to[i * w.result_step] = from[i];
+      }
+    }
+  }
+}
+
+// Tiles of places outside, tiles of outputs inside: what a tile reads of the source stays in L1 or L2 while the weights
+// pass.
+void Gather::compute(const Block& block, const float* source, const Segment* segments, int64_t count, const float* bias,
+                     int32_t activation, float* result) const {
+  const auto& [d, h, w] = axes_;
+  const int64_t taps = shape_.taps(), group = block.image % shape_.groups;
+  // Two phases side by side are written as whole vectors.
+  const int64_t together = w.phases == 2 ? 2 : 1;
+  alignas(64) float sums[(2 * tile_outputs * tile_vectors + 1) * lanes];
+  for (int64_t rd = 0; rd < d.phases; ++rd)
+    for (int64_t rh = 0; rh < h.phases; ++rh)
+      for (int64_t s = 0; s < count; s += tile_vectors) {
+        const int vectors = static_cast<int>(std::min<int64_t>(tile_vectors, count - s));
+        const float* from[tile_vectors];
+        for (int v = 0; v < vectors; ++v) from[v] = source + segments[s + v].start;
+        for (int64_t o = block.first_output; o < block.first_output + block.outputs; o += tile_outputs) {
+          const int64_t outputs = std::min<int64_t>(tile_outputs, block.first_output + block.outputs - o);
+          const int64_t size = outputs * vectors * lanes;
+          const float* weights = packed_ + (group * outputs_ + o) * inputs_ * taps;
+          for (int64_t rw = 0; rw < w.phases; rw += together) {
+            for (int64_t p = 0; p < together; ++p) {
+              const int64_t phase = (rd * h.phases + rh) * w.phases + rw + p, first = taps_.first[phase];
+              tiles[outputs - 1][vectors - 1](
+                  {taps_.offset + first, taps_.first[phase + 1] - first, inputs_, strides_.channel}, from,
+                  weights + inputs_ * outputs * first, bias ? bias + group * outputs_ + o : nullptr, sums + p * size);
+            }
+            finish(sums, together * size, activation);
+            put(block, segments + s, vectors, {rd, rh, rw}, together, o, outputs, sums, result);
+          }
+        }
+      }
+}
+
+void Gather::run(Threads& threads, const float* source, const float* weight, const float* bias, int32_t activation,
+                 float* result) const {
+  const auto& [d, h, w] = axes_;
+  if (shape_.samples * shape_.groups * outputs_ * d.result * h.result * w.result == 0) return;
+  fill_taps(axes_, strides_, taps_);
+  pack(threads, weight);
+  threads.run(tasks() * splits_, [&](int64_t task, int32_t worker) {
+    const Block block = block_of(task);
+    const float* from = source + block.image * inputs_ * d.source * h.source * w.source;
+    if (in_place_) {
+      from += (block.begin[0] + d.first_shift) * strides_.plane + (block.begin[1] + h.first_shift) * strides_.row +
+              block.begin[2] + w.first_shift;
+    } else {
+      float* scratch = scratch_ + worker * scratch_floats_;
+      load_block(axes_, strides_, from, inputs_, block.begin, scratch);
+      from = scratch;
+    }
+    Segment* segments = segments_ + worker * most_segments_;
+    compute(block, from, segments, find_segments(block, segments), bias, activation, result);
+  });
+}
+
+void channel_sums(Threads& threads, const float* values, int64_t samples, int64_t channels, int64_t places,
+                  double* parts, float* result) {
+  constexpr int64_t chunk = 4096;
+  threads.run(samples * channels, [&](int64_t row, int32_t) {
+    double sum = 0;
+    for (int64_t first = 0; first < places; first += chunk) {
+      const float* from = values + row * places + first;
+      const int64_t count = std::min(chunk, places - first);
+      Floats sums[4] = {};
+      int64_t i = 0;
+      for (; i + 4 * lanes <= count; i += 4 * lanes)
+        for (int v = 0; v < 4; ++v) sums[v] += load(from + i + v * lanes);
+      each_vector(count - i, [&](int64_t k, int64_t here) { sums[0] += load_some(from + i + k, here); });
+      sum += sum_pairwise((sums[0] + sums[1]) + (sums[2] + sums[3]));
+    }
+    parts[row] = sum;
+  });
+  for (int64_t c = 0; c < channels; ++c) {
+    double sum = 0;
+    for (int64_t n = 0; n < samples; ++n) sum += parts[n * channels + c];
+    result[c] = static_cast<float>(sum);
+  }
+}
+
+void slopes(Threads& threads, const float* y, const float* dy, float* dz, int64_t count, int32_t activation) {
+  constexpr int64_t piece = 16384;
+  threads.run(ceil_div(count, piece), [&](int64_t task, int32_t) {
+    const int64_t first = task * piece;
+    slope_rows(y + first, dy + first, dz + first, std::min(piece, count - first), activation);
+  });
+}
+
+UPS_SIMD_SHARED_END

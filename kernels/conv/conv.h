@@ -1,0 +1,49 @@
+/* conv: convolution in one, two or three dimensions, as PyTorch's conv1d, conv2d and conv3d (a correlation: the kernel is
+ * not flipped).
+ *
+ *   y[n, g, o, j] = act(b[g, o] + sum over c, k of x[n, g, c, j stride - padding + k dilation] W[g, o, c, k])
+ *
+ * with j and k running over three axes; one and two dimensions are three with extents of 1. Groups are a dimension of their
+ * own: x [N, G C, D, H, W] and [N, G, C, D, H, W] are the same memory, likewise PyTorch's weight [G O, C, ...]. `padding` is
+ * what lies before x; how much lies after it follows from the extents of y, which may be any: outside x is 0. Nothing to
+ * add up (C = 0, an empty kernel) gives act(b).
+ * Backward takes x, W, b, y and dy and gives dx, dW, db; any of the three may be left out. NaN and infinities reach what
+ * their place meets, nothing else; but those of dz = dy act' may reach all taps of dW. Outputs are overwritten. The same bits for any number of threads. */
+#ifndef UPSILON_OPS_CONV_H
+#define UPSILON_OPS_CONV_H
+#include "upsilon/upsilon.h"
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define UPS_CONV_OPTIONS                                                           \
+  "stride_d: i32 = 1 from 1, stride_h: i32 = 1 from 1, stride_w: i32 = 1 from 1, " \
+  "padding_d: i32 = 0, padding_h: i32 = 0, padding_w: i32 = 0, "                   \
+  "dilation_d: i32 = 1 from 1, dilation_h: i32 = 1 from 1, dilation_w: i32 = 1 from 1, activation: activation"
+
+#define UPS_CONV_FORWARD_SCHEMA                                                        \
+  "x: real[N, G, C, D, H, W], weight: real[G, O, C, KD, KH, KW], bias?: real[G*O] -> " \
+  "y: real[N, G, O, YD, YH, YW]; " UPS_CONV_OPTIONS
+#define UPS_CONV_BACKWARD_SCHEMA                                                                                   \
+  "x: real[N, G, C, D, H, W], weight: real[G, O, C, KD, KH, KW], bias?: real[G*O], y: real[N, G, O, YD, YH, YW], " \
+  "dy: real[N, G, O, YD, YH, YW] -> dx?: real[N, G, C, D, H, W], dweight?: real[G, O, C, KD, KH, KW], "            \
+  "dbias?: real[G*O]; " UPS_CONV_OPTIONS
+
+typedef struct ups_conv_options {
+  int32_t stride_d, stride_h, stride_w; /* at least 1, the value when no options are given */
+  int32_t padding_d, padding_h, padding_w; /* before x; negative: so much of x is left out */
+  int32_t dilation_d, dilation_h, dilation_w; /* at least 1, the value when no options are given */
+  int32_t activation; /* ups_activation */
+} ups_conv_options;
+
+UPS_API ups_status ups_conv_forward(ups_context* context, const ups_tensor* x, const ups_tensor* weight,
+                                    const ups_tensor* bias, const ups_tensor* y, const ups_conv_options* options);
+UPS_API ups_status ups_conv_backward(ups_context* context, const ups_tensor* x, const ups_tensor* weight,
+                                     const ups_tensor* bias, const ups_tensor* y, const ups_tensor* dy,
+                                     const ups_tensor* dx, const ups_tensor* dweight, const ups_tensor* dbias,
+                                     const ups_conv_options* options);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,49 @@
+/* conv_transpose: the adjoint of conv, as PyTorch's conv_transpose1d, 2d and 3d.
+ *
+ *   y[n, g, o, i] = act(b[g, o] + sum over c, j, k with i = j stride - padding + k dilation of x[n, g, c, j] W[g, c, o, k])
+ *
+ * with i, j and k running over three axes; one and two dimensions are three with extents of 1. Groups are a dimension of
+ * their own: x [N, G C, D, H, W] and [N, G, C, D, H, W] are the same memory, likewise PyTorch's weight [G C, O, ...].
+ * `padding` is cut off the beginning; the end follows from the extents of y, which may be any (output padding, output
+ * size): places that nothing reaches are act(b).
+ * Backward takes x, W, b, y and dy and gives dx, dW, db; any of the three may be left out. NaN and infinities reach what
+ * their place meets, nothing else; but those of x may reach all taps of dW. Outputs are overwritten. The same bits for any number of threads. */
+#ifndef UPSILON_OPS_CONV_TRANSPOSE_H
+#define UPSILON_OPS_CONV_TRANSPOSE_H
+#include "upsilon/upsilon.h"
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define UPS_CONV_TRANSPOSE_OPTIONS                                                 \
+  "stride_d: i32 = 1 from 1, stride_h: i32 = 1 from 1, stride_w: i32 = 1 from 1, " \
+  "padding_d: i32 = 0, padding_h: i32 = 0, padding_w: i32 = 0, "                   \
+  "dilation_d: i32 = 1 from 1, dilation_h: i32 = 1 from 1, dilation_w: i32 = 1 from 1, activation: activation"
+
+#define UPS_CONV_TRANSPOSE_FORWARD_SCHEMA                                              \
+  "x: real[N, G, C, D, H, W], weight: real[G, C, O, KD, KH, KW], bias?: real[G*O] -> " \
+  "y: real[N, G, O, YD, YH, YW]; " UPS_CONV_TRANSPOSE_OPTIONS
+#define UPS_CONV_TRANSPOSE_BACKWARD_SCHEMA                                                                         \
+  "x: real[N, G, C, D, H, W], weight: real[G, C, O, KD, KH, KW], bias?: real[G*O], y: real[N, G, O, YD, YH, YW], " \
+  "dy: real[N, G, O, YD, YH, YW] -> dx?: real[N, G, C, D, H, W], dweight?: real[G, C, O, KD, KH, KW], "            \
+  "dbias?: real[G*O]; " UPS_CONV_TRANSPOSE_OPTIONS
+
+typedef struct ups_conv_transpose_options {
+  int32_t stride_d, stride_h, stride_w; /* at least 1, the value when no options are given */
+  int32_t padding_d, padding_h, padding_w; /* cut off the beginning; negative: put before it */
+  int32_t dilation_d, dilation_h, dilation_w; /* at least 1, the value when no options are given */
+  int32_t activation; /* ups_activation */
+} ups_conv_transpose_options;
+
+UPS_API ups_status ups_conv_transpose_forward(ups_context* context, const ups_tensor* x, const ups_tensor* weight,
+                                              const ups_tensor* bias, const ups_tensor* y,
+                                              const ups_conv_transpose_options* options);
+UPS_API ups_status ups_conv_transpose_backward(ups_context* context, const ups_tensor* x, const ups_tensor* weight,
+                                               const ups_tensor* bias, const ups_tensor* y, const ups_tensor* dy,
+                                               const ups_tensor* dx, const ups_tensor* dweight, const ups_tensor* dbias,
+                                               const ups_conv_transpose_options* options);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
