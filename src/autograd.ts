@@ -48,7 +48,11 @@ export function record(result: Tensor, inputs: readonly (Tensor | undefined)[], 
   return result;
 }
 
-const accumulate = new Kernel('accumulate');
+let accumulate: Kernel | undefined;
+/** `to += source`. The kernel is made here because this module may be loaded by the one that has its class. */
+function addTo(source: Tensor, to: Tensor): void {
+  (accumulate ??= new Kernel('accumulate')).run([source], undefined, [to]);
+}
 
 /** Tensors in an order in which each comes after everything computed from it. No recursion: networks may be deep. */
 function laterFirst(root: Tensor): Tensor[] {
@@ -106,14 +110,14 @@ export function backward(root: Tensor, given: Tensor | undefined): void {
         before.gradient = copyOf(before.gradient);
         before.own = true;
       }
-      accumulate.run([gradient], undefined, [before.gradient]);
+      addTo(gradient, before.gradient);
     };
     for (const tensor of laterFirst(root)) {
       const here = found.get(tensor);
       found.delete(tensor);
       if (!here) continue;
       if (!tensor._origin) {
-        if (tensor.grad) accumulate.run([here.gradient], undefined, [tensor.grad]);
+        if (tensor.grad) addTo(here.gradient, tensor.grad);
         else tensor.grad = here.own ? here.gradient : copyOf(here.gradient);
         continue;
       }
@@ -133,6 +137,6 @@ export function backward(root: Tensor, given: Tensor | undefined): void {
 
 function copyOf(tensor: Tensor): Tensor {
   const copy = filled(tensor, 0);
-  accumulate.run([tensor], undefined, [copy]);
+  addTo(tensor, copy);
   return copy;
 }

@@ -13,5 +13,7 @@ import { suite as sets } from './sets.bench';
 import { suite as trees } from './trees.bench';
 
 export function allSuites(): BenchCase[] {
-  return [assignment, attention, calls, disco, event, memory, neighbours, promises, sets, trees, operations].flatMap((suite) => suite());
+  return [assignment, attention, calls, disco, event, memory, neighbours, promises, sets, trees, operations].flatMap(
+    (suite) => suite(),
+  );
 }
