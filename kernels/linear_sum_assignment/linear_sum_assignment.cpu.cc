@@ -298,13 +298,13 @@ template <class T>
 struct Plan {
   const Assignments<T>& f;
   int64_t *first_costs, *first_pairs;
-  T* turned = nullptr;  // as long as all costs; only problems with more rows than columns touch it
+  T* turned;  // as long as all costs; only problems with more rows than columns touch it
   State* states;
 
   Plan(const Assignments<T>& call, int32_t workers, Pieces& pieces) : f(call) {
     first_costs = pieces.take<int64_t>(f.problems + 1);
     first_pairs = pieces.take<int64_t>(f.problems + 1);
-    if (f.problems > 1 || f.rows_of_all > f.columns_of_all) turned = pieces.take<T>(f.costs);
+    turned = pieces.take<T>(f.costs);
     states = pieces.take<State>(workers);
     const int64_t longest = std::max(f.rows_of_all, f.columns_of_all);
     for (int32_t worker = 0; worker < workers; ++worker) {
