@@ -10,6 +10,7 @@ export type PerAxis = number | readonly number[];
 /** Places before and after: one number for all, or for each axis one number or `[before, after]`. */
 export type Padding = number | readonly (number | readonly [number, number])[];
 
+/** Options of every convolution. */
 export interface SharedOptions {
   /** `[channels]` */
   bias?: TensorLike;
@@ -23,7 +24,7 @@ export interface SharedOptions {
   out?: TensorLike;
 }
 
-/** Along one axis. */
+/** Along one axis. @internal */
 export interface Axis {
   input: number;
   kernel: number;
@@ -33,7 +34,7 @@ export interface Axis {
 
 const most = 2 ** 31 - 1;
 
-/** An integer of an option, at least `least`. */
+/** An integer of an option, at least `least`. @internal */
 export function integer(value: unknown, least: number, operation: string, argument: string): number {
   if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
   throw new ValueError(
@@ -43,7 +44,7 @@ export function integer(value: unknown, least: number, operation: string, argume
   );
 }
 
-/** One integer for each of `rank` axes. */
+/** One integer for each of `rank` axes. @internal */
 export function perAxis(
   value: unknown,
   rank: number,
@@ -59,7 +60,7 @@ export function perAxis(
   return value.map((one: unknown) => integer(one, least, operation, argument));
 }
 
-/** `[before, after]` for each of `rank` axes. */
+/** `[before, after]` for each of `rank` axes. @internal */
 export function paddings(value: unknown, rank: number, operation: string): [number, number][] {
   const both = (one: unknown): [number, number] => {
     if (!Array.isArray(one)) {
@@ -86,7 +87,7 @@ export function paddings(value: unknown, rank: number, operation: string): [numb
 
 const axisNames = ['D', 'H', 'W'] as const;
 
-/** One public function. */
+/** One public function. @internal */
 export class Convolution<Options extends SharedOptions> {
   private readonly known: KnownOptions;
 
