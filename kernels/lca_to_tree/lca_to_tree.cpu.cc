@@ -1,5 +1,5 @@
 // Events are shared out among the threads. A matrix is read once for each of its stages, and a pair is compared at every
-// node above it: 8 bytes an entry and stage from L1. The compiler lays the entries across vectors.
+// node above it: 8 bytes an entry and stage from L1.
 #include "lca_to_tree/lca_to_tree.h"
 #include "lca_to_tree/lca_to_tree_call.h"
 
