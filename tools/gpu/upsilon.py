@@ -181,7 +181,7 @@ def parse_schema(line):
         if kind == "activation":
             kind = ACTIVATIONS
         choices = kind.split("|") if "|" in kind else []
-        value = default or "0"
+        value = default.partition(" from ")[0] or "0"
         number = choices.index(value) if choices and value in choices else \
             1.0 if value == "true" else 0.0 if value == "false" else float(value)
         schema.options.append(Option(name.strip(), kind, choices, number))
