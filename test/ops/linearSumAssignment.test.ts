@@ -1,4 +1,5 @@
 // The assignment problem: scipy's answers (tools/golden/assignment.py), brute force, the dual certificate, bad input.
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import * as fc from 'fast-check';
@@ -60,7 +61,10 @@ function problemOf(random: Random, kind: number): Problem {
   return { rows, columns, costs, maximize };
 }
 
-const golden = ups.safetensors.load(join(__dirname, '..', '..', 'test', 'golden', 'assignment.safetensors'));
+// Bytes, not a mapped file: it lives as long as this module, and other tests of the process count what is mapped.
+const golden = ups.safetensors.load(
+  readFileSync(join(__dirname, '..', '..', 'test', 'golden', 'assignment.safetensors')),
+);
 
 /** The column of every row, -1 for none. */
 function columnsOf(rows: number, found: { rows: ups.Tensor; columns: ups.Tensor }): number[] {
