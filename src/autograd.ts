@@ -49,8 +49,8 @@ export function record(result: Tensor, inputs: readonly (Tensor | undefined)[], 
 }
 
 let accumulate: Kernel | undefined;
-/** `to += source`. The kernel is made here because this module may be loaded by the one that has its class. */
-function addTo(source: Tensor, to: Tensor): void {
+/** `to += source`. The kernel is made here because this module may be loaded by the one that has its class. @internal */
+export function addTo(source: Tensor, to: Tensor): void {
   (accumulate ??= new Kernel('accumulate')).run([source], undefined, [to]);
 }
 

@@ -1,17 +1,15 @@
 // What networks are put together with, besides the operations: both have gradients. @internal
-import { record } from './autograd';
-import { copyKernel, Kernel } from './call';
+import { addTo, record } from './autograd';
+import { copyKernel } from './call';
 import { dtypes } from './dtype';
 import { Kind } from './memory';
 import { empty, filled, Tensor } from './tensor';
-
-const accumulate = new Kernel('accumulate');
 
 /** a + b, of one shape: residual connections. @internal */
 export function sum(a: Tensor, b: Tensor): Tensor {
   const result = empty(a._dtype, a.shape, a._device);
   copyKernel(a, result);
-  accumulate.run([b], undefined, [result]);
+  addTo(b, result);
   return record(result, [a, b], (gradient) => [gradient, gradient]);
 }
 

@@ -236,7 +236,8 @@ sum_values(const int32_t* fault, Sets s, Axis axis, const DistanceCoefficients* 
 }
 
 // Exclusive prefix sums of `count` numbers per element: begin(n) is what lies before the chunk; `take(k, numbers)` reads
-// them, `emit(k, before)` gets what lies before element k of the set.
+// them, `emit(k, before)` gets what lies before element k of the set. At the end a thread looks at its own column of `shared`
+// only, so the next sums, which each thread puts into its own, need no barrier before them.
 template <int count, class Take, class Emit>
 UPS_ON_DEVICE void scan_chunk(const Place& p, double (*shared)[chunk_threads], const double* begin, Take take,
                               Emit emit) {
@@ -266,7 +267,6 @@ UPS_ON_DEVICE void scan_chunk(const Place& p, double (*shared)[chunk_threads], c
     emit(p.first + k, before);
     take(p.first + k, before);
   }
-  __syncthreads();
 }
 
 // sums_k = z_k (2 Q_k - P) + Z - 2 Z_k, with exclusive prefix sums Q of p and Z of p z. Then the chunk's sums of p sums,

@@ -5,17 +5,11 @@
 
 #define UPS_SIMD_SOURCE "lca_to_tree/lca_to_tree.cpu.cc"
 #include "common/each_isa.h"
+#include "common/each_item.simd.h"
 
 UPS_SIMD_BEGIN
 
 constexpr int64_t task_events = 16;
-
-template <class Body>
-void each_event(const Call& call, int64_t events, Body&& body) {
-  call.threads->run(ceil_div(events, task_events), [&](int64_t task, int32_t) {
-    for (int64_t b = task * task_events; b < std::min((task + 1) * task_events, events); ++b) body(b);
-  });
-}
 
 struct Scratch {
   int64_t* begins;
@@ -39,7 +33,7 @@ ups_status run(const Call& call) {
   const Scratch scratch(f, pieces);
   const int64_t events = f.matrices.events;
   f.matrices.find_beginnings(scratch.begins);
-  each_event(call, events, [&](int64_t b) {
+  each_item(*call.threads, events, task_events, [&](int64_t b) {
     const int64_t leaves = f.matrices.rows(b), first = f.leaf_offsets[b];
     const LcaEvent event{f.lca + scratch.begins[b],  leaves,
                          scratch.mother + 2 * first, scratch.stage + 2 * first,
@@ -52,7 +46,7 @@ ups_status run(const Call& call) {
   });
   f.node_offsets[0] = 0;
   for (int64_t b = 0; b < events; ++b) f.node_offsets[b + 1] = f.node_offsets[b] + scratch.nodes[b];
-  each_event(call, events, [&](int64_t b) {
+  each_item(*call.threads, events, task_events, [&](int64_t b) {
     std::copy_n(scratch.mother + 2 * f.leaf_offsets[b], scratch.nodes[b], f.mothers + f.node_offsets[b]);
     std::copy_n(scratch.stage + 2 * f.leaf_offsets[b], scratch.nodes[b], f.stages + f.node_offsets[b]);
   });

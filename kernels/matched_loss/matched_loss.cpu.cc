@@ -5,6 +5,7 @@
 
 #define UPS_SIMD_SOURCE "matched_loss/matched_loss.cpu.cc"
 #include "common/each_isa.h"
+#include "common/each_item.simd.h"
 
 UPS_SIMD_BEGIN
 
@@ -23,16 +24,10 @@ size_t workspace(const Call& call) {
   return pieces.bytes();
 }
 
-template <class Body>
-void each_event(const Call& call, int64_t events, Body&& body) {
-  call.threads->run(ceil_div(events, task_events), [&](int64_t task, int32_t) {
-    for (int64_t b = task * task_events; b < std::min((task + 1) * task_events, events); ++b) body(b);
-  });
-}
-
 LossSum sum_of_all(const Call& call, const MatchedLoss<float>& f, const Scratch& scratch) {
   f.pairs.find_beginnings(scratch.begins);
-  each_event(call, f.pairs.events, [&](int64_t b) { scratch.sums[b] = sum_of_event(f, b, scratch.begins[b]); });
+  each_item(*call.threads, f.pairs.events, task_events,
+            [&](int64_t b) { scratch.sums[b] = sum_of_event(f, b, scratch.begins[b]); });
   LossSum sum;
   for (int64_t b = 0; b < f.pairs.events; ++b) sum.join(scratch.sums[b]);
   return sum;
@@ -56,7 +51,7 @@ ups_status backward(const Call& call) {
   clear(f.dunmatched ? f.dunmatched + last_row : nullptr, f.rows - last_row);
   const int64_t last_entry = scratch.begins[f.pairs.events];
   clear(f.dpair_loss ? f.dpair_loss + last_entry : nullptr, f.pairs.entries - last_entry);
-  each_event(call, f.pairs.events, [&](int64_t b) {
+  each_item(*call.threads, f.pairs.events, task_events, [&](int64_t b) {
     const int64_t begin = scratch.begins[b];
     clear(f.dpair_loss ? f.dpair_loss + begin : nullptr, scratch.begins[b + 1] - begin);
     for (int64_t i = 0; i < f.pairs.rows(b); ++i) {

@@ -5,17 +5,11 @@
 
 #define UPS_SIMD_SOURCE "tree_to_lca/tree_to_lca.cpu.cc"
 #include "common/each_isa.h"
+#include "common/each_item.simd.h"
 
 UPS_SIMD_BEGIN
 
 constexpr int64_t task_events = 16;
-
-template <class Body>
-void each_event(const Call& call, int64_t events, Body&& body) {
-  call.threads->run(ceil_div(events, task_events), [&](int64_t task, int32_t) {
-    for (int64_t b = task * task_events; b < std::min((task + 1) * task_events, events); ++b) body(b);
-  });
-}
 
 struct Scratch {
   int64_t* begins;
@@ -40,7 +34,7 @@ ups_status run(const Call& call) {
     return TreeEvent{f.mother + begin, f.stage ? f.stage + begin : nullptr, f.offsets[b + 1] - begin,
                      scratch.stage + begin, scratch.leaves + begin};
   };
-  each_event(call, f.events, [&](int64_t b) { scratch.begins[b] = event_of(b).prepare(); });
+  each_item(*call.threads, f.events, task_events, [&](int64_t b) { scratch.begins[b] = event_of(b).prepare(); });
   f.leaf_offsets[0] = 0;
   int64_t at = 0;
   for (int64_t b = 0; b < f.events; ++b) {
@@ -50,7 +44,7 @@ ups_status run(const Call& call) {
     at = std::min(at + count * count, f.entries);
   }
   scratch.begins[f.events] = at;
-  each_event(call, f.events, [&](int64_t b) {
+  each_item(*call.threads, f.events, task_events, [&](int64_t b) {
     const TreeEvent event = event_of(b);
     const int64_t count = f.leaf_offsets[b + 1] - f.leaf_offsets[b], room = scratch.begins[b + 1] - scratch.begins[b];
     int32_t *lca = f.lca + scratch.begins[b], *mark = scratch.mark + f.offsets[b];
