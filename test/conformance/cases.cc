@@ -56,8 +56,9 @@ std::string short_text(const Json& value) {
 class Expander {
  public:
   // `derive`: of the file, unless the entry has its own.
-  Expander(const Json& entry, std::string folder, std::vector<std::string> derive, std::vector<Case>& into)
-      : entry_(entry), folder_(std::move(folder)), derive_(std::move(derive)), into_(into) {
+  Expander(const Json& entry, std::string folder, std::vector<std::string> derive, std::vector<Case>& into,
+           std::set<std::string>& ids)
+      : entry_(entry), folder_(std::move(folder)), derive_(std::move(derive)), into_(into), ids_(ids) {
     const Json* own = entry.find("derive");
     if (!own) return;
     derive_.clear();
@@ -97,6 +98,7 @@ class Expander {
   std::string folder_;
   std::vector<std::string> derive_;
   std::vector<Case>& into_;
+  std::set<std::string>& ids_;  // of the cases of all files
   const ups_operation* schema_ = nullptr;
   size_t first_ = 0;
 
@@ -194,8 +196,7 @@ class Expander {
     if (named && !left_out.empty()) c.name += " without " + left_out;
     for (size_t i = first_; i < into_.size(); ++i)
       if (into_[i].name == c.name) return;
-    for (const Case& other : into_)
-      if (other.id() == c.id()) throw std::runtime_error("two cases have the name \"" + c.name + "\"");
+    if (!ids_.insert(c.id()).second) throw std::runtime_error("two cases have the name \"" + c.name + "\"");
     c.seed = hash(c.folder + "/" + c.name);
     into_.push_back(std::move(c));
   }
@@ -235,6 +236,7 @@ std::vector<Case> load_cases(const std::string& kernels, bool benches, std::vect
     if (std::filesystem::exists(entry.path() / "cases.json")) files.push_back(entry.path() / "cases.json");
   std::sort(files.begin(), files.end());
   std::vector<Case> cases;
+  std::set<std::string> ids;
   for (const auto& path : files) {
     const auto attempt = [&](const std::string& where, auto&& read) {
       try {
@@ -255,7 +257,7 @@ std::vector<Case> load_cases(const std::string& kernels, bool benches, std::vect
       const Json* list = file.find(benches ? "bench" : "cases");
       if (!list) return;
       for (const Json& entry : list->array()) {
-        Expander expander(entry, path.parent_path().filename().string(), derive, cases);
+        Expander expander(entry, path.parent_path().filename().string(), derive, cases, ids);
         attempt(path.string() + ", case \"" + expander.name() + "\"", [&] { expander.run(); });
       }
     });

@@ -126,6 +126,7 @@ struct Machine {
   unsigned barrier_phase = 0;
   Site barrier_site;
 
+  std::array<uint32_t, most_warps> returned{};  // the lanes of each warp that have returned
   // Meetings of a warp, by the lowest lane of their mask.
   std::array<std::array<Meeting, warp_lanes>, most_warps> meetings;
 

@@ -23,11 +23,10 @@ inline void check_mask(const Machine& m, const Lane& me, const Meeting& meeting,
     fail("divergent warp operation: this lane is in %s(%08x) at %s:%u, lanes %08x are in %s(%08x) at %s:%u", operation,
          mask, file_of(site), line_of(site), meeting.arrived, meeting.operation, meeting.mask, file_of(meeting.site),
          line_of(meeting.site));
-  for_each_lane(mask & ~meeting.arrived, [&](unsigned lane) {
-    if (m.lanes[me.warp * warp_lanes + lane].state == State::done)
-      fail("%s at %s:%u: mask %08x names lane %u, which has returned", operation, file_of(site), line_of(site), mask,
-           lane);
-  });
+  const uint32_t returned = mask & m.returned[me.warp];
+  if (returned != 0)
+    fail("%s at %s:%u: mask %08x names lane %u, which has returned", operation, file_of(site), line_of(site), mask,
+         lowest_lane(returned));
 }
 
 // combine(lanes of the warp, mask) works on the exchanges that the lanes brought.

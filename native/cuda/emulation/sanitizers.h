@@ -1,6 +1,7 @@
 // What the emulator tells the sanitizers about fibers and about memory.  All of it is empty in a plain build.
-// Under ThreadSanitizer every .cc file of this folder is compiled WITHOUT -fsanitize=thread and with
-// -DUPS_EMULATION_TSAN: the emulator's own bookkeeping is not traffic between device threads.
+// The .cc files of this folder may be compiled without the sanitizer that watches the kernels, and must be without
+// ThreadSanitizer, as the emulator's own bookkeeping is not traffic between device threads: UPS_EMULATION_ASAN or
+// UPS_EMULATION_TSAN then say that it is there.
 #pragma once
 
 #include <cstddef>

@@ -108,6 +108,7 @@ void run_next(Machine& m, Lane& me, Lane* next, bool me_ends) {
 void end_lane(Machine& m, Lane& lane) {
   if (!lane.copies.empty()) fail("a thread returned with cp.async copies it did not wait for");
   lane.state = State::done;
+  m.returned[lane.warp] |= 1u << lane.lane;
   --m.alive;
   m.fruitless_yields = 0;
   if (m.at_barrier == 0) return;
@@ -164,6 +165,7 @@ bool run_block(Machine& m) {
   m.alive = m.threads;
   m.fruitless_yields = m.atomics_since_yield = 0;
   m.ready.clear();
+  m.returned.fill(0);
   for (unsigned thread = 0; thread < m.threads; ++thread) {
     m.lanes[thread].state = State::fresh;
     m.lanes[thread].copy_group = 0;
