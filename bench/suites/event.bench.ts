@@ -1,23 +1,19 @@
 // One event at a time through the C interface: the network of the selective background simulation on a tree of 41 particles,
-// one thread, in a C++ program that counts its allocations (bench/native/one_event.cc). For peers on one thread run it with
+// one thread, in a C++ program that counts its allocations (bench/native/tree_event.cc). For peers on one thread run it with
 // --threads 1.
-import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 
 import { tableFromIPC } from 'apache-arrow';
 
 import type { Bench, BenchCase, Row } from '../bench';
 import type { Tensors } from '../cases';
 import { safetensors, tensor } from '../library';
-import { nativeProgram, root } from '../machine';
-import { type Contestant, measure, type Timing } from '../measure';
+import { root } from '../machine';
+import { timeEventProgram } from './eventProgram';
 
 const example = join(root, 'examples', 'selective-background-simulation');
 const featureColumns = ['productionTime', 'x', 'y', 'z', 'energy', 'px', 'py', 'pz'];
-const run = promisify(execFile);
 
 /** The event nearest to 41 particles as the network takes it, with the weights and PyTorch's score. */
 function prepare(): { inputs: Tensors; expected: number; nodes: number } {
@@ -63,51 +59,25 @@ class OneEvent implements BenchCase {
   readonly name = 'one event of 41 particles, whole network, C interface, one thread';
   readonly small = true;
 
-  async run(bench: Bench): Promise<Row> {
-    const row: Row = { case: `${this.suite}/${this.name}`, timings: {}, notes: [], ours: 'upsilon' };
-    const program = nativeProgram('upsilon_one_event');
-    if ('problem' in program) return { ...row, problem: program.problem };
+  run(bench: Bench): Promise<Row> {
     const { inputs, expected, nodes } = prepare();
-    const [kinds, width] = inputs['table'].shape as [number, number];
-    const hidden = inputs['self1'].shape[0];
-    const folder = mkdtempSync(join(tmpdir(), 'upsilon-event-')),
-      file = join(folder, 'event');
-    const parts = [
-      Int32Array.of(nodes, kinds, width, featureColumns.length, hidden),
-      ...Object.values(inputs).map(({ data }) => data),
-    ];
-    writeFileSync(
-      file,
-      Buffer.concat(parts.map((part) => new Uint8Array(part.buffer, part.byteOffset, part.byteLength))),
+    const [kinds, width] = inputs['table'].shape as [number, number],
+      features = featureColumns.length,
+      hidden = inputs['self1'].shape[0];
+    return timeEventProgram(
+      {
+        program: 'upsilon_tree_event',
+        peer: 'event_network',
+        counts: [nodes, kinds, width, features, hidden],
+        inputs,
+        score: expected,
+        tolerance: 1e-5,
+        nodes,
+        flops: 2 * nodes * hidden * 3 * (width + features + 2 * hidden),
+      },
+      bench,
+      { case: `${this.suite}/${this.name}`, timings: {}, notes: [], ours: 'upsilon' },
     );
-    const ask = async (
-      calls: number,
-    ): Promise<{ passProbability: number; allocations: number | null; variant: string; us: number[] }> =>
-      JSON.parse((await run(program.path, [file, String(calls)], { maxBuffer: 2 ** 26 })).stdout) as never;
-    try {
-      const first = await ask(100);
-      row.error = Math.abs(first.passProbability - expected);
-      row.variant = first.variant;
-      if (!(row.error <= 1e-5)) row.problem = `the score is ${first.passProbability}, PyTorch's ${expected}`;
-      row.figures = { 'allocations in 100 calls': first.allocations, particles: nodes };
-      if (first.allocations !== 0 && first.allocations !== null)
-        row.problem = `${first.allocations} allocations in 100 calls (expected 0)`;
-      row.flops = 2 * nodes * hidden * 3 * (width + featureColumns.length + 2 * hidden);
-      const contestants: Contestant[] = [
-        { name: 'upsilon', sample: async (calls) => (await ask(calls)).us.map((us) => us / 1e3) },
-      ];
-      if (bench.peers) {
-        const found = await bench.peers.openModel('event_network', inputs, { y: tensor(Float32Array.of(expected)) });
-        contestants.push(...found.contestants);
-        row.notes.push(...found.notes);
-      }
-      const timings: Record<string, Timing> = await measure(contestants, bench.effort);
-      row.timings = timings;
-      await bench.peers?.close();
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
-    return row;
   }
 }
 
