@@ -43,6 +43,17 @@ test.each([
   );
 });
 
+test("graphAttentionConv is DGL's GATConv", () => {
+  const tensors = golden('graph-attention-conv-dgl');
+  const graph = ups.graph({ sources: tensors['sources'], targets: tensors['targets'], numNodes: 11 });
+  check(
+    tensors,
+    ['x', 'weight', 'attentionSource', 'attentionTarget', 'bias'],
+    ({ x, weight, attentionSource, attentionTarget, bias }) =>
+      ups.graphAttentionConv(graph, x, { weight, attentionSource, attentionTarget, bias, heads: 3 }),
+  );
+});
+
 test.each([
   ['last', [-1]],
   ['volume', [1, 2, 3]],

@@ -188,6 +188,22 @@ test.each(['mean', 'max'] as const)("edgeConv is PyTorch Geometric's EdgeConv, %
   }
 });
 
+test("knnGraph and edgeConv are PyTorch Geometric's DynamicEdgeConv", () => {
+  const layers = goldenLayers('flat', [0], 'tanh');
+  const x = golden['x'].detach();
+  x.requiresGrad = true;
+  const graph = ups.knnGraph({ values: x, offsets: golden['offsets'] }, 5, { loop: true });
+  const y = ups.edgeConv(graph, x, { layers, reduce: 'max' });
+  y.backward(
+    ups.tensor(
+      Float32Array.from({ length: y.size }, (_, i) => Math.cos(i)),
+      { shape: y.shape },
+    ),
+  );
+  expectClose(y, golden['dynamic.y']);
+  expectClose(x.grad!, golden['dynamic.dx']);
+});
+
 test.each([1, 2, 3, 4])('edgeConv of %i layers has the gradients of its differences', (depth) => {
   const graph = ups.graph({ sources: [0, 1, 2, 2, 4, 0, 3], targets: [1, 2, 0, 2, 1, 1, 0], numNodes: 5 });
   const x = random([5, 3], 1);

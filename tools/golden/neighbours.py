@@ -12,9 +12,10 @@ import sys
 import numpy
 import torch
 import torch_geometric.typing
-from torch_geometric.nn import EdgeConv, GravNetConv
+from torch_geometric.nn import DynamicEdgeConv, EdgeConv, GravNetConv
 
 EVENTS, POINTS, WIDTH, NEIGHBOURS = 3, 12, 4, 5
+LIBRARIES = []
 
 
 def nearest(x, offsets, k, loop):
@@ -65,12 +66,14 @@ def main(path):
             tensors[f"{name}.{reduce}.y"] = y.detach()
             tensors[f"{name}.{reduce}.dx"] = given.grad
             tensors[f"{name}.{reduce}.dweight"] = layers[0].weight.grad.clone()
-    add_grav_net(tensors, x, offsets)
+    search_here(offsets)
+    add_grav_net(tensors, x)
+    add_dynamic_edge_conv(tensors, x, flat)
     save(tensors, path)
 
 
-def add_grav_net(tensors, x, offsets):
-    """PyG's whole layer, its search replaced by ours."""
+def search_here(offsets):
+    """PyG's layers that search neighbours use ours from now on."""
 
     def knn(places, other, *settings):
         sources, targets = nearest(places.detach().double().numpy(), offsets, NEIGHBOURS, True)
@@ -80,6 +83,10 @@ def add_grav_net(tensors, x, offsets):
     library.define("knn(Tensor x, Tensor y, Tensor? ptr_x, Tensor? ptr_y, int k, bool cosine, int workers) -> Tensor")
     library.impl("knn", knn, "CompositeImplicitAutograd")
     torch_geometric.typing.WITH_KNN = True
+    LIBRARIES.append(library)  # gone, it would take its operation with it
+
+
+def add_grav_net(tensors, x):
     layer = GravNetConv(WIDTH, 6, space_dimensions=3, propagate_dimensions=5, k=NEIGHBOURS)
     given = x.clone().requires_grad_()
     y = layer(given)
@@ -89,6 +96,14 @@ def add_grav_net(tensors, x, offsets):
         tensors[f"gravnet.d{key}"] = value.grad
     tensors["gravnet.y"] = y.detach()
     tensors["gravnet.dx"] = given.grad
+
+
+def add_dynamic_edge_conv(tensors, x, layers):
+    given = x.clone().requires_grad_()
+    y = DynamicEdgeConv(lambda z: layers(z), k=NEIGHBOURS)(given)  # the largest message, every point its own neighbour
+    (y * torch.cos(torch.arange(y.numel())).view_as(y)).sum().backward()
+    tensors["dynamic.y"] = y.detach()
+    tensors["dynamic.dx"] = given.grad
 
 
 main(sys.argv[1])
