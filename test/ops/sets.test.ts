@@ -1,4 +1,5 @@
 // Operations over sets of particles.
+import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 
 import * as fc from 'fast-check';
@@ -432,4 +433,29 @@ describe("PyTorch's results", () => {
       ),
     );
   });
+});
+
+const peakOf = process.platform === 'linux' ? test : test.skip;
+
+peakOf('deepSet needs memory for the events, not for the particles', () => {
+  const events = 30_000,
+    particles = 20 * events,
+    width = 64;
+  const program = `
+    const ups = require('upsilon-kernels');
+    const peak = () => Number(/VmHWM:\\s+(\\d+)/.exec(require('node:fs').readFileSync('/proc/self/status', 'utf8'))[1]);
+    const layer = (outputs, inputs) => ({ weight: ups.random.normal([outputs, inputs], { seed: 1 }), activation: 'relu' });
+    const phi = [layer(${width}, 8), layer(${width}, ${width})], rho = [layer(1, ${width})];
+    const deepSet = (values, offsets) => ups.deepSet({ values, offsets }, { phi, pool: 'mean', rho });
+    const values = ups.random.normal([${particles}, 8], { seed: 2 });
+    const offsets = Int32Array.from({ length: ${events + 1} }, (_, event) => 20 * event);
+    deepSet(ups.random.normal([10, 8], { seed: 3 }), [0, 10]);    // threads and code are there from now on
+    const before = peak();
+    const y = deepSet(values, offsets);
+    console.log(y.shape[0], peak() - before);`;
+  const { stdout, stderr } = spawnSync(process.execPath, ['-e', program], { encoding: 'utf8', timeout: 60_000 });
+  expect(stderr).toBe('');
+  const [rows, kibibytes] = stdout.split(' ').map(Number);
+  expect(rows).toBe(events);
+  expect(1024 * kibibytes).toBeLessThan((particles * width * 4) / 4); // of one layer's values
 });
