@@ -1,6 +1,7 @@
 #define UPS_SIMD_SOURCE "common/matmul.cpu.cc"
 #include "common/each_isa.h"
 #include "common/matmul.simd.h"
+#include "common/transpose.simd.h"
 
 UPS_SIMD_SHARED_BEGIN
 
@@ -184,21 +185,30 @@ void multiply_in(const float* a, int64_t a_step, int64_t rows, const float* b, i
 
 }  // namespace
 
+// A square of w at a time, transposed in registers. `columns` and `steps` are `lanes` but at the edges.
+[[gnu::always_inline]] inline void pack_square(const float* w, int64_t stride, int64_t columns, int64_t steps,
+                                               float* to) {
+  Floats square[lanes];
+#pragma GCC unroll 16
+  for (int n = 0; n < lanes; ++n) square[n] = n < columns ? load_some(w + n * stride, steps) : zero();
+  transpose(square);
+#pragma GCC unroll 16
+  for (int k = 0; k < lanes; ++k)
+    if (k < steps) store(to + k * panel_columns, square[k]);
+}
+
 void pack_panel_transposed(const float* w, int64_t stride, int64_t depth, int64_t columns, int64_t panel, float* to) {
   const int64_t first = panel * panel_columns;
-  const int64_t here = std::min<int64_t>(columns - first, panel_columns);
-  const float* rows = w + first * stride;
-  if (here < panel_columns) clear(to, depth * panel_columns);
-  // Eight k at a time: eight reads in a row of w, one write to each of eight rows of the panel.
-  int64_t k = 0;
-  for (; k + 8 <= depth; k += 8)
-    for (int64_t n = 0; n < here; ++n) {
-      const float* from = rows + n * stride + k;
-#pragma GCC unroll 8
-      for (int64_t i = 0; i < 8; ++i) to[(k + i) * panel_columns + n] = from[i];
-    }
-  for (; k < depth; ++k)
-    for (int64_t n = 0; n < here; ++n) to[k * panel_columns + n] = rows[n * stride + k];
+  for (int v = 0; v < panel_vectors; ++v) {
+    const int64_t n = first + v * lanes, here = std::clamp<int64_t>(columns - n, 0, lanes);
+    const float* from = w + n * stride;
+    int64_t k = 0;
+    if (here == lanes)
+      for (; k + lanes <= depth; k += lanes)
+        pack_square(from + k, stride, lanes, lanes, to + k * panel_columns + v * lanes);
+    for (; k < depth; k += lanes)
+      pack_square(from + k, stride, here, std::min<int64_t>(depth - k, lanes), to + k * panel_columns + v * lanes);
+  }
 }
 
 void pack_panel(const float* b, int64_t stride, int64_t depth, int64_t columns, int64_t panel, float* to) {

@@ -1,5 +1,6 @@
-// SIMD: the weight is packed once, rows stream through it in fixed chunks. Floor: 2 rows K M FLOP against the FMA peak,
-// or 4 rows (K + M) bytes against memory, whichever is longer.
+// SIMD: the weight is packed once, rows stream through it in fixed chunks; a large weight that meets few rows is read once
+// instead, slice by slice. Floor: 2 rows K M FLOP against the FMA peak, or 4 (rows (K + M) + K M) bytes against memory,
+// whichever is longer.
 #include "linear/linear.h"
 #include "linear/linear_call.h"
 
@@ -7,6 +8,7 @@
 #include "common/each_isa.h"
 #include "common/activate_rows.simd.h"
 #include "common/matmul.simd.h"
+#include "common/large_weight.simd.h"
 #include "common/sums.simd.h"
 #include "common/weight_gradient.simd.h"
 
@@ -19,12 +21,22 @@ int64_t rows_per_task(int64_t rows) {
   return wanted < 48 ? 48 : wanted > 192 ? 192 : wanted;
 }
 
+template <class Linear>
+bool reads_weight_once(const Linear& f) {
+  return f.rows <= large_weight_rows && is_large_weight(f.outputs, f.inputs);
+}
+
 size_t forward_workspace(const Call& call) {
+  if (reads_weight_once(LinearForward<float>(call))) return 0;
   return static_cast<size_t>(packed_size(call.dims[1], call.dims[2])) * sizeof(float);
 }
 
 ups_status forward(const Call& call) {
   const LinearForward<float> f(call);
+  if (reads_weight_once(f)) {
+    multiply_large(*call.threads, f.x, f.rows, f.weight, f.inputs, f.outputs, f.bias, f.activation, f.y);
+    return UPS_OK;
+  }
   float* packed = static_cast<float*>(call.workspace);
   pack_weight(*call.threads, f.weight, f.inputs, f.outputs, packed);
   const int64_t chunk = rows_per_task(f.rows);
@@ -54,9 +66,41 @@ struct BackwardScratch {
   }
 };
 
+// The gradients of a large weight, as many rows at a time as stay in cache: dz, then dx and dW, each by all threads.
+int64_t large_dz_floats(const LinearBackward<float>& f) {
+  return f.activation == UPS_ACTIVATION_NONE ? 0 : std::min(f.rows, large_weight_rows) * f.outputs;
+}
+
+void backward_large(Threads& threads, const LinearBackward<float>& f, float* own_dz) {
+  constexpr int64_t piece = 1024;
+  if (f.rows == 0) clear(f.dweight, f.outputs * f.inputs);
+  clear(f.dbias, f.outputs);
+  for (int64_t first = 0; first < f.rows; first += large_weight_rows) {
+    const int64_t rows = std::min(large_weight_rows, f.rows - first);
+    const float *x = f.x + first * f.inputs, *y = f.y + first * f.outputs, *dy = f.dy + first * f.outputs;
+    const float* dz = f.activation == UPS_ACTIVATION_NONE ? dy : own_dz;
+    if (f.activation == UPS_ACTIVATION_GELU)
+      multiply_large(threads, x, rows, f.weight, f.inputs, f.outputs, f.bias, UPS_ACTIVATION_NONE, own_dz);
+    if (dz != dy)
+      threads.run(ceil_div(rows * f.outputs, piece), [&](int64_t task, int32_t) {
+        const int64_t at = task * piece;
+        slope_rows(y + at, dy + at, own_dz + at, std::min(piece, rows * f.outputs - at), f.activation);
+      });
+    if (f.dx) multiply_large_for_gradient(threads, dz, rows, f.weight, f.outputs, f.inputs, f.dx + first * f.inputs);
+    if (f.dweight) add_large_weight_gradient(threads, dz, f.outputs, x, f.inputs, rows, first > 0, f.dweight);
+    if (f.dbias)
+      threads.run(ceil_div(f.outputs, piece), [&](int64_t task, int32_t) {
+        const int64_t at = task * piece;
+        add_rows(dz + at, f.outputs, rows, std::min(piece, f.outputs - at), f.dbias + at);
+      });
+  }
+}
+
 size_t backward_workspace(const Call& call) {
+  const LinearBackward<float> f(call);
+  if (is_large_weight(f.outputs, f.inputs)) return static_cast<size_t>(large_dz_floats(f)) * sizeof(float);
   Pieces pieces(nullptr);
-  (void)BackwardScratch(LinearBackward<float>(call), call.threads->count(), pieces);
+  (void)BackwardScratch(f, call.threads->count(), pieces);
   return pieces.bytes();
 }
 
@@ -64,6 +108,10 @@ size_t backward_workspace(const Call& call) {
 ups_status backward(const Call& call) {
   const LinearBackward<float> f(call);
   Threads& threads = *call.threads;
+  if (is_large_weight(f.outputs, f.inputs)) {
+    backward_large(threads, f, static_cast<float*>(call.workspace));
+    return UPS_OK;
+  }
   Pieces pieces(call.workspace);
   const BackwardScratch scratch(f, threads.count(), pieces);
   const bool gelu = f.activation == UPS_ACTIVATION_GELU;
