@@ -51,7 +51,7 @@ function inOrder(event) {
   return { order, boxes: [b, d, pion, ...others] };
 }
 
-/** A rectangle; what is drawn is small, so that two digits do. */
+/** A rectangle. One decimal is finer than a pixel. */
 function box(x, y, width, height, attributes) {
   const [left, top, across, down] = [x, y, width, height].map((value) => Number(value.toFixed(1)));
   return `<rect x="${left}" y="${top}" width="${across}" height="${down}" ${attributes}/>`;
