@@ -20,7 +20,7 @@ function setOf(pdg) {
 }
 
 /** A Lorentz boost into the rest frame of `total` [E, px, py, pz]. */
-function boostInto([energy, ...momentum]) {
+export function boostInto([energy, ...momentum]) {
   const beta = momentum.map((p) => p / energy),
     beta2 = beta.reduce((sum, b) => sum + b * b, 0),
     gamma = 1 / Math.sqrt(1 - beta2);

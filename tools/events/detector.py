@@ -40,6 +40,8 @@ MAXIMUM_PHOTONS = 31
 class Detected:
     """Tracks and photons of one event."""
 
+    track: np.ndarray  # [tracks], which particle of the event
+    photon: np.ndarray  # [photons]
     momentum: np.ndarray  # [tracks, 3], measured, lab
     charge: np.ndarray  # [tracks]
     identity: np.ndarray  # [tracks], the answer of particle identification
@@ -66,6 +68,8 @@ def detect(event, random):
     photons = photons[found][:MAXIMUM_PHOTONS]
 
     return Detected(
+        track=tracks,
+        photon=photons,
         momentum=_measured_tracks(momentum[tracks], kind[tracks], random),
         charge=event["charge"][tracks],
         identity=_identified(np.linalg.norm(momentum[tracks], axis=1), kind[tracks], random),

@@ -48,8 +48,8 @@ class Generator:
         beams += [f"Beams:p{axis}A = {float(electron[i])!r}" for i, axis in enumerate("xyz", 1)]
         beams += [f"Beams:p{axis}B = {float(positron[i])!r}" for i, axis in enumerate("xyz", 1)]
         flavours = ["WeakSingleBoson:ffbar2gmZ = on", "23:onMode = off", "23:onIfAny = 1 2 3 4"]
-        self.continuum = _pythia(beams + flavours, pythia_seeds[0])
-        self.decayer = _pythia(["ProcessLevel:all = off"], pythia_seeds[1])
+        self.continuum = make_pythia(beams + flavours, pythia_seeds[0])
+        self.decayer = make_pythia(["ProcessLevel:all = off"], pythia_seeds[1])
         self.beam_axis = collider.beam_axis_cms()
 
     def event(self, process):
@@ -67,33 +67,42 @@ class Generator:
     def _continuum(self):
         while not self.continuum.next():
             pass
-        return _particles(self.continuum, [], {})
+        return particles(self.continuum, [], {})
 
     def _bbbar(self):
-        table = self.decayer.particleData
         species = 521 if self.random.random() < CHARGED_FRACTION else 511
         pair = [species, -species]
         if species == 511 and self.random.random() < MIXING_PROBABILITY:
             pair = [511, 511] if self.random.random() < 0.5 else [-511, -511]
-        b_mass = table.m0(species)
+        upsilon, mesons = self.back_to_back(species)
+        self.decay(self.decayer, zip(pair, mesons))
+        return particles(self.decayer, [upsilon], {1: 0, 2: 0})
+
+    def back_to_back(self, species):
+        """The row of an Upsilon(4S), and (E, px, py, pz) of its two B mesons of `species`."""
+        b_mass = self.decayer.particleData.m0(species)
         upsilon_mass = 0.0
         while upsilon_mass < 2 * b_mass:
             upsilon_mass = self.random.normal(collider.SQRT_S, collider.SQRT_S_SPREAD)
-
         momentum = np.sqrt(upsilon_mass**2 / 4 - b_mass**2) * self._b_direction()
         half = np.full(1, upsilon_mass / 2)
         upsilon = collider.to_lab(np.array([upsilon_mass, 0.0, 0.0, 0.0]))
         mesons = [collider.to_lab(np.concatenate([half, sign * momentum])) for sign in (1, -1)]
+        return (UPSILON_4S, -1, PRIMARY, upsilon_mass, 0.0, *upsilon, 0.0, 0.0, 0.0, 0.0), mesons
+
+    def decay(self, decayer, mesons):
+        """Lets Pythia decay `mesons`, pairs of PDG code and four-momentum, from the origin."""
+        mesons = list(mesons)
+        table = decayer.particleData
         while True:
-            record = self.decayer.event
+            record = decayer.event
             record.reset()
-            for meson_id, (energy, px, py, pz) in zip(pair, mesons):
-                record.append(meson_id, 1, 0, 0, float(px), float(py), float(pz), float(energy), b_mass)
+            for meson_id, (energy, px, py, pz) in mesons:
+                mass = table.m0(meson_id)
+                record.append(meson_id, 1, 0, 0, float(px), float(py), float(pz), float(energy), mass)
                 record[record.size() - 1].tau(table.tau0(meson_id) * self.random.exponential())
-            if self.decayer.next():
-                break
-        root = (UPSILON_4S, -1, PRIMARY, upsilon_mass, 0.0, *upsilon, 0.0, 0.0, 0.0, 0.0)
-        return _particles(self.decayer, [root], {1: 0, 2: 0})
+            if decayer.next():
+                return
 
     def _b_direction(self):
         """Isotropic about the beam, sin^2(theta*) in the polar angle."""
@@ -104,7 +113,7 @@ class Generator:
                 return direction
 
 
-def _pythia(settings, seed):
+def make_pythia(settings, seed):
     pythia = pythia8mc.Pythia("", False)
     for line in _COMMON + [f"Random:seed = {seed}"] + settings:
         if not pythia.readString(line):
@@ -118,7 +127,7 @@ def _is_physical(particle):
     return particle.isHadron() or particle.isLepton() or particle.id() == 22
 
 
-def _particles(pythia, rows, mother_of):
+def particles(pythia, rows, mother_of):
     """Appends the physical particles of Pythia's record to `rows`.
 
     `mother_of` gives the row index of the mother for entries that have one outside Pythia's record.
