@@ -27,7 +27,7 @@ const width = 760,
   bottom = height - 52;
 const style = `svg{font-family:system-ui,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;background:#fff}
 text{font-size:12px;fill:#5d6b7a}.title{fill:#16202c}.name{font-size:12.5px;font-weight:600}.note{font-size:11px}
-.grid{stroke:#e2e6eb}.axis{stroke:#9aa6b2}.curve{fill:none;stroke-width:1.8;stroke-linejoin:round}.ours{stroke-width:3}
+.grid{stroke:#e2e6eb}.axis{stroke:#9aa6b2;fill:none}.curve{fill:none;stroke-width:1.8;stroke-linejoin:round}.ours{stroke-width:3}
 .leader{stroke:#9aa6b2;stroke-width:.8;fill:none}`;
 
 const rounded = (value: number): string => String(Number(value.toFixed(1)));
@@ -58,11 +58,18 @@ const power = (exponent: number): string =>
   `10<tspan dy="-5" font-size="9">${String(exponent).replace('-', '−')}</tspan>`;
 
 function timeLabel(exponent: number): string {
-  const units: Record<string, string> = { '-3': '1 µs', '-2': '10 µs', '-1': '0.1 ms', 0: '1 ms', 1: '10 ms', 2: '0.1 s' };
+  const units: Record<string, string> = {
+    '-3': '1 µs',
+    '-2': '10 µs',
+    '-1': '0.1 ms',
+    0: '1 ms',
+    1: '10 ms',
+    2: '0.1 s',
+  };
   return units[exponent] ?? `${(10 ** (exponent - 3)).toLocaleString('en')} s`;
 }
 
-/** Moves labels down, or up at the end of the room, until neighbours are `apart`. */
+/** Moves labels down, or up at the end of the room, until neighbours are `apart` pixels. */
 function spread(wanted: readonly number[], apart: number, last: number): number[] {
   const order = wanted.map((_, i) => i).sort((a, b) => wanted[a] - wanted[b]);
   const found = [...wanted];
@@ -75,6 +82,16 @@ function spread(wanted: readonly number[], apart: number, last: number): number[
     limit = found[at] - apart;
   }
   return found;
+}
+
+/** Curves that end at the same size stand together. */
+function groupedByEnd(curves: readonly Curve[]): Curve[][] {
+  const groups = new Map<number, Curve[]>();
+  for (const curve of curves) {
+    const end = curve.points.at(-1)![0];
+    groups.set(end, [...(groups.get(end) ?? []), curve]);
+  }
+  return [...groups.values()];
 }
 
 export function logLogPicture({ title, x, y, curves }: LogLog): string {
@@ -102,21 +119,19 @@ export function logLogPicture({ title, x, y, curves }: LogLog): string {
   parts.push(text((left + right) / 2, height - 10, escape(x), { look: 'title' }));
   parts.push(text(16, (top + bottom) / 2, escape(y), { look: 'title', turn: true }));
 
-  const ends = curves.map((curve) => curve.points.at(-1)!);
-  const places = spread(
-    ends.map(([, time]) => toY(time)),
-    34,
-    bottom - 14,
-  );
-  curves.forEach(({ name, note, color, points, ours }, i) => {
-    const drawn = points.map(([size, time]) => [toX(size), toY(time)] as const);
-    const [endX, endY] = drawn.at(-1)!;
-    parts.push(line([[endX + 5, endY], [right + 6, places[i]], [right + 12, places[i]]], 'leader')); // prettier-ignore
-    parts.push(line(drawn, `curve${ours ? ' ours' : ''}`, color));
-    for (const [cx, cy] of drawn)
-      parts.push(`<circle cx="${rounded(cx)}" cy="${rounded(cy)}" r="${ours ? 4.2 : 3.2}" fill="${color}"/>`);
-    parts.push(text(right + 16, places[i] + 2, escape(name), { anchor: 'start', look: 'name', color }));
-    if (note) parts.push(text(right + 16, places[i] + 16, escape(note), { anchor: 'start', look: 'note' }));
-  });
+  for (const together of groupedByEnd(curves)) {
+    const lowest = together.map(({ points }) => toY(points.at(-1)![1]));
+    const places = spread(lowest, 34, bottom - 14);
+    together.forEach(({ name, note, color, points, ours }, i) => {
+      const drawn = points.map(([size, time]) => [toX(size), toY(time)] as const);
+      const [endX, endY] = drawn.at(-1)!;
+      if (Math.abs(places[i] - endY) > 4) parts.push(line([[endX + 6, endY], [endX + 14, places[i]]], 'leader')); // prettier-ignore
+      parts.push(line(drawn, `curve${ours ? ' ours' : ''}`, color));
+      for (const [cx, cy] of drawn)
+        parts.push(`<circle cx="${rounded(cx)}" cy="${rounded(cy)}" r="${ours ? 4.2 : 3.2}" fill="${color}"/>`);
+      parts.push(text(endX + 17, places[i] + 2, escape(name), { anchor: 'start', look: 'name', color }));
+      if (note) parts.push(text(endX + 17, places[i] + 16, escape(note), { anchor: 'start', look: 'note' }));
+    });
+  }
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${escape(title)}"><style>${style}</style><rect width="100%" height="100%" fill="#fff"/>${parts.join('')}</svg>\n`;
 }

@@ -182,13 +182,17 @@ export const picture: Picture = {
   suite: 'disco',
   file: 'disco-time.svg',
   draw(rows, machine) {
+    const sizeOf = (row: Row): number => (row.parameters as { dims: { N: number } }).dims.N;
+    const ofScores = rows.filter(({ case: name }) => name.endsWith(' scores'));
     const curves = Object.entries(drawn).flatMap(([contestant, look]) => {
-      const points = rows.flatMap((row) => {
-        const size = (row.parameters as { dims?: { N?: number } } | undefined)?.dims?.N;
-        const timing = row.timings[contestant];
-        return size && timing && row.case.endsWith(' scores') ? [[size, timing.median_ms] as const] : [];
-      });
-      return points.length > 0 ? [{ ...look, points: points.sort(([a], [b]) => a - b) }] : [];
+      const measured = ofScores.filter(({ timings }) => contestant in timings);
+      const points = measured.map((row) => [sizeOf(row), row.timings[contestant].median_ms] as const);
+      const tooLarge = ofScores.filter(({ notes }) =>
+        notes.some((note) => note.startsWith(`${contestant} is left out: out of memory`)),
+      );
+      const end = tooLarge.length ? `; out of memory at ${Math.min(...tooLarge.map(sizeOf)).toLocaleString('en')}` : '';
+      if (points.length === 0) return [];
+      return [{ ...look, note: `${look.note}${end}`, points: points.sort(([a], [b]) => a - b) }];
     });
     if (!curves.some(({ points }) => points.length > 1)) return undefined;
     const where = `${String(machine['processor'])}, ${String(machine['cores'])} cores`;

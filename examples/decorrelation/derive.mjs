@@ -60,7 +60,12 @@ for (const name of ['mass', 'mbc', 'deltaE'])
 add('signal', new arrow.Uint8(), table.getChild('signal').toArray(), described.signal);
 
 const schema = new arrow.Schema(fields, table.schema.metadata);
-const struct = arrow.makeData({ type: new arrow.Struct(fields), length: energy.length, nullCount: 0, children: columns });
+const struct = arrow.makeData({
+  type: new arrow.Struct(fields),
+  length: energy.length,
+  nullCount: 0,
+  children: columns,
+});
 const bytes = arrow.tableToIPC(new arrow.Table(schema, [new arrow.RecordBatch(schema, struct)]), 'file');
 writeFileSync(output, bytes);
 console.log(`${output}: ${energy.length} candidates, ${fields.length} columns, ${bytes.length} bytes`);

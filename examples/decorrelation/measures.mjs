@@ -6,7 +6,8 @@ const efficiency = 0.5;
 /** Shares of the values in `bins` equal bins between `low` and `high`. */
 export function shares(values, { low, high, bins }) {
   const counts = new Float64Array(bins);
-  for (const value of values) if (value >= low && value < high) ++counts[Math.floor(((value - low) / (high - low)) * bins)];
+  for (const value of values)
+    if (value >= low && value < high) ++counts[Math.floor(((value - low) / (high - low)) * bins)];
   const total = counts.reduce((sum, count) => sum + count, 0);
   return counts.map((count) => count / total);
 }
