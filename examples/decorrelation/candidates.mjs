@@ -8,50 +8,43 @@ export const shapes = [
   'thrustOm',
   'cosTBTO',
   'cosTBz',
-  'KSFWVariables(et)',
   'KSFWVariables(hso02)',
-  'KSFWVariables(hso12)',
   'KSFWVariables(hoo2)',
   'CleoConeCS(1)',
   'CleoConeCS(2)',
 ];
-/** Momenta of the candidate's tracks {GeV}, and the angles to the thrust axis of the rest of the event. */
-export const momenta = ['K', 'pi+', 'pi-'].flatMap((track) => [`p(${track})`, `cosTO(${track})`]);
+/** Of its tracks: the momentum of the kaon {GeV}, and |cos| of the angles to the thrust axis of the rest of the event. */
+export const ofTracks = ['p(K)', 'cosTO(K)', 'cosTO(pi+)', 'cosTO(pi-)'];
 /** What the tagger sees. */
-export const features = [...shapes, ...momenta];
+export const features = [...shapes, ...ofTracks];
 /** What it must not know, though it can guess. */
 export const spectators = ['mass', 'mbc', 'deltaE'];
 
 /**
- * @param share - of all candidates, that is trained on
- * @returns `training` and `test`, each with `x` `[n, features]`, standardised by the training candidates, `signal` uint8 `[n]`
- * and the spectators `[n]`
+ * @returns two halves, each with `x` `[n, features]`, `signal` uint8 `[n]` and the spectators `[n]`. Features have mean 0 and
+ * variance 1 over both.
  */
-export function readCandidates(file, share = 0.4) {
+export function readCandidates(file) {
   const table = ups.arrow.open(file);
-  const count = table.numRows;
   const column = Object.fromEntries(
     [...features, ...spectators, 'signal'].map((name) => [name, Float32Array.from(table.getChild(name))]),
   );
-  const order = ups.argsort(ups.random.uniform([count], { seed: 3 })).data;
-  const trained = order.subarray(0, Math.round(share * count)),
-    tested = order.subarray(trained.length);
-  const scaled = features.map((name) => standardised(column[name], trained));
-  const part = (which) => {
-    const x = new Float32Array(which.length * features.length);
-    which.forEach((event, i) => scaled.forEach((values, f) => (x[i * features.length + f] = values[event])));
+  const scaled = features.map((name) => standardised(column[name]));
+  const order = ups.argsort(ups.random.uniform([table.numRows], { seed: 3 })).data;
+  const middle = order.length >> 1;
+  return [order.subarray(0, middle), order.subarray(middle)].map((events) => {
+    const x = new Float32Array(events.length * features.length);
+    events.forEach((event, i) => scaled.forEach((values, f) => (x[i * features.length + f] = values[event])));
     return {
-      x: ups.tensor(x, { shape: [which.length, features.length] }),
-      signal: Uint8Array.from(which, (event) => column.signal[event]),
-      ...Object.fromEntries(spectators.map((name) => [name, Float32Array.from(which, (event) => column[name][event])])),
+      x: ups.tensor(x, { shape: [events.length, features.length] }),
+      signal: Uint8Array.from(events, (event) => column.signal[event]),
+      ...Object.fromEntries(spectators.map((name) => [name, Float32Array.from(events, (event) => column[name][event])])),
     };
-  };
-  return { training: part(trained), test: part(tested) };
+  });
 }
 
-/** To mean 0 and variance 1 by the events of `known`. */
-function standardised(values, known) {
-  const mean = known.reduce((sum, event) => sum + values[event], 0) / known.length;
-  const variance = known.reduce((sum, event) => sum + (values[event] - mean) ** 2, 0) / known.length;
-  return values.map((value) => (value - mean) / Math.sqrt(variance + 1e-12));
+function standardised(values) {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
+  return values.map((value) => (value - mean) / Math.sqrt(variance));
 }

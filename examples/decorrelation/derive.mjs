@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import * as arrow from 'apache-arrow';
 import * as ups from 'upsilon-kernels';
 
-import { features, momenta, shapes } from './candidates.mjs';
+import { features, ofTracks, shapes } from './candidates.mjs';
 
 const [input, output = path.join(path.dirname(fileURLToPath(import.meta.url)), 'candidates.arrow')] =
   process.argv.slice(2);
@@ -18,28 +18,28 @@ const energy = table.getChild('energy').toArray();
 const particles = { values: p4.values.reshape([charge.values.size, 4]), offsets: charge.offsets };
 const found = {
   ...ups.eventShapes({ p4: particles, charge: charge.values, role: role.values, energy }),
-  ...ofTracks(particles, role.values.data),
+  ...tracks(particles, role.values.data),
 };
 
-/** Momenta of the three tracks, which come first, and |cos| of their angles to the thrust axis of all others. */
-function ofTracks({ values, offsets }, roles) {
+/** `ofTracks`: the candidate's tracks come first. */
+function tracks({ values, offsets }, roles) {
   const momentum = (i) => values.data.subarray(4 * i, 4 * i + 3);
   const others = Array.from(roles, (of, i) => (of === 0 ? [...momentum(i)] : [])).flat();
   const bounds = offsets.data.map((bound, event) => bound - 3 * event);
   const axes = ups.thrust({ values: ups.tensor(others).reshape([others.length / 3, 3]), offsets: bounds }).data;
-  const made = momenta.map(() => ({ data: new Float32Array(energy.length) }));
+  const made = ofTracks.map(() => ({ data: new Float32Array(energy.length) }));
   for (let event = 0; event < energy.length; ++event) {
     const axis = axes.subarray(3 * event, 3 * event + 3),
       thrust = Math.hypot(...axis);
     for (let track = 0; track < 3; ++track) {
       const p = momentum(offsets.data[event] + track),
         size = Math.hypot(...p);
+      if (track === 0) made[0].data[event] = size;
       const along = p.reduce((sum, component, k) => sum + component * axis[k], 0);
-      made[2 * track].data[event] = size;
-      made[2 * track + 1].data[event] = thrust > 0 ? Math.abs(along) / (size * thrust) : 0;
+      made[1 + track].data[event] = thrust > 0 ? Math.abs(along) / (size * thrust) : 0;
     }
   }
-  return Object.fromEntries(momenta.map((name, i) => [name, made[i]]));
+  return Object.fromEntries(ofTracks.map((name, i) => [name, made[i]]));
 }
 
 const fields = [],
@@ -48,15 +48,14 @@ function add(name, type, data, description) {
   fields.push(new arrow.Field(name, type, false, new Map([['description', description]])));
   columns.push(arrow.makeData({ type, length: data.length, nullCount: 0, data }));
 }
-for (const name of features) {
-  const half = Uint16Array.from(found[name].data, (value) => arrow.util.float64ToUint16(value));
-  add(name, new arrow.Float16(), half, shapes.includes(name) ? 'of eventShapes' : 'of a track');
-}
+const half = (values) => Uint16Array.from(values, (value) => arrow.util.float64ToUint16(value));
+for (const name of features)
+  add(name, new arrow.Float16(), half(found[name].data), shapes.includes(name) ? 'of eventShapes' : 'of a track');
 const described = Object.fromEntries(
   table.schema.fields.map((field) => [field.name, field.metadata.get('description')]),
 );
-for (const name of ['mass', 'mbc', 'deltaE'])
-  add(name, new arrow.Float32(), table.getChild(name).toArray(), described[name]);
+for (const name of ['mass', 'mbc']) add(name, new arrow.Float32(), table.getChild(name).toArray(), described[name]);
+add('deltaE', new arrow.Float16(), half(table.getChild('deltaE').toArray()), described.deltaE);
 add('signal', new arrow.Uint8(), table.getChild('signal').toArray(), described.signal);
 
 const schema = new arrow.Schema(fields, table.schema.metadata);

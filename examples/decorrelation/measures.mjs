@@ -2,8 +2,13 @@
 import * as ups from 'upsilon-kernels';
 
 const efficiency = 0.5;
+export const binnings = {
+  mass: { low: 0.3, high: 4.8, bins: 24 },
+  mbc: { low: 5.1, high: 5.29, bins: 24 },
+  deltaE: { low: -0.5, high: 0.5, bins: 24 },
+};
 
-/** Shares of the values in `bins` equal bins between `low` and `high`. */
+/** Shares of the values in equal bins. */
 export function shares(values, { low, high, bins }) {
   const counts = new Float64Array(bins);
   for (const value of values)
@@ -18,24 +23,35 @@ export function jensenShannon(p, q) {
   return p.reduce((sum, a, i) => sum + term(a, (a + q[i]) / 2) + term(q[i], (a + q[i]) / 2), 0);
 }
 
-/** The background that passes a cut on the score, and the background that fails. */
-export function divide(scores, signal, values, threshold) {
+/**
+ * At 50 % signal efficiency.
+ * @returns `rejection` of background, `divergence` of the variable between background that passes and that fails, and the
+ * values of both as `pass` and `fail`
+ */
+export function measured(scores, { signal, ...spectators }, variable = 'mass') {
+  const { rejection, thresholds } = ups.backgroundRejection(scores, signal, efficiency);
   const pass = [],
     fail = [];
   scores.forEach((score, i) => {
-    if (!signal[i]) (score >= threshold ? pass : fail).push(values[i]);
+    if (!signal[i]) (score >= thresholds.data[0] ? pass : fail).push(spectators[variable][i]);
   });
-  return { pass, fail };
+  const [p, q] = [pass, fail].map((values) => shares(values, binnings[variable]));
+  return { rejection: rejection.data[0], divergence: jensenShannon(p, q), pass, fail };
 }
 
-/**
- * At 50 % signal efficiency.
- * @returns `rejection` of background, `divergence` of the variable between background that passes and that fails, and these
- * two as `pass` and `fail`
- */
-export function measured(scores, signal, values, binning) {
-  const { rejection, thresholds } = ups.backgroundRejection(scores, signal, efficiency);
-  const { pass, fail } = divide(scores, signal, values, thresholds.data[0]);
-  const divergence = jensenShannon(shares(pass, binning), shares(fail, binning));
-  return { rejection: rejection.data[0], divergence, pass, fail };
+/** The divergence that chance alone gives: mean over random divisions into as many that pass and fail. */
+export function divergenceOfChance({ pass, fail }, variable = 'mass', divisions = 20) {
+  const all = [...pass, ...fail];
+  let sum = 0;
+  for (let seed = 0; seed < divisions; ++seed) {
+    const order = ups.argsort(ups.random.uniform([all.length], { seed })).data;
+    const [p, q] = [order.subarray(0, pass.length), order.subarray(pass.length)].map((which) =>
+      shares(
+        Array.from(which, (i) => all[i]),
+        binnings[variable],
+      ),
+    );
+    sum += jensenShannon(p, q);
+  }
+  return sum / divisions;
 }

@@ -28,12 +28,13 @@ export class Tagger {
     return ups.mlp(x, this.layers);
   }
 
-  /** float32 `[n]`, between 0 and 1 */
-  scores(x) {
-    return ups.noGrad(() => scoresOf(this.logits(x))).data;
+  /** float32 `[n]`, of events that are not trained on */
+  logitsOf(x) {
+    return ups.noGrad(() => this.logits(x)).data;
   }
 }
 
+/** On the tape. */
 const scoresOf = (logits) => ups.linear(logits, identity, { activation: 'sigmoid' }).reshape([logits.size]);
 
 /** Windows of the training sample. They stay the same, so the variable is sorted once for all epochs. */

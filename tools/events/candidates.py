@@ -3,18 +3,19 @@
 
   python tools/events/candidates.py OUTPUT.arrow --signal N --continuum N [--seed S] [--processes P]
 
-S is a new scalar of unknown mass, flat between 0.3 and 4.7 GeV, that decays at once: a search looks for a peak in
+S is a new scalar, generated with masses between 1.2 and 3.6 GeV, that decays at once: a search looks for a peak in
 m(pi pi) over candidates from continuum.  Everything is as generate.py has it, but for this:
 
   signal     Upsilon(4S) -> B+B-.  One of the two, either charge, decays to K S, isotropically, S to pi pi
              likewise; Pythia decays the other.
   candidate  tracks that are identified as K+, pi+, pi- (or the conjugates) and come from within 2 cm of the beam
-             line; Mbc > 5.2, |Delta E| < 0.3.  Of several in an event one is drawn.
+             line; Mbc > 5.1, |Delta E| < 0.5, wider than a search has them, for the sake of numbers.  Of
+             several in an event one is drawn.
   rest       all other tracks, with the mass of their identity, and photons above 0.05
 
-An event without a candidate leaves nothing; continuum events whose true tracks are far from one are not unpacked.  A row of the file is a candidate: lists of momenta in the
-centre-of-mass frame, z along the electron beam, and the role of each for `eventShapes`; candidate's three tracks
-come first, K, pi+, pi-.
+An event without a candidate leaves nothing; continuum events whose true tracks are far from one are not unpacked.
+A row of the file is a candidate: lists of momenta in the centre-of-mass frame, z along the electron beam, and the
+role of each for `eventShapes`; the candidate's three tracks come first, K, pi+, pi-.
 """
 
 import argparse
@@ -29,8 +30,8 @@ import collider
 from detector import ACCEPTANCE, KAON, MASSES, PION, detect
 from generator import BBBAR, CONTINUUM, PRIMARY, STABLE, UPSILON_4S, Generator, _particles
 
-MASS_RANGE = (0.3, 4.7)  # of S
-MBC_MINIMUM, DELTA_E_MAXIMUM = 5.2, 0.3
+MASS_RANGE = (1.2, 3.6)  # of S
+MBC_MINIMUM, DELTA_E_MAXIMUM = 5.1, 0.5
 MBC_MARGIN, DELTA_E_MARGIN = 0.01, 0.05  # for true momenta, which detection smears
 PHOTON_MINIMUM = 0.05
 BLOCK = {CONTINUUM: 10_000, BBBAR: 1000}  # events
