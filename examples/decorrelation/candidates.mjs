@@ -38,7 +38,9 @@ export function readCandidates(file) {
     return {
       x: ups.tensor(x, { shape: [events.length, features.length] }),
       signal: Uint8Array.from(events, (event) => column.signal[event]),
-      ...Object.fromEntries(spectators.map((name) => [name, Float32Array.from(events, (event) => column[name][event])])),
+      ...Object.fromEntries(
+        spectators.map((name) => [name, Float32Array.from(events, (event) => column[name][event])]),
+      ),
     };
   });
 }

@@ -48,7 +48,9 @@ function add(name, type, data, description) {
   fields.push(new arrow.Field(name, type, false, new Map([['description', description]])));
   columns.push(arrow.makeData({ type, length: data.length, nullCount: 0, data }));
 }
-const half = (values) => Uint16Array.from(values, (value) => arrow.util.float64ToUint16(value));
+/** What is below the normal numbers of half precision is 0. */
+const half = (values) =>
+  Uint16Array.from(values, (value) => (Math.abs(value) < 2 ** -14 ? 0 : arrow.util.float64ToUint16(value)));
 for (const name of features)
   add(name, new arrow.Float16(), half(found[name].data), shapes.includes(name) ? 'of eventShapes' : 'of a track');
 const described = Object.fromEntries(

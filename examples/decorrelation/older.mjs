@@ -11,7 +11,7 @@ export function planingWeights({ signal, mass }) {
     ),
   );
   return Float32Array.from(mass, (value, i) => {
-    const bin = Math.floor(((value - low) / (high - low)) * bins);
+    const bin = Math.min(bins - 1, Math.max(0, Math.floor(((value - low) / (high - low)) * bins)));
     return 1 / (bins * Math.max(classes[signal[i]][bin], 2e-3));
   });
 }

@@ -1,5 +1,5 @@
 // Three plots in one SVG file: power against sculpting, and what background looks like behind the cut, without and with the term.
-import { area, decades, frame, line, text } from '../selective-background-simulation/report/svg.mjs';
+import { area, frame, line, text } from '../selective-background-simulation/report/svg.mjs';
 import { binnings, shares } from './measures.mjs';
 
 const width = 560,
@@ -25,10 +25,9 @@ function tradeOff(scan, others) {
   const high = step * Math.ceil((1.05 * most) / step);
   const inverses = points.flatMap(({ inverse, chance }) => [inverse.mean, chance]);
   const [low, top] = [Math.floor(Math.log10(Math.min(...inverses))), Math.log10(1.6 * Math.max(...inverses))];
-  const inner = [2, 5].flatMap((factor) =>
-    Array.from({ length: Math.ceil(top) - low }, (_, i) => [low + i + Math.log10(factor), String(factor * 10 ** (low + i))]),
-  );
-  const yTicks = [...decades(low, top), ...inner].filter(([value]) => value <= top);
+  const yTicks = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
+    .map((value) => [Math.log10(value), String(value)])
+    .filter(([value]) => value >= low && value <= top);
   const xTicks = Array.from({ length: high / step + 1 }, (_, i) => [i * step, String(i * step)]);
   const plot = frame(
     width,
@@ -54,7 +53,7 @@ function tradeOff(scan, others) {
     sorted.map((point) => [plot.toX(point.rejection.mean), plot.toY(Math.log10(point.chance))]),
     'chance',
   );
-  const last = sorted.at(-1);
+  const first = sorted[0];
   const labelled = (point, kind, label) => {
     const [x, y] = place(point);
     return bars(point, kind) + dot(x, y, kind) + text(x + 9, y - 7, label, { anchor: 'start', kind: 'note' });
@@ -62,8 +61,8 @@ function tradeOff(scan, others) {
   return (
     plot.markup +
     chance +
-    text(plot.toX(last.rejection.mean), plot.toY(Math.log10(last.chance)) - 8, 'no sculpting, but for chance', {
-      anchor: 'end',
+    text(plot.toX(first.rejection.mean) + 10, plot.toY(Math.log10(first.chance)) - 4, 'no sculpting, but for chance', {
+      anchor: 'start',
       kind: 'small',
     }) +
     line(scan.map(place), 'curve one') +
@@ -78,7 +77,12 @@ function masses({ example }, title, highest) {
     side,
     height / 2,
     { low, high, ticks: [1, 2, 3, 4].map((value) => [value, String(value)]), title: 'm(ππ) {GeV}' },
-    { low: 0, high: highest, ticks: [0.05, 0.1, 0.15, 0.2, 0.25].filter((y) => y < highest).map((y) => [y, `${Math.round(100 * y)} %`]), title: 'share per bin' },
+    {
+      low: 0,
+      high: highest,
+      ticks: [0.05, 0.1, 0.15, 0.2, 0.25].filter((y) => y < highest).map((y) => [y, `${Math.round(100 * y)} %`]),
+      title: 'share per bin',
+    },
   );
   const [pass, fail] = [example.pass, example.fail].map((values) => shares(values, binnings.mass));
   const steps = (values) =>
@@ -112,7 +116,11 @@ export function drawing(scan, others) {
   const shown = [scan[0], strongest];
   const highest =
     1.25 *
-    Math.max(...shown.flatMap(({ example }) => [example.pass, example.fail].flatMap((values) => [...shares(values, binnings.mass)])));
+    Math.max(
+      ...shown.flatMap(({ example }) =>
+        [example.pass, example.fail].flatMap((values) => [...shares(values, binnings.mass)]),
+      ),
+    );
   const label = `Background rejection against 1/JSD for rising strengths of the decorrelation term, and masses of background that passes and fails the cut`;
   const lower = `<g transform="translate(0 ${height / 2})">${masses(strongest, `λ = ${strongest.strength}`, highest)}</g>`;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width + side} ${height}" width="${width + side}" height="${height}" role="img" aria-label="${label}"><style>${style}</style><rect width="100%" height="100%" fill="#fff"/>${tradeOff(scan, others)}<g transform="translate(${width} 0)">${masses(scan[0], 'no term', highest)}${lower}</g></svg>\n`;

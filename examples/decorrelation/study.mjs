@@ -1,4 +1,4 @@
-// node examples/decorrelation/study.mjs [--strengths 0,1,3] [--seeds 3] [--epochs 40] [--events n] [--picture file.svg]
+// node examples/decorrelation/study.mjs [--strengths 0,1,3,10,30,100] [--seeds 5] [--epochs 30] [--picture file.svg]
 // Trains a tagger of B -> K S against continuum with more and more weight on the distance correlation of its score with
 // m(pi pi), and says what is left of its power and of its sculpting.
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -17,9 +17,9 @@ import { Tagger, train } from './tagger.mjs';
 const here = path.dirname(fileURLToPath(import.meta.url));
 const { values: options } = parseArgs({
   options: {
-    strengths: { type: 'string', default: '0,0.3,1,3,10,30,100' },
-    seeds: { type: 'string', default: '4' },
-    epochs: { type: 'string', default: '40' },
+    strengths: { type: 'string', default: '0,1,3,10,30,100' },
+    seeds: { type: 'string', default: '5' },
+    epochs: { type: 'string', default: '30' },
     picture: { type: 'string', default: path.join(here, '..', '..', 'build', 'decorrelation.svg') },
   },
 });
@@ -78,7 +78,13 @@ function point(name, settings) {
     const { logits, losses } = logitsOfOthers({ ...settings, seed: k + 1 });
     const scores = scoresOf(logits);
     const at = measured(logits, all);
-    return { ...at, scores, losses, correlation: correlation(scores, 'mass'), chance: divergenceOfChance(at, 'mass', 5) };
+    return {
+      ...at,
+      scores,
+      losses,
+      correlation: correlation(scores, 'mass'),
+      chance: divergenceOfChance(at, 'mass', 5),
+    };
   });
   const rejection = statistics(found.map((one) => one.rejection)),
     inverse = statistics(found.map((one) => 1 / one.divergence)),
@@ -95,12 +101,16 @@ function point(name, settings) {
 
 const scan = strengths.map((strength) => point(`strength ${strength}`, { strength }));
 const { losses, scores } = scan[0].example;
-console.log(`cross entropy without the term: ${losses[0].crossEntropy.toFixed(3)} to ${losses.at(-1).crossEntropy.toFixed(3)}`);
+console.log(
+  `cross entropy without the term: ${losses[0].crossEntropy.toFixed(3)} to ${losses.at(-1).crossEntropy.toFixed(3)}`,
+);
 console.log('what a score without the term tells of background:');
 for (const variable of spectators) {
   const at = measured(scores, all, variable);
   const [found, chance] = [at.divergence, divergenceOfChance(at, variable)].map((value) => (1 / value).toFixed(1));
-  console.log(`  ${variable.padEnd(8)}distance correlation ${correlation(scores, variable).toFixed(4)}, 1/JSD ${found} (chance ${chance})`);
+  console.log(
+    `  ${variable.padEnd(8)}distance correlation ${correlation(scores, variable).toFixed(4)}, 1/JSD ${found} (chance ${chance})`,
+  );
 }
 const share = 1 / scan[0].rejection.mean;
 const others = [
@@ -111,4 +121,6 @@ const others = [
 ];
 mkdirSync(path.dirname(path.resolve(options.picture)), { recursive: true });
 writeFileSync(options.picture, drawing(scan, others));
-console.log(`${path.relative(process.cwd(), options.picture)}, ${((performance.now() - begin) / 1000).toFixed(0)} s in all`);
+console.log(
+  `${path.relative(process.cwd(), options.picture)}, ${((performance.now() - begin) / 1000).toFixed(0)} s in all`,
+);

@@ -80,7 +80,7 @@ function crossEntropy(logits, labels, weights) {
  * @param weights - of the events in the cross entropy
  * @param onEpoch - gets mean losses of an epoch, `{ crossEntropy, disco }`
  */
-export function train(tagger, sample, { strength = 0, epochs = 40, learningRate = 4e-3, weights, onEpoch } = {}) {
+export function train(tagger, sample, { strength = 0, epochs = 30, learningRate = 4e-3, weights, onEpoch } = {}) {
   const adam = new ups.optim.Adam(tagger.parameters, { learningRate, weightDecay: 1e-3, decoupled: true });
   const batches = batchesOf(sample, sample.variable, balanced(sample.signal, weights));
   for (let epoch = 0; epoch < epochs; ++epoch) {
