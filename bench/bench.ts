@@ -45,5 +45,5 @@ export interface Picture {
   /** Of the file, without a folder. */
   file: string;
   /** The SVG; undefined where too few rows are there. */
-  draw(rows: readonly Row[], machine: Record<string, unknown>): string | undefined;
+  draw: (rows: readonly Row[], machine: Record<string, unknown>) => string | undefined;
 }

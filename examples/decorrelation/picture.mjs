@@ -54,10 +54,15 @@ function tradeOff(scan, others) {
     'chance',
   );
   const first = sorted[0];
-  const labelled = (point, kind, label) => {
+  const labelled = (point, kind, label, [dx, dy, anchor]) => {
     const [x, y] = place(point);
-    return bars(point, kind) + dot(x, y, kind) + text(x + 9, y - 7, label, { anchor: 'start', kind: 'note' });
+    return bars(point, kind) + dot(x, y, kind) + text(x + dx, y + dy, label, { anchor, kind: 'note' });
   };
+  const [above, below, beside] = [
+    [9, -7, 'start'],
+    [-8, 17, 'end'],
+    [9, 16, 'start'],
+  ];
   return (
     plot.markup +
     chance +
@@ -66,8 +71,14 @@ function tradeOff(scan, others) {
       kind: 'small',
     }) +
     line(scan.map(place), 'curve one') +
-    scan.map((point) => labelled(point, 'one', point.strength === 0 ? 'no term' : `λ = ${point.strength}`)).join('') +
-    others.map((point, k) => labelled(point, ['three', 'four'][k], point.name)).join('')
+    scan
+      .map((point) =>
+        point.strength === 0
+          ? labelled(point, 'one', 'no term', beside)
+          : labelled(point, 'one', `λ = ${point.strength}`, below),
+      )
+      .join('') +
+    others.map((point, k) => labelled(point, ['three', 'four'][k], point.name, above)).join('')
   );
 }
 
