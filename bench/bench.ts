@@ -38,3 +38,12 @@ export interface BenchCase {
   /** What benny can repeat. */
   prepare?: (settings: Settings) => () => void;
 }
+
+/** What a suite draws of its rows when a run is over. */
+export interface Picture {
+  suite: string;
+  /** Of the file, without a folder. */
+  file: string;
+  /** The SVG; undefined where too few rows are there. */
+  draw: (rows: readonly Row[], machine: Record<string, unknown>) => string | undefined;
+}

@@ -26,8 +26,9 @@ export interface Effort {
 // The pause outlasts the idle spinning of other thread pools (OpenBLAS: about 30 ms), which would take a core from whoever
 // comes next.
 export const thorough: Effort = { round_ms: 60, rounds: 10, pause_ms: 120 };
-/** A call of more takes part in every fourth round only. */
-const slow_ms = 500;
+/** A call of more takes part in every fourth round only; of one that takes more than the second, the second call counts alone. */
+const slow_ms = 500,
+  slowest_ms = 2000;
 export const quick: Effort = { round_ms: 2, rounds: 2, pause_ms: 0 };
 
 /** A function of this process, timed call by call. */
@@ -69,17 +70,20 @@ function quantile(sorted: Float64Array, q: number): number {
 
 export async function measure(contestants: readonly Contestant[], effort: Effort): Promise<Record<string, Timing>> {
   const calls: number[] = [],
-    slow: boolean[] = [];
+    every: number[] = [],
+    samples: number[][] = [];
   for (const contestant of contestants) {
-    const first = await contestant.sample(2);
-    slow.push(first[1] > slow_ms);
-    calls.push(Math.max(1, Math.min(20000, Math.floor(effort.round_ms / Math.max(first[1], 1e-4)))));
-    await contestant.sample(Math.ceil(calls.at(-1)! / 4)); // compiled by the engine, caches and clock settled
+    const second = (await contestant.sample(2))[1];
+    calls.push(Math.max(1, Math.min(20000, Math.floor(effort.round_ms / Math.max(second, 1e-4)))));
+    every.push(second > slow_ms ? 4 : 1);
+    samples.push(second > slowest_ms ? [second] : []);
+    // Compiled by the engine, caches and clock settled.
+    if (second <= slow_ms) await contestant.sample(Math.ceil(calls.at(-1)! / 4));
   }
-  const samples: number[][] = contestants.map(() => []);
+  const alone = samples.map((found) => found.length > 0);
   for (let round = 0; round < effort.rounds; ++round) {
     for (const [i, contestant] of contestants.entries()) {
-      if (slow[i] && round % 4 !== 0) continue;
+      if (alone[i] || round % every[i] !== 0) continue;
       if (effort.pause_ms > 0) await pause(effort.pause_ms);
       const durations = await contestant.sample(calls[i]);
       for (let k = 0; k < durations.length; ++k) samples[i].push(durations[k]);
@@ -93,7 +97,7 @@ export async function measure(contestants: readonly Contestant[], effort: Effort
       p99_ms: quantile(sorted, 0.99),
       min_ms: sorted[0],
       calls: sorted.length,
-      rounds: slow[i] ? Math.ceil(effort.rounds / 4) : effort.rounds,
+      rounds: alone[i] ? 1 : Math.ceil(effort.rounds / every[i]),
     };
   });
   return timings;

@@ -79,7 +79,11 @@ export function readResults(path: string): Results {
   return JSON.parse(readFileSync(path, 'utf8')) as Results;
 }
 
-export function writeResults(path: string, results: Results): void {
+export function writeText(path: string, text: string): void {
   mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, `${JSON.stringify(results, null, 1)}\n`);
+  writeFileSync(path, text);
+}
+
+export function writeResults(path: string, results: Results): void {
+  writeText(path, `${JSON.stringify(results, null, 1)}\n`);
 }

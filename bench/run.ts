@@ -1,14 +1,39 @@
 // npm run bench: chooses the cases, measures the machine, then each case, and prints as it goes.
 import { availableParallelism } from 'node:os';
-import { resolve } from 'node:path';
+import { relative, resolve } from 'node:path';
 
-import { readSettings } from './settings';
+import type { Results } from './report';
+import { readSettings, type Settings } from './settings';
+
+/** Of every suite that has a picture and enough rows. */
+async function draw({ rows, machine }: Results, settings: Settings): Promise<void> {
+  const { pictures } = await import('./suites/all');
+  const { writeText } = await import('./report');
+  for (const { suite, file, draw } of pictures) {
+    const svg = draw(
+      rows.filter((row) => row.case.startsWith(`${suite}/`)),
+      machine,
+    );
+    if (svg === undefined) continue;
+    const path = resolve(settings.pictures, file);
+    writeText(path, svg);
+    console.log(`picture: ${relative(process.cwd(), path)}`);
+  }
+}
 
 async function main(): Promise<number> {
   const settings = readSettings(process.argv.slice(2), availableParallelism());
   if (typeof settings === 'string') {
     console.log(settings);
     return settings.startsWith('npm') ? 0 : 2;
+  }
+  if (settings.from !== undefined) {
+    const { header, lines, readResults } = await import('./report');
+    const stored = readResults(resolve(settings.from));
+    console.log(header);
+    for (const row of stored.rows) for (const line of lines(row, undefined)) console.log(line);
+    await draw(stored, settings);
+    return 0;
   }
   // Read by the library when a thread makes its first call, hence before it is loaded.
   if (settings.variant !== undefined) process.env['UPSILON_FORCE'] = settings.variant;
@@ -92,6 +117,7 @@ async function main(): Promise<number> {
   }
   await peers?.stop();
   await reference.stop();
+  await draw(results, settings);
   if (settings.json !== undefined) report.writeResults(resolve(settings.json), results);
   if (failures > 0) console.log(`${failures} of ${chosen.length} cases failed`);
   return failures > 0 ? 1 : 0;

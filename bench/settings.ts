@@ -11,6 +11,8 @@ export interface Settings {
   allCores: boolean;
   json: string | undefined;
   baseline: string | undefined;
+  from: string | undefined;
+  pictures: string;
   peers: boolean;
   quick: boolean;
   benny: boolean;
@@ -25,6 +27,8 @@ export const usage = `npm run bench -- [filter ...] [options]
   --threads N       for us and for the peers; default: all cores
   --json FILE       writes everything that was measured
   --baseline FILE   an earlier --json file: prints how much changed
+  --from FILE       prints and draws an earlier --json file instead of measuring
+  --pictures FOLDER where pictures go; default build/bench
   --peers           also PyTorch, PyG, OpenBLAS, scipy and onnxruntime-node, as far as installed (bench/README.md)
   --python PROGRAM  the Python that has the peers; default bench/peers/.venv/bin/python, else python3
   --quick           milliseconds per case, and only the smaller ones: whether everything works, not how fast
@@ -42,6 +46,8 @@ export function readSettings(words: readonly string[], cores: number): Settings 
         threads: { type: 'string' },
         json: { type: 'string' },
         baseline: { type: 'string' },
+        from: { type: 'string' },
+        pictures: { type: 'string', default: 'build/bench' },
         peers: { type: 'boolean', default: false },
         python: { type: 'string' },
         quick: { type: 'boolean', default: false },
@@ -62,6 +68,8 @@ export function readSettings(words: readonly string[], cores: number): Settings 
       allCores: values.threads === undefined,
       json: values.json,
       baseline: values.baseline,
+      from: values.from,
+      pictures: values.pictures,
       peers: values.peers,
       quick: values.quick,
       benny: values.benny,

@@ -25,6 +25,25 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True
 
 
+def bound_memory(share=0.85):
+    """Keeps a peer that wants more memory than is free from taking the machine down: its allocation fails instead.
+
+    The limit is on addresses, of which the libraries have reserved some already. Linux only.
+    """
+    try:
+        import resource
+
+        free = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in open("/proc/meminfo")}["MemAvailable"]
+        used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + int(share * free), resource.RLIM_INFINITY))
+    except (ImportError, OSError, KeyError):
+        return
+
+
+def is_out_of_memory(error):
+    return isinstance(error, MemoryError) or "allocate memory" in str(error) or "out of memory" in str(error)
+
+
 def load_tensors(path):
     import numpy
     import torch
@@ -98,6 +117,7 @@ class Server:
         import peer
 
         self.peers, left_out = {}, {}
+        bound_memory()
         function = self.functions.get(operation)
         if function is None:
             return {"peers": [], "left_out": {}}
@@ -113,7 +133,8 @@ class Server:
             try:
                 worst = self.worst(self.peers[name](), wanted, peer)
             except Exception as error:  # a peer that cannot is left out, whatever it raises
-                left_out[name] = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+                what = "out of memory" if is_out_of_memory(error) else type(error).__name__
+                left_out[name] = f"{what}: {str(error).splitlines()[0]}"
             else:
                 if not worst <= TOLERANCE:
                     left_out[name] = f"its result differs by {worst:.2g}"

@@ -1,9 +1,9 @@
 // The one list of suites. Operations need no line here: operations.bench.ts finds them.
-import type { BenchCase } from '../bench';
+import type { BenchCase, Picture } from '../bench';
 import { suite as assignment } from './assignment.bench';
 import { suite as attention } from './attention.bench';
 import { suite as calls } from './calls.bench';
-import { suite as disco } from './disco.bench';
+import { picture as discoPicture, suite as disco } from './disco.bench';
 import { suite as event } from './event.bench';
 import { suite as memory } from './memory.bench';
 import { suite as neighbours } from './neighbours.bench';
@@ -17,3 +17,5 @@ export function allSuites(): BenchCase[] {
     (suite) => suite(),
   );
 }
+
+export const pictures: readonly Picture[] = [discoPicture];

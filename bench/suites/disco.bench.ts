@@ -4,17 +4,20 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
-import type { Bench, BenchCase, Row } from '../bench';
+import type { Bench, BenchCase, Picture, Row } from '../bench';
 import { distanceCorrelation, Kernel, noGrad, tensor, type Tensor, zeros } from '../library';
 import { normals, randomNumbers } from '../cases';
 import { root } from '../machine';
 import { type Contestant, measure, timed } from '../measure';
+import { type Curve, logLogPicture } from '../picture';
 import { relativeError } from '../reference';
 
 const tolerance = 1e-6;
 /** The O(n²) reference takes a second or two up to here. */
 const mostForReference = 10_000;
 const mostForNpm = 10_000;
+const prefix = 'value and gradient of ';
+const npmName = 'npm distance-correlation, value';
 
 type DistanceCorrelation = (x: number[], y: number[]) => number;
 
@@ -38,7 +41,7 @@ class ValueAndGradient implements BenchCase {
     private readonly coordinates = 0,
   ) {
     const what = coordinates ? `points of ${coordinates}` : 'scores';
-    this.name = `value and gradient of ${count.toLocaleString('en')} ${what}`;
+    this.name = `${prefix}${count.toLocaleString('en')} ${what}`;
     this.small = count <= 2048;
   }
 
@@ -152,13 +155,52 @@ class ValueAndGradient implements BenchCase {
     const found = theirs(a, b);
     // It gives the distance correlation, DisCo its square.
     if (Math.abs(found * found - ours) > 1e-6) return [`npm distance-correlation is left out: it gives ${found}`];
-    contestants.push(timed('npm distance-correlation, value', () => theirs(a, b)));
+    contestants.push(timed(npmName, () => theirs(a, b)));
     return [];
   }
 }
 
 export function suite(): BenchCase[] {
-  const scores = [2048, 10_000, 100_000, 1_000_000, 10_000_000].map((count) => new ValueAndGradient(count));
+  const scores = [100, 1000, 2048, 10_000, 100_000, 1_000_000, 10_000_000].map((count) => new ValueAndGradient(count));
   const points = [5000, 20_000].map((count) => new ValueAndGradient(count, 4));
   return [...scores, ...points];
 }
+
+const drawn: Record<string, Omit<Curve, 'points'>> = {
+  upsilon: { name: 'upsilon-kernels', note: 'value and gradient', color: '#d9480f', ours: true },
+  'PyTorch DisCo, forward and backward': {
+    name: 'PyTorch, n × n',
+    note: 'value and gradient',
+    color: '#1c6fd1',
+  },
+  'dcor mergesort, value': { name: 'dcor, mergesort', note: 'value alone', color: '#2b8a3e' },
+  'dcor avl, value': { name: 'dcor, AVL', note: 'value alone', color: '#8a6d1f' },
+  [npmName]: { name: 'npm distance-correlation', note: 'value alone', color: '#7b3fb5' },
+};
+
+export const picture: Picture = {
+  suite: 'disco',
+  file: 'disco-time.svg',
+  draw(rows, machine) {
+    const sizeOf = (row: Row): number => (row.parameters as { dims: { N: number } }).dims.N;
+    const ofScores = rows.filter(({ case: name }) => name.endsWith(' scores'));
+    const curves = Object.entries(drawn).flatMap(([contestant, look]) => {
+      const measured = ofScores.filter(({ timings }) => contestant in timings);
+      const points = measured.map((row) => [sizeOf(row), row.timings[contestant].median_ms] as const);
+      const tooLarge = ofScores.filter(({ notes }) =>
+        notes.some((note) => note.startsWith(`${contestant} is left out: out of memory`)),
+      );
+      const end = tooLarge.length ? `; out of memory at ${Math.min(...tooLarge.map(sizeOf)).toLocaleString('en')}` : '';
+      if (points.length === 0) return [];
+      return [{ ...look, note: `${look.note}${end}`, points: points.sort(([a], [b]) => a - b) }];
+    });
+    if (!curves.some(({ points }) => points.length > 1)) return undefined;
+    const where = `${String(machine['processor'])}, ${String(machine['cores'])} cores`;
+    return logLogPicture({
+      title: `Time of a distance correlation against the number of scores: ${curves.map(({ name }) => name).join(', ')}`,
+      x: `number of scores n (${where})`,
+      y: 'median time of a call',
+      curves,
+    });
+  },
+};

@@ -1,15 +1,25 @@
 """The formula as its users write it in PyTorch, with n x n matrices, and dcor's O(n log n) value."""
 
+import os
+
 import torch
 
-MOST_PAIRS = 1.5e8  # above, the matrices and what autograd keeps of them take more than 5 GB
+# What is there at once of n x n matrices of float32 when the gradient is taken.
+MATRICES = 8
 MOST_FOR_DCOR = 2e6  # above, one call takes half a minute
+MOST_FOR_NAIVE_DCOR = 12_000
+
+
+def check_memory(n):
+    """Refuses what would only swap."""
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if 4 * MATRICES * n**2 > there:
+        raise MemoryError(f"{MATRICES} matrices of {n} x {n} are {4 * MATRICES * n**2 / 1e9:.0f} GB")
 
 
 def pairwise(x, y, weights, power):
     """DisCo (arXiv:2001.05310): doubly centred distances, weights that sum to n."""
-    if x.shape[-1] ** 2 > MOST_PAIRS:
-        raise MemoryError(f"n x n matrices of {x.shape[-1]} elements")
+    check_memory(x.shape[-1])
     w = torch.ones_like(y) if weights is None else weights * (len(y) / weights.sum())
 
     def centred(z):
@@ -68,8 +78,7 @@ def distance_correlation_backward(x, y, weights, offsets, order, dvalue, power, 
 
 def euclidean(x, y, power):
     """The same formula with Euclidean distances, in as few n x n matrices as autograd can do with."""
-    if len(x) ** 2 > MOST_PAIRS:
-        raise MemoryError(f"n x n matrices of {len(x)} points")
+    check_memory(len(x))
 
     def centred(z):
         distance = torch.cdist(z, z)
@@ -88,7 +97,7 @@ def multivariate_distance_correlation_forward(x, y, weights, power, quantity, es
     if not plain(weights, quantity, estimator):
         return {}
     runs = {"PyTorch DisCo, cdist": lambda: euclidean(x, y, power)}
-    if power == 1 and len(x) ** 2 <= MOST_PAIRS:
+    if power == 1 and len(x) <= MOST_FOR_NAIVE_DCOR:
         try:
             import dcor
 
