@@ -25,6 +25,7 @@ export { linearSumAssignment } from './ops/linearSumAssignment';
 export { mlp } from './ops/mlp';
 export { multiDeepSet } from './ops/multiDeepSet';
 export { condense, objectCondensation } from './ops/objectCondensation';
+export { pairFeatures } from './ops/pairFeatures';
 export * as random from './random';
 export { backgroundRejection, rocAuc, rocCurve } from './ops/roc';
 export { setPool } from './ops/setPool';

@@ -57,6 +57,7 @@ export const {
   multiDeepSet,
   objectCondensation,
   pairCost,
+  pairFeatures,
   random,
   rocAuc,
   rocCurve,

@@ -9,8 +9,7 @@
 
 #include <limits>
 
-#include "common/counting_sort.h"
-#include "common/cuda.h"
+#include "common/event_pairs.cuh"
 
 #include "attention/attention_call.h"
 
@@ -22,22 +21,6 @@ constexpr int warps = 4, warp_rows = tile / warps, attention_threads = 32 * warp
 constexpr int least_blocks = 2;  // of a multiprocessor: left alone, the compiler aims at more and spills
 constexpr int most_columns = 128;
 constexpr float minus_infinity = -std::numeric_limits<float>::infinity();  // the score of a masked pair
-
-// One warp adds up the pairs of the sets: pairs[b] are those before set b.
-template <int threads>
-UPS_KERNEL_LB(threads)
-count_pairs(const int32_t* fault, const int32_t* offsets, const int32_t* others, int64_t sets, int64_t* pairs) {
-  if (*fault != 0) return;
-  long long before = 0;
-  for (int64_t first = 0; first <= sets; first += 32) {
-    const int64_t b = first + threadIdx.x;
-    long long own = 0;
-    if (b < sets) own = static_cast<long long>(offsets[b + 1] - offsets[b]) * (others[b + 1] - others[b]);
-    const long long inclusive = ups::Tile<32>::here().inclusive_sum(own);
-    if (b <= sets) pairs[b] = before + inclusive - own;
-    before += ups::Tile<32>::here().shfl(inclusive, 31);
-  }
-}
 
 // Rows outside every set: 0, and `first` in every second place where rows are pairs of a largest score and a sum.
 template <int threads>

@@ -26,7 +26,8 @@
 // Inputs are random. Outputs of the operations in "derive" that are inputs of the operation at hand are computed by
 // the reference from arguments of the same names (a transposed graph, the y of a backward pass). "data" of a
 //   real tensor   "values": normal (default), positive, integers (-2 .. 2: ties), nan (some NaN and infinities), zero,
-//                 fractions (0.01 .. 0.99), forbidden (a quarter +inf), "scale": multiplies
+//                 fractions (0.01 .. 0.99), forbidden (a quarter +inf), momenta (rows of px, py, pz and the E of a mass
+//                 of 0.1), "scale": multiplies
 //   integers without a rule   "below": n (default 100)
 //                 masks (a third is -infinity)
 //   splits        "values": uniform (default), empty (all), one (everything in one), gaps (first > 0, last < N), even

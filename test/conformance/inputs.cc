@@ -12,6 +12,7 @@ namespace {
 bool single(const Dimension& dim) { return dim.is_single(); }
 
 void fill_real(HostTensor& t, const Hint& hint, Random& random) {
+  double momentum2 = 0;
   for (int64_t i = 0; i < t.count(); ++i) {
     double value = random.normal();
     if (hint.values == "positive") value = std::fabs(value) + 0.1;
@@ -25,6 +26,10 @@ void fill_real(HostTensor& t, const Hint& hint, Random& random) {
       if (kind == 0) value = std::nan("");
       if (kind == 1) value = INFINITY;
       if (kind == 2) value = -INFINITY;
+    } else if (hint.values == "momenta") {
+      if (i % 4 == 0) momentum2 = 0.01;
+      if (i % 4 == 3) value = std::sqrt(momentum2);
+      else momentum2 += value * value;
     } else if (!hint.values.empty() && hint.values != "normal") {
       throw std::runtime_error("real values cannot be " + hint.values);
     }
@@ -285,7 +290,9 @@ Arguments Inputs::assemble(const Schema& schema) {
   for (const Parameter& p : schema.parameters) {
     if (!given(schema, p, dims)) result.emplace_back();
     else if (p.output && !p.in_place)
-      result.emplace_back(HostTensor(dtype_of(p.type, in_double_), shape(schema, p, dims)));
+      result.emplace_back(HostTensor(
+          dtype_of(p.type, in_double_),
+          p.rule == Rule::pairs ? std::vector<int64_t>{count_pairs(schema, p, dims)} : shape(schema, p, dims)));
     else result.emplace_back(make(schema, p, dims));
   }
   return result;

@@ -1,0 +1,35 @@
+// Pairs of elements of events on the device: how many there are before each event.
+#pragma once
+#include "common/cuda.h"
+
+namespace upsilon {
+
+// One warp adds up the pairs of the events: pairs[b] are those before event b.
+template <int threads>
+UPS_KERNEL_LB(threads)
+count_pairs(const int32_t* fault, const int32_t* offsets, const int32_t* others, int64_t events, int64_t* pairs) {
+  if (*fault != 0) return;
+  long long before = 0;
+  for (int64_t first = 0; first <= events; first += 32) {
+    const int64_t b = first + threadIdx.x;
+    long long own = 0;
+    if (b < events) own = static_cast<long long>(offsets[b + 1] - offsets[b]) * (others[b + 1] - others[b]);
+    const long long inclusive = ups::Tile<32>::here().inclusive_sum(own);
+    if (b <= events) pairs[b] = before + inclusive - own;
+    before += ups::Tile<32>::here().shfl(inclusive, 31);
+  }
+}
+
+// The event that holds place i of a list with these boundaries, of `events` + 1; i lies in one.
+template <class Boundary>
+UPS_ON_DEVICE int64_t event_of(const Boundary* boundaries, int64_t events, int64_t i) {
+  int64_t low = 0, high = events;  // the last event that begins at i or before
+  while (high - low > 1) {
+    const int64_t middle = (low + high) / 2;
+    if (boundaries[middle] <= i) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+}  // namespace upsilon

@@ -1,0 +1,79 @@
+import type { Vector } from 'apache-arrow';
+
+import { immediately } from '../call';
+import { KnownOptions, shown } from '../check';
+import { cpu } from '../device';
+import { dtypeCode } from '../dtype';
+import { ShapeError, ValueError } from '../errors';
+import { wrapArray } from '../memory';
+import { Operation, toOutput } from '../operation';
+import { asRagged, checkBoundaries, Ragged, type RaggedLike } from '../ragged';
+import { empty, shapeText, Tensor, type TensorLike } from '../tensor';
+
+const name = 'pairFeatures';
+const operation = new Operation('pair_features');
+const knownOptions = new KnownOptions('eps', 'out');
+const featureCount = 4;
+const mostRows = 2 ** 31 - 1;
+
+export interface PairFeaturesOptions {
+  /** What stands behind a logarithm is at least this. Default 1e-8. */
+  eps?: number;
+  /** `[P, 4]` */
+  out?: TensorLike;
+}
+
+/**
+ * What the Particle Transformer (arXiv:2202.03772) tells its attention of every pair of particles of an event:
+ * ln kT, ln z, ln Delta R and ln m^2, as weaver's ParticleTransformer has them. All are finite, those of a particle with
+ * itself too. Their gradient by the momenta is finite as well.
+ * @param momenta - `[N, 4]` with boundaries of B events: px, py, pz, E {GeV}
+ * @returns `[P, 4]`: for an event of n particles n rows of n pairs, one event after the other
+ * @throws ValueError for momenta that are not finite, boundaries that decrease or overrun, an eps of 0 or less
+ * @throws ShapeError, DTypeError
+ */
+export function pairFeatures(momenta: Ragged | RaggedLike | Vector, options: PairFeaturesOptions = {}): Ragged {
+  knownOptions.check(options, name);
+  const { eps = 1e-8, out } = options;
+  checkLeast(eps, name);
+  const events = asRagged(momenta, name, 'momenta');
+  checkMomenta(events, name);
+  const offsets = pairOffsets(events, name);
+  const { values } = events;
+  const room =
+    out === undefined ? empty(values._dtype, [offsets.last, featureCount], values._device) : toOutput(out, name);
+  if (room.shape.length !== 2 || room.shape[1] !== featureCount)
+    throw new ShapeError(name, 'out', `out is ${shapeText(room.shape)} (expected out [P, ${featureCount}])`);
+  const features = operation.run([values, events.offsets], { eps }, room.reshape([room.size]));
+  return new Ragged(features.reshape(room.shape), offsets.tensor);
+}
+
+/** @internal */
+export function checkLeast(eps: unknown, operation_: string): void {
+  if (!(typeof eps === 'number' && Math.fround(eps) > 0 && eps < Infinity))
+    throw new ValueError(operation_, 'eps', `eps is ${shown(eps)} (expected more than 0)`);
+}
+
+/** @internal */
+export function checkMomenta(events: Ragged, operation_: string): void {
+  const { shape } = events.values;
+  if (shape.length !== 2 || shape[1] !== 4)
+    throw new ShapeError(operation_, 'momenta', `momenta is ${shapeText(shape)} (expected momenta [N, 4])`);
+  checkBoundaries(events.offsets, shape[0], operation_, 'offsets');
+}
+
+/** Where the pairs of each event begin, and how many there are. @internal */
+export function pairOffsets(events: Ragged, operation_: string): { tensor: Tensor; last: number } {
+  const device = events.offsets._device;
+  const boundaries = immediately(() => events.offsets.to('cpu')).data as Int32Array;
+  const pairs = new Int32Array(boundaries.length);
+  let last = 0;
+  for (let b = 1; b < boundaries.length; ++b) {
+    last += (boundaries[b] - boundaries[b - 1]) ** 2;
+    if (last > mostRows)
+      throw new ShapeError(operation_, 'momenta', `momenta have more than ${mostRows} pairs (expected fewer)`);
+    pairs[b] = last;
+  }
+  const made = new Tensor(wrapArray(pairs), dtypeCode['int32'], [pairs.length], cpu);
+  return { tensor: device === cpu ? made : made.to(device.name), last };
+}
