@@ -54,6 +54,7 @@ export type {
 export type { RocCurve, RocOptions, WorkingPoints } from './ops/roc';
 export type { Pool } from './ops/setPool';
 export type { TreeConvOptions } from './ops/treeConv';
+export type { AvgPoolOptions, GlobalPoolOptions, MaxPoolOptions } from './ops/windowPool';
 export * as optim from './optim';
 export type { RandomOptions } from './random';
 export { Ragged, ragged, type RaggedLike } from './ragged';

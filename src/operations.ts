@@ -32,3 +32,4 @@ export { setPool } from './ops/setPool';
 export { segmentSoftmax, softmax } from './ops/softmax';
 export { spmm } from './ops/spmm';
 export { treeConv } from './ops/treeConv';
+export { avgPool1d, avgPool2d, avgPool3d, globalPool, maxPool1d, maxPool2d, maxPool3d } from './ops/windowPool';

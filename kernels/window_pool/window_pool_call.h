@@ -1,0 +1,96 @@
+// A checked call of window_pool, as plain numbers and pointers. The dimensions come as I D H W YD YH YW.
+#pragma once
+#include "common/convolution.h"
+#include "core/operation.h"
+#include "set_pool/set_pool.h"
+#include "window_pool/window_pool.h"
+
+#if !defined(UPS_HD)
+#define UPS_HD  // __host__ __device__ where CUDA compiles
+#endif
+
+namespace upsilon {
+
+struct WindowPool {
+  int64_t images;
+  ConvolutionAxis axes[3];  // depth, height, width: x is the fine grid, y the coarse one
+  int32_t pool;
+  bool count_padding;
+
+  explicit WindowPool(const Call& call) : images(call.dims[0]) {
+    const auto& o = call.option<ups_window_pool_options>();
+    const int32_t kernel[] = {o.kernel_d, o.kernel_h, o.kernel_w}, stride[] = {o.stride_d, o.stride_h, o.stride_w};
+    const int32_t padding[] = {o.padding_d, o.padding_h, o.padding_w};
+    const int32_t dilation[] = {o.dilation_d, o.dilation_h, o.dilation_w};
+    for (int a = 0; a < 3; ++a)
+      axes[a] = {call.dims[1 + a], call.dims[4 + a], kernel[a], stride[a], padding[a], dilation[a]};
+    pool = o.pool;
+    count_padding = o.count_padding != 0;
+  }
+  UPS_HD int64_t fine_places() const { return axes[0].fine * axes[1].fine * axes[2].fine; }
+  UPS_HD int64_t coarse_places() const { return axes[0].coarse * axes[1].coarse * axes[2].coarse; }
+  UPS_HD bool is_extreme() const { return pool == UPS_POOL_MAX || pool == UPS_POOL_MIN; }
+};
+
+template <class T>
+struct WindowPoolForward : WindowPool {
+  const T* x;
+  T* y;
+
+  explicit WindowPoolForward(const Call& call) : WindowPool(call), x(call.data<const T>(0)), y(call.data<T>(1)) {}
+};
+
+template <class T>
+struct WindowPoolBackward : WindowPool {
+  const T *x, *dy;
+  T* dx;
+
+  explicit WindowPoolBackward(const Call& call)
+      : WindowPool(call), x(call.data<const T>(0)), dy(call.data<const T>(1)), dx(call.data<T>(2)) {}
+};
+
+// The taps [first, end) of window j that lie in x, the place of tap 0, and how many count for a mean.
+struct WindowTaps {
+  int64_t start, first, end, counted;
+
+  UPS_HD WindowTaps(const ConvolutionAxis& axis, int64_t j, bool count_padding)
+      : start(j * axis.stride - axis.padding), first(start >= 0 ? 0 : taps_within(-start, axis.dilation)),
+        end(least(axis.kernel, taps_within(axis.fine - start, axis.dilation))) {
+    if (first > end) first = end;
+    counted =
+        count_padding ? least(axis.kernel, taps_within(axis.fine + axis.padding - start, axis.dilation)) : end - first;
+  }
+
+ private:
+  UPS_HD static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+  UPS_HD static int64_t taps_within(int64_t places, int64_t dilation) {
+    return places <= 0 ? 0 : (places + dilation - 1) / dilation;
+  }
+};
+
+// Whether `value` takes the place of the extreme so far: beyond it, or the first NaN.
+template <class T>
+UPS_HD bool is_beyond(T value, T so_far, int32_t pool) {
+  if (so_far != so_far) return false;
+  return value != value || (pool == UPS_POOL_MAX ? value > so_far : value < so_far);
+}
+
+// The place of a window's extreme in the image `x`, -1 where no tap lies in x.
+template <class T>
+UPS_HD int64_t find_extreme(const WindowPool& f, const T* x, const WindowTaps& d, const WindowTaps& h,
+                            const WindowTaps& w) {
+  int64_t extreme = -1;
+  for (int64_t kd = d.first; kd < d.end; ++kd)
+    for (int64_t kh = h.first; kh < h.end; ++kh) {
+      const int64_t row =
+          ((d.start + kd * f.axes[0].dilation) * f.axes[1].fine + h.start + kh * f.axes[1].dilation) * f.axes[2].fine +
+          w.start;
+      for (int64_t kw = w.first; kw < w.end; ++kw) {
+        const int64_t place = row + kw * f.axes[2].dilation;
+        if (extreme < 0 || is_beyond(x[place], x[extreme], f.pool)) extreme = place;
+      }
+    }
+  return extreme;
+}
+
+}  // namespace upsilon
