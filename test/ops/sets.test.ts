@@ -373,12 +373,12 @@ const emulated = ups.devices().some(({ name }) => name === 'emulated:0');
     offsets = sizes.reduce((bounds, size) => [...bounds, bounds[bounds.length - 1] + size], [2]),
     values = random([offsets[8] + 5, 6], 90, 'float32'),
     phi = [layer(9, 6, 91, 'float32'), layer(7, 9, 93, 'float32')],
-    gate = { weight: random([1, 6], 95, 'float32') };
+    gate = random([1, 6], 95, 'float32');
   const there = (tensor: ups.Tensor) => tensor.to('emulated:0');
   const moved = phi.map(({ weight, bias, activation }) => ({ weight: there(weight), bias: there(bias), activation }));
   const operations = [
     ...pools.map((pool) => (set: ups.Ragged) => ups.deepSet(set, { phi: moved, pool })),
-    (set: ups.Ragged) => ups.attentionPool(set, { gate: { weight: there(gate.weight) } }),
+    (set: ups.Ragged) => ups.attentionPool(set, { gate: [{ weight: there(gate) }] }),
   ];
   const batch = ups.ragged({ values, offsets }).to('emulated:0');
   for (const operation of operations) {
