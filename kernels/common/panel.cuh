@@ -26,20 +26,21 @@ inline int64_t panel_bytes(int64_t padded_depth) {
 // Shared memory besides the panels: two stages of the weight, and the staging of the results.
 template <class Shape, int precision>
 struct PanelMemory {
-  static constexpr int stride = stride_of<precision>(Layout::along, Shape::columns, Shape::depth);
   static constexpr int stage_floats = tile_floats<precision>(Layout::along, Shape::columns, Shape::depth);
   float4 stages[2 * stage_floats / 4];  // float4: for its alignment
   float4 staging[staging_floats<Shape> / 4];
 };
 
 // Hands every element (row, column, sum) of panel W^T to `store`, for the rows of the panel and columns up to the next
-// full tile. A weight of several parts (parent, self, daughters) has its own operand for each, all of depth
-// `part_depth`; in the panel each part begins at a full stage. A barrier lies before the first look into the panel: it
-// may have been filled just before, by whichever threads, also by the `store` of the layer before.
-template <class Shape, int precision, int parts, class Store>
+// full tile; the weight may lie either way. A weight of several parts (parent, self, daughters) has its own operand for
+// each, all of depth `part_depth`; in the panel each part begins at a full stage. A barrier lies before the first look
+// into the panel: it may have been filled just before, by whichever threads, also by the `store` of the layer before.
+template <class Shape, int precision, Layout layout = Layout::along, int parts, class Store>
 UPS_ON_DEVICE void multiply_panel(const float* panel, int stride, const Operand (&weights)[parts], int64_t part_depth,
                                   PanelMemory<Shape, precision>& memory, Store store) {
   using Memory = PanelMemory<Shape, precision>;
+  constexpr int weight_stride = stride_of<precision>(layout, Shape::columns, Shape::depth);
+  static_assert(tile_floats<precision>(layout, Shape::columns, Shape::depth) <= Memory::stage_floats);
   float* const stages = reinterpret_cast<float*>(memory.stages);
   const int stages_per_part = static_cast<int>(padded_depth<Shape>(part_depth) / Shape::depth);
   const int total = parts * stages_per_part;
@@ -54,10 +55,10 @@ UPS_ON_DEVICE void multiply_panel(const float* panel, int stride, const Operand 
     const auto fetch = [&](int number) {
       float* const tile = stages + number % 2 * Memory::stage_floats;
       const int64_t k = static_cast<int64_t>(number % stages_per_part) * Shape::depth;
-      fetch_tile<Layout::along, Shape::columns, Shape::depth, Memory::stride, Shape::threads>(
+      fetch_tile<layout, Shape::columns, Shape::depth, weight_stride, Shape::threads>(
           tile, part(number / stages_per_part), first_column, k, part_depth);
     };
-    Sums<Shape, precision, Layout::along, Layout::along> sums;
+    Sums<Shape, precision, Layout::along, layout> sums;
     sums.clear();
     if (total > 0) fetch(0);
     ups::cp_async_commit();
@@ -66,7 +67,7 @@ UPS_ON_DEVICE void multiply_panel(const float* panel, int stride, const Operand 
       ups::cp_async_commit();
       ups::cp_async_wait<1>();
       __syncthreads();
-      sums.add(panel + number * Shape::depth, stride, stages + number % 2 * Memory::stage_floats, Memory::stride);
+      sums.add(panel + number * Shape::depth, stride, stages + number % 2 * Memory::stage_floats, weight_stride);
       __syncthreads();
     }
     ups::cp_async_wait<0>();

@@ -1,8 +1,10 @@
-// Layers over particles and the pooling of their results on the device: layer by layer over all particles, then the
-// segment reductions of common/segments.cu. Here the activations do go through the workspace.
+// Layers over particles and the pooling of their results on the device: in tiles (common/pooled_tiles.h), or where
+// networks are too wide for these layer by layer over all particles, through the workspace, and then by the segment
+// reductions of common/segments.cu. And the scales of means, which both take.
 #pragma once
 #include "common/dense.h"
 #include "common/pooled_layers.h"
+#include "common/pooled_tiles.h"
 #include "common/segments.h"
 
 namespace upsilon {
@@ -53,11 +55,12 @@ multiply_rows(const int32_t* fault, const float* h, const float* factors, int64_
 }
 
 // Values behind every layer, and what the segment reductions need.
-struct PoolingScratch {
-  float *values[UPS_MLP_MAX_LAYERS] = {}, *pool_value;
-  int32_t* pool_where;
+struct LayerPooling {
+  float *values[UPS_MLP_MAX_LAYERS] = {}, *pool_value = nullptr;
+  int32_t* pool_where = nullptr;
 
-  PoolingScratch(const PooledLayers<float>& f, Pieces& pieces) {
+  LayerPooling() = default;
+  LayerPooling(const PooledLayers<float>& f, Pieces& pieces) {
     for (int32_t l = 0; l < f.layers; ++l) values[l] = pieces.take<float>(f.particles * f.outputs(l));
     const int64_t count = segment_floats(segments_of(f, nullptr));
     pool_value = pieces.take<float>(count);
@@ -74,18 +77,33 @@ struct PoolingScratch {
     return values[f.layers - 1];
   }
 
-  // y[sets, width] = the pooled rows; `scales` where it is a mean that is weighted, or goes over several lists. For
-  // extremes `where` may receive the particles.
-  void pool(Launcher& launch, int32_t precision, const PooledLayers<float>& f, const float* scales, float* y,
-            int32_t* where = nullptr) const {
+  // Rows of `to` are whole.
+  void pool(Launcher& launch, int32_t precision, const PooledLayers<float>& f, const PooledRows& to) const {
     const int64_t width = f.last_width();
     float* const h = apply_layers(launch, precision, f);
     if (is_extreme(f.pool))
-      return segment_extremes(launch, segments_of(f, h), f.pool == UPS_POOL_MIN, pool_value, pool_where, y, where);
+      return segment_extremes(launch, segments_of(f, h), f.pool == UPS_POOL_MIN, pool_value, pool_where, to.y,
+                              to.where);
     if (f.particle_weights)
       launch.elements(multiply_rows<block_threads>, f.particles * width, h, f.particle_weights, f.particles, width, h);
-    segment_sums(launch, segments_of(f, h), f.pool == UPS_POOL_MEAN && !scales, pool_value, y);
-    if (scales) launch.elements(multiply_rows<block_threads>, f.sets * width, y, scales, f.sets, width, y);
+    segment_sums(launch, segments_of(f, h), f.pool == UPS_POOL_MEAN && !to.scales, pool_value, to.y);
+    if (to.scales) launch.elements(multiply_rows<block_threads>, f.sets * width, to.y, to.scales, f.sets, width, to.y);
+  }
+};
+
+struct PoolingScratch {
+  bool in_tiles;
+  TilePooling tiles;
+  LayerPooling layers;
+
+  PoolingScratch(const PooledLayers<float>& f, Pieces& pieces) : in_tiles(tiles_hold(f)) {
+    if (in_tiles) tiles = TilePooling(f, pieces);
+    else layers = LayerPooling(f, pieces);
+  }
+  // With `scales` where it is a mean that is weighted, or goes over several lists. Rows are whole if not in tiles.
+  void pool(Launcher& launch, int32_t precision, const PooledLayers<float>& f, const PooledRows& to) const {
+    if (in_tiles) tiles.pool(launch, precision, f, to);
+    else layers.pool(launch, precision, f, to);
   }
 };
 
@@ -131,11 +149,12 @@ spread_sets(const int32_t* fault, Spread s) {
   }
 }
 
-struct PooledBackwardScratch : PoolingScratch {
-  float *dh, *gradient[2];
+struct LayerGradientsScratch {
+  float *dh = nullptr, *gradient[2] = {};
   DenseScratch dense;
 
-  PooledBackwardScratch(const PooledLayers<float>& f, Pieces& pieces) : PoolingScratch(f, pieces) {
+  LayerGradientsScratch() = default;
+  LayerGradientsScratch(const PooledLayers<float>& f, Pieces& pieces) {
     int64_t parts = 0;
     for (int32_t l = 0; l < f.layers; ++l)
       parts = std::max({parts, transposed_product_floats(f.particles, f.outputs(l), f.inputs(l)),
@@ -146,14 +165,12 @@ struct PooledBackwardScratch : PoolingScratch {
     dense.parts = pieces.take<float>(parts);
   }
 
-  // From dy, rows `stride` apart, to the gradients of the layers and of x; the layers' values are there already.
+  // The layers' values are there already.
   void backward(Launcher& launch, int32_t precision, const PooledLayers<float>& f,
-                const PooledLayersGradients<float>& to, const float* dy_, int64_t stride, const float* scales,
-                const int32_t* where, float* products) const {
-    launch.elements(
-        spread_sets<block_threads>, f.particles * (f.last_width() + 1),
-        Spread{f.offsets, f.particle_weights, dy_, values[f.layers - 1], scales, is_extreme(f.pool) ? where : nullptr,
-               dh, products, f.particles, f.sets, f.last_width(), stride});
+                const PooledLayersGradients<float>& to, const PooledGradients& from, float* const* values) const {
+    launch.elements(spread_sets<block_threads>, f.particles * (f.last_width() + 1),
+                    Spread{f.offsets, f.particle_weights, from.dy, values[f.layers - 1], from.scales, from.where, dh,
+                           from.products, f.particles, f.sets, f.last_width(), from.stride});
     const float* dy = dh;
     for (int32_t l = f.layers - 1; l >= 0; --l) {
       DenseScratch of_layer = dense;
@@ -165,6 +182,43 @@ struct PooledBackwardScratch : PoolingScratch {
                      of_layer);
       dy = dx;
     }
+  }
+};
+
+struct PooledBackwardScratch {
+  bool in_tiles;
+  TilePooling tile_pooling;  // for extremes
+  TileGradients tiles;
+  LayerPooling layer_pooling;
+  LayerGradientsScratch layers;
+  bool values_are_there = false;
+
+  PooledBackwardScratch(const PooledLayers<float>& f, Pieces& pieces) : in_tiles(tiles_hold_backward(f)) {
+    if (in_tiles) {
+      if (is_extreme(f.pool)) tile_pooling = TilePooling(f, pieces);
+      tiles = TileGradients(f, pieces);
+    } else {
+      layer_pooling = LayerPooling(f, pieces);
+      layers = LayerGradientsScratch(f, pieces);
+    }
+  }
+
+  // The particles that have the extremes, and these themselves unless `y` is null. In tiles the layers are computed for
+  // them and once more for the gradients, which is cheaper than to keep them.
+  void find_extremes(Launcher& launch, int32_t precision, const PooledLayers<float>& f, int32_t* where,
+                     float* y = nullptr) {
+    const PooledRows to{y, f.last_width(), nullptr, where};
+    if (in_tiles) tile_pooling.pool(launch, precision, f, to);
+    else layer_pooling.pool(launch, precision, f, to);
+    values_are_there = true;
+  }
+
+  // From from.dy to the gradients of the layers and of x.
+  void backward(Launcher& launch, int32_t precision, const PooledLayers<float>& f,
+                const PooledLayersGradients<float>& to, const PooledGradients& from) {
+    if (in_tiles) return tiles.backward(launch, precision, f, to, from);
+    if (!values_are_there) layer_pooling.apply_layers(launch, precision, f);
+    layers.backward(launch, precision, f, to, from, layer_pooling.values);
   }
 };
 

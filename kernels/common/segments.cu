@@ -2,66 +2,13 @@
 // rows. Floor: x once through memory.
 #include "common/segments.h"
 
-#include "common/row_pieces.cuh"
+#include "common/segment_pools.cuh"
 
 namespace upsilon {
 namespace {
 
 constexpr int slots = 8;
 constexpr int pool_threads = 256;
-
-struct Sum {
-  static constexpr bool has_where = false;
-  float value;
-  UPS_ON_DEVICE static Sum empty() { return {0.0f}; }
-  UPS_ON_DEVICE void add(float x, int32_t) { value += x; }
-  UPS_ON_DEVICE void join(const Sum& other) { value += other.value; }
-};
-
-template <bool smallest>
-struct Extreme {
-  static constexpr bool has_where = true;
-  float value;
-  int32_t where;
-  UPS_ON_DEVICE static Extreme empty() { return {0.0f, -1}; }
-  UPS_ON_DEVICE void join(const Extreme& other) {
-    if (other.where >= 0) add(other.value, other.where);
-  }
-  UPS_ON_DEVICE void add(float x, int32_t position) {
-    const bool nan = x != x, own_nan = value != value;
-    const bool beats = where < 0 || (nan && !own_nan) || (!nan && !own_nan && (smallest ? x < value : x > value));
-    const bool equal = nan ? own_nan : x == value;
-    if (beats || (equal && position < where)) value = x, where = position;
-  }
-};
-
-template <class Pool>
-struct Results {  // of finished segments
-  float* value;
-  int32_t* where;
-  bool mean;
-  UPS_ON_DEVICE void put(int64_t at, const Pool& pool, int64_t size) const {
-    if (value) value[at] = mean && size > 0 ? pool.value / static_cast<float>(size) : pool.value;
-    if constexpr (Pool::has_where)
-      if (where) where[at] = pool.where;
-  }
-};
-
-template <class Pool>
-struct SegmentPieces {  // of segments that have several
-  float* value;
-  int32_t* where;
-  UPS_ON_DEVICE void put(int64_t at, const Pool& pool) const {
-    value[at] = pool.value;
-    if constexpr (Pool::has_where) where[at] = pool.where;
-  }
-  UPS_ON_DEVICE Pool get(int64_t at) const {
-    Pool pool = Pool::empty();
-    pool.value = value[at];
-    if constexpr (Pool::has_where) pool.where = where[at];
-    return pool;
-  }
-};
 
 template <class Pool, int lanes>
 UPS_KERNEL_LB(pool_threads)
@@ -96,24 +43,8 @@ pool_pieces(const int32_t* fault, Segments s, int64_t items, SegmentPieces<Pool>
   }
   if (slot != 0 || segment < 0 || column >= s.columns) return;
   const int64_t size = s.offsets[segment + 1] - s.offsets[segment];
-  if (size <= segment_piece) results.put(segment * s.columns + column, pool, size);
+  if (size <= segment_piece) results.put(segment, column, pool, size);
   else pieces.put(item * s.columns + column, pool);
-}
-
-// Joins the pieces of each segment that has several.
-template <class Pool>
-UPS_KERNEL_LB(block_threads)
-join_pieces(const int32_t* fault, Segments s, SegmentPieces<Pool> pieces, Results<Pool> results) {
-  if (*fault != 0) return;
-  for (int64_t at = global_thread(); at < s.segments * s.columns; at += global_threads()) {
-    const int64_t segment = at / s.columns, column = at % s.columns;
-    const int64_t size = s.offsets[segment + 1] - s.offsets[segment];
-    if (size <= segment_piece) continue;
-    Pool pool = pieces.get(at);
-    each_later_piece<segment_piece>(
-        s.offsets, segment, [&](int64_t window) { pool.join(pieces.get((s.segments + window) * s.columns + column)); });
-    results.put(at, pool, size);
-  }
 }
 
 int64_t windows(const Segments& s) { return later_windows<segment_piece>(s.positions); }
@@ -131,7 +62,8 @@ void pool(Launcher& launch, const Segments& s, SegmentPieces<Pool> pieces, Resul
   if (s.segments == 0 || s.columns == 0) return;
   if (s.columns > 8) launch_pieces<Pool, 32>(launch, s, pieces, results);
   else launch_pieces<Pool, 8>(launch, s, pieces, results);
-  if (windows(s) > 0) launch.elements(join_pieces<Pool>, s.segments * s.columns, s, pieces, results);
+  if (windows(s) > 0)
+    launch.elements(join_pieces<Pool>, s.segments * s.columns, s.offsets, s.segments, s.columns, pieces, results);
 }
 
 }  // namespace
@@ -139,13 +71,16 @@ void pool(Launcher& launch, const Segments& s, SegmentPieces<Pool> pieces, Resul
 int64_t segment_floats(const Segments& s) { return windows(s) > 0 ? (s.segments + windows(s)) * s.columns : 0; }
 
 void segment_sums(Launcher& launch, const Segments& segments, bool mean, float* scratch, float* y) {
-  pool<Sum>(launch, segments, {scratch, nullptr}, {y, nullptr, mean});
+  pool<Sum>(launch, segments, {scratch, nullptr}, {y, segments.columns, nullptr, segments.columns, mean, nullptr});
 }
 
 void segment_extremes(Launcher& launch, const Segments& segments, bool smallest, float* scratch, int32_t* scratch_where,
                       float* y, int32_t* where) {
-  if (smallest) pool<Extreme<true>>(launch, segments, {scratch, scratch_where}, {y, where, false});
-  else pool<Extreme<false>>(launch, segments, {scratch, scratch_where}, {y, where, false});
+  const auto with = [&]<class Pool>(Pool) {
+    pool<Pool>(launch, segments, {scratch, scratch_where},
+               {y, segments.columns, where, segments.columns, false, nullptr});
+  };
+  smallest ? with(Extreme<true>{}) : with(Extreme<false>{});
 }
 
 }  // namespace upsilon

@@ -1,5 +1,5 @@
-// CUDA: common/pooled_layers.cuh, for one set per event. Floor: 2 N (sum of M_l M_(l-1)) FLOP, or every layer's rows
-// twice through memory.
+// CUDA: common/pooled_layers.cuh, for one set per event. Floor: 2 N (sum of M_l M_(l-1)) FLOP, three times that for
+// backward and once more for extremes, or x once through memory.
 #include "deep_set/deep_set.h"
 
 #include "common/pooled_layers.cuh"
@@ -28,7 +28,7 @@ ups_status forward(const Call& call) {
   const ForwardScratch scratch(f, pieces);
   Launcher launch(call);
   if (scratch.scales) find_scales(launch, &f, 1, scratch.scales);
-  scratch.pool(launch, call.precision, f, scratch.scales, f.y);
+  scratch.pool(launch, call.precision, f, {f.y, f.last_width(), scratch.scales});
   return launch.status();
 }
 
@@ -38,7 +38,7 @@ struct BackwardScratch : PooledBackwardScratch {
 
   BackwardScratch(const DeepSetBackward<float>& f, Pieces& pieces)
       : PooledBackwardScratch(f, pieces), scales(f.pool == UPS_POOL_MEAN ? pieces.take<float>(f.sets) : nullptr),
-        where(pieces.take<int32_t>(is_extreme(f.pool) ? f.sets * f.last_width() : 0)) {}
+        where(is_extreme(f.pool) ? pieces.take<int32_t>(f.sets * f.last_width()) : nullptr) {}
 };
 
 size_t backward_workspace(const Call& call) {
@@ -50,15 +50,12 @@ size_t backward_workspace(const Call& call) {
 ups_status backward(const Call& call) {
   const DeepSetBackward<float> f(call);
   Pieces pieces(call.workspace);
-  const BackwardScratch scratch(f, pieces);
+  BackwardScratch scratch(f, pieces);
   Launcher launch(call);
-  const float* const h = scratch.apply_layers(launch, call.precision, f);
-  if (is_extreme(f.pool))
-    segment_extremes(launch, segments_of(f, h), f.pool == UPS_POOL_MIN, scratch.pool_value, scratch.pool_where, nullptr,
-                     scratch.where);
+  if (scratch.where) scratch.find_extremes(launch, call.precision, f, scratch.where);
   if (scratch.scales) find_scales(launch, &f, 1, scratch.scales);
-  scratch.backward(launch, call.precision, f, f, f.dy, f.last_width(), scratch.scales, scratch.where,
-                   f.dparticle_weights);
+  scratch.backward(launch, call.precision, f, f,
+                   {f.dy, f.last_width(), scratch.scales, scratch.where, f.dparticle_weights});
   if (f.dparticle_weights && f.pool == UPS_POOL_MEAN)
     launch.elements(subtract_means<block_threads, 1>, f.sets,
                     WeightedLists<1>{{{f.offsets, f.particle_weights, f.dparticle_weights, f.dparticle_weights}}, 1},

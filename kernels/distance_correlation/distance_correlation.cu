@@ -5,7 +5,7 @@
 // Dominated sums: levels by 4 bits of the rank bring the elements of each 1,024 ranks together, still in the order of y;
 // what is left are the pairs inside these tiles, which are compared one by one in shared memory. Floor: 64 bytes per
 // element and level (one level for 16,384 elements, three for a million), and 1,024 / 2 pairs per element of 3 FLOP in
-// float64. There is no gradient by weights here.
+// float64. The gradient by weights needs dominated sums of p x besides those of p: the same once more.
 #include "distance_correlation/distance_correlation.h"
 
 #include "common/set_sort.cuh"
@@ -20,7 +20,7 @@ constexpr int per_thread = static_cast<int>(chunk_elements / chunk_threads);
 constexpr int tile_bits = 10, digit_bits = 4, digits = 1 << digit_bits;
 constexpr int segments = chunk_threads / digits;  // of a chunk, each walked once for every digit
 constexpr int segment_elements = static_cast<int>(chunk_elements / segments);
-constexpr int chunk_numbers = 6;  // that a chunk is summed up in
+constexpr int chunk_numbers = 9;  // that a chunk is summed up in
 
 struct Element {
   double below, y, p;
@@ -150,6 +150,9 @@ struct Axis {
       : sorted(pieces.take<float>(f.elements)), weights(f.weights ? pieces.take<float>(f.elements) : nullptr),
         order(pieces.take<int32_t>(f.elements)), sums(pieces.take<double>(f.elements)),
         totals(pieces.take<AxisTotals>(f.sets)) {}
+  UPS_ON_DEVICE double value(int64_t set, int64_t place) const {
+    return static_cast<double>(sorted[place]) - totals[set].centre;
+  }
 };
 
 template <int threads>
@@ -328,17 +331,19 @@ invert(const int32_t* fault, const int32_t* order, int64_t count, int32_t* rank_
   for (int64_t i = global_thread(); i < count; i += global_threads()) rank_of[order[i]] = static_cast<int32_t>(i);
 }
 
+// With `times_x` p x takes the place of p.
 template <int threads>
 UPS_KERNEL_LB(threads)
-make_elements(const int32_t* fault, Sets s, Axis y, const DistanceCoefficients* coefficients, const int32_t* rank_of,
-              Element* elements) {
+make_elements(const int32_t* fault, Sets s, Axis x, Axis y, const DistanceCoefficients* coefficients,
+              const int32_t* rank_of, bool times_x, Element* elements) {
   if (*fault != 0) return;
   const Place p = place_of(s, blockIdx.x);
   if (!p.exists) return;
   for (int64_t k = threadIdx.x; k < p.size; k += threads) {
     const int64_t at = p.base + p.first + k;
-    elements[at] = {0, static_cast<double>(y.sorted[at]) - y.totals[p.set].centre,
-                    weight_at(y, coefficients[p.set], at), rank_of[at] - p.base};
+    const double weight = weight_at(y, coefficients[p.set], at);
+    elements[at] = {0, y.value(p.set, at), times_x ? weight * x.value(p.set, rank_of[at]) : weight,
+                    rank_of[at] - p.base};
   }
 }
 
@@ -617,6 +622,169 @@ store_gradient(const int32_t* fault, Sets s, Axis x, Axis y, const Element* elem
   }
 }
 
+// ---- the gradient by the weights ---------------------------------------------------------------------------------------
+//
+// W_k = sum_j p_j a_kj b_kj = 4 G(before in both) + G(all) - 2 G(before in x) - 2 G(before in y), where G is the sum of
+// p (x_k - x)(y_k - y) over some elements: x_k H - H', where H' has p x for p, over those before in both, and prefix sums
+// of p, p x, p y, p x y in either order for the others (docs/distance-correlation.md).
+
+// Products of both variables begin with x_k H.
+template <int threads>
+UPS_KERNEL_LB(threads)
+begin_products(const int32_t* fault, Sets s, Axis x, const Element* elements, double* products) {
+  if (*fault != 0) return;
+  const Place p = place_of(s, blockIdx.x);
+  if (!p.exists) return;
+  for (int64_t k = threadIdx.x; k < p.size; k += threads) {
+    const int64_t at = p.base + p.first + k;
+    products[at] = x.value(p.set, at) * elements[at].below;
+  }
+}
+
+// An element by its places in both orders.
+struct Joined {
+  double p, x, y, alpha, beta;
+  UPS_ON_DEVICE Joined(const Axis& of_x, const Axis& of_y, const DistanceCoefficients& c, int64_t set, int64_t x_place,
+                       int64_t y_place)
+      : p(weight_at(of_y, c, y_place)), x(of_x.value(set, x_place)), y(of_y.value(set, y_place)),
+        alpha(of_x.sums[x_place]), beta(of_y.sums[y_place]) {}
+};
+
+// Sums over elements of p (1, x, y, xy), and of p alpha and p beta without and with the coordinate `z` they are sorted by.
+constexpr int joined_numbers = 8;
+UPS_ON_DEVICE void add_joined(const Joined& e, double z, double* sums) {
+  sums[0] += e.p;
+  sums[1] += e.p * e.x;
+  sums[2] += e.p * e.y;
+  sums[3] += e.p * e.x * e.y;
+  sums[4] += e.p * e.alpha;
+  sums[5] += e.p * e.alpha * z;
+  sums[6] += e.p * e.beta;
+  sums[7] += e.p * e.beta * z;
+}
+// G of an element over what is summed.
+UPS_ON_DEVICE double around(const Joined& e, const double* sums) {
+  return e.x * (e.y * sums[0] - sums[2]) - e.y * sums[1] + sums[3];
+}
+// sum_i q_i |z - z_i| from sums of q and q z before z, and over all.
+UPS_ON_DEVICE double spread(double z, const double* before, const double* all) {
+  return z * (2 * before[0] - all[0]) + all[1] - 2 * before[1];
+}
+
+// The elements of a chunk in the order of x, or in that of y.
+template <bool by_y>
+struct InOrder {
+  Axis x, y;
+  const DistanceCoefficients* coefficients;
+  const int32_t* rank_of;
+
+  UPS_ON_DEVICE int64_t x_place(int64_t at) const { return by_y ? rank_of[at] : at; }
+  UPS_ON_DEVICE Joined at(int64_t set, int64_t at) const {
+    return {x, y, coefficients[set], set, x_place(at), by_y ? at : x.order[at]};
+  }
+  UPS_ON_DEVICE void add(int64_t set, int64_t place, double* sums) const {
+    const Joined e = at(set, place);
+    add_joined(e, by_y ? e.y : e.x, sums);
+  }
+};
+
+// And, after these, the sum of p alpha beta.
+template <int threads, bool by_y>
+UPS_KERNEL_LB(threads)
+sum_joined(const int32_t* fault, Sets s, InOrder<by_y> order, Chunks chunks) {
+  if (*fault != 0) return;
+  UPS_SHARED(double, shared, [joined_numbers + 1][chunk_threads]);
+  const Place p = place_of(s, blockIdx.x);
+  if (!p.exists) return;
+  sum_chunk<joined_numbers + 1>(
+      p, shared,
+      [&](int64_t k, double* sums) {
+        order.add(p.set, p.base + k, sums);
+        const Joined e = order.at(p.set, p.base + k);
+        sums[joined_numbers] += e.p * e.alpha * e.beta;
+      },
+      [&](const double* sums) {
+        for (int n = 0; n <= joined_numbers; ++n) chunks.of[blockIdx.x][n] = sums[n];
+      });
+}
+
+// The derivative by p_k, as far as it is known in the order of x.
+template <int threads>
+UPS_KERNEL_LB(threads)
+weigh_in_x(const int32_t* fault, Sets s, InOrder<false> order, const DistanceValue* found, const double* products,
+           const Element* elements, Chunks before, double* of_p) {
+  if (*fault != 0) return;
+  UPS_SHARED(double, shared, [joined_numbers][chunk_threads]);
+  const Place p = place_of(s, blockIdx.x);
+  if (!p.exists) return;
+  const DistanceCoefficients& c = order.coefficients[p.set];
+  const DistanceValue& result = found[p.set];
+  const AxisTotals &x = order.x.totals[p.set], &y = order.y.totals[p.set];
+  const double* const all = before.totals[p.set];
+  // With the weights as given, c2 = 2 - sum p moves as well.
+  double moved = 0;
+  if (s.options.weight_sum == UPS_WEIGHTS_GIVEN)
+    moved =
+        2 * (result.of_c * (all[joined_numbers] - c.c2 * x.mean * y.mean) +
+             result.of_vx * (x.squares - c.c2 * x.mean * x.mean) + result.of_vy * (y.squares - c.c2 * y.mean * y.mean));
+  scan_chunk<joined_numbers>(
+      p, shared, before.of[blockIdx.x], [&](int64_t k, double* sums) { order.add(p.set, p.base + k, sums); },
+      [&](int64_t k, const double* sums) {
+        const int64_t at = p.base + k;
+        const Joined e = order.at(p.set, at);
+        const double pairs = 4 * (products[at] - elements[at].below) + around(e, all) - 2 * around(e, sums);
+        const double of_c = c.c1 * pairs - c.c2 * (e.alpha * e.beta + spread(e.x, sums + 6, all + 6)) +
+                            c.c3 * (e.alpha * y.mean + x.mean * e.beta);
+        const double of_vx = c.c1 * (x.weight * e.x * e.x - 2 * e.x * x.first + x.second) -
+                             c.c2 * (e.alpha * e.alpha + 2 * spread(e.x, sums + 4, all + 4)) +
+                             2 * c.c3 * e.alpha * x.mean;
+        of_p[at] = 2 * (result.of_c * of_c + result.of_vx * of_vx) + moved;
+      });
+}
+
+// The rest, in the order of y; the chunk's sum of p times the derivative.
+template <int threads>
+UPS_KERNEL_LB(threads)
+weigh_in_y(const int32_t* fault, Sets s, InOrder<true> order, const DistanceValue* found, Chunks before, Chunks chunks,
+           double* of_p) {
+  if (*fault != 0) return;
+  UPS_SHARED(double, shared, [joined_numbers][chunk_threads]);
+  const Place p = place_of(s, blockIdx.x);
+  if (!p.exists) return;
+  const DistanceCoefficients& c = order.coefficients[p.set];
+  const DistanceValue& result = found[p.set];
+  const AxisTotals& y = order.y.totals[p.set];
+  const double* const all = before.totals[p.set];
+  scan_chunk<joined_numbers>(
+      p, shared, before.of[blockIdx.x], [&](int64_t k, double* sums) { order.add(p.set, p.base + k, sums); },
+      [&](int64_t k, const double* sums) {
+        const Joined e = order.at(p.set, p.base + k);
+        const double of_c = -2 * c.c1 * around(e, sums) - c.c2 * spread(e.y, sums + 4, all + 4);
+        const double of_vy = c.c1 * (y.weight * e.y * e.y - 2 * e.y * y.first + y.second) -
+                             c.c2 * (e.beta * e.beta + 2 * spread(e.y, sums + 6, all + 6)) + 2 * c.c3 * e.beta * y.mean;
+        of_p[order.x_place(p.base + k)] += 2 * (result.of_c * of_c + result.of_vy * of_vy);
+      });
+  sum_chunk<1>(
+      p, shared,
+      [&](int64_t k, double* sums) { sums[0] += order.at(p.set, p.base + k).p * of_p[order.x_place(p.base + k)]; },
+      [&](const double* sums) { chunks.of[blockIdx.x][0] = sums[0]; });
+}
+
+// p = w / sum w: a common factor of all weights changes nothing.
+template <int threads>
+UPS_KERNEL_LB(threads)
+add_weight_gradient(const int32_t* fault, Sets s, Axis x, Axis y, const DistanceCoefficients* coefficients,
+                    const double* dvalue, Chunks chunks, const double* of_p, double* sum) {
+  if (*fault != 0) return;
+  const Place p = place_of(s, blockIdx.x);
+  if (!p.exists) return;
+  const double common = s.options.weight_sum == UPS_WEIGHTS_GIVEN ? 0 : chunks.totals[p.set][0];
+  for (int64_t k = threadIdx.x; k < p.size; k += threads) {
+    const int64_t at = p.base + p.first + k;
+    sum[y.order[x.order[at]]] += dvalue[p.set] * coefficients[p.set].scale * (of_p[at] - common);
+  }
+}
+
 template <int threads>
 UPS_KERNEL_LB(threads)
 round_sums(const int32_t* fault, const double* sums, int64_t count, float* rounded) {
@@ -636,7 +804,7 @@ struct Plan {
   int32_t* rank_of;
   Element *elements, *others;
   LevelChunk* level;
-  double *beta, *dy;
+  double *beta, *dy, *dweights, *products, *of_p;
   DistanceSums* prefixes;
   DistanceValue* found;
 
@@ -647,7 +815,10 @@ struct Plan {
         sorting(pieces, f.elements, f.sets), rank_of(pieces.take<int32_t>(f.elements)),
         elements(pieces.take<Element>(f.elements)), others(pieces.take<Element>(f.elements)),
         level(pieces.take<LevelChunk>(chunk_count)), beta(pieces.take<double>(f.elements)),
-        dy(f.dy ? pieces.take<double>(f.elements) : nullptr), prefixes(pieces.take<DistanceSums>(f.elements)),
+        dy(f.dy ? pieces.take<double>(f.elements) : nullptr),
+        dweights(f.dweights ? pieces.take<double>(f.elements) : nullptr),
+        products(f.dweights ? pieces.take<double>(f.elements) : nullptr),
+        of_p(f.dweights ? pieces.take<double>(f.elements) : nullptr), prefixes(pieces.take<DistanceSums>(f.elements)),
         found(pieces.take<DistanceValue>(f.sets)) {
     sets = {f.offsets, chunk_begins, f.sets, f.elements, f.options};
   }
@@ -681,12 +852,10 @@ struct Plan {
     launch.elements(keep_totals<block_threads>, f.sets, sets, axis, before, chunks);
   }
 
-  // `values` against the sorted y: its value, and its gradient in dx or added to sum.
-  void variable(Launcher& launch, const float* values, double* value, const double* dvalue, float* dx, double* sum) {
-    make_axis(launch, values, x, y.order, nullptr, false);
-    launch.elements(invert<block_threads>, f.elements, x.order, f.elements, rank_of);
-    launch.grid(make_elements<chunk_threads>, chunk_count, 1, chunk_threads, 0, sets, y, coefficients, rank_of,
-                elements);
+  // Sums over dominated points, of p or of p x: in the order of x.
+  Element* dominate(Launcher& launch, bool times_x) {
+    launch.grid(make_elements<chunk_threads>, chunk_count, 1, chunk_threads, 0, sets, x, y, coefficients, rank_of,
+                times_x, elements);
     Element *from = elements, *to = others;
     int shift = tile_bits;
     while (int64_t{1} << (shift + digit_bits) < f.elements) shift += digit_bits;
@@ -697,25 +866,55 @@ struct Plan {
       std::swap(from, to);
     }
     launch.grid(finish_tiles<chunk_threads>, chunk_count, 1, chunk_threads, 0, sets, from, to);
-    launch.grid(sum_joint<chunk_threads>, chunk_count, 1, chunk_threads, 0, sets, x, y, to, beta, before);
+    return to;
+  }
+
+  // `values` against the sorted y: its value, and its gradient in dx or added to sum; `weighs`: and that by the weights.
+  void variable(Launcher& launch, const float* values, double* value, const double* dvalue, float* dx, double* sum,
+                bool weighs = false) {
+    make_axis(launch, values, x, y.order, nullptr, false);
+    launch.elements(invert<block_threads>, f.elements, x.order, f.elements, rank_of);
+    Element* const joint = dominate(launch, false);
+    if (weighs) launch.grid(begin_products<chunk_threads>, chunk_count, 1, chunk_threads, 0, sets, x, joint, products);
+    launch.grid(sum_joint<chunk_threads>, chunk_count, 1, chunk_threads, 0, sets, x, y, joint, beta, before);
     add(launch, 4, before);
-    launch.grid(scan_joint<chunk_threads>, chunk_count, 1, chunk_threads, 0, sets, x, to, beta, before, prefixes);
-    launch.grid(differentiate<chunk_threads>, chunk_count, 1, chunk_threads, 0, sets, x, y, coefficients, prefixes, to,
-                beta, before, chunks);
+    launch.grid(scan_joint<chunk_threads>, chunk_count, 1, chunk_threads, 0, sets, x, joint, beta, before, prefixes);
+    launch.grid(differentiate<chunk_threads>, chunk_count, 1, chunk_threads, 0, sets, x, y, coefficients, prefixes,
+                joint, beta, before, chunks);
     add(launch, 1, chunks);
     launch.elements(find_values<block_threads>, f.sets, sets, x, y, coefficients, chunks, found, value);
     if (dx || sum)
-      launch.grid(store_gradient<chunk_threads>, chunk_count, 1, chunk_threads, 0, sets, x, y, to, found, dvalue, dx,
+      launch.grid(store_gradient<chunk_threads>, chunk_count, 1, chunk_threads, 0, sets, x, y, joint, found, dvalue, dx,
                   sum);
+    if (weighs) weigh(launch, dvalue);
+  }
+
+  // The gradient by the weights of the variable that was last.
+  void weigh(Launcher& launch, const double* dvalue) {
+    const Element* const joint = dominate(launch, true);
+    const InOrder<false> in_x{x, y, coefficients, rank_of};
+    const InOrder<true> in_y{x, y, coefficients, rank_of};
+    launch.grid(sum_joined<chunk_threads, false>, chunk_count, 1, chunk_threads, 0, sets, in_x, before);
+    add(launch, joined_numbers + 1, before);
+    launch.grid(weigh_in_x<chunk_threads>, chunk_count, 1, chunk_threads, 0, sets, in_x, found, products, joint, before,
+                of_p);
+    launch.grid(sum_joined<chunk_threads, true>, chunk_count, 1, chunk_threads, 0, sets, in_y, before);
+    add(launch, joined_numbers + 1, before);
+    launch.grid(weigh_in_y<chunk_threads>, chunk_count, 1, chunk_threads, 0, sets, in_y, found, before, chunks, of_p);
+    add(launch, 1, chunks);
+    launch.grid(add_weight_gradient<chunk_threads>, chunk_count, 1, chunk_threads, 0, sets, x, y, coefficients, dvalue,
+                chunks, of_p, dweights);
   }
 
   void run(Launcher& launch) {
     launch.grid(count_chunks<block_threads>, 1, 1, block_threads, 0, f.offsets, f.sets, chunk_begins);
     make_axis(launch, f.y, y, nullptr, f.order, true);
     for (int64_t k = 0; k < f.variables; ++k)
-      if (f.dx || f.value)
+      if (f.dx || f.value || f.dweights)
         variable(launch, f.x + k * f.elements, f.value ? f.value + k * f.sets : nullptr,
-                 f.dvalue ? f.dvalue + k * f.sets : nullptr, f.dx ? f.dx + k * f.elements : nullptr, nullptr);
+                 f.dvalue ? f.dvalue + k * f.sets : nullptr, f.dx ? f.dx + k * f.elements : nullptr, nullptr,
+                 f.dweights != nullptr);
+    if (f.dweights) launch.elements(round_sums<block_threads>, f.elements, dweights, f.elements, f.dweights);
     // The gradient in y: the roles are swapped.
     for (int64_t k = 0; f.dy && k < f.variables; ++k) {
       make_axis(launch, f.x + k * f.elements, y, nullptr, nullptr, true);
@@ -724,8 +923,6 @@ struct Plan {
     if (f.dy) launch.elements(round_sums<block_threads>, f.elements, dy, f.elements, f.dy);
   }
 };
-
-bool supports(const Call& call) { return distance_correlation_backward_supports(call) && !call.given(9); }
 
 template <bool backward>
 size_t workspace(const Call& call) {
@@ -743,12 +940,14 @@ ups_status run(const Call& call) {
   Launcher launch(call);
   if (f.dx) launch.clear(f.dx, static_cast<size_t>(f.variables * f.elements) * sizeof(float));
   if (plan.dy) launch.clear(plan.dy, static_cast<size_t>(f.elements) * sizeof(double));
+  if (plan.dweights) launch.clear(plan.dweights, static_cast<size_t>(f.elements) * sizeof(double));
   plan.run(launch);
   return launch.status();
 }
 
 UPS_CUDA_VARIANT(forward, "distance_correlation_forward", run<false>, workspace<false>, distance_correlation_supports)
-UPS_CUDA_VARIANT(backward, "distance_correlation_backward", run<true>, workspace<true>, supports)
+UPS_CUDA_VARIANT(backward, "distance_correlation_backward", run<true>, workspace<true>,
+                 distance_correlation_backward_supports)
 
 }  // namespace
 }  // namespace upsilon

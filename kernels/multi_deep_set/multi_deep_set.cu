@@ -1,6 +1,6 @@
-// CUDA: common/pooled_layers.cuh for one set after the other, in the same scratch; their pooled rows are put into y by
-// columns, or joined. Floor: the sum over the sets of 2 N (sum of M_l M_(l-1)) FLOP, or every layer's rows twice through
-// memory.
+// CUDA: common/pooled_layers.cuh for one set after the other, in the same scratch; their pooled rows go to their
+// columns of y, or are joined. Floor: the sum over the sets of 2 N (sum of M_l M_(l-1)) FLOP, three times that for backward and
+// once more for extremes, or every x once through memory.
 #include "multi_deep_set/multi_deep_set.h"
 
 #include "common/pooled_layers.cuh"
@@ -107,9 +107,13 @@ ups_status forward(const Call& call) {
   each_list(f.lists, behind(call, shared), [&](int32_t s, Pieces& pieces) {
     const PooledLayers<float>& set = f.list[s];
     if (mean && !f.before) find_scales(launch, &set, 1, scratch.scales);
-    PoolingScratch(set, pieces).pool(launch, call.precision, set, mean ? scratch.scales : nullptr, scratch.pooled);
+    const PoolingScratch of_list(set, pieces);
+    const float* const scales = mean ? scratch.scales : nullptr;
+    float* const y = f.y + f.first_column[s];
+    if (of_list.in_tiles && !f.before) return of_list.pool(launch, call.precision, set, {y, f.width, scales});
+    of_list.pool(launch, call.precision, set, {scratch.pooled, set.last_width(), scales});
     launch.elements(place_rows<block_threads>, f.events * set.last_width(), scratch.pooled, f.events, set.last_width(),
-                    offsets, s, f.before, f.pool, f.y + f.first_column[s], f.width);
+                    offsets, s, f.before, f.pool, y, f.width);
   });
   return launch.status();
 }
@@ -156,8 +160,8 @@ ups_status backward(const Call& call) {
   }
   if (together) {
     each_list(f.lists, behind(call, shared), [&](int32_t s, Pieces& pieces) {
-      const PooledBackwardScratch of_list(f.list[s], pieces);
-      of_list.pool(launch, call.precision, f.list[s], nullptr, scratch.extremes[s], scratch.where[s]);
+      PooledBackwardScratch(f.list[s], pieces)
+          .find_extremes(launch, call.precision, f.list[s], scratch.where[s], scratch.extremes[s]);
     });
     launch.elements(keep_extremes<block_threads>, f.events * f.width, all, f.lists, f.events * f.width,
                     f.pool == UPS_POOL_MAX);
@@ -165,14 +169,12 @@ ups_status backward(const Call& call) {
   if (mean && f.before) find_scales(launch, f.list, f.lists, scratch.scales);
   each_list(f.lists, behind(call, shared), [&](int32_t s, Pieces& pieces) {
     const PooledLayers<float>& set = f.list[s];
-    const PooledBackwardScratch of_list(set, pieces);
-    const float* const h = of_list.apply_layers(launch, call.precision, set);
-    if (is_extreme(f.pool) && !together)
-      segment_extremes(launch, segments_of(set, h), f.pool == UPS_POOL_MIN, of_list.pool_value, of_list.pool_where,
-                       nullptr, scratch.where[s]);
+    PooledBackwardScratch of_list(set, pieces);
+    if (is_extreme(f.pool) && !together) of_list.find_extremes(launch, call.precision, set, scratch.where[s]);
     if (mean && !f.before) find_scales(launch, &set, 1, scratch.scales);
-    of_list.backward(launch, call.precision, set, f.to[s], f.dy + f.first_column[s], f.width,
-                     mean ? scratch.scales : nullptr, scratch.where[s], scratch.products[s]);
+    of_list.backward(
+        launch, call.precision, set, f.to[s],
+        {f.dy + f.first_column[s], f.width, mean ? scratch.scales : nullptr, scratch.where[s], scratch.products[s]});
     if (mean && !f.before && f.to[s].dparticle_weights)
       launch.elements(subtract_means<block_threads, 1>, f.events, WeightedLists<1>{{weighted.list[s]}, 1},
                       scratch.scales, f.events);

@@ -368,6 +368,31 @@ function survives(call: () => unknown): void {
   }
 }
 
+const emulated = ups.devices().some(({ name }) => name === 'emulated:0');
+(emulated ? test : test.skip)('on a device a set gives the same bits in any batch', () => {
+  const sizes = [3, 130, 0, 20, 1, 2100, 64, 9],
+    offsets = sizes.reduce((bounds, size) => [...bounds, bounds[bounds.length - 1] + size], [2]),
+    values = random([offsets[8] + 5, 6], 90, 'float32'),
+    phi = [layer(9, 6, 91, 'float32'), layer(7, 9, 93, 'float32')],
+    gate = random([1, 6], 95, 'float32');
+  const there = (tensor: ups.Tensor) => tensor.to('emulated:0');
+  const moved = phi.map(({ weight, bias, activation }) => ({ weight: there(weight), bias: there(bias), activation }));
+  const operations = [
+    ...pools.map((pool) => (set: ups.Ragged) => ups.deepSet(set, { phi: moved, pool })),
+    (set: ups.Ragged) => ups.attentionPool(set, { gate: [{ weight: there(gate) }] }),
+  ];
+  const batch = ups.ragged({ values, offsets }).to('emulated:0');
+  for (const operation of operations) {
+    const all = operation(batch).to('cpu');
+    const width = all.shape[1];
+    sizes.forEach((size, set) => {
+      const rows = (values.data as Float32Array).slice(6 * offsets[set], 6 * offsets[set + 1]);
+      const alone = ups.ragged({ values: ups.tensor(rows, { shape: [size, 6] }), offsets: [0, size] });
+      expect(operation(alone.to('emulated:0')).to('cpu').data).toEqual(all.data.slice(width * set, width * (set + 1)));
+    });
+  }
+});
+
 test('multiDeepSet computes or throws what is ours', () => {
   const layers = fc.array(fc.record({ weight: matrix }), { maxLength: 5 });
   fc.assert(
