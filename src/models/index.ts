@@ -1,8 +1,10 @@
 export { BackgroundFilter, type BackgroundFilterOptions, type ScoreProgress } from './backgroundFilter';
 export { type DecayForest, type ParticleColumn, type Particles, type Selection } from './decayForest';
 export { ParticleNet, type ParticleNetInitialOptions, ParticleNetLite, type ParticleNetOptions } from './particleNet';
+export type { GenerateOptions, ShowerInitialOptions, ShowerNetworkOptions } from './showers';
 export {
   TransformerEncoderLayer,
   type TransformerEncoderLayerInitialOptions,
   type TransformerEncoderLayerOptions,
 } from './transformerEncoderLayer';
+export { WganGenerator, type WganGeneratorInitialOptions } from './wganGenerator';
