@@ -184,19 +184,50 @@ void multiply_in(const float* a, int64_t a_step, int64_t rows, const float* b, i
 
 }  // namespace
 
+namespace {
+
+// Four numbers from anywhere in memory.
+typedef float Four __attribute__((vector_size(16), aligned(4), may_alias));
+
+// to[i * to_stride + j] = from[j * from_stride + i] for i and j below 4.
+[[gnu::always_inline]] inline void transpose_four(const float* from, int64_t from_stride, float* to, int64_t to_stride) {
+  Four row[4];
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) row[j] = *reinterpret_cast<const Four*>(from + j * from_stride);
+  const Four low01 = __builtin_shufflevector(row[0], row[1], 0, 4, 1, 5),
+             low23 = __builtin_shufflevector(row[2], row[3], 0, 4, 1, 5),
+             high01 = __builtin_shufflevector(row[0], row[1], 2, 6, 3, 7),
+             high23 = __builtin_shufflevector(row[2], row[3], 2, 6, 3, 7);
+  *reinterpret_cast<Four*>(to) = __builtin_shufflevector(low01, low23, 0, 1, 4, 5);
+  *reinterpret_cast<Four*>(to + to_stride) = __builtin_shufflevector(low01, low23, 2, 3, 6, 7);
+  *reinterpret_cast<Four*>(to + 2 * to_stride) = __builtin_shufflevector(high01, high23, 0, 1, 4, 5);
+  *reinterpret_cast<Four*>(to + 3 * to_stride) = __builtin_shufflevector(high01, high23, 2, 3, 6, 7);
+}
+
+constexpr int64_t line_floats = 16, fetched_ahead = 16 * line_floats;
+
+}  // namespace
+
 void pack_panel_transposed(const float* w, int64_t stride, int64_t depth, int64_t columns, int64_t panel, float* to) {
   const int64_t first = panel * panel_columns;
   const int64_t here = std::min<int64_t>(columns - first, panel_columns);
   const float* rows = w + first * stride;
   if (here < panel_columns) clear(to, depth * panel_columns);
-  // Eight k at a time: eight reads in a row of w, one write to each of eight rows of the panel.
+  // A line of every row of w at a time; rows are too many for the processor to foresee all of them.
   int64_t k = 0;
-  for (; k + 8 <= depth; k += 8)
-    for (int64_t n = 0; n < here; ++n) {
+  for (; k + line_floats <= depth; k += line_floats) {
+    int64_t n = 0;
+    for (; n + 4 <= here; n += 4) {
       const float* from = rows + n * stride + k;
-#pragma GCC unroll 8
-      for (int64_t i = 0; i < 8; ++i) to[(k + i) * panel_columns + n] = from[i];
+#pragma GCC unroll 4
+      for (int64_t j = 0; j < 4; ++j) __builtin_prefetch(from + j * stride + fetched_ahead, 0, 2);
+#pragma GCC unroll 4
+      for (int64_t i = 0; i < line_floats; i += 4)
+        transpose_four(from + i, stride, to + (k + i) * panel_columns + n, panel_columns);
     }
+    for (; n < here; ++n)
+      for (int64_t i = 0; i < line_floats; ++i) to[(k + i) * panel_columns + n] = rows[n * stride + k + i];
+  }
   for (; k < depth; ++k)
     for (int64_t n = 0; n < here; ++n) to[k * panel_columns + n] = rows[n * stride + k];
 }

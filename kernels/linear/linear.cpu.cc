@@ -1,5 +1,6 @@
 // SIMD: the weight is packed once, rows stream through it in fixed chunks. Floor: 2 rows K M FLOP against the FMA peak,
-// or 4 rows (K + M) bytes against memory, whichever is longer.
+// or 4 rows (K + M) bytes against memory, whichever is longer. Few rows through a weight beyond the cache: 4 K M bytes, so
+// it is read once and packed piece by piece.
 #include "linear/linear.h"
 #include "linear/linear_call.h"
 
@@ -19,13 +20,44 @@ int64_t rows_per_task(int64_t rows) {
   return wanted < 48 ? 48 : wanted > 192 ? 192 : wanted;
 }
 
+// Where the whole weight would be written to memory and read again for a single task's rows.
+constexpr int64_t cached_weight = 128 * 1024;  // floats: half of an L2 of 1 MiB
+constexpr int64_t few_rows = 48, depth_piece = 256, piece_floats = depth_piece * panel_columns;
+
+bool packs_by_pieces(int64_t rows, int64_t inputs, int64_t outputs) {
+  return rows <= few_rows && inputs * outputs > cached_weight;
+}
+
 size_t forward_workspace(const Call& call) {
-  return static_cast<size_t>(packed_size(call.dims[1], call.dims[2])) * sizeof(float);
+  const LinearForward<float> f(call);
+  const int64_t floats = packs_by_pieces(f.rows, f.inputs, f.outputs) ? call.threads->count() * piece_floats
+                                                                      : packed_size(f.inputs, f.outputs);
+  return static_cast<size_t>(floats) * sizeof(float);
+}
+
+// A panel's outputs for all rows. Pieces in order of depth: every sum has the terms of `multiply` over all of it, in order.
+void multiply_by_pieces(const LinearForward<float>& f, int64_t panel, float* piece) {
+  const int64_t first = panel * panel_columns, columns = std::min<int64_t>(panel_columns, f.outputs - first);
+  float* y = f.y + first;
+  for (int64_t k = 0; k < f.inputs; k += depth_piece) {
+    const int64_t depth = std::min(depth_piece, f.inputs - k);
+    pack_panel_transposed(f.weight + k, f.inputs, depth, f.outputs, panel, piece);
+    multiply(Order::rows, f.x + k, f.inputs, f.rows, piece, depth, columns, y, f.outputs,
+             {k == 0 && f.bias ? f.bias + first : nullptr, k > 0,
+              f.activation == UPS_ACTIVATION_RELU && k + depth == f.inputs});
+  }
+  for (int64_t r = 0; r < f.rows; ++r) activate_rows(y + r * f.outputs, columns, f.activation);
 }
 
 ups_status forward(const Call& call) {
   const LinearForward<float> f(call);
   float* packed = static_cast<float*>(call.workspace);
+  if (packs_by_pieces(f.rows, f.inputs, f.outputs)) {
+    call.threads->run(panels(f.outputs), [&](int64_t panel, int32_t worker) {
+      multiply_by_pieces(f, panel, packed + worker * piece_floats);
+    });
+    return UPS_OK;
+  }
   pack_weight(*call.threads, f.weight, f.inputs, f.outputs, packed);
   const int64_t chunk = rows_per_task(f.rows);
   call.threads->run(ceil_div(f.rows, chunk), [&](int64_t task, int32_t) {

@@ -1,6 +1,6 @@
 import { KnownOptions, shown } from '../check';
 import { ShapeError, ValueError } from '../errors';
-import { conv3d } from '../ops/conv';
+import { conv1d } from '../ops/conv';
 import { layerNorm } from '../ops/layerNorm';
 import { linear } from '../ops/linear';
 import type { Source } from '../safetensors';
@@ -172,30 +172,26 @@ export class BibAePostProcessor {
   private run(showers: Tensor, memory?: LayerMemory, out?: Tensor): Tensor {
     const { parameters: p } = this;
     const use = (made: Tensor): Tensor => memory?.use(made) ?? made;
-    const shape = [showers.shape[0], channels, ...volume];
+    const shape = [showers.shape[0], channels, cells ** 3];
     const second = use(linear(p['conv2.weight'].reshape([channels, channels + conditions]), this.firstChannels));
-    const weights = [
-      p['conv1.weight'],
-      second.reshape([channels, channels, 1, 1, 1]),
-      p['conv3.weight'],
-      p['conv4.weight'],
-    ];
-    let h = showers;
-    weights.forEach((weight, l) => {
-      h = use(conv3d(h, weight, { out: memory?.place('convolved', shape) }));
-      h = use(
-        layerNorm(h, {
-          axes: [-3, -2, -1],
-          weight: p[`bnco${l + 1}.weight`],
-          bias: p[`bnco${l + 1}.bias`],
-          activation: 'leakyRelu',
-          out: memory?.place('normalised', shape),
-        }),
-      );
+    // No cell looks at another one, so one long axis serves.
+    const matrix = (weight: Tensor): Tensor => weight.reshape([weight.shape[0], weight.shape[1], 1]);
+    const norm = (x: Tensor, name: string): Tensor =>
+      layerNorm(x, {
+        axes: [-1],
+        weight: p[`${name}.weight`].reshape([cells ** 3]),
+        bias: p[`${name}.bias`].reshape([cells ** 3]),
+        activation: 'leakyRelu',
+        out: memory?.place('normalised', shape),
+      });
+    let h = showers.reshape([shape[0], 1, cells ** 3]);
+    [p['conv1.weight'], second, p['conv3.weight'], p['conv4.weight']].forEach((weight, l) => {
+      h = use(conv1d(h, matrix(weight), { out: memory?.place('convolved', shape) }));
+      h = use(norm(h, `bnco${l + 1}`));
     });
     const place = memory?.place('convolved', shape);
-    h = use(conv3d(h, p['conv5.weight'], { bias: p['conv5.bias'], activation: 'leakyRelu', out: place }));
-    return conv3d(h, p['conv6.weight'], { out });
+    h = use(conv1d(h, matrix(p['conv5.weight']), { bias: p['conv5.bias'], activation: 'leakyRelu', out: place }));
+    return conv1d(h, matrix(p['conv6.weight']), { out: out?.reshape([shape[0], 1, cells ** 3]) });
   }
 }
 

@@ -1,6 +1,7 @@
 import { KnownOptions, shown } from '../check';
 import { ValueError } from '../errors';
 import { concat } from '../ops/concat';
+import { conv1d } from '../ops/conv';
 import { convTranspose3d } from '../ops/convTranspose';
 import { layerNorm } from '../ops/layerNorm';
 import type { Source } from '../safetensors';
@@ -156,14 +157,14 @@ export class WganGenerator {
     const { parameters: p } = this;
     const use = (made: Tensor): Tensor => memory?.use(made) ?? made;
     const showers = energies.size;
-    /** Four places along each axis, for one place that all of them come from. */
+    // From one place to 4 x 4 x 4: a product of matrices, for which a convolution of size 1 over the weight is the fastest way.
     const spread = (x: Tensor, name: string): Tensor => {
-      const [inputs, channels] = p[name].shape;
-      const place = memory?.place(name, [showers, channels, 4, 4, 4]);
-      return use(convTranspose3d(x.reshape([showers, inputs, 1, 1, 1]), p[name], { out: place })).reshape([
-        showers,
-        64 * channels,
-      ]);
+      const { shape, size } = p[name],
+        [inputs] = shape,
+        outputs = size / inputs;
+      const place = memory?.place(name, [1, showers, outputs]);
+      const weight = p[name].reshape([1, inputs, outputs]);
+      return use(conv1d(weight, x.reshape([showers, inputs, 1]), { out: place })).reshape([showers, outputs]);
     };
     const channels = p['main_conv.0.weight'].shape[0];
     let h = use(
