@@ -24,6 +24,7 @@ import {
 import {
   generate,
   type GenerateOptions,
+  inPieces,
   type Recipe,
   type ShowerInitialOptions,
   type ShowerNetworkOptions,
@@ -95,6 +96,7 @@ const steps: readonly Step[] = [
   keep('conv3', 'bnco3', 32, 16),
 ];
 const last = 'conv4';
+const showersInCache = 1;
 
 const shapes: Shapes = {
   'cond1.weight': [768, latent + 1],
@@ -146,6 +148,7 @@ export class BibAeDecoder {
     this.device = where;
     this._recipe = {
       network,
+      parameters: this.parameters,
       noise: { kind: 'normal', width: latent },
       dtype,
       device: where,
@@ -214,7 +217,15 @@ export class BibAeDecoder {
         place = memory?.place(name, [showers, weight.shape[0]]);
       h = use(linear(h, weight, { bias: p[`${name}.bias`], activation, out: place }));
     }
-    h = h.reshape([showers, 8, ...cube(10)]);
+    const grid = h.reshape([showers, 8, ...cube(10)]);
+    return inPieces(grid, showersInCache, memory, out, (x, result) => this.convolve(x, memory, result));
+  }
+
+  private convolve(x: Tensor, memory: LayerMemory | undefined, out: Tensor | undefined): Tensor {
+    const { parameters: p } = this;
+    const use = (made: Tensor): Tensor => memory?.use(made) ?? made;
+    const [showers] = x.shape;
+    let h = x;
     for (const { layer, norm, channels, extent, apply } of steps) {
       const shape = [showers, channels, ...cube(extent)];
       h = use(apply(h, p[`${layer}.weight`], memory?.place('convolved', shape)));

@@ -19,7 +19,15 @@ import {
   type Shapes,
   tensorsOf,
 } from './parameters';
-import { cells, generate, type GenerateOptions, type ShowerInitialOptions, type ShowerNetworkOptions } from './showers';
+import {
+  cells,
+  generate,
+  type GenerateOptions,
+  inPieces,
+  runOnce,
+  type ShowerInitialOptions,
+  type ShowerNetworkOptions,
+} from './showers';
 
 const network = 'BibAePostProcessor';
 
@@ -36,6 +44,7 @@ const knownInitial = new KnownOptions('device', 'decoder', 'seed');
 const channels = 128,
   conditions = 64;
 const volume = [cells, cells, cells];
+const showersInCache = 1;
 
 const shapes: Shapes = {
   'fcec1.weight': [conditions, 2],
@@ -135,7 +144,11 @@ export class BibAePostProcessor {
     const { shape } = given;
     if (shape.length !== 4 || volume.some((extent, d) => extent !== shape[d + 1]))
       throw new ShapeError(network, 'showers', `showers is ${shapeText(shape)} (expected [B, ${volume.join(', ')}])`);
-    return this.run(given.reshape([shape[0], 1, ...volume])).reshape(shape);
+    const { _dtype: dtype } = this.parameters['conv6.weight'];
+    const column = given.reshape([shape[0], 1, ...volume]);
+    return runOnce({ parameters: this.parameters, dtype, device: this.device }, column, (memory) =>
+      this.run(column, memory),
+    ).reshape(shape);
   }
 
   /**
@@ -172,8 +185,14 @@ export class BibAePostProcessor {
   private run(showers: Tensor, memory?: LayerMemory, out?: Tensor): Tensor {
     const { parameters: p } = this;
     const use = (made: Tensor): Tensor => memory?.use(made) ?? made;
-    const shape = [showers.shape[0], channels, cells ** 3];
     const second = use(linear(p['conv2.weight'].reshape([channels, channels + conditions]), this.firstChannels));
+    return inPieces(showers, showersInCache, memory, out, (x, result) => this.convolve(x, second, memory, result));
+  }
+
+  private convolve(showers: Tensor, second: Tensor, memory: LayerMemory | undefined, out: Tensor | undefined): Tensor {
+    const { parameters: p } = this;
+    const use = (made: Tensor): Tensor => memory?.use(made) ?? made;
+    const shape = [showers.shape[0], channels, cells ** 3];
     // No cell looks at another one, so one long axis serves.
     const matrix = (weight: Tensor): Tensor => weight.reshape([weight.shape[0], weight.shape[1], 1]);
     const norm = (x: Tensor, name: string): Tensor =>
@@ -191,7 +210,11 @@ export class BibAePostProcessor {
     });
     const place = memory?.place('convolved', shape);
     h = use(conv1d(h, matrix(p['conv5.weight']), { bias: p['conv5.bias'], activation: 'leakyRelu', out: place }));
-    return conv1d(h, matrix(p['conv6.weight']), { out: out?.reshape([shape[0], 1, cells ** 3]) });
+    return conv1d(h, matrix(p['conv6.weight']), { out: out?.reshape([shape[0], 1, cells ** 3]) }).reshape([
+      shape[0],
+      1,
+      ...volume,
+    ]);
   }
 }
 

@@ -1,13 +1,14 @@
 // What the shower generators share: energies, noise, the loop over batches, and the threshold.
-import { noGrad } from '../autograd';
+import { noGrad, wantsGradient } from '../autograd';
 import { KnownOptions, shown } from '../check';
+import { rowsOf } from '../composition';
 import { cpu } from '../device';
 import { dtypes } from '../dtype';
 import { DTypeError, ShapeError, ValueError } from '../errors';
 import { normal, uniform } from '../random';
 import { asTensor, empty, shapeText, type Tensor, type TensorLike, tensor } from '../tensor';
 import { LayerMemory } from './layerMemory';
-import { seedOf } from './parameters';
+import { type Parameters, seedOf } from './parameters';
 
 /** Along each axis. @internal */
 export const cells = 30;
@@ -36,6 +37,7 @@ export interface GenerateOptions {
 /** How a network makes showers from noise. @internal */
 export interface Recipe {
   network: string;
+  parameters: Parameters;
   noise: { kind: 'normal' | 'uniform'; width: number };
   /** Of parameters and results. */
   dtype: number;
@@ -73,6 +75,47 @@ function energiesOf(given: TensorLike, { network, dtype }: Recipe): Tensor {
 }
 
 /**
+ * The layers of a network, `run`, with memory that is used again where no gradient is wanted.
+ * @internal
+ */
+export function runOnce(
+  { parameters, dtype, device }: Pick<Recipe, 'parameters' | 'dtype' | 'device'>,
+  input: Tensor,
+  run: (memory: LayerMemory | undefined) => Tensor,
+): Tensor {
+  if (wantsGradient([input, ...Object.values(parameters)])) return run(undefined);
+  const memory = new LayerMemory(device, dtype);
+  try {
+    return run(memory);
+  } finally {
+    memory.dispose();
+  }
+}
+
+/**
+ * Layers from `x` on over a few showers at a time, so that what is between them stays in the cache; on devices, and where
+ * gradients are wanted, over all at once.
+ * @param out - `[B, 1, 30, 30, 30]`
+ * @internal
+ */
+export function inPieces(
+  x: Tensor,
+  showers: number,
+  memory: LayerMemory | undefined,
+  out: Tensor | undefined,
+  layers: (x: Tensor, out: Tensor | undefined) => Tensor,
+): Tensor {
+  const [count] = x.shape;
+  if (!memory || x.device !== cpu.name || count <= showers) return layers(x, out);
+  const results = out ?? empty(x._dtype, [count, 1, cells, cells, cells], cpu);
+  for (let begin = 0; begin < count; begin += showers) {
+    const end = Math.min(count, begin + showers);
+    layers(rowsOf(x, begin, end), rowsOf(results, begin, end));
+  }
+  return results;
+}
+
+/**
  * The network's showers from given noise, before the threshold, with gradients where a parameter or the noise wants one.
  * @internal
  */
@@ -88,7 +131,8 @@ export function showersOf(recipe: Recipe, noise: TensorLike, energies: TensorLik
       'noise',
       `noise is ${shapeText(given.shape)} (expected [${showers}, ${width}], a row for each of ${showers} energies)`,
     );
-  return recipe.run(given, each.to(device)).reshape([showers, cells, cells, cells]);
+  const made = runOnce(recipe, given, (memory) => recipe.run(given, each.to(device), memory));
+  return made.reshape([showers, cells, cells, cells]);
 }
 
 /**

@@ -21,6 +21,7 @@ import {
 import {
   generate,
   type GenerateOptions,
+  inPieces,
   type Recipe,
   type ShowerInitialOptions,
   type ShowerNetworkOptions,
@@ -46,6 +47,7 @@ const doublings = [
   ['main_conv.6', 'main_conv.7', 32],
 ] as const;
 const last = 'main_conv.9';
+const showersInCache = 1;
 
 function shapesOf(width: number, latent: number): Shapes {
   const kernel = [4, 4, 4];
@@ -90,10 +92,11 @@ export class WganGenerator {
     this.device = where;
     this.recipe = {
       network,
+      parameters: this.parameters,
       noise: { kind: 'uniform', width: this.latent },
       dtype,
       device: where,
-      together: 4,
+      together: 16,
       run: (...given) => this.run(...given),
     };
   }
@@ -169,9 +172,17 @@ export class WganGenerator {
     const channels = p['main_conv.0.weight'].shape[0];
     let h = use(
       concat([spread(energies, 'conv1_1.weight'), spread(noise, 'conv1_100.weight')], {
-        out: memory?.place('normalised', [showers, 64 * channels]),
+        out: memory?.place('both', [showers, 64 * channels]),
       }),
     ).reshape([showers, channels, 4, 4, 4]);
+    return inPieces(h, showersInCache, memory, out, (x, result) => this.convolve(x, memory, result));
+  }
+
+  private convolve(x: Tensor, memory: LayerMemory | undefined, out: Tensor | undefined): Tensor {
+    const { parameters: p } = this;
+    const use = (made: Tensor): Tensor => memory?.use(made) ?? made;
+    const [showers] = x.shape;
+    let h = x;
     for (const [layer, norm, extent] of doublings) {
       const weight = p[`${layer}.weight`],
         shape = [showers, weight.shape[1], extent, extent, extent];
