@@ -99,13 +99,16 @@ class Server:
             import event_network
             import gatgap
             import peer
+            import shower_networks
 
             torch.set_num_threads(threads)
             self.functions = peer.load(KERNELS)
             self.functions["event_network"] = event_network.of_inputs(event_network.torch_event_network)
             self.functions["gatgap"] = gatgap.gatgap
+            self.functions.update(shower_networks.FUNCTIONS)
         if found["onnx"] and found["torch"]:
             self.models["event_network"] = event_network.of_inputs(event_network.onnx_event_network)
+            self.models.update(shower_networks.MODELS)
             for path in sorted(KERNELS.glob("*/onnx_model.py")):
                 spec = importlib.util.spec_from_file_location(f"onnx_{path.parent.name}", path)
                 module = importlib.util.module_from_spec(spec)

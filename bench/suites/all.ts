@@ -10,12 +10,24 @@ import { suite as neighbours } from './neighbours.bench';
 import { suite as operations } from './operations.bench';
 import { suite as promises } from './promises.bench';
 import { suite as sets } from './sets.bench';
+import { suite as showers } from './showers.bench';
 import { suite as trees } from './trees.bench';
 
 export function allSuites(): BenchCase[] {
-  return [assignment, attention, calls, disco, event, memory, neighbours, promises, sets, trees, operations].flatMap(
-    (suite) => suite(),
-  );
+  return [
+    assignment,
+    attention,
+    calls,
+    disco,
+    event,
+    memory,
+    neighbours,
+    promises,
+    sets,
+    showers,
+    trees,
+    operations,
+  ].flatMap((suite) => suite());
 }
 
 export const pictures: readonly Picture[] = [discoPicture];
