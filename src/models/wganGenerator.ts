@@ -160,7 +160,8 @@ export class WganGenerator {
     const { parameters: p } = this;
     const use = (made: Tensor): Tensor => memory?.use(made) ?? made;
     const showers = energies.size;
-    // From one place to 4 x 4 x 4: a product of matrices, for which a convolution of size 1 over the weight is the fastest way.
+    // From one place to 4 x 4 x 4: a product of matrices, for which a convolution of size 1 over the weight is the
+    // fastest way.
     const spread = (x: Tensor, name: string): Tensor => {
       const { shape, size } = p[name],
         [inputs] = shape,
@@ -170,12 +171,12 @@ export class WganGenerator {
       return use(conv1d(weight, x.reshape([showers, inputs, 1]), { out: place })).reshape([showers, outputs]);
     };
     const channels = p['main_conv.0.weight'].shape[0];
-    let h = use(
+    const both = use(
       concat([spread(energies, 'conv1_1.weight'), spread(noise, 'conv1_100.weight')], {
         out: memory?.place('both', [showers, 64 * channels]),
       }),
     ).reshape([showers, channels, 4, 4, 4]);
-    return inPieces(h, showersInCache, memory, out, (x, result) => this.convolve(x, memory, result));
+    return inPieces(both, showersInCache, memory, out, (x, result) => this.convolve(x, memory, result));
   }
 
   private convolve(x: Tensor, memory: LayerMemory | undefined, out: Tensor | undefined): Tensor {
