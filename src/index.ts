@@ -52,6 +52,7 @@ export type {
 } from './ops/objectCondensation';
 export type { RocCurve, RocOptions, WorkingPoints } from './ops/roc';
 export type { Pool } from './ops/setPool';
+export type { ShowerObservables, ShowerObservablesOptions } from './ops/showerObservables';
 export type { TreeConvOptions } from './ops/treeConv';
 export * as optim from './optim';
 export type { RandomOptions } from './random';

@@ -62,6 +62,7 @@ export const {
   rocCurve,
   segmentSoftmax,
   setPool,
+  showerObservables,
   softmax,
   spmm,
   thrust,
