@@ -92,7 +92,7 @@ export function load(source: Source): Record<string, Tensor> {
   const bytes = bytesOf(source);
   const { header, begin } = headerOf(bytes);
   const tensors = Object.create(null) as Record<string, Tensor>;
-  const ranges: [number, number][] = [];
+  const ranges: [number, number, string][] = [];
   for (const [name, value] of Object.entries(header)) {
     if (name === '__metadata__') continue;
     const {
@@ -111,7 +111,7 @@ export function load(source: Source): Record<string, Tensor> {
       refuse(`${name} has the bytes ${from} to ${to} but there are ${bytes.length - begin}`);
     if (to - from !== elements * size)
       refuse(`${name} has ${to - from} bytes but its shape [${shape.join(', ')}] needs ${elements * size}`);
-    ranges.push([from, to]);
+    ranges.push([from, to, name]);
     const at = bytes.byteOffset + begin + from;
     const array: TypedArray =
       at % size === 0
@@ -121,8 +121,11 @@ export function load(source: Source): Record<string, Tensor> {
   }
   // The format forbids holes and overlaps, so that a file is nothing but its tensors.
   let end = 0;
-  for (const [from, to] of ranges.sort((a, b) => a[0] - b[0] || a[1] - b[1])) {
-    if (from !== end) refuse(`the tensors leave a hole or overlap at byte ${from} (expected ${end})`);
+  for (const [from, to, name] of ranges.sort((a, b) => a[0] - b[0] || a[1] - b[1])) {
+    if (from !== end)
+      refuse(
+        `${name} begins at byte ${from}, which leaves a hole or overlaps (expected ${end}, where the last one ends)`,
+      );
     end = to;
   }
   if (end !== bytes.length - begin) refuse(`${bytes.length - begin - end} bytes follow the last tensor`);

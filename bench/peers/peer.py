@@ -25,6 +25,7 @@ ACTIVATIONS = {
     "none": lambda z: z,
     "relu": functional.relu,
     "leakyRelu": functional.leaky_relu,
+    "leakyRelu0.2": lambda z: functional.leaky_relu(z, 0.2),
     "elu": functional.elu,
     "gelu": functional.gelu,
     "tanh": torch.tanh,

@@ -9,6 +9,7 @@ UPS_ON_DEVICE float activate_value(float z, int32_t activation) {
   switch (activation) {
     case UPS_ACTIVATION_RELU: return z < 0.0f ? 0.0f : z;  // NaN passes through
     case UPS_ACTIVATION_LEAKY_RELU: return z < 0.0f ? 0.01f * z : z;
+    case UPS_ACTIVATION_LEAKY_RELU_02: return z < 0.0f ? 0.2f * z : z;
     case UPS_ACTIVATION_ELU: return z < 0.0f ? expm1f(z) : z;
     case UPS_ACTIVATION_GELU: return 0.5f * z * (1.0f + erff(z * 0.70710678118654752440f));
     case UPS_ACTIVATION_TANH: return tanhf(z);
@@ -23,6 +24,7 @@ UPS_ON_DEVICE float activation_slope_at(float z_or_y, int32_t activation) {
   switch (activation) {
     case UPS_ACTIVATION_RELU: return y > 0.0f ? 1.0f : 0.0f;
     case UPS_ACTIVATION_LEAKY_RELU: return y > 0.0f ? 1.0f : 0.01f;
+    case UPS_ACTIVATION_LEAKY_RELU_02: return y > 0.0f ? 1.0f : 0.2f;
     case UPS_ACTIVATION_ELU: return y > 0.0f ? 1.0f : y + 1.0f;
     case UPS_ACTIVATION_GELU: {
       const float z = z_or_y;

@@ -85,6 +85,7 @@ inline Floats activate(Floats z, int32_t activation) {
   switch (activation) {
     case UPS_ACTIVATION_RELU: return z < zero() ? zero() : z;
     case UPS_ACTIVATION_LEAKY_RELU: return z < zero() ? broadcast(0.01f) * z : z;
+    case UPS_ACTIVATION_LEAKY_RELU_02: return z < zero() ? broadcast(0.2f) * z : z;
     case UPS_ACTIVATION_ELU: return z < zero() ? expm1(z) : z;
     case UPS_ACTIVATION_GELU:
       return broadcast(0.5f) * z * (broadcast(1.0f) + erf(z * broadcast(0.70710678118654752440f)));
@@ -100,6 +101,7 @@ inline Floats activation_slope(Floats z, Floats y, int32_t activation) {
   switch (activation) {
     case UPS_ACTIVATION_RELU: return y > zero() ? one : zero();
     case UPS_ACTIVATION_LEAKY_RELU: return y > zero() ? one : broadcast(0.01f);
+    case UPS_ACTIVATION_LEAKY_RELU_02: return y > zero() ? one : broadcast(0.2f);
     case UPS_ACTIVATION_ELU: return y > zero() ? one : y + one;
     case UPS_ACTIVATION_GELU:
       return broadcast(0.5f) * (one + erf(z * broadcast(0.70710678118654752440f))) +

@@ -10,7 +10,7 @@
 namespace upsilon {
 namespace {
 
-constexpr std::string_view activation_choices = "none|relu|leakyRelu|elu|gelu|tanh|sigmoid";
+constexpr std::string_view activation_choices = "none|relu|leakyRelu|elu|gelu|tanh|sigmoid|leakyRelu0.2";
 
 class Parser {
  public:

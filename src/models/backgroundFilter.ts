@@ -1,13 +1,12 @@
 import { noGrad } from '../autograd';
 import { cpu, deviceOf } from '../device';
-import { dtypeCode } from '../dtype';
 import { ShapeError, ValueError } from '../errors';
 import { embedding } from '../ops/embedding';
 import { linear } from '../ops/linear';
 import { setPool } from '../ops/setPool';
 import { treeConv } from '../ops/treeConv';
 import { load, metadata, type Source } from '../safetensors';
-import { empty, shapeText, Tensor, tensor } from '../tensor';
+import { shapeText, type Tensor, tensor } from '../tensor';
 import {
   type DecayForest,
   endOfBatch,
@@ -18,6 +17,7 @@ import {
   type Particles,
   type Selection,
 } from './decayForest';
+import { LayerMemory } from './layerMemory';
 
 export interface BackgroundFilterOptions {
   /** Where the network runs; default `'cpu'`. */
@@ -54,33 +54,6 @@ function featureNames(notes: Record<string, string>): string[] {
     // Said below, as for any other metadata that names no features.
   }
   throw new ValueError('BackgroundFilter', 'file', 'the metadata "features" is no list of objects with a name');
-}
-
-/** Memory of the layers, which a loop over many batches must not leave to the garbage collector. */
-class Layers {
-  private readonly memory = new Map<string, Tensor>();
-  private readonly onDevice: Tensor[] = [];
-
-  constructor(private readonly device: string) {}
-
-  /** Where to write `[rows, width]`; the same place for every batch. On a device, operations make their own results. */
-  place(name: string, rows: number, width: number): Tensor | undefined {
-    if (this.device !== cpu.name) return undefined;
-    let memory = this.memory.get(name);
-    if (!memory || memory.size < rows * width)
-      this.memory.set(name, (memory = empty(dtypeCode['float32'], [rows * width], cpu)));
-    return tensor(memory.data.subarray(0, rows * width) as Float32Array, { shape: [rows, width] });
-  }
-
-  /** Notes what is to be freed after the batch. */
-  use(made: Tensor): Tensor {
-    if (this.device !== cpu.name) this.onDevice.push(made);
-    return made;
-  }
-
-  endBatch(): void {
-    for (const made of this.onDevice.splice(0)) made.dispose();
-  }
 }
 
 /**
@@ -180,7 +153,7 @@ export class BackgroundFilter {
     return noGrad(() => {
       const events = eventsOf(particles, this.features);
       const scores = new Float32Array(events.count);
-      const layers = new Layers(this.device);
+      const layers = new LayerMemory(this.device);
       for (const forest of this.forests(events)) {
         const start = performance.now();
         scores.set(this.run(forest, layers).to('cpu').data as Float32Array, forest.firstEvent);
@@ -219,10 +192,10 @@ export class BackgroundFilter {
     }
   }
 
-  private run(forest: DecayForest, layers?: Layers): Tensor {
+  private run(forest: DecayForest, layers?: LayerMemory): Tensor {
     const p = this.parameters;
     const use = (made: Tensor): Tensor => layers?.use(made) ?? made;
-    const place = (name: string, rows: number, width: number): Tensor | undefined => layers?.place(name, rows, width);
+    const place = (name: string, rows: number, width: number): Tensor | undefined => layers?.place(name, [rows, width]);
     const tree = forest.tree.to(this.device),
       offsets = use(tree.nodeOffsets!),
       nodes = tree.numNodes;

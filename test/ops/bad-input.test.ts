@@ -361,7 +361,7 @@ test('arguments that are nothing of the kind', () => {
 test('options that are none', () => {
   const x = ups.tensor([[1]]);
   expect(thrown(() => ups.linear(x, x, { activation: 'swish' as never })).message).toBe(
-    "linear: activation is 'swish' (expected none, relu, leakyRelu, elu, gelu, tanh, sigmoid)",
+    "linear: activation is 'swish' (expected none, relu, leakyRelu, elu, gelu, tanh, sigmoid, leakyRelu0.2)",
   );
   for (const seed of [-1, 1.5, 2 ** 60, 2n ** 64n, 'a' as never])
     expect(thrown(() => ups.random.uniform([1], { seed }))).toBeInstanceOf(ups.ValueError);

@@ -12,7 +12,7 @@ const edges = () =>
   });
 const forest = () => ups.tree({ mother: [-1, 0, 0, 1, -1, -1, 0], offsets: [0, 5, 7] });
 
-const activations: ups.Activation[] = ['none', 'relu', 'leakyRelu', 'elu', 'gelu', 'tanh', 'sigmoid'];
+const activations: ups.Activation[] = ['none', 'relu', 'leakyRelu', 'elu', 'gelu', 'tanh', 'sigmoid', 'leakyRelu0.2'];
 
 test.each(activations)('linear with %s', (activation) => {
   const x = random([3, 4], 1),

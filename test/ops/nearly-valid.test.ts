@@ -49,7 +49,7 @@ class Draw {
     return {
       weight: this.tensor(outputs, this.happens(0.03) ? inputs + 1 : inputs),
       ...(this.happens(0.5) && { bias: this.tensor(outputs) }),
-      activation: this.one(['none', 'relu', 'leakyRelu', 'elu', 'gelu', 'tanh', 'sigmoid'] as const),
+      activation: this.one(['none', 'relu', 'leakyRelu', 'elu', 'gelu', 'tanh', 'sigmoid', 'leakyRelu0.2'] as const),
     };
   }
 }

@@ -8,27 +8,12 @@ the test draws too, so that the file holds inputs and outputs only.
 
 import sys
 
-import numpy
 import torch
 from make import save_to
+from philox import uniform
 from torch import nn
 
 EVENTS = [0, 20, 21, 27, 45]  # boundaries: one particle alone, one event with fewer than k others
-
-
-def uniform(count, seed, stream):
-    """Philox 4x32-10 (Salmon et al., SC11): `count` numbers in [0, 1), counter (element / 4, stream), key seed."""
-    quads = numpy.arange((count + 3) // 4, dtype=numpy.uint64)
-    low = numpy.uint64(0xFFFFFFFF)
-    counter = [quads & low, quads >> numpy.uint64(32), numpy.full_like(quads, stream), numpy.zeros_like(quads)]
-    key = [numpy.uint64(seed), numpy.uint64(0)]
-    for _ in range(10):
-        first, second = numpy.uint64(0xD2511F53) * counter[0], numpy.uint64(0xCD9E8D57) * counter[2]
-        counter = [(second >> numpy.uint64(32)) ^ counter[1] ^ key[0], second & low,
-                   (first >> numpy.uint64(32)) ^ counter[3] ^ key[1], first & low]
-        key = [(key[0] + numpy.uint64(0x9E3779B9)) & low, (key[1] + numpy.uint64(0xBB67AE85)) & low]
-    words = numpy.stack(counter, axis=1).reshape(-1)[:count]
-    return torch.from_numpy((words >> numpy.uint64(8)).astype(numpy.float64) / 2**24)
 
 
 def neighbours(x, k):

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 CPU, CUDA, EMULATED = 1, 2, 12
 KINDS = {"cpu": CPU, "cuda": CUDA, "emulated": EMULATED}
 DTYPES = {"f32": (2, 32, "f"), "f64": (2, 64, "d"), "i32": (0, 32, "i"), "i64": (0, 64, "q"), "u8": (1, 8, "B")}
-ACTIVATIONS = "none|relu|leakyRelu|elu|gelu|tanh|sigmoid"
+ACTIVATIONS = "none|relu|leakyRelu|elu|gelu|tanh|sigmoid|leakyRelu0.2"
 OPTION_TYPES = {"i32": ctypes.c_int32, "i64": ctypes.c_int64, "u64": ctypes.c_uint64, "f32": ctypes.c_float,
                 "f64": ctypes.c_double, "bool": ctypes.c_int32}
 

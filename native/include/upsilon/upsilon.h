@@ -163,7 +163,8 @@ UPS_API void ups_trim(void);
 /* Copies between tensors of equal shape and dtype, host or device on either side. */
 UPS_API ups_status ups_copy(ups_context* context, const ups_tensor* source, ups_tensor* destination);
 
-/* Applied to the result of a layer. leakyRelu: slope 0.01; elu: alpha 1; gelu: the exact one. */
+/* Applied to the result of a layer. leakyRelu: slope 0.01; elu: alpha 1; gelu: the exact one; leakyRelu0.2: slope 0.2, the
+ * usual one of adversarial networks. */
 typedef enum ups_activation {
   UPS_ACTIVATION_NONE,
   UPS_ACTIVATION_RELU,
@@ -171,7 +172,8 @@ typedef enum ups_activation {
   UPS_ACTIVATION_ELU,
   UPS_ACTIVATION_GELU,
   UPS_ACTIVATION_TANH,
-  UPS_ACTIVATION_SIGMOID
+  UPS_ACTIVATION_SIGMOID,
+  UPS_ACTIVATION_LEAKY_RELU_02
 } ups_activation;
 
 /* ---- operations, by name -----------------------------------------------------------------------------------------

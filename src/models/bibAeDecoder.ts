@@ -1,0 +1,233 @@
+import { KnownOptions, shown } from '../check';
+import { cpu } from '../device';
+import { ValueError } from '../errors';
+import { concat } from '../ops/concat';
+import { conv3d } from '../ops/conv';
+import { convTranspose3d } from '../ops/convTranspose';
+import { layerNorm } from '../ops/layerNorm';
+import { linear } from '../ops/linear';
+import type { Source } from '../safetensors';
+import { type Tensor, type TensorLike, tensor } from '../tensor';
+import type { LayerMemory } from './layerMemory';
+import {
+  byFanIn,
+  constant,
+  countOf,
+  drawn,
+  fanInOf,
+  type Parameters,
+  parametersOf,
+  seedOf,
+  type Shapes,
+  tensorsOf,
+} from './parameters';
+import {
+  generate,
+  type GenerateOptions,
+  type Recipe,
+  type ShowerInitialOptions,
+  type ShowerNetworkOptions,
+  showersOf,
+} from './showers';
+
+const network = 'BibAeDecoder';
+
+export interface BibAeDecoderOptions extends ShowerNetworkOptions {
+  /** What the network is told of an energy of 1 GeV. Default 100, as the published programs for generation have it. */
+  labelPerGeV?: number;
+}
+
+export type BibAeDecoderInitialOptions = BibAeDecoderOptions & ShowerInitialOptions;
+
+const knownOptions = new KnownOptions('device', 'labelPerGeV');
+const knownInitial = new KnownOptions('device', 'labelPerGeV', 'seed');
+
+const latent = 512;
+const activation = 'leakyRelu0.2';
+const cube = (extent: number): [number, number, number] => [extent, extent, extent];
+
+/** A convolution and the normalisation behind it. */
+interface Step {
+  layer: string;
+  norm: string;
+  weight: readonly number[];
+  channels: number;
+  extent: number;
+  apply: (x: Tensor, weight: Tensor, out: Tensor | undefined) => Tensor;
+}
+
+const keep = (layer: string, norm: string, inputs: number, channels: number): Step => ({
+  layer,
+  norm,
+  weight: [channels, inputs, ...cube(3)],
+  channels,
+  extent: 30,
+  apply: (x, weight, out) => conv3d(x, weight, { padding: 1, out }),
+});
+
+const steps: readonly Step[] = [
+  {
+    layer: 'deconv1',
+    norm: 'bnde1',
+    weight: [8, 8, ...cube(3)],
+    channels: 8,
+    extent: 30,
+    apply: (x, weight, out) => convTranspose3d(x, weight, { stride: 3, padding: 1, outputPadding: 2, out }),
+  },
+  {
+    layer: 'deconv2',
+    norm: 'bnde2',
+    weight: [8, 16, ...cube(3)],
+    channels: 16,
+    extent: 60,
+    apply: (x, weight, out) => convTranspose3d(x, weight, { stride: 2, padding: 1, outputPadding: 1, out }),
+  },
+  {
+    layer: 'conv0',
+    norm: 'bnco0',
+    weight: [8, 16, ...cube(2)],
+    channels: 8,
+    extent: 30,
+    apply: (x, weight, out) => conv3d(x, weight, { stride: 2, out }),
+  },
+  keep('conv1', 'bnco1', 8, 16),
+  keep('conv2', 'bnco2', 16, 32),
+  keep('conv3', 'bnco3', 32, 16),
+];
+const last = 'conv4';
+
+const shapes: Shapes = {
+  'cond1.weight': [768, latent + 1],
+  'cond1.bias': [768],
+  'cond2.weight': [4000, 768],
+  'cond2.bias': [4000],
+  'cond3.weight': [8000, 4000],
+  'cond3.bias': [8000],
+  ...Object.fromEntries(
+    steps.flatMap(({ layer, norm, weight, extent }) => [
+      [`${layer}.weight`, weight],
+      [`${norm}.weight`, cube(extent)],
+      [`${norm}.bias`, cube(extent)],
+    ]),
+  ),
+  [`${last}.weight`]: [1, 16, ...cube(3)],
+};
+/** Files of the whole autoencoder have them too. */
+const encoder = /^(enconv[1-4]|bnen[1-4]|fc[12]|fc3[12])\.(weight|bias)$/;
+
+/**
+ * The decoder of the bounded information bottleneck autoencoder of E. Buhmann et al., "Getting High" (arXiv:2005.05334):
+ * photon showers of 30 x 30 x 30 cells from 512 numbers of noise and the photon's energy. Three dense layers to 8 channels of
+ * 10 x 10 x 10, transposed convolutions to 30 and 60 cells along each axis, a convolution back to 30, and four more that see
+ * neighbours; layer normalisation over the cells, whose weights all channels share, and LeakyReLU of slope 0.2.
+ * 36,218,496 parameters.
+ *
+ * Noise is normal. The network is told 100 times the energy in GeV, as the published programs for generation do, although
+ * those for training tell it the energy as the data have it; `labelPerGeV` says otherwise. What {@link generate} gives is
+ * the autoencoder without its post-processor: a spectrum of cell energies that is known to be too smooth. On one device the
+ * same seed gives the same bits for any batch and number of threads; noise is the same on all devices, and showers are then
+ * equal but for rounding.
+ */
+export class BibAeDecoder {
+  /** What is trained, under PyTorch's names. */
+  readonly parameters: Parameters;
+  /** `'cpu'`, `'cuda:0'`... */
+  readonly device: string;
+  /** What the network is told of an energy of 1 GeV. */
+  readonly labelPerGeV: number;
+  /** @internal */ readonly _recipe: Recipe;
+
+  private constructor(tensors: Parameters, { device, labelPerGeV = 100 }: BibAeDecoderOptions) {
+    if (!(typeof labelPerGeV === 'number' && labelPerGeV > 0 && labelPerGeV < Infinity))
+      throw new ValueError(network, 'labelPerGeV', `labelPerGeV is ${shown(labelPerGeV)} (expected a positive number)`);
+    this.labelPerGeV = labelPerGeV;
+    this.parameters = parametersOf(network, tensors, shapes, device, encoder);
+    const { device: where, _dtype: dtype } = this.parameters[`${last}.weight`];
+    this.device = where;
+    this._recipe = {
+      network,
+      noise: { kind: 'normal', width: latent },
+      dtype,
+      device: where,
+      together: 16,
+      run: (...given) => this.run(...given),
+    };
+  }
+
+  /**
+   * The network with the weights of a safetensors file, or with tensors by name. The encoder's may be there too.
+   * @throws ValueError for a tensor that is missing or none of its own, and for malformed files; ShapeError, DTypeError,
+   *   all of which name it; DeviceError when the device cannot be used
+   */
+  static load(file: Source | Parameters, options: BibAeDecoderOptions = {}): BibAeDecoder {
+    knownOptions.check(options, network);
+    return new BibAeDecoder(tensorsOf(file), options);
+  }
+
+  /** The network with random weights, as PyTorch draws them. */
+  static initial(options: BibAeDecoderInitialOptions): BibAeDecoder {
+    const seed = seedOf(network, options);
+    knownInitial.check(options, network);
+    const tensors = drawn(shapes, seed, (name) => {
+      if (name.startsWith('bn')) return constant(name.endsWith('weight') ? 1 : 0);
+      return byFanIn(fanInOf(shapes[name.replace(/bias$/, 'weight')]));
+    });
+    return new BibAeDecoder(tensors, options);
+  }
+
+  /** How many numbers are trained: 36,218,496. */
+  get parameterCount(): number {
+    return countOf(this.parameters);
+  }
+
+  /**
+   * Showers from given noise, before the threshold, with gradients where a parameter or the noise wants one.
+   * @param noise - `[B, 512]`
+   * @param energies - `[B]` {GeV}
+   * @returns `[B, 30, 30, 30]`, on the network's device
+   * @throws ValueError for energies that are not positive; ShapeError, DTypeError
+   */
+  forward(noise: TensorLike, energies: TensorLike): Tensor {
+    return showersOf(this._recipe, noise, energies);
+  }
+
+  /**
+   * Showers of photons. Shower i of a call is number `first + i`: the same for a seed, whatever it is generated with.
+   * @returns `[B, 30, 30, 30]` {MIP}, on the CPU; hits below 0.1 are set to 0
+   * @throws ValueError for energies that are not positive, no energies, and a seed that is no integer
+   */
+  generate(options: GenerateOptions): Tensor {
+    return generate(this._recipe, options);
+  }
+
+  private run(noise: Tensor, energies: Tensor, memory?: LayerMemory, out?: Tensor): Tensor {
+    const { parameters: p, labelPerGeV } = this;
+    const use = (made: Tensor): Tensor => memory?.use(made) ?? made;
+    const showers = energies.size;
+    const labels = tensor(
+      (energies.to(cpu.name).data as Float32Array).map((energy) => energy * labelPerGeV),
+      { shape: [showers, 1] },
+    );
+    let h = use(concat([noise, use(labels.to(this.device))], { out: memory?.place('input', [showers, latent + 1]) }));
+    for (const name of ['cond1', 'cond2', 'cond3']) {
+      const weight = p[`${name}.weight`],
+        place = memory?.place(name, [showers, weight.shape[0]]);
+      h = use(linear(h, weight, { bias: p[`${name}.bias`], activation, out: place }));
+    }
+    h = h.reshape([showers, 8, ...cube(10)]);
+    for (const { layer, norm, channels, extent, apply } of steps) {
+      const shape = [showers, channels, ...cube(extent)];
+      h = use(apply(h, p[`${layer}.weight`], memory?.place('convolved', shape)));
+      h = use(
+        layerNorm(h, {
+          axes: [-3, -2, -1],
+          weight: p[`${norm}.weight`],
+          bias: p[`${norm}.bias`],
+          activation,
+          out: memory?.place('normalised', shape),
+        }),
+      );
+    }
+    return conv3d(h, p[`${last}.weight`], { padding: 1, activation: 'relu', out });
+  }
+}

@@ -1,0 +1,149 @@
+// What the shower generators share: energies, noise, the loop over batches, and the threshold.
+import { noGrad } from '../autograd';
+import { KnownOptions, shown } from '../check';
+import { cpu } from '../device';
+import { dtypes } from '../dtype';
+import { DTypeError, ShapeError, ValueError } from '../errors';
+import { normal, uniform } from '../random';
+import { asTensor, empty, shapeText, type Tensor, type TensorLike, tensor } from '../tensor';
+import { LayerMemory } from './layerMemory';
+import { seedOf } from './parameters';
+
+/** Along each axis. @internal */
+export const cells = 30;
+/** Hits below are set to 0 {MIP}. */
+const threshold = 0.1;
+
+export interface ShowerNetworkOptions {
+  /** Where the network runs; default `'cpu'`. */
+  device?: string;
+}
+
+export interface ShowerInitialOptions extends ShowerNetworkOptions {
+  /** Of the initial weights. */
+  seed: number | bigint;
+}
+
+export interface GenerateOptions {
+  /** `[B]`, of the incident photons {GeV}. */
+  energies: TensorLike;
+  /** Key of the noise, below 2^64 (a bigint from 2^53 on). */
+  seed: number | bigint;
+  /** Number of the first shower, default 0: the noise of a shower belongs to its number, whatever else is generated. */
+  first?: number;
+}
+
+/** How a network makes showers from noise. @internal */
+export interface Recipe {
+  network: string;
+  noise: { kind: 'normal' | 'uniform'; width: number };
+  /** Of parameters and results. */
+  dtype: number;
+  device: string;
+  /** Showers in one pass on the CPU. */
+  together: number;
+  /**
+   * @param noise - `[B, width]`
+   * @param energies - `[B]` {GeV}
+   * @param out - `[B, 1, 30, 30, 30]`, where to write
+   */
+  run(noise: Tensor, energies: Tensor, memory?: LayerMemory, out?: Tensor): Tensor;
+}
+
+/** On a device, enough to keep it busy. */
+const togetherOnDevice = 64;
+const knownOptions = new KnownOptions('energies', 'seed', 'first');
+
+/** `[B]` on the CPU, of the network's type: one energy per shower, all of them positive. */
+function energiesOf(given: TensorLike, { network, dtype }: Recipe): Tensor {
+  const name = 'energies';
+  if (given === undefined || given === null)
+    throw new ValueError(network, name, `${name} is ${shown(given)} (expected numbers {GeV})`);
+  const found = asTensor(given, Array.isArray(given) ? dtype : undefined, network, name).to(cpu.name);
+  const { shape } = found;
+  if (shape.length !== 1 && !(shape.length === 2 && shape[1] === 1))
+    throw new ShapeError(network, name, `${name} is ${shapeText(shape)} (expected [B], one number per shower)`);
+  if (!dtypes[found._dtype].floating)
+    throw new DTypeError(network, name, `${name} is ${found.dtype} (expected float32 or float64)`);
+  (found.data as Float32Array).forEach((energy, i) => {
+    if (!(energy > 0 && energy < Infinity))
+      throw new ValueError(network, name, `${name}[${i}] is ${energy} (expected positive numbers {GeV})`);
+  });
+  return tensor(found.detach(), { dtype: dtypes[dtype].name, shape: [found.size] });
+}
+
+/**
+ * The network's showers from given noise, before the threshold, with gradients where a parameter or the noise wants one.
+ * @internal
+ */
+export function showersOf(recipe: Recipe, noise: TensorLike, energies: TensorLike): Tensor {
+  const { network, dtype, device } = recipe;
+  const each = energiesOf(energies, recipe);
+  const given = asTensor(noise, Array.isArray(noise) ? dtype : undefined, network, 'noise');
+  const [showers] = each.shape,
+    { width } = recipe.noise;
+  if (given.shape.length !== 2 || given.shape[0] !== showers || given.shape[1] !== width)
+    throw new ShapeError(
+      network,
+      'noise',
+      `noise is ${shapeText(given.shape)} (expected [${showers}, ${width}], a row for each of ${showers} energies)`,
+    );
+  return recipe.run(given, each.to(device)).reshape([showers, cells, cells, cells]);
+}
+
+/**
+ * Showers from noise of (seed, number of the shower), hits below the threshold set to 0. Neither the noise nor the layers
+ * depend on what else is in a batch.
+ * @internal
+ */
+export function generate(recipe: Recipe, options: GenerateOptions): Tensor {
+  const { network, dtype, device } = recipe;
+  if (options === undefined)
+    throw new ValueError(network, 'options', 'options is undefined (expected { energies, seed })');
+  knownOptions.check(options, network);
+  const { first = 0 } = options;
+  const seed = seedOf(network, options),
+    energies = energiesOf(options.energies, recipe);
+  const count = energies.size;
+  if (count === 0) throw new ValueError(network, 'energies', 'energies is empty (expected at least one shower)');
+  if (!Number.isSafeInteger(first) || first < 0 || !Number.isSafeInteger(first + count))
+    throw new ValueError(network, 'first', `first is ${shown(first)} (expected the number of a shower, from 0 on)`);
+  const onCpu = device === cpu.name,
+    together = Math.min(count, onCpu ? recipe.together : togetherOnDevice);
+  const showers = empty(dtype, [count, cells, cells, cells], cpu);
+  const values = showers.data as Float32Array,
+    volume = cells ** 3;
+  const memory = new LayerMemory(device, dtype);
+  noGrad(() => {
+    for (let begin = 0; begin < count; begin += together) {
+      const end = Math.min(count, begin + together);
+      const noise = memory.use(noiseOf(recipe, seed, first + begin, end - begin).to(device)),
+        given = tensor(energies.data.subarray(begin, end)),
+        batch = values.subarray(begin * volume, end * volume);
+      const out = onCpu ? tensor(batch, { shape: [end - begin, 1, cells, cells, cells] }) : undefined;
+      const made = recipe.run(noise, memory.use(given.to(device)), memory, out);
+      if (!out) batch.set(memory.use(made).to(cpu.name).data as Float32Array);
+      for (let i = 0; i < batch.length; ++i) if (batch[i] < threshold) batch[i] = 0;
+      memory.endBatch();
+    }
+  });
+  memory.dispose();
+  return showers;
+}
+
+/** `[count, width]`: every shower has a stream of its own. Uniform noise lies in [-1, 1). */
+function noiseOf(
+  { noise: { kind, width }, dtype }: Recipe,
+  seed: number | bigint,
+  first: number,
+  count: number,
+): Tensor {
+  const noise = empty(dtype, [count, width], cpu);
+  const values = noise.data as Float32Array;
+  for (let shower = 0; shower < count; ++shower) {
+    const row = values.subarray(shower * width, (shower + 1) * width);
+    (kind === 'normal' ? normal : uniform)([width], { seed, stream: first + shower, out: row });
+  }
+  if (kind === 'uniform') for (let i = 0; i < values.length; ++i) values[i] = 2 * values[i] - 1;
+  return noise;
+}
