@@ -1,11 +1,11 @@
 // upsilon-kernels generate
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 
 import { ValueError } from '../errors';
 import { UsageError } from './errors';
 import { generate, type Production } from './generation';
-import { fingerprintOf } from './generator';
+import { fingerprintOf, generatorOf } from './generator';
 import { type Progress, progressOf } from './progress';
 import { fileSink, findShowers, ShowerStream, type Sink } from './showerStream';
 
@@ -127,17 +127,20 @@ async function openStream(
   sinkOf: typeof fileSink,
 ): Promise<{ stream: ShowerStream; missing: number }> {
   const { file, how, count } = command;
+  // Before there is a file: the thread that generates says too late what is wrong.
+  generatorOf({ ...command, device: 'cpu' });
   const notes = notesOf(command);
-  if (how === 'new' && existsSync(file))
+  const before = statSync(file, { throwIfNoEntry: false });
+  if (how === 'new' && before)
     throw new UsageError(`${file} is there already (expected --resume, --append or --overwrite, or another name)`);
-  if ((how === 'resume' || how === 'append') && existsSync(file)) {
-    const before = await findShowers(file);
-    checkNotes(file, before.notes, notes);
-    const missing = how === 'append' ? count : Math.max(0, count - before.showers);
+  if ((how === 'resume' || how === 'append') && before && before.size > 0) {
+    const known = await findShowers(file);
+    checkNotes(file, known.notes, notes);
+    const missing = how === 'append' ? count : Math.max(0, count - known.showers);
     const sink = await sinkOf(file, 'r+');
-    return { stream: await ShowerStream.behind(sink, notes, before), missing };
+    return { stream: await ShowerStream.behind(sink, notes, known), missing };
   }
-  const sink: Sink = await sinkOf(file, how === 'overwrite' ? 'w' : 'wx');
+  const sink: Sink = await sinkOf(file, how === 'new' ? 'wx' : 'w');
   return { stream: ShowerStream.begin(sink, notes), missing: count };
 }
 
@@ -158,7 +161,7 @@ export async function produce(
   command: GenerateCommand,
   environment: { sinkOf?: typeof fileSink; progress?: (total: number) => Progress; signal?: AbortSignal } = {},
 ): Promise<Produced> {
-  const { file, first, count } = command;
+  const { file, first } = command;
   const refuse = (error: unknown, showers: number): never => {
     if (error instanceof Error && 'syscall' in error) {
       const code = (error as NodeJS.ErrnoException).code;
@@ -186,7 +189,7 @@ export async function produce(
   }
   progress?.stop();
   await stream.close().catch((error: unknown) => refuse(error, stream.showers));
-  return { showers: stream.showers, interrupted: stream.showers - before < Math.min(missing, count) };
+  return { showers: stream.showers, interrupted: stream.showers - before < missing };
 }
 
 /** @returns the exit code */

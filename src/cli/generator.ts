@@ -25,13 +25,17 @@ export interface Generator {
 /** Trained on showers of a parametrised simulation: examples/showers. */
 const bundled = join(__dirname, '..', '..', 'examples', 'showers', 'generator.safetensors');
 
+function weightsOf(model: string): ReturnType<typeof load> {
+  if (model === 'bib-ae')
+    throw new UsageError('--model bib-ae: no weights of it are bundled (expected the name of its safetensors file)');
+  return load(model === 'wgan' ? bundled : model);
+}
+
 /**
  * @throws UsageError for what is no generator; the library's errors for files that are none
  */
 export function generatorOf({ model, postProcessor, device }: ModelChoice): Generator {
-  if (model === 'bib-ae')
-    throw new UsageError('--model bib-ae: no weights of it are bundled (expected the name of its safetensors file)');
-  const tensors = load(model === 'wgan' ? bundled : model);
+  const tensors = weightsOf(model);
   const names = Object.keys(tensors).map((name) => name.replace(/^module\./, ''));
   if (names.includes('conv1_100.weight')) {
     if (postProcessor !== undefined)
@@ -40,7 +44,7 @@ export function generatorOf({ model, postProcessor, device }: ModelChoice): Gene
   }
   if (!names.includes('cond3.weight'))
     throw new UsageError(
-      `--model ${model}: its tensors are no generator's (expected wgan, or a file of WGAN or BIB-AE)`,
+      `--model ${model}: its tensors are no generator's (expected wgan, or a file of a WGAN or a BIB-AE)`,
     );
   const decoder = BibAeDecoder.load(tensors, { device });
   return postProcessor === undefined ? decoder : BibAePostProcessor.load(postProcessor, { decoder, device });
@@ -49,11 +53,9 @@ export function generatorOf({ model, postProcessor, device }: ModelChoice): Gene
 /** What tells one set of weights from another. */
 export function fingerprintOf({ model, postProcessor }: ModelChoice): string {
   const hash = createHash('sha256');
-  for (const file of [model === 'wgan' ? bundled : model, postProcessor]) {
-    if (file === undefined) continue;
-    for (const [name, tensor] of Object.entries(load(file)))
+  for (const tensors of [weightsOf(model), postProcessor === undefined ? {} : load(postProcessor)])
+    for (const [name, tensor] of Object.entries(tensors))
       hash.update(`${name} ${tensor.shape.join()}`).update(tensor.data as Uint8Array);
-  }
   return hash.digest('hex').slice(0, 16);
 }
 

@@ -33,7 +33,7 @@ interface Showers {
   energy: ups.Tensor;
   shower: ups.Tensor;
 }
-const read = (file: string): Showers => ups.arrow.tensors(ups.arrow.open(join(folder, file))) as never as Showers;
+const read = (file: string): Showers => ups.arrow.tensors(ups.arrow.open(join(folder, file))) as unknown as Showers;
 
 function expectSame(a: Showers, b: Showers): void {
   expect(a.energy.data).toEqual(b.energy.data);
@@ -175,6 +175,7 @@ test('a full disk', async () => {
 test('a disk that is full from the beginning', async () => {
   const command = parse(words('nothing.arrow'))!;
   await expect(produce(command, { sinkOf: fullAfter(100) })).rejects.toThrow(/the disk is full$/);
+  expect(await make('nothing.arrow', '--resume')).toMatchObject({ showers: 13 });
 });
 
 test('an interruption ends after the batch at hand', async () => {
