@@ -14,7 +14,7 @@ text{font-size:11.5px;fill:#5d6b7a}.title{font-size:12px;fill:#16202c}.note{font
 /** From the weakest to the strongest cell, in steps of a factor. */
 const shades = ['#e3ecf6', '#b9d0ea', '#7fb0dc', '#3f89c9', '#1c5fa8', '#5b3a9b', '#a02c86', '#d9480f'];
 
-const ten = (power) => `10<tspan dy="-5" font-size="8.5">${String(power).replace('-', '−')}</tspan>`;
+const ten = (power) => `10${String(power).replace(/./g, (sign) => (sign === '-' ? '⁻' : '⁰¹²³⁴⁵⁶⁷⁸⁹'[sign]))}`;
 
 /** Round numbers from low to high, three to six of them. */
 function ticksOf(low, high) {

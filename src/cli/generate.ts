@@ -163,9 +163,10 @@ export async function produce(
 ): Promise<Produced> {
   const { file, first } = command;
   const refuse = (error: unknown, showers: number): never => {
-    if (error instanceof Error && 'syscall' in error) {
-      const code = (error as NodeJS.ErrnoException).code;
-      const why = code === 'ENOSPC' ? 'the disk is full' : error.message;
+    // By its parts: errors of the system may come from another realm, as under a test runner.
+    const { syscall, code, message } = error as NodeJS.ErrnoException;
+    if (syscall !== undefined) {
+      const why = code === 'ENOSPC' ? 'the disk is full' : message;
       const kept = showers > 0 ? `; its ${showers} showers are complete, and --resume goes on from there` : '';
       throw new ValueError('generate', 'file', `${file} cannot be written: ${why}${kept}`);
     }
