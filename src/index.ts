@@ -53,6 +53,7 @@ export type {
 } from './ops/objectCondensation';
 export type { RocCurve, RocOptions, WorkingPoints } from './ops/roc';
 export type { Pool } from './ops/setPool';
+export type { ShowerObservables, ShowerObservablesOptions } from './ops/showerObservables';
 export type { TreeConvOptions } from './ops/treeConv';
 export type { AvgPoolOptions, GlobalPoolOptions, MaxPoolOptions } from './ops/windowPool';
 export * as optim from './optim';

@@ -29,6 +29,7 @@ export { pairFeatures } from './ops/pairFeatures';
 export * as random from './random';
 export { backgroundRejection, rocAuc, rocCurve } from './ops/roc';
 export { setPool } from './ops/setPool';
+export { showerObservables } from './ops/showerObservables';
 export { segmentSoftmax, softmax } from './ops/softmax';
 export { spmm } from './ops/spmm';
 export { treeConv } from './ops/treeConv';

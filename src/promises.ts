@@ -70,6 +70,7 @@ export const {
   rocCurve,
   segmentSoftmax,
   setPool,
+  showerObservables,
   softmax,
   spmm,
   thrust,

@@ -120,6 +120,32 @@ test('thrust and event shapes', () => {
   );
 });
 
+test('showerObservables', () => {
+  const options = fc.record(
+    {
+      threshold: value,
+      ringWidth: value,
+      lowest: value,
+      highest: value,
+      rings: extent,
+      bins: extent,
+      axis: fc.constantFrom(undefined, [[1, 2]]),
+    },
+    { requiredKeys: [] },
+  );
+  fc.assert(
+    fc.property(fc.array(value, { minLength: 24, maxLength: 24 }), options, (cells, settings) =>
+      survives(() => {
+        const shower = ups.tensor(Float32Array.from(cells), { shape: [1, 2, 3, 4] });
+        const found = ups.showerObservables(shower, settings);
+        expect(found.hits.data[0]).toBeLessThanOrEqual(24);
+        expect(found.edges.data).toHaveLength(found.spectrum.shape[1] + 1);
+      }),
+    ),
+    runs,
+  );
+});
+
 test('object condensation', () => {
   const thresholds = fc.record({ tBeta: value, tD: value });
   fc.assert(

@@ -1,0 +1,45 @@
+/* shower_observables: what a shower in the cells of a calorimeter is known by.
+ *
+ * showers[b, z, y, x] is the energy in cell (z, y, x), in any unit, normally MIP. z is the depth: layer 0 is where particles
+ * enter, and the axis of a shower is parallel to it. Positions are counted in cells, the middle of cell i at i.
+ * Cells below `threshold` count as empty everywhere; one whose energy is NaN does not.
+ *   energy[b]           sum of the cells
+ *   hits[b]             number of cells at or above the threshold
+ *   longitudinal[b, z]  energy of layer z
+ *   centre[b]           (z, y, x), the mean position weighted by energy; the middle, (n - 1) / 2 each, where the energy is 0
+ *   radial[b, r]        energy of the cells, in all layers, with r <= distance / ring_width < r + 1 from `axis` (y, x), or
+ *                       from the shower's own centre; what is farther away than R rings is in none
+ *   spectrum[b, s]      number of cells with edge_s <= energy < edge_s+1, edge_s = lowest (highest / lowest)^(s / S); 0 <
+ *                       lowest < highest, ring_width > 0, S at most 256
+ *
+ * Sums are float64. The same bits for any number of threads and any batching. On every device hits and spectrum are the
+ * same, and so are energy, the transverse centre and, with it, the ring a cell is in. There are no gradients: losses on
+ * energy and profiles are sums over cells. */
+#ifndef UPSILON_OPS_SHOWER_OBSERVABLES_H
+#define UPSILON_OPS_SHOWER_OBSERVABLES_H
+#include "upsilon/upsilon.h"
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define UPS_SHOWER_OBSERVABLES_SCHEMA                                                                     \
+  "showers: real[B, Z, Y, X], axis?: real[B, 2] finite -> energy?: real[B], hits?: i32[B], "              \
+  "longitudinal?: real[B, Z], centre?: real[B, 3], radial?: real[B, R], spectrum?: i32[B, S]; threshold:" \
+  " f64 = 0.1, ring_width: f64 = 1, lowest: f64 = 0.1, highest: f64 = 1000"
+
+typedef struct ups_shower_observables_options {
+  double threshold;       /* the least energy of a hit */
+  double ring_width;      /* of the radial profile, in cells */
+  double lowest, highest; /* edges of the spectrum */
+} ups_shower_observables_options;
+
+UPS_API ups_status ups_shower_observables(ups_context* context, const ups_tensor* showers, const ups_tensor* axis,
+                                          const ups_tensor* energy, const ups_tensor* hits,
+                                          const ups_tensor* longitudinal, const ups_tensor* centre,
+                                          const ups_tensor* radial, const ups_tensor* spectrum,
+                                          const ups_shower_observables_options* options);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
