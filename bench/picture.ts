@@ -69,17 +69,17 @@ function timeLabel(exponent: number): string {
   return units[exponent] ?? `${(10 ** (exponent - 3)).toLocaleString('en')} s`;
 }
 
-/** Moves labels down, or up at the end of the room, until neighbours are `apart` pixels. */
-function spread(wanted: readonly number[], apart: number, last: number): number[] {
-  const order = wanted.map((_, i) => i).sort((a, b) => wanted[a] - wanted[b]);
+/** Moves labels up, or down at the upper end of the room, until neighbours are `apart` pixels. */
+function spread(wanted: readonly number[], apart: number, first: number): number[] {
+  const order = wanted.map((_, i) => i).sort((a, b) => wanted[b] - wanted[a]);
   const found = [...wanted];
   order.forEach((at, k) => {
-    if (k > 0) found[at] = Math.max(found[at], found[order[k - 1]] + apart);
+    if (k > 0) found[at] = Math.min(found[at], found[order[k - 1]] - apart);
   });
-  let limit = last;
+  let limit = first;
   for (const at of order.reverse()) {
-    found[at] = Math.min(found[at], limit);
-    limit = found[at] - apart;
+    found[at] = Math.max(found[at], limit);
+    limit = found[at] + apart;
   }
   return found;
 }
@@ -120,8 +120,8 @@ export function logLogPicture({ title, x, y, curves }: LogLog): string {
   parts.push(text(16, (top + bottom) / 2, escape(y), { look: 'title', turn: true }));
 
   for (const together of groupedByEnd(curves)) {
-    const lowest = together.map(({ points }) => toY(points.at(-1)![1]));
-    const places = spread(lowest, 34, bottom - 14);
+    const ends = together.map(({ points }) => toY(points.at(-1)![1]));
+    const places = spread(ends, 34, top);
     together.forEach(({ name, note, color, points, ours }, i) => {
       const drawn = points.map(([size, time]) => [toX(size), toY(time)] as const);
       const [endX, endY] = drawn.at(-1)!;

@@ -25,7 +25,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True
 
 
-def bound_memory(share=0.85):
+def bound_memory(share=0.7):
     """Keeps a peer that wants more memory than is free from taking the machine down: its allocation fails instead.
 
     The limit is on addresses, of which the libraries have reserved some already. Linux only.

@@ -167,15 +167,15 @@ export function suite(): BenchCase[] {
 }
 
 const drawn: Record<string, Omit<Curve, 'points'>> = {
-  upsilon: { name: 'upsilon-kernels', note: 'value and gradient', color: '#d9480f', ours: true },
+  upsilon: { name: 'upsilon-kernels', note: 'value, gradient', color: '#d9480f', ours: true },
   'PyTorch DisCo, forward and backward': {
     name: 'PyTorch, n × n',
-    note: 'value and gradient',
+    note: 'value, gradient',
     color: '#1c6fd1',
   },
   'dcor mergesort, value': { name: 'dcor, mergesort', note: 'value alone', color: '#2b8a3e' },
   'dcor avl, value': { name: 'dcor, AVL', note: 'value alone', color: '#8a6d1f' },
-  [npmName]: { name: 'npm distance-correlation', note: 'value alone', color: '#7b3fb5' },
+  [npmName]: { name: 'npm package', note: 'value alone', color: '#7b3fb5' },
 };
 
 export const picture: Picture = {
@@ -190,7 +190,8 @@ export const picture: Picture = {
       const tooLarge = ofScores.filter(({ notes }) =>
         notes.some((note) => note.startsWith(`${contestant} is left out: out of memory`)),
       );
-      const end = tooLarge.length ? `; out of memory at ${Math.min(...tooLarge.map(sizeOf)).toLocaleString('en')}` : '';
+      const smallest = Math.min(...tooLarge.map(sizeOf)).toLocaleString('en', { notation: 'compact' });
+      const end = tooLarge.length > 0 ? `; no memory at ${smallest}` : '';
       if (points.length === 0) return [];
       return [{ ...look, note: `${look.note}${end}`, points: points.sort(([a], [b]) => a - b) }];
     });

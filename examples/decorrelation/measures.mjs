@@ -1,7 +1,6 @@
 // How well a tagger separates, and how much it sculpts.
 import * as ups from 'upsilon-kernels';
 
-const efficiency = 0.5;
 export const binnings = {
   mass: { low: 0.3, high: 4.8, bins: 24 },
   mbc: { low: 5.1, high: 5.29, bins: 24 },
@@ -24,11 +23,11 @@ export function jensenShannon(p, q) {
 }
 
 /**
- * At 50 % signal efficiency.
+ * At a signal efficiency.
  * @returns `rejection` of background, `divergence` of the variable between background that passes and that fails, and the
  * values of both as `pass` and `fail`
  */
-export function measured(scores, { signal, ...spectators }, variable = 'mass') {
+export function measured(scores, { signal, ...spectators }, variable = 'mass', efficiency = 0.5) {
   const { rejection, thresholds } = ups.backgroundRejection(scores, signal, efficiency);
   const pass = [],
     fail = [];

@@ -78,8 +78,10 @@ function point(name, settings) {
     const { logits, losses } = logitsOfOthers({ ...settings, seed: k + 1 });
     const scores = scoresOf(logits);
     const at = measured(logits, all);
+    const loose = measured(logits, all, 'mass', 0.8);
     return {
       ...at,
+      loose: { rejection: loose.rejection, inverse: 1 / loose.divergence },
       scores,
       losses,
       correlation: correlation(scores, 'mass'),
@@ -89,10 +91,12 @@ function point(name, settings) {
   const rejection = statistics(found.map((one) => one.rejection)),
     inverse = statistics(found.map((one) => 1 / one.divergence)),
     chance = 1 / statistics(found.map((one) => one.chance)).mean,
+    loose = ['rejection', 'inverse'].map((name) => statistics(found.map((one) => one.loose[name]))),
     disco = statistics(found.map((one) => one.correlation));
   const cells = [
     `1/background ${rejection.mean.toFixed(1)} ± ${rejection.deviation.toFixed(1)}`,
     `1/JSD ${inverse.mean.toFixed(1)} ± ${inverse.deviation.toFixed(1)} (chance ${chance.toFixed(0)})`,
+    `at 80 %: ${loose.map(({ mean, deviation }) => `${mean.toPrecision(3)} ± ${Number(deviation.toPrecision(2))}`).join(', ')}`,
     `distance correlation ${disco.mean.toPrecision(2)}`,
   ];
   console.log(`${name.padEnd(14)}${cells.join('   ')}`);
