@@ -19,6 +19,10 @@ void fill_real(HostTensor& t, const Hint& hint, Random& random) {
     else if (hint.values == "integers") value = static_cast<double>(random.below(5) - 2);
     else if (hint.values == "fractions") value = 0.01 + 0.98 * random.uniform();
     else if (hint.values == "zero") value = 0;
+    else if (hint.values == "increasing")
+      value = i == 0 ? -2 : t.value(i - 1) / hint.scale + 0.1 + 0.5 * random.uniform();
+    else if (hint.values == "even")
+      value = 8.0 * static_cast<double>(i) / static_cast<double>(std::max<int64_t>(t.count() - 1, 1)) - 4;
     else if (hint.values == "forbidden") value = random.below(4) == 0 ? INFINITY : value;
     else if (hint.values == "masks") value = random.below(3) == 0 ? -INFINITY : value;
     else if (hint.values == "nan") {

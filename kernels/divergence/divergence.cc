@@ -1,0 +1,43 @@
+// Reference: the definition, in plain loops.
+#include "divergence/divergence.h"
+
+#include "divergence/sums.h"
+
+namespace upsilon {
+namespace {
+
+ups_status forward_reference(const Call& call) {
+  const DivergenceForward f(call);
+  *f.value = divergence_of(f);
+  return UPS_OK;
+}
+
+ups_status backward_reference(const Call& call) {
+  differentiate_divergence(DivergenceBackward(call));
+  return UPS_OK;
+}
+
+const OperationEntry forward{"divergence_forward",
+                             UPS_DIVERGENCE_FORWARD_SCHEMA,
+                             sizeof(ups_divergence_options),
+                             {forward_reference},
+                             {forward_reference}};
+const OperationEntry backward{"divergence_backward",
+                              UPS_DIVERGENCE_BACKWARD_SCHEMA,
+                              sizeof(ups_divergence_options),
+                              {backward_reference},
+                              {backward_reference}};
+
+}  // namespace
+}  // namespace upsilon
+
+ups_status ups_divergence_forward(ups_context* context, const ups_tensor* p, const ups_tensor* q,
+                                  const ups_tensor* value, const ups_divergence_options* options) {
+  return upsilon::call(context, upsilon::forward, {p, q, value}, options);
+}
+
+ups_status ups_divergence_backward(ups_context* context, const ups_tensor* p, const ups_tensor* q,
+                                   const ups_tensor* dvalue, const ups_tensor* dp, const ups_tensor* dq,
+                                   const ups_divergence_options* options) {
+  return upsilon::call(context, upsilon::backward, {p, q, dvalue, dp, dq}, options);
+}

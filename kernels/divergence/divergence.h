@@ -1,0 +1,44 @@
+/* divergence: how far two histograms of the same B bins are apart. With n and m their contents,
+ *   P_k = (max(n_k, 0) + c) / sum of these, Q_k the same of m, c the pseudocount, M = (P + Q) / 2,
+ *   kullback_leibler  KL(P, Q) = sum over k of P_k log(P_k / Q_k)
+ *   jensen_shannon    (KL(P, M) + KL(Q, M)) / 2, which is 0 for equal shapes and log 2 for disjoint ones
+ * with logarithms to `base`: in base 2 the Jensen-Shannon divergence lies between 0 and 1 (J. Lin, IEEE Trans. Inf. Theory
+ * 37, 145 (1991)).
+ *
+ * Bins with P_k = 0 have no term (0 log 0 = 0). A bin with Q_k = 0 where P_k is not makes the Kullback-Leibler divergence
+ * infinite; a pseudocount avoids that. Contents below 0, which negative weights can bring about, count as 0. A histogram
+ * without anything, or without bins, gives NaN.
+ *
+ * Backward: dp and dq are the gradients by the contents, normalisation included. A content of 0 or less has the
+ * gradient 0: there the derivative is infinite or one-sided. So has a bin whose Kullback-Leibler term is infinite.
+ * All sums are in the order of the bins, in one thread: histograms have few. */
+#ifndef UPSILON_OPS_DIVERGENCE_H
+#define UPSILON_OPS_DIVERGENCE_H
+#include "upsilon/upsilon.h"
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define UPS_DIVERGENCE_OPTIONS_SCHEMA "; base: f64 = 2, pseudocount: f64 = 0, kind: jensen_shannon|kullback_leibler"
+#define UPS_DIVERGENCE_FORWARD_SCHEMA "p: f64[B], q: f64[B] -> value: f64[]" UPS_DIVERGENCE_OPTIONS_SCHEMA
+#define UPS_DIVERGENCE_BACKWARD_SCHEMA \
+  "p: f64[B], q: f64[B], dvalue: f64[] -> dp?: f64[B], dq?: f64[B]" UPS_DIVERGENCE_OPTIONS_SCHEMA
+
+typedef enum ups_divergence_kind { UPS_JENSEN_SHANNON, UPS_KULLBACK_LEIBLER } ups_divergence_kind;
+
+typedef struct ups_divergence_options {
+  double base; /* of the logarithm, positive and not 1 */
+  double pseudocount; /* added to every content, not negative */
+  int32_t kind; /* ups_divergence_kind */
+} ups_divergence_options;
+
+UPS_API ups_status ups_divergence_forward(ups_context* context, const ups_tensor* p, const ups_tensor* q,
+                                          const ups_tensor* value, const ups_divergence_options* options);
+UPS_API ups_status ups_divergence_backward(ups_context* context, const ups_tensor* p, const ups_tensor* q,
+                                           const ups_tensor* dvalue, const ups_tensor* dp, const ups_tensor* dq,
+                                           const ups_divergence_options* options);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
