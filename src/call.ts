@@ -3,7 +3,7 @@
 import { shown } from './check';
 import { cpu, type Device } from './device';
 import { dtypeCode, dtypes, type TypedArray } from './dtype';
-import { camelCase, errorOf, publicName, publish, UpsilonError } from './errors';
+import { camelCase, errorOf, publicName, publish, saidOf, UpsilonError } from './errors';
 import { blockUnder, Kind } from './memory';
 import {
   type DimensionDescription,
@@ -99,7 +99,7 @@ function pack(at: number, tensor: Tensor): void {
   for (let d = 0; d < shape.length && d < 8; ++d) frame[at + 5 + d] = shape[d]!;
 }
 
-function submit(operation: number, device: Device): void {
+function submit(operation: number, device: Device, as?: string): void {
   frame[0] = operation;
   frame[1] = device.type;
   frame[2] = device.id;
@@ -107,7 +107,10 @@ function submit(operation: number, device: Device): void {
   arrayCount = 0;
   try {
     if (pending) {
-      pending.push(native.callAsync(...arrays.slice(0, count)));
+      const call = native.callAsync(...arrays.slice(0, count));
+      pending.push(
+        as === undefined ? call : call.catch((error: unknown) => Promise.reject(saidOf(error, as) as Error)),
+      );
       return;
     }
     // Spreading a list costs more than the smallest kernels.
@@ -164,7 +167,7 @@ export class Kernel {
   constructor(
     readonly name: string,
     words?: Readonly<Record<string, string>>,
-    as?: string,
+    private readonly as?: string,
   ) {
     if (words || as) publish(name, words ?? {}, as);
   }
@@ -184,6 +187,20 @@ export class Kernel {
     options?: OptionValues,
     outputs?: readonly (Tensor | undefined)[],
     wanted?: readonly boolean[],
+  ): (Tensor | undefined)[] {
+    if (this.as === undefined) return this.call(inputs, options, outputs, wanted);
+    try {
+      return this.call(inputs, options, outputs, wanted);
+    } catch (error) {
+      throw saidOf(error, this.as);
+    }
+  }
+
+  private call(
+    inputs: readonly (Tensor | undefined)[],
+    options: OptionValues | undefined,
+    outputs: readonly (Tensor | undefined)[] | undefined,
+    wanted: readonly boolean[] | undefined,
   ): (Tensor | undefined)[] {
     const plan = this.description;
     // Looks at the user's object, whose getters may call operations: so it comes before the tensors.
@@ -214,7 +231,7 @@ export class Kernel {
       }
       results.push(output);
     }
-    submit(plan.index, device ?? cpu);
+    submit(plan.index, device ?? cpu, this.as);
     return results;
   }
 

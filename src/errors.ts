@@ -94,6 +94,16 @@ export function publish(operation: string, words: Readonly<Record<string, string
   renamed.set(operation, { operation: name ?? known?.operation ?? publicName(operation), words: all });
 }
 
+/** The same error, said of another operation: of several that share a kernel the one that was called. @internal */
+export function saidOf(error: unknown, operation: string): unknown {
+  if (!(error instanceof UpsilonError) || error.operation === '' || error.operation === operation) return error;
+  const before = error.message;
+  error.message = `${operation}${before.slice(error.operation.length)}`;
+  error.stack = error.stack?.replace(before, () => error.message);
+  (error as { operation: string }).operation = operation;
+  return error;
+}
+
 /** The order is that of `ups_status`. @internal */
 export function errorOf(status: number, operation: string, argument: string, text: string): UpsilonError {
   const names = renamed.get(operation);

@@ -32,6 +32,7 @@ export type { Padding, PerAxis } from './ops/convolution';
 export type { DistanceCorrelationOptions, DistanceOptions } from './ops/distanceCorrelation';
 export { type EventShape, type EventShapeInputs, eventShapeNames, type EventShapeOptions } from './ops/eventShapes';
 export type { GraphAttentionConvOptions } from './ops/graphAttentionConv';
+export type { DivergenceOptions } from './ops/divergence';
 export type { DropoutOptions } from './ops/dropout';
 export type { EdgeConvOptions } from './ops/edgeConv';
 export type { EdgeConvBlockOptions, Norm, NormalisedLayer } from './ops/edgeConvBlock';
@@ -39,6 +40,8 @@ export type { DeepSetOptions } from './ops/deepSet';
 export type { GraphConvOptions } from './ops/graphConv';
 export type { GravNetOptions } from './ops/gravNet';
 export type { HungarianLossOptions, MatchedLossOptions, PairCostKind, PairCostOptions } from './ops/hungarianLoss';
+export type { Binning, Histogram, Histogram2d, Histogram2dOptions, HistogramOptions } from './ops/histogram';
+export type { InverseJsdOptions, Sculpting } from './ops/inverseJsd';
 export type { KnnGraphOptions } from './ops/knnGraph';
 export type { LayerNormOptions } from './ops/layerNorm';
 export type { LcaMatrices, LcaTrees, TreeToLcaOptions } from './ops/lcaToTree';
@@ -51,6 +54,7 @@ export type {
   CondenseOptions,
   ObjectCondensationOptions,
 } from './ops/objectCondensation';
+export type { PlaningOptions } from './ops/planingWeights';
 export type { RocCurve, RocOptions, WorkingPoints } from './ops/roc';
 export type { Pool } from './ops/setPool';
 export type { ShowerObservables, ShowerObservablesOptions } from './ops/showerObservables';

@@ -1,7 +1,7 @@
 /* divergence: how far two histograms of the same B bins are apart. With n and m their contents,
  *   P_k = (max(n_k, 0) + c) / sum of these, Q_k the same of m, c the pseudocount, M = (P + Q) / 2,
- *   kullback_leibler  KL(P, Q) = sum over k of P_k log(P_k / Q_k)
- *   jensen_shannon    (KL(P, M) + KL(Q, M)) / 2, which is 0 for equal shapes and log 2 for disjoint ones
+ *   kullbackLeibler  KL(P, Q) = sum over k of P_k log(P_k / Q_k)
+ *   jensenShannon    (KL(P, M) + KL(Q, M)) / 2, which is 0 for equal shapes and log 2 for disjoint ones
  * with logarithms to `base`: in base 2 the Jensen-Shannon divergence lies between 0 and 1 (J. Lin, IEEE Trans. Inf. Theory
  * 37, 145 (1991)).
  *
@@ -19,7 +19,7 @@
 extern "C" {
 #endif
 
-#define UPS_DIVERGENCE_OPTIONS_SCHEMA "; base: f64 = 2, pseudocount: f64 = 0, kind: jensen_shannon|kullback_leibler"
+#define UPS_DIVERGENCE_OPTIONS_SCHEMA "; base: f64 = 2, pseudocount: f64 = 0, kind: jensenShannon|kullbackLeibler"
 #define UPS_DIVERGENCE_FORWARD_SCHEMA "p: f64[B], q: f64[B] -> value: f64[]" UPS_DIVERGENCE_OPTIONS_SCHEMA
 #define UPS_DIVERGENCE_BACKWARD_SCHEMA \
   "p: f64[B], q: f64[B], dvalue: f64[] -> dp?: f64[B], dq?: f64[B]" UPS_DIVERGENCE_OPTIONS_SCHEMA

@@ -19,7 +19,7 @@ def formula(kind, base, pseudocount):
         middle = (p + q) / 2
         return (relative(p, middle) + relative(q, middle)) / 2
 
-    return jensen_shannon if kind == "jensen_shannon" else lambda p, q: relative(*shapes(p, q))
+    return jensen_shannon if kind == "jensenShannon" else lambda p, q: relative(*shapes(p, q))
 
 
 def divergence_forward(p, q, base, pseudocount, kind):

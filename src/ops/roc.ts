@@ -26,7 +26,11 @@ export interface WorkingPoints {
   thresholds: Tensor;
 }
 
-const kernel = new Kernel('roc', undefined, 'rocCurve');
+const kernels = {
+  rocAuc: new Kernel('roc', undefined, 'rocAuc'),
+  rocCurve: new Kernel('roc', undefined, 'rocCurve'),
+  backgroundRejection: new Kernel('roc', undefined, 'backgroundRejection'),
+};
 const knownOptions = new KnownOptions('weights');
 const float64 = dtypeCode['float64'],
   uint8 = dtypeCode['uint8'];
@@ -34,7 +38,7 @@ const none = [false, false, false, false, false, false];
 
 /** Of the six results of the kernel those that `wanted` names by their places. */
 function run(
-  name: string,
+  name: keyof typeof kernels,
   given: { scores: TensorLike; labels: TensorLike; efficiencies?: Tensor },
   options: RocOptions | undefined,
   wanted: readonly number[],
@@ -49,7 +53,7 @@ function run(
       ? undefined
       : asTensor(weights, Array.isArray(weights) ? scores._dtype : undefined, name, 'weights');
   const outputs = none.map((_, place) => wanted.includes(place));
-  const found = kernel.run([scores, bytes, ofElements, given.efficiencies], undefined, undefined, outputs);
+  const found = kernels[name].run([scores, bytes, ofElements, given.efficiencies], undefined, undefined, outputs);
   return wanted.map((place) => found[place]!);
 }
 

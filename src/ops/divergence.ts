@@ -1,0 +1,75 @@
+import { KnownOptions, shown } from '../check';
+import { dtypeCode, dtypes } from '../dtype';
+import { DTypeError, ShapeError, ValueError } from '../errors';
+import { Operation } from '../operation';
+import { asTensor, shapeText, tensor, type Tensor, type TensorLike } from '../tensor';
+
+export interface DivergenceOptions {
+  /** Of the logarithm: 2 (default) for bits, `Math.E` for nats; any positive number but 1. */
+  base?: number;
+  /** Added to the content of every bin before it is normalised, default 0: no bin is empty then. */
+  pseudocount?: number;
+}
+
+const operations = {
+  klDivergence: new Operation('divergence', [], undefined, 'klDivergence'),
+  jsDivergence: new Operation('divergence', [], undefined, 'jsDivergence'),
+};
+const knownOptions = new KnownOptions('base', 'pseudocount');
+const float64 = dtypeCode['float64'];
+
+function contents(histogram: TensorLike, name: string, argument: string): Tensor {
+  const given = asTensor(histogram, float64, name, argument);
+  if (given._dtype === float64) return given;
+  if (!dtypes[given._dtype].floating || given.requiresGrad)
+    throw new DTypeError(name, argument, `${argument} is ${given.dtype} (expected float64, as histogram gives it)`);
+  return tensor(given, { dtype: 'float64', name: argument, device: given.device });
+}
+
+function divergence(
+  name: keyof typeof operations,
+  kind: string,
+  histograms: [TensorLike, TensorLike],
+  options: DivergenceOptions = {},
+): Tensor {
+  knownOptions.check(options, name);
+  const { base, pseudocount } = options;
+  if (base !== undefined && !(typeof base === 'number' && base > 0 && base !== 1 && base < Infinity))
+    throw new ValueError(name, 'base', `base is ${shown(base)} (expected a positive number other than 1)`);
+  if (pseudocount !== undefined && !(typeof pseudocount === 'number' && pseudocount >= 0 && pseudocount < Infinity))
+    throw new ValueError(name, 'pseudocount', `pseudocount is ${shown(pseudocount)} (expected a number from 0 on)`);
+  const p = contents(histograms[0], name, 'p'),
+    q = contents(histograms[1], name, 'q');
+  if (p.shape.length !== q.shape.length || p.shape.some((extent, d) => extent !== q.shape[d]))
+    throw new ShapeError(
+      name,
+      'q',
+      `q is ${shapeText(q.shape)} but p is ${shapeText(p.shape)} (expected the same bins)`,
+    );
+  return operations[name].run([p.reshape([p.size]), q.reshape([q.size])], { base, pseudocount, kind });
+}
+
+/**
+ * The Kullback-Leibler divergence of two histograms, sum of P log(P / Q) over the bins, where both are normalised first.
+ * Bins that are empty in p have no term; one that is empty in q alone makes it infinite. Contents below 0 count as 0.
+ * Differentiable in both.
+ * @param p - contents of bins, float64 of any shape
+ * @param q - of the same bins
+ * @returns a float64 scalar, NaN when a histogram has nothing in it
+ * @throws ShapeError, DTypeError; ValueError for a base or pseudocount that cannot be one
+ */
+export function klDivergence(p: TensorLike, q: TensorLike, options?: DivergenceOptions): Tensor {
+  return divergence('klDivergence', 'kullbackLeibler', [p, q], options);
+}
+
+/**
+ * The Jensen-Shannon divergence of two histograms, (KL(P, M) + KL(Q, M)) / 2 with M = (P + Q) / 2: 0 for equal shapes, 1 (in
+ * base 2) for disjoint ones, never infinite. Contents below 0 count as 0. Differentiable in both.
+ * @param p - contents of bins, float64 of any shape
+ * @param q - of the same bins
+ * @returns a float64 scalar, NaN when a histogram has nothing in it
+ * @throws ShapeError, DTypeError; ValueError for a base or pseudocount that cannot be one
+ */
+export function jsDivergence(p: TensorLike, q: TensorLike, options?: DivergenceOptions): Tensor {
+  return divergence('jsDivergence', 'jensenShannon', [p, q], options);
+}

@@ -1,0 +1,159 @@
+import { KnownOptions, shown } from '../check';
+import { dtypeCode } from '../dtype';
+import { ShapeError, ValueError } from '../errors';
+import { Operation } from '../operation';
+import { asTensor, empty, shapeText, tensor, type Tensor, type TensorLike } from '../tensor';
+
+/** Where the bins of a variable are: `{ bins, range }` of one width, or `edges`. */
+export interface Binning {
+  /** Number of bins of one width between the two ends of `range`. */
+  bins?: number;
+  range?: readonly [number, number];
+  /** `[B + 1]`, increasing; the outermost may be infinite. */
+  edges?: ArrayLike<number> | Tensor;
+}
+
+interface CountingOptions {
+  /** `[N]`, also zero or negative. Default: all 1. */
+  weights?: TensorLike;
+  /** What lies outside all bins is `'ignored'` (default), or, `'clamped'`, counted in the bin it is next to. */
+  outside?: 'ignored' | 'clamped';
+  /**
+   * `'none'` (default): an element counts in its bin. `'linear'`: it is shared out between the two bins whose centres it
+   * lies between (cloud in cell), so that the counts have a gradient in the values.
+   */
+  spread?: 'none' | 'linear';
+  /** Whether the sums of squared weights are wanted (default false). */
+  squares?: boolean;
+}
+
+export interface HistogramOptions extends Binning, CountingOptions {}
+
+export interface Histogram2dOptions extends CountingOptions {
+  x: Binning;
+  y: Binning;
+}
+
+export interface Histogram {
+  /** float64 `[B]`; has a gradient in the weights and, with `spread: 'linear'`, in the values. */
+  counts: Tensor;
+  /** float64 `[B + 1]` */
+  edges: Tensor;
+  /** float64 `[B]`, with the option: the sums of squared weights, which are the variances of the counts. */
+  squares?: Tensor;
+}
+
+export interface Histogram2d {
+  /** float64 `[A, B]`: bins of x by bins of y. */
+  counts: Tensor;
+  /** float64 `[A + 1]` */
+  xEdges: Tensor;
+  /** float64 `[B + 1]` */
+  yEdges: Tensor;
+  /** float64 `[A, B]`, with the option. */
+  squares?: Tensor;
+}
+
+const operation = new Operation('histogram');
+const operation2d = new Operation('histogram_2d', [], { x_edges: 'edges of x', y_edges: 'edges of y' }, 'histogram2d');
+const counting = ['weights', 'outside', 'spread', 'squares'] as const;
+const knownOptions = new KnownOptions('bins', 'range', 'edges', ...counting);
+const knownOptions2d = new KnownOptions('x', 'y', ...counting);
+const knownBinning = new KnownOptions('bins', 'range', 'edges');
+const float64 = dtypeCode['float64'];
+const mostBins = 2 ** 28;
+
+/** The edges of bins of one width are those of numpy's linspace. @internal */
+export function edgesOf({ bins, range, edges }: Binning, name: string, of = ''): Tensor {
+  const refuse = (argument: string, found: string, expected: string): never => {
+    throw new ValueError(name, argument, `${argument}${of} is ${found} (expected ${expected})`);
+  };
+  if (edges !== undefined) {
+    if (bins !== undefined || range !== undefined)
+      refuse('edges', 'given beside bins or range', 'either edges, or bins and range');
+    const given = asTensor(edges as TensorLike, float64, name, 'edges');
+    if (given.shape.length !== 1 || given.size < 2)
+      throw new ShapeError(name, 'edges', `edges${of} is ${shapeText(given.shape)} (expected [B + 1], at least two)`);
+    const host = given.to('cpu').data;
+    const made = Float64Array.from(host as Float64Array, Number);
+    for (let k = 0; k + 1 < made.length; ++k)
+      if (!(made[k] < made[k + 1])) refuse('edges', `${made[k]} and then ${made[k + 1]}`, 'increasing numbers');
+    return tensor(made);
+  }
+  if (typeof bins !== 'number' || !Number.isInteger(bins) || bins < 1 || bins > mostBins)
+    return refuse('bins', shown(bins), 'a positive integer, or edges');
+  const ends: unknown = range;
+  if (!Array.isArray(ends) || ends.length !== 2)
+    return refuse('range', shown(range), 'the first and the last edge, or edges');
+  const [from, to] = ends as unknown[];
+  const width = Number.isFinite(from) && Number.isFinite(to) ? ((to as number) - (from as number)) / bins : NaN;
+  if (!(width > 0 && width < Infinity && (from as number) + width > (from as number)))
+    return refuse('range', `[${shown(from)}, ${shown(to)}]`, 'two finite numbers that increase');
+  const made = Float64Array.from({ length: bins + 1 }, (_, k) => (from as number) + k * width);
+  made[bins] = to as number;
+  return tensor(made);
+}
+
+/** Values as they have a gradient: only where they are shared out. */
+function valuesOf(values: TensorLike, options: CountingOptions, name: string, argument: string): Tensor {
+  const made = asTensor(values, undefined, name, argument);
+  return options.spread === 'linear' ? made : made.detach();
+}
+
+function count(
+  kernel: Operation,
+  values: Tensor[],
+  edges: Tensor[],
+  options: CountingOptions,
+  name: string,
+): { counts: Tensor; squares?: Tensor } {
+  const { weights, outside, spread, squares = false } = options;
+  if (typeof squares !== 'boolean')
+    throw new ValueError(name, 'squares', `squares is ${shown(squares)} (expected true or false)`);
+  const [{ _dtype: dtype, _device: device }] = values;
+  const ofElements =
+    weights === undefined ? undefined : asTensor(weights, Array.isArray(weights) ? dtype : undefined, name, 'weights');
+  const shape = edges.map(({ size }) => size - 1);
+  const found = squares ? empty(float64, shape, device) : undefined;
+  const placed = edges.map((cuts) => cuts.to(values[0].device));
+  const counts = kernel.run([...values, ...placed, ofElements], { outside, spread }, undefined, undefined, [found]);
+  return found ? { counts, squares: found } : { counts };
+}
+
+/**
+ * Weighted counts in bins, as numpy's `histogram`: a bin holds its lower edge, the last one its upper edge too.
+ * Differentiable in the weights and, with `spread: 'linear'`, in x. Sums are float64.
+ * @param x - `[N]`; NaN is refused
+ * @throws ShapeError, DTypeError; ValueError for NaN, infinite weights, edges that do not increase and unknown options
+ */
+export function histogram(x: TensorLike, options: HistogramOptions): Histogram {
+  knownOptions.check(options ?? {}, 'histogram');
+  const given = options ?? {};
+  const edges = edgesOf(given, 'histogram');
+  const { counts, squares } = count(operation, [valuesOf(x, given, 'histogram', 'x')], [edges], given, 'histogram');
+  return { counts, edges, ...(squares && { squares }) };
+}
+
+/**
+ * {@link histogram} of pairs, as numpy's `histogram2d`. With `spread: 'linear'` a pair is shared out between four bins.
+ * @param x - `[N]`; NaN is refused
+ * @param y - `[N]`; NaN is refused
+ * @throws ShapeError, DTypeError; ValueError for NaN, infinite weights, edges that do not increase and unknown options
+ */
+export function histogram2d(x: TensorLike, y: TensorLike, options: Histogram2dOptions): Histogram2d {
+  const name = 'histogram2d';
+  knownOptions2d.check(options ?? {}, name);
+  const given: Partial<Histogram2dOptions> = options ?? {};
+  const binning = (of: Binning | undefined, axis: string): Tensor => {
+    if (of === undefined || of === null)
+      throw new ValueError(name, axis, `${axis} is ${shown(of)} (expected { bins, range } or { edges })`);
+    knownBinning.check(of, name, axis);
+    return edgesOf(of, name, ` of ${axis}`);
+  };
+  const xEdges = binning(given.x, 'x'),
+    yEdges = binning(given.y, 'y');
+  const first = valuesOf(x, given, name, 'x');
+  const second = Array.isArray(y) ? asTensor(y, first._dtype, name, 'y') : valuesOf(y, given, name, 'y');
+  const { counts, squares } = count(operation2d, [first, second], [xEdges, yEdges], given, name);
+  return { counts, xEdges, yEdges, ...(squares && { squares }) };
+}

@@ -1,0 +1,93 @@
+import { afterwards, copyKernel, Kernel } from '../call';
+import { KnownOptions } from '../check';
+import { dtypeCode, dtypes } from '../dtype';
+import { ShapeError, ValueError } from '../errors';
+import { asTensor, empty, shapeText, tensor, type Tensor, type TensorLike } from '../tensor';
+import { type Binning, edgesOf } from './histogram';
+import { alike, column, labelsOf } from './inverseJsd';
+
+export interface PlaningOptions extends Binning {
+  /** `[N]`: 0 background, 1 signal; each class is planed for itself. Default: one class. */
+  labels?: TensorLike;
+  /** `[N]`: what the elements weigh before. Default: all 1. */
+  weights?: TensorLike;
+  /** `[B]`: the distribution to be had, for example the counts of another sample; not below 0. Default: flat, all bins alike. */
+  target?: TensorLike;
+}
+
+const name = 'planingWeights';
+const knownOptions = new KnownOptions('labels', 'weights', 'target', 'bins', 'range', 'edges');
+const count = new Kernel('histogram_2d_forward', undefined, name);
+/** Its gradient by weights looks up a number for every element. */
+const lookUp = new Kernel('histogram_2d_backward', undefined, name);
+const float64 = dtypeCode['float64'];
+
+/** What the weights of every bin and class are multiplied with. The sum over a class stays as it is. */
+function factorsOf(contents: Float64Array, target: Float64Array): Float64Array {
+  const factors = new Float64Array(contents.length);
+  for (let label = 0; label < 2; ++label) {
+    let own = 0,
+      wanted = 0;
+    for (let k = 0; k < target.length; ++k) {
+      const content = contents[2 * k + label];
+      if (!(content > 0)) continue;
+      own += content;
+      wanted += target[k];
+    }
+    for (let k = 0; k < target.length; ++k) {
+      const content = contents[2 * k + label];
+      if (content > 0 && wanted > 0) factors[2 * k + label] = (target[k] / content) * (own / wanted);
+    }
+  }
+  return factors;
+}
+
+/**
+ * Weights that plane a variable away: with them its distribution is flat in every class, or the target's, so that a
+ * classifier cannot learn from it (S. Chang, T. Cohen, B. Ostdiek, arXiv:1709.10106). Every element's weight is multiplied
+ * with target / content of its bin and class; the sum of the weights of a class that are inside stays as it was. Elements
+ * outside all bins, and in bins whose content is not above 0, get 0. It has no gradient.
+ * @param variable - `[N]`, NaN is refused
+ * @returns `[N]`, of the element type of `variable`
+ * @throws ShapeError, DTypeError; ValueError for NaN, bins that are none, a target below 0 and unknown options
+ */
+export function planingWeights(variable: TensorLike, options: PlaningOptions): Tensor {
+  knownOptions.check(options, name);
+  const { labels, weights, target, ...binning } = options ?? {};
+  const edges = edgesOf(binning, name);
+  const given = column(variable, undefined, name, 'variable');
+  const before = weights === undefined ? undefined : column(weights, given, name, 'weights');
+  const classes = new dtypes[given._dtype].Array(given.size) as Float64Array;
+  if (labels !== undefined) {
+    const bytes = labelsOf(labels, given, name);
+    for (let i = 0; i < classes.length; ++i) classes[i] = Number(bytes[i] !== 0);
+  }
+  const wanted = new Float64Array(edges.size - 1).fill(1);
+  if (target !== undefined) {
+    const contents = asTensor(target, float64, name, 'target');
+    if (contents.size !== wanted.length)
+      throw new ShapeError(name, 'target', `target is ${shapeText(contents.shape)} (expected [${wanted.length}])`);
+    wanted.set(Float64Array.from(contents.to('cpu').data as Float64Array, Number));
+    const wrong = wanted.findIndex((content) => !(content >= 0 && content < Infinity));
+    if (wrong >= 0)
+      throw new ValueError(name, 'target', `target has ${wanted[wrong]} at position ${wrong} (expected 0 or more)`);
+  }
+
+  const { device, _dtype: dtype } = given;
+  const [values, own] = before ? alike(given, before) : [given];
+  const ofClass = tensor(classes, { dtype: values.dtype, device });
+  const inputs = [values, ofClass, edges.to(device), tensor(Float64Array.of(0, 0.5, 1), { device }), own];
+  const [counts] = count.run(inputs, undefined, undefined, [true, false]);
+  const contents = counts!.to('cpu'),
+    ownOnHost = own?.to('cpu');
+  const result = empty(dtype, given.shape, given._device);
+  afterwards(() => {
+    const factors = tensor(factorsOf(contents.data as Float64Array, wanted), { shape: contents.shape, device });
+    const found = lookUp.run([...inputs, factors], undefined, undefined, [false, false, true])[2]!.to('cpu');
+    const planed = new dtypes[dtype].Array(found.size) as Float64Array;
+    for (let i = 0; i < planed.length; ++i)
+      planed[i] = Number(found.data[i]) * (ownOnHost ? Number(ownOnHost.data[i]) : 1);
+    copyKernel(tensor(planed, { device }), result);
+  });
+  return result;
+}
