@@ -36,6 +36,7 @@ export type { DivergenceOptions } from './ops/divergence';
 export type { DropoutOptions } from './ops/dropout';
 export type { EdgeConvOptions } from './ops/edgeConv';
 export type { EdgeConvBlockOptions, Norm, NormalisedLayer } from './ops/edgeConvBlock';
+export type { Ddt, DdtOptions } from './ops/ddt';
 export type { DeepSetOptions } from './ops/deepSet';
 export type { GraphConvOptions } from './ops/graphConv';
 export type { GravNetOptions } from './ops/gravNet';

@@ -37,6 +37,7 @@ export const {
   convTranspose1d,
   convTranspose2d,
   convTranspose3d,
+  ddt,
   deepSet,
   distanceCorrelation,
   distanceCorrelations,

@@ -228,7 +228,7 @@ test('bad input gives typed errors', async () => {
         () => ups.klDivergence([1], [1], options as never),
         () => ups.inverseJsd(a as never, b as never, c as never, options as never),
         () => ups.inverseJsd([1, 2], [0, 1], a as never, { ...binning, weights: b as never }),
-        () => ups.planingWeights(a, options),
+        () => ups.planingWeights(a as never, options as never),
         () => ups.planingWeights([1, 2], { ...binning, labels: a as never, target: b as never }),
       ])
         try {

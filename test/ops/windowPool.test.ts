@@ -53,7 +53,8 @@ test('globalPool is the pool over all places', async () => {
     expect(later.toArray()).toEqual(y.toArray());
   }
   const out = ups.zeros([2, 3], { dtype: 'float64' });
-  expect(ups.globalPool(x, 'max', { out })).toBe(out);
+  ups.globalPool(x.detach(), 'max', { out });
+  expect(out.toArray()).toEqual(ups.globalPool(x, 'max').toArray());
 });
 
 test('NaN is the largest, ties go to the first, windows outside give 0', () => {
@@ -61,7 +62,7 @@ test('NaN is the largest, ties go to the first, windows outside give 0', () => {
   const y = ups.maxPool1d(x, 2, { stride: 1 });
   expect(y.toArray()).toEqual([[[NaN, NaN, 3, 3]]]);
   y.backward([[[1, 10, 100, 1000]]]);
-  expect(x.grad!.toArray()).toEqual([[[0, 11, 1100, 0, 0]]]);
+  expect(x.grad!.toArray()).toEqual([[[0, 11, 100, 1000, 0]]]);
   expect(ups.globalPool(ups.zeros([2, 1, 0]), 'max').toArray()).toEqual([[0], [0]]);
 });
 
