@@ -69,7 +69,7 @@ export class OperationCase implements BenchCase {
       const y = describe(this.forward.operation)!.parameters.filter((parameter) => parameter.output);
       for (const { name } of y) {
         const like = tensors[`d${name}`] as Tensor | undefined;
-        if (like && !(name in tensors)) tensors[name] = zeros(like.shape, { device });
+        if (like && !(name in tensors)) tensors[name] = zeros(like.shape, { dtype: like.dtype, device });
       }
       runs.unshift(call(this.forward, tensors));
     }
