@@ -17,7 +17,7 @@ struct PairFeatures {
       : particles(call.dims[0]), events(call.dims[2]), momenta(call.data<const T>(0)),
         offsets(call.data<const int32_t>(1)), eps(static_cast<double>(call.option<ups_pair_features_options>().eps)) {}
 
-  int64_t size(int64_t event) const { return offsets[event + 1] - offsets[event]; }
+  UPS_HD int64_t size(int64_t event) const { return offsets[event + 1] - offsets[event]; }
 };
 
 template <class T>
