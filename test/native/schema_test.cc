@@ -50,7 +50,7 @@ void meaning() {
   const Schema bounded = parse_schema("x: real[N] -> y: real[N]; stride: i32 = 1 from 1, padding: i32");
   CHECK(bounded.options[0].default_value == 1 && bounded.options[0].least == 1 && bounded.options[1].least < -1e9);
   CHECK(s.options_size == sizeof(Layout) && s.options.size() == 7);
-  CHECK(s.options[0].choices.size() == 3 && s.options[1].choices.size() == 7 && s.options[1].choices[4] == "gelu");
+  CHECK(s.options[0].choices.size() == 3 && s.options[1].choices.size() == 8 && s.options[1].choices[4] == "gelu");
   Layout defaults;
   CHECK(s.default_options.size() == sizeof defaults);
   std::memcpy(&defaults, s.default_options.data(), sizeof defaults);
