@@ -90,7 +90,7 @@ async function main(): Promise<number> {
   const earlier = settings.baseline === undefined ? undefined : report.readResults(resolve(settings.baseline));
   const results = {
     machine,
-    settings: { ...settings },
+    settings: { ...settings, python: undefined }, // a path of this machine
     ceilings: known,
     peers: peers?.versions,
     rows: [] as ReturnType<typeof report.derive>[],

@@ -48,9 +48,14 @@ function noiseOf(kind: 'normal' | 'uniform', batch: number, width: number): Tens
 const products = (extent: number, inputs: number, outputs: number, kernel: number): number =>
   extent ** 3 * inputs * outputs * kernel ** 3;
 
-function wgan(batch: number): Subject {
-  const net = models.WganGenerator.initial({ seed });
-  const noise = noiseOf('uniform', batch, net.latent),
+/** A generator; the result in float64 is that of `load` with the same weights. */
+function generator(
+  net: models.ShowerGenerator,
+  load: (weights: Tensors) => models.ShowerGenerator,
+  noise: Tensor,
+  flopsOfShower: number,
+): Subject {
+  const [batch] = noise.shape,
     energies = energiesOf(batch);
   return {
     inputs: { noise, energies: tensor(energies), ...net.parameters },
@@ -58,20 +63,22 @@ function wgan(batch: number): Subject {
     result: () => noGrad(() => net.forward(noise, energies)),
     exact: () =>
       noGrad(() =>
-        models.WganGenerator.load(wide(net.parameters)).forward(
-          tensor(one(noise), { dtype: 'float64' }),
-          energies.subarray(0, 1),
-        ),
+        load(wide(net.parameters)).forward(tensor(one(noise), { dtype: 'float64' }), energies.subarray(0, 1)),
       ),
-    flops:
-      2 *
-      batch *
-      (products(1, 101, 128, 4) +
-        products(4, 256, 128, 4) +
-        products(8, 128, 64, 4) +
-        products(16, 64, 32, 4) +
-        products(30, 32, 1, 3)),
+    flops: batch * flopsOfShower,
   };
+}
+
+function wgan(batch: number): Subject {
+  const net = models.WganGenerator.initial({ seed });
+  const flops =
+    2 *
+    (products(1, 101, 128, 4) +
+      products(4, 256, 128, 4) +
+      products(8, 128, 64, 4) +
+      products(16, 64, 32, 4) +
+      products(30, 32, 1, 3));
+  return generator(net, (weights) => models.WganGenerator.load(weights), noiseOf('uniform', batch, net.latent), flops);
 }
 
 const denseProducts = 513 * 768 + 768 * 4000 + 4000 * 8000;
@@ -84,21 +91,8 @@ const decoderProducts =
 
 function decoder(batch: number): Subject {
   const net = models.BibAeDecoder.initial({ seed });
-  const noise = noiseOf('normal', batch, 512),
-    energies = energiesOf(batch);
-  return {
-    inputs: { noise, energies: tensor(energies), ...net.parameters },
-    run: () => net.generate({ energies, seed }).dispose(),
-    result: () => noGrad(() => net.forward(noise, energies)),
-    exact: () =>
-      noGrad(() =>
-        models.BibAeDecoder.load(wide(net.parameters)).forward(
-          tensor(one(noise), { dtype: 'float64' }),
-          energies.subarray(0, 1),
-        ),
-      ),
-    flops: 2 * batch * decoderProducts,
-  };
+  const noise = noiseOf('normal', batch, 512);
+  return generator(net, (weights) => models.BibAeDecoder.load(weights), noise, 2 * decoderProducts);
 }
 
 function postProcessor(batch: number): Subject {

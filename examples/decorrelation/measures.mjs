@@ -9,17 +9,9 @@ export const binnings = {
 
 /** Shares of the values in equal bins. */
 export function shares(values, { low, high, bins }) {
-  const counts = new Float64Array(bins);
-  for (const value of values)
-    if (value >= low && value < high) ++counts[Math.floor(((value - low) / (high - low)) * bins)];
-  const total = counts.reduce((sum, count) => sum + count, 0);
-  return counts.map((count) => count / total);
-}
-
-/** Jensen-Shannon divergence of two lists of shares, base 2: 0 for equal ones, 1 where they have no bin in common. */
-export function jensenShannon(p, q) {
-  const term = (a, m) => (a > 0 ? (a / 2) * Math.log2(a / m) : 0);
-  return p.reduce((sum, a, i) => sum + term(a, (a + q[i]) / 2) + term(q[i], (a + q[i]) / 2), 0);
+  const { counts } = ups.histogram(Float64Array.from(values), { bins, range: [low, high] });
+  const total = counts.data.reduce((sum, count) => sum + count, 0);
+  return counts.data.map((count) => count / total);
 }
 
 /**
@@ -35,7 +27,7 @@ export function measured(scores, { signal, ...spectators }, variable = 'mass', e
     if (!signal[i]) (score >= thresholds.data[0] ? pass : fail).push(spectators[variable][i]);
   });
   const [p, q] = [pass, fail].map((values) => shares(values, binnings[variable]));
-  return { rejection: rejection.data[0], divergence: jensenShannon(p, q), pass, fail };
+  return { rejection: rejection.data[0], divergence: ups.jsDivergence(p, q).item(), pass, fail };
 }
 
 /** The divergence that chance alone gives: mean over random divisions into as many that pass and fail. */
@@ -50,7 +42,7 @@ export function divergenceOfChance({ pass, fail }, variable = 'mass', divisions 
         binnings[variable],
       ),
     );
-    sum += jensenShannon(p, q);
+    sum += ups.jsDivergence(p, q).item();
   }
   return sum / divisions;
 }

@@ -4,15 +4,13 @@ import { ValueError } from '../errors';
 import { concat } from '../ops/concat';
 import { conv3d } from '../ops/conv';
 import { convTranspose3d } from '../ops/convTranspose';
-import { layerNorm } from '../ops/layerNorm';
 import { linear } from '../ops/linear';
 import type { Source } from '../safetensors';
-import { type Tensor, type TensorLike, tensor } from '../tensor';
+import { type Tensor, tensor } from '../tensor';
 import type { LayerMemory } from './layerMemory';
 import {
   byFanIn,
   constant,
-  countOf,
   drawn,
   fanInOf,
   type Parameters,
@@ -21,15 +19,7 @@ import {
   type Shapes,
   tensorsOf,
 } from './parameters';
-import {
-  generate,
-  type GenerateOptions,
-  inPieces,
-  type Recipe,
-  type ShowerInitialOptions,
-  type ShowerNetworkOptions,
-  showersOf,
-} from './showers';
+import { inPieces, normalised, ShowerGenerator, type ShowerInitialOptions, type ShowerNetworkOptions } from './showers';
 
 const network = 'BibAeDecoder';
 
@@ -130,31 +120,16 @@ const encoder = /^(enconv[1-4]|bnen[1-4]|fc[12]|fc3[12])\.(weight|bias)$/;
  * same seed gives the same bits for any batch and number of threads; noise is the same on all devices, and showers are then
  * equal but for rounding.
  */
-export class BibAeDecoder {
-  /** What is trained, under PyTorch's names. */
-  readonly parameters: Parameters;
-  /** `'cpu'`, `'cuda:0'`... */
-  readonly device: string;
+export class BibAeDecoder extends ShowerGenerator {
   /** What the network is told of an energy of 1 GeV. */
   readonly labelPerGeV: number;
-  /** @internal */ readonly _recipe: Recipe;
 
   private constructor(tensors: Parameters, { device, labelPerGeV = 100 }: BibAeDecoderOptions) {
     if (!(typeof labelPerGeV === 'number' && labelPerGeV > 0 && labelPerGeV < Infinity))
       throw new ValueError(network, 'labelPerGeV', `labelPerGeV is ${shown(labelPerGeV)} (expected a positive number)`);
+    const parameters = parametersOf(network, tensors, shapes, device, encoder);
+    super(parameters, { network, noise: { kind: 'normal', width: latent }, together: 16 });
     this.labelPerGeV = labelPerGeV;
-    this.parameters = parametersOf(network, tensors, shapes, device, encoder);
-    const { device: where, _dtype: dtype } = this.parameters[`${last}.weight`];
-    this.device = where;
-    this._recipe = {
-      network,
-      parameters: this.parameters,
-      noise: { kind: 'normal', width: latent },
-      dtype,
-      device: where,
-      together: 16,
-      run: (...given) => this.run(...given),
-    };
   }
 
   /**
@@ -178,32 +153,8 @@ export class BibAeDecoder {
     return new BibAeDecoder(tensors, options);
   }
 
-  /** How many numbers are trained: 36,218,496. */
-  get parameterCount(): number {
-    return countOf(this.parameters);
-  }
-
-  /**
-   * Showers from given noise, before the threshold, with gradients where a parameter or the noise wants one.
-   * @param noise - `[B, 512]`
-   * @param energies - `[B]` {GeV}
-   * @returns `[B, 30, 30, 30]`, on the network's device
-   * @throws ValueError for energies that are not positive; ShapeError, DTypeError
-   */
-  forward(noise: TensorLike, energies: TensorLike): Tensor {
-    return showersOf(this._recipe, noise, energies);
-  }
-
-  /**
-   * Showers of photons. Shower i of a call is number `first + i`: the same for a seed, whatever it is generated with.
-   * @returns `[B, 30, 30, 30]` {MIP}, on the CPU; hits below 0.1 are set to 0
-   * @throws ValueError for energies that are not positive, no energies, and a seed that is no integer
-   */
-  generate(options: GenerateOptions): Tensor {
-    return generate(this._recipe, options);
-  }
-
-  private run(noise: Tensor, energies: Tensor, memory?: LayerMemory, out?: Tensor): Tensor {
+  /** @internal */
+  override _run(noise: Tensor, energies: Tensor, memory?: LayerMemory, out?: Tensor): Tensor {
     const { parameters: p, labelPerGeV } = this;
     const use = (made: Tensor): Tensor => memory?.use(made) ?? made;
     const showers = energies.size;
@@ -229,15 +180,7 @@ export class BibAeDecoder {
     for (const { layer, norm, channels, extent, apply } of steps) {
       const shape = [showers, channels, ...cube(extent)];
       h = use(apply(h, p[`${layer}.weight`], memory?.place('convolved', shape)));
-      h = use(
-        layerNorm(h, {
-          axes: [-3, -2, -1],
-          weight: p[`${norm}.weight`],
-          bias: p[`${norm}.bias`],
-          activation,
-          out: memory?.place('normalised', shape),
-        }),
-      );
+      h = normalised(h, p, norm, activation, memory);
     }
     return conv3d(h, p[`${last}.weight`], { padding: 1, activation: 'relu', out });
   }

@@ -7,7 +7,7 @@ export {
 } from './bibAePostProcessor';
 export { type DecayForest, type ParticleColumn, type Particles, type Selection } from './decayForest';
 export { ParticleNet, type ParticleNetInitialOptions, ParticleNetLite, type ParticleNetOptions } from './particleNet';
-export type { GenerateOptions, ShowerInitialOptions, ShowerNetworkOptions } from './showers';
+export { type GenerateOptions, ShowerGenerator, type ShowerInitialOptions, type ShowerNetworkOptions } from './showers';
 export {
   TransformerEncoderLayer,
   type TransformerEncoderLayerInitialOptions,

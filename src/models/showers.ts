@@ -5,10 +5,12 @@ import { rowsOf } from '../composition';
 import { cpu } from '../device';
 import { dtypes } from '../dtype';
 import { DTypeError, ShapeError, ValueError } from '../errors';
+import type { Activation } from '../ops/activation';
+import { layerNorm } from '../ops/layerNorm';
 import { normal, uniform } from '../random';
 import { asTensor, empty, shapeText, type Tensor, type TensorLike, tensor } from '../tensor';
 import { LayerMemory } from './layerMemory';
-import { type Parameters, seedOf } from './parameters';
+import { countOf, type Parameters, seedOf } from './parameters';
 
 /** Along each axis. @internal */
 export const cells = 30;
@@ -115,11 +117,26 @@ export function inPieces(
   return results;
 }
 
-/**
- * The network's showers from given noise, before the threshold, with gradients where a parameter or the noise wants one.
- * @internal
- */
-export function showersOf(recipe: Recipe, noise: TensorLike, energies: TensorLike): Tensor {
+/** Layer normalisation over the cells, with weights that all channels share. @internal */
+export function normalised(
+  x: Tensor,
+  parameters: Parameters,
+  name: string,
+  activation: Activation,
+  memory: LayerMemory | undefined,
+): Tensor {
+  const made = layerNorm(x, {
+    axes: [-3, -2, -1],
+    weight: parameters[`${name}.weight`],
+    bias: parameters[`${name}.bias`],
+    activation,
+    out: memory?.place('normalised', x.shape),
+  });
+  return memory?.use(made) ?? made;
+}
+
+/** The network's showers from given noise, before the threshold, with gradients where a parameter or the noise wants one. */
+function showersOf(recipe: Recipe, noise: TensorLike, energies: TensorLike): Tensor {
   const { network, dtype, device } = recipe;
   const each = energiesOf(energies, recipe);
   const given = asTensor(noise, Array.isArray(noise) ? dtype : undefined, network, 'noise');
@@ -190,4 +207,50 @@ function noiseOf(
   }
   if (kind === 'uniform') for (let i = 0; i < values.length; ++i) values[i] = 2 * values[i] - 1;
   return noise;
+}
+
+/** A network that makes showers from noise and the photons' energies. */
+export abstract class ShowerGenerator {
+  /** What is trained, under PyTorch's names. */
+  readonly parameters: Parameters;
+  /** `'cpu'`, `'cuda:0'`... */
+  readonly device: string;
+  /** @internal */
+  readonly _recipe: Recipe;
+
+  /** @internal */
+  constructor(parameters: Parameters, recipe: Pick<Recipe, 'network' | 'noise' | 'together'>) {
+    const [{ device, _dtype: dtype }] = Object.values(parameters);
+    this.parameters = parameters;
+    this.device = device;
+    this._recipe = { ...recipe, parameters, dtype, device, run: (...given) => this._run(...given) };
+  }
+
+  /** @internal */
+  abstract _run(noise: Tensor, energies: Tensor, memory?: LayerMemory, out?: Tensor): Tensor;
+
+  /** How many numbers are trained. */
+  get parameterCount(): number {
+    return countOf(this.parameters);
+  }
+
+  /**
+   * Showers from given noise, before the threshold, with gradients where a parameter or the noise wants one.
+   * @param noise - `[B, numbers of noise per shower]`
+   * @param energies - `[B]` {GeV}
+   * @returns `[B, 30, 30, 30]`, on the network's device
+   * @throws ValueError for energies that are not positive; ShapeError, DTypeError
+   */
+  forward(noise: TensorLike, energies: TensorLike): Tensor {
+    return showersOf(this._recipe, noise, energies);
+  }
+
+  /**
+   * Showers of photons. Shower i of a call is number `first + i`: the same for a seed, whatever it is generated with.
+   * @returns `[B, 30, 30, 30]` {MIP}, on the CPU; hits below 0.1 are set to 0
+   * @throws ValueError for energies that are not positive, no energies, and a seed that is no integer
+   */
+  generate(options: GenerateOptions): Tensor {
+    return generate(this._recipe, options);
+  }
 }

@@ -3,30 +3,11 @@ import { ValueError } from '../errors';
 import { concat } from '../ops/concat';
 import { conv1d } from '../ops/conv';
 import { convTranspose3d } from '../ops/convTranspose';
-import { layerNorm } from '../ops/layerNorm';
 import type { Source } from '../safetensors';
-import type { Tensor, TensorLike } from '../tensor';
+import type { Tensor } from '../tensor';
 import type { LayerMemory } from './layerMemory';
-import {
-  constant,
-  countOf,
-  drawn,
-  missing,
-  type Parameters,
-  parametersOf,
-  seedOf,
-  type Shapes,
-  tensorsOf,
-} from './parameters';
-import {
-  generate,
-  type GenerateOptions,
-  inPieces,
-  type Recipe,
-  type ShowerInitialOptions,
-  type ShowerNetworkOptions,
-  showersOf,
-} from './showers';
+import { constant, drawn, missing, type Parameters, parametersOf, seedOf, type Shapes, tensorsOf } from './parameters';
+import { inPieces, normalised, ShowerGenerator, type ShowerInitialOptions, type ShowerNetworkOptions } from './showers';
 
 const network = 'WganGenerator';
 
@@ -74,31 +55,17 @@ function shapesOf(width: number, latent: number): Shapes {
  * GeV. On one device the same seed gives the same bits for any batch and number of threads; noise is the same on all
  * devices, and showers are then equal but for rounding.
  */
-export class WganGenerator {
-  /** What is trained, under PyTorch's names. */
-  readonly parameters: Parameters;
+export class WganGenerator extends ShowerGenerator {
   /** Numbers of noise per shower. */
   readonly latent: number;
-  /** `'cpu'`, `'cuda:0'`... */
-  readonly device: string;
-  private readonly recipe: Recipe;
 
   private constructor(tensors: Parameters, device: string | undefined) {
     const need = (name: string): readonly number[] =>
       Object.hasOwn(tensors, name) ? tensors[name].shape : missing(network, name);
-    this.latent = need('conv1_100.weight')[0] ?? 0;
-    this.parameters = parametersOf(network, tensors, shapesOf(need(`${last}.weight`)[0] ?? 0, this.latent), device);
-    const { device: where, _dtype: dtype } = this.parameters[`${last}.weight`];
-    this.device = where;
-    this.recipe = {
-      network,
-      parameters: this.parameters,
-      noise: { kind: 'uniform', width: this.latent },
-      dtype,
-      device: where,
-      together: 16,
-      run: (...given) => this.run(...given),
-    };
+    const latent = need('conv1_100.weight')[0] ?? 0;
+    const parameters = parametersOf(network, tensors, shapesOf(need(`${last}.weight`)[0] ?? 0, latent), device);
+    super(parameters, { network, noise: { kind: 'uniform', width: latent }, together: 16 });
+    this.latent = latent;
   }
 
   /**
@@ -131,32 +98,8 @@ export class WganGenerator {
     return new WganGenerator(tensors, device);
   }
 
-  /** How many numbers are trained: 3,655,520 as published. */
-  get parameterCount(): number {
-    return countOf(this.parameters);
-  }
-
-  /**
-   * Showers from given noise, before the threshold, with gradients where a parameter or the noise wants one.
-   * @param noise - `[B, latent]`
-   * @param energies - `[B]` {GeV}
-   * @returns `[B, 30, 30, 30]`, on the network's device
-   * @throws ValueError for energies that are not positive; ShapeError, DTypeError
-   */
-  forward(noise: TensorLike, energies: TensorLike): Tensor {
-    return showersOf(this.recipe, noise, energies);
-  }
-
-  /**
-   * Showers of photons. Shower i of a call is number `first + i`: the same for a seed, whatever it is generated with.
-   * @returns `[B, 30, 30, 30]` {MIP}, on the CPU; hits below 0.1 are set to 0
-   * @throws ValueError for energies that are not positive, no energies, and a seed that is no integer
-   */
-  generate(options: GenerateOptions): Tensor {
-    return generate(this.recipe, options);
-  }
-
-  private run(noise: Tensor, energies: Tensor, memory?: LayerMemory, out?: Tensor): Tensor {
+  /** @internal */
+  override _run(noise: Tensor, energies: Tensor, memory?: LayerMemory, out?: Tensor): Tensor {
     const { parameters: p } = this;
     const use = (made: Tensor): Tensor => memory?.use(made) ?? made;
     const showers = energies.size;
@@ -188,15 +131,7 @@ export class WganGenerator {
       const weight = p[`${layer}.weight`],
         shape = [showers, weight.shape[1], extent, extent, extent];
       h = use(convTranspose3d(h, weight, { stride: 2, padding: 1, out: memory?.place('convolved', shape) }));
-      h = use(
-        layerNorm(h, {
-          axes: [-3, -2, -1],
-          weight: p[`${norm}.weight`],
-          bias: p[`${norm}.bias`],
-          activation: 'relu',
-          out: memory?.place('normalised', shape),
-        }),
-      );
+      h = normalised(h, p, norm, 'relu', memory);
     }
     return convTranspose3d(h, p[`${last}.weight`], { padding: 2, activation: 'relu', out });
   }

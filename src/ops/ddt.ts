@@ -28,18 +28,22 @@ export interface Ddt {
 const name = 'ddt';
 const knownOptions = new KnownOptions('efficiency', 'labels', 'weights', 'bins', 'range', 'edges');
 
-/** The bin of a number, -1 outside; the last edge is inside. */
-function binOf(value: number, edges: Float64Array): number {
-  const last = edges.length - 1;
-  if (!(value >= edges[0] && value <= edges[last])) return -1;
+/** How many of the increasing numbers are at most `value`. */
+function upTo(value: number, numbers: ArrayLike<number>): number {
   let low = 0,
-    high = last;
-  while (high - low > 1) {
+    high = numbers.length;
+  while (low < high) {
     const middle = (low + high) >> 1;
-    if (edges[middle] <= value) low = middle;
+    if (numbers[middle] <= value) low = middle + 1;
     else high = middle;
   }
   return low;
+}
+
+/** The bin of a number, -1 outside; the last edge is inside. */
+function binOf(value: number, edges: Float64Array): number {
+  const last = edges.length - 1;
+  return value >= edges[0] && value <= edges[last] ? Math.min(upTo(value, edges), last) - 1 : -1;
 }
 
 function centresOf(edges: Float64Array): Float64Array {
@@ -76,8 +80,8 @@ function cutsOf(
 
 /** The straight line between neighbouring cuts, constant beyond the outermost; NaN where there is none. */
 function cutAt(value: number, centres: readonly number[], cuts: readonly number[]): number {
-  const after = centres.findIndex((centre) => centre > value);
-  if (after <= 0) return (after === 0 ? cuts[0] : cuts[cuts.length - 1]) ?? NaN;
+  const after = upTo(value, centres);
+  if (after === 0 || after === centres.length) return (after === 0 ? cuts[0] : cuts[after - 1]) ?? NaN;
   const share = (value - centres[after - 1]) / (centres[after] - centres[after - 1]);
   return cuts[after - 1] + share * (cuts[after] - cuts[after - 1]);
 }

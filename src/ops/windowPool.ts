@@ -25,7 +25,6 @@ export interface GlobalPoolOptions {
   out?: TensorLike;
 }
 
-const operation = new Operation('window_pool');
 const axisNames = ['D', 'H', 'W'] as const;
 
 /** The windows along one axis that PyTorch has: in ceil mode the last one must begin inside x or before it. */
@@ -37,6 +36,7 @@ function count(input: number, window: number, stride: number, padding: number, c
 
 /** One public function. */
 class WindowPool {
+  private readonly operation: Operation;
   private readonly name: string;
   private readonly known: KnownOptions;
 
@@ -45,6 +45,7 @@ class WindowPool {
     private readonly pool: 'mean' | 'max',
   ) {
     this.name = `${pool === 'max' ? 'max' : 'avg'}Pool${rank}d`;
+    this.operation = new Operation('window_pool', [], undefined, this.name);
     this.known = new KnownOptions(
       'stride',
       'padding',
@@ -97,18 +98,19 @@ class WindowPool {
       values[`padding${axis}`] = padding[a];
       values[`dilation${axis}`] = dilation[a];
     });
-    return pooled(x, extents, values, options.out, name);
+    return pooled(this.operation, x, extents, values, options.out);
   }
 }
 
 /** Windows over the axes behind samples and channels, `extents` of them. */
 function pooled(
+  operation: Operation,
   x: Tensor,
   extents: readonly number[],
   values: Record<string, unknown>,
   out: TensorLike | undefined,
-  name: string,
 ): Tensor {
+  const name = operation.publicName;
   const [samples, channels, ...axes] = x.shape;
   const ones = new Array<number>(3 - axes.length).fill(1);
   const shape = [samples, channels, ...extents],
@@ -170,6 +172,7 @@ export function maxPool3d(x: TensorLike, kernel: PerAxis, options: MaxPoolOption
 
 const kinds = ['sum', 'mean', 'max', 'min'] as const;
 const globalOptions = new KnownOptions('out');
+const globally = new Operation('window_pool', [], undefined, 'globalPool');
 
 /**
  * One number for each channel: sum, mean, largest or smallest over all places; PyTorch's AdaptiveAvgPool and AdaptiveMaxPool
@@ -179,7 +182,7 @@ const globalOptions = new KnownOptions('out');
  * @throws ShapeError, DTypeError; ValueError for a kind that there is not
  */
 export function globalPool(x: TensorLike, pool: (typeof kinds)[number], options: GlobalPoolOptions = {}): Tensor {
-  const name = 'globalPool';
+  const name = globally.publicName;
   globalOptions.check(options, name);
   const given = asTensor(x, undefined, name, 'x');
   if (!kinds.includes(pool))
@@ -202,5 +205,5 @@ export function globalPool(x: TensorLike, pool: (typeof kinds)[number], options:
   if (out && (out.shape.length !== 2 || out.shape[0] !== samples || out.shape[1] !== channels))
     throw new ShapeError(name, 'out', `out is ${shapeText(out.shape)} (expected [${samples}, ${channels}])`);
   const target = out?.reshape([samples, channels, 1]);
-  return pooled(given.reshape([samples, channels, places]), [1], values, target, name).reshape([samples, channels]);
+  return pooled(globally, given.reshape([samples, channels, places]), [1], values, target).reshape([samples, channels]);
 }
