@@ -8,13 +8,14 @@ namespace upsilon {
 // What both directions have.
 template <class T>
 struct Attention {
-  int64_t queries, heads, width, keys, value_width, sets;
-  const T *q, *k, *v;
-  const int32_t *offsets, *key_offsets;
-  const T* bias;
-  T scale;
-  bool causal;
+  int64_t queries = 0, heads = 0, width = 0, keys = 0, value_width = 0, sets = 0;
+  const T *q = nullptr, *k = nullptr, *v = nullptr;
+  const int32_t *offsets = nullptr, *key_offsets = nullptr;
+  const T* bias = nullptr;
+  T scale = 1;
+  bool causal = false;
 
+  Attention() = default;
   explicit Attention(const Call& call)
       : queries(call.dims[0]), heads(call.dims[1]), width(call.dims[2]), keys(call.dims[3]), value_width(call.dims[4]),
         sets(call.dims[5]), q(call.data<const T>(0)), k(call.data<const T>(1)), v(call.data<const T>(2)),
@@ -25,14 +26,18 @@ struct Attention {
 
 template <class T>
 struct AttentionForward : Attention<T> {
-  T *y, *softmax;
+  T *y = nullptr, *softmax = nullptr;
+
+  AttentionForward() = default;
   explicit AttentionForward(const Call& call) : Attention<T>(call), y(call.data<T>(6)), softmax(call.data<T>(7)) {}
 };
 
 template <class T>
 struct AttentionBackward : Attention<T> {
-  const T *y, *softmax, *dy;
-  T *dq, *dk, *dv, *dbias;
+  const T *y = nullptr, *softmax = nullptr, *dy = nullptr;
+  T *dq = nullptr, *dk = nullptr, *dv = nullptr, *dbias = nullptr;
+
+  AttentionBackward() = default;
   explicit AttentionBackward(const Call& call)
       : Attention<T>(call), y(call.data<const T>(6)), softmax(call.data<const T>(7)), dy(call.data<const T>(8)),
         dq(call.data<T>(9)), dk(call.data<T>(10)), dv(call.data<T>(11)), dbias(call.data<T>(12)) {}

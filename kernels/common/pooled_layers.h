@@ -1,9 +1,7 @@
 // Layers over the particles of one set per event and the pooling of their results, as deep_set takes them once and
 // multi_deep_set several times: a part of a checked call, as plain numbers and pointers, and what a reference needs.
 #pragma once
-#include "common/activation.h"
-#include "common/kernel.h"
-#include "common/layers.h"
+#include "common/layers_of_row.h"
 #include "set_pool/set_pool_call.h"
 
 namespace upsilon {
@@ -49,61 +47,24 @@ inline bool pooled_gradients_have_layers(const Call& call, int first, int first_
          (call.given(first + 2) || !call.given(first_gradient + 1));
 }
 
-// One particle's sums before (z) and values behind (h) the activation of each layer, and gradients: for references.
+// The layers of one particle at a time: for references.
 template <class T>
-struct Particle {
-  T *z[UPS_MLP_MAX_LAYERS], *h[UPS_MLP_MAX_LAYERS];
-  T *dz, *dh;
-
-  Particle(const Layers<T>& f, Pieces& pieces) {
-    for (int32_t l = 0; l < f.layers; ++l) {
-      z[l] = pieces.take<T>(f.outputs(l));
-      h[l] = pieces.take<T>(f.outputs(l));
-    }
-    dz = pieces.take<T>(f.widest_layer());
-    dh = pieces.take<T>(f.widest_layer());
-  }
+struct Particle : LayersOfRow<T> {
+  using LayersOfRow<T>::LayersOfRow;
 
   const T* apply(const PooledLayers<T>& f, int64_t particle) const {
-    const T* x = f.x + particle * f.inputs(0);
-    for (int32_t l = 0; l < f.layers; ++l) {
-      for (int64_t out = 0; out < f.outputs(l); ++out) {
-        T sum = f.bias[l] ? f.bias[l][out] : T(0);
-        for (int64_t in = 0; in < f.inputs(l); ++in) sum += x[in] * f.weight[l][out * f.inputs(l) + in];
-        z[l][out] = sum;
-        h[l][out] = activate(sum, f.activation[l]);
-      }
-      x = h[l];
-    }
-    return x;
+    return LayersOfRow<T>::apply(f, f.x + particle * f.inputs(0));
   }
-
   // From dh, the gradient of this particle's last values, to those of x and the parameters. Comes after apply().
   void add_gradients(const PooledLayers<T>& f, const PooledLayersGradients<T>& to, int64_t particle) const {
-    for (int32_t l = f.layers - 1; l >= 0; --l) {
-      const int64_t inputs = f.inputs(l);
-      const T* below = l > 0 ? h[l - 1] : f.x + particle * inputs;
-      for (int64_t out = 0; out < f.outputs(l); ++out) {
-        dz[out] = dh[out] * activation_slope(z[l][out], h[l][out], f.activation[l]);
-        if (to.dbias[l]) to.dbias[l][out] += dz[out];
-        if (to.dweight[l])
-          for (int64_t in = 0; in < inputs; ++in) to.dweight[l][out * inputs + in] += dz[out] * below[in];
-      }
-      T* dbelow = l > 0 ? dh : to.dx ? to.dx + particle * inputs : nullptr;
-      if (!dbelow) continue;
-      std::fill_n(dbelow, inputs, T(0));
-      for (int64_t out = 0; out < f.outputs(l); ++out)
-        for (int64_t in = 0; in < inputs; ++in) dbelow[in] += dz[out] * f.weight[l][out * inputs + in];
-    }
+    const int64_t at = particle * f.inputs(0);
+    LayersOfRow<T>::add_gradients(f, to, f.x + at, to.dx ? to.dx + at : nullptr);
   }
 };
 
 template <class T>
 void clear_gradients(const PooledLayers<T>& f, const PooledLayersGradients<T>& to) {
-  for (int32_t l = 0; l < f.layers; ++l) {
-    clear(to.dweight[l], f.outputs(l) * f.inputs(l));
-    clear(to.dbias[l], f.outputs(l));
-  }
+  clear_layer_gradients(f, to);
   clear(to.dx, f.particles * f.inputs(0));
   clear(to.dparticle_weights, f.particles);
 }

@@ -1,0 +1,66 @@
+/* pair_attention: attention of several heads inside each set (event), with a bias that a network makes of the four-momenta
+ * of a pair: the particle attention of the Particle Transformer (arXiv:2202.03772).
+ *
+ *   score_ij = scale <q_i, k_j> + bias_ij,   bias_ij = the layers applied to the four features of the pair (i, j)
+ *   y_i = sum_j p_ij v_j,                    p_ij = exp(score_ij) / sum over the particles j of the event
+ * for each head: attention.h, where queries and keys are the particles of an event. The features are those of
+ * pair_features.h (ln kT, ln z, ln Delta R, ln m^2; eps as there), the layers those of mlp.h, up to four; the last has an
+ * output for each head. A pair and its mirror image have the same bias. No pair is masked; rows outside every event give 0,
+ * and gradient 0. softmax is attention's: the largest score and the sum of exp(score - largest), for backward.
+ *
+ * The bias never is in memory as a whole: on the CPU each worker holds that of one event, or of some rows of one with more
+ * than 128 particles; on a device a block holds that of 64 pairs. So memory is linear in the particles. Backward computes
+ * features, layers and scores again.
+ * What is the same for all keys of a query does not change its weights: the gradient of the last layer's bias is 0 but for
+ * rounding.
+ * y and the gradients of an event depend on the event alone; the gradients of the parameters are added up in an order given
+ * by the offsets. The same bits for any number of threads. */
+#ifndef UPSILON_OPS_PAIR_ATTENTION_H
+#define UPSILON_OPS_PAIR_ATTENTION_H
+#include "upsilon/upsilon.h"
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define UPS_PAIR_ATTENTION_INPUTS_SCHEMA                                                                             \
+  "momenta: real[N, 4] finite, offsets: i32[B+1] splits N, weight0: real[M0, 4], bias0?: real[M0], weight1?: "       \
+  "real[M1, M0], bias1?: real[M1], weight2?: real[M2, M1], bias2?: real[M2], weight3?: real[M3, M2], bias3?: "       \
+  "real[M3], q: real[N, M3|M2|M1|M0, D], k: real[N, M3|M2|M1|M0, D], v: real[N, M3|M2|M1|M0, V]"
+#define UPS_PAIR_ATTENTION_OPTIONS_SCHEMA                                                                  \
+  "; activation0: activation, activation1: activation, activation2: activation, activation3: activation, " \
+  "scale: f32 = 1, eps: f32 = 1e-8"
+#define UPS_PAIR_ATTENTION_FORWARD_SCHEMA                                                                            \
+  UPS_PAIR_ATTENTION_INPUTS_SCHEMA                                                                                   \
+  " -> y: real[N, M3|M2|M1|M0, V], softmax?: real[N, M3|M2|M1|M0, 2]" UPS_PAIR_ATTENTION_OPTIONS_SCHEMA
+#define UPS_PAIR_ATTENTION_BACKWARD_SCHEMA                                                                           \
+  UPS_PAIR_ATTENTION_INPUTS_SCHEMA                                                                                   \
+  ", y: real[N, M3|M2|M1|M0, V], softmax: real[N, M3|M2|M1|M0, 2], dy: real[N, M3|M2|M1|M0, V] -> dmomenta?: "       \
+  "real[N, 4], dweight0?: real[M0, 4], dbias0?: real[M0], dweight1?: real[M1, M0], dbias1?: real[M1], dweight2?: "   \
+  "real[M2, M1], dbias2?: real[M2], dweight3?: real[M3, M2], dbias3?: real[M3], dq?: real[N, M3|M2|M1|M0, D], dk?: " \
+  "real[N, M3|M2|M1|M0, D], dv?: real[N, M3|M2|M1|M0, V]" UPS_PAIR_ATTENTION_OPTIONS_SCHEMA
+
+#define UPS_PAIR_ATTENTION_MAX_LAYERS 4
+
+typedef struct ups_pair_attention_options {
+  int32_t activation[UPS_PAIR_ATTENTION_MAX_LAYERS]; /* ups_activation of each layer */
+  float scale; /* 1 when no options are given */
+  float eps; /* 1e-8 when no options are given; more than 0 */
+} ups_pair_attention_options;
+
+/* weights and biases: UPS_PAIR_ATTENTION_MAX_LAYERS pointers each, NULL behind the last layer. */
+UPS_API ups_status ups_pair_attention_forward(ups_context* context, const ups_tensor* momenta,
+                                              const ups_tensor* offsets, const ups_tensor* const* weights,
+                                              const ups_tensor* const* biases, const ups_tensor* q, const ups_tensor* k,
+                                              const ups_tensor* v, const ups_tensor* y, const ups_tensor* softmax,
+                                              const ups_pair_attention_options* options);
+UPS_API ups_status ups_pair_attention_backward(
+    ups_context* context, const ups_tensor* momenta, const ups_tensor* offsets, const ups_tensor* const* weights,
+    const ups_tensor* const* biases, const ups_tensor* q, const ups_tensor* k, const ups_tensor* v, const ups_tensor* y,
+    const ups_tensor* softmax, const ups_tensor* dy, const ups_tensor* dmomenta, const ups_tensor* const* dweights,
+    const ups_tensor* const* dbiases, const ups_tensor* dq, const ups_tensor* dk, const ups_tensor* dv,
+    const ups_pair_attention_options* options);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
