@@ -107,7 +107,8 @@ ups_status backward(const Call& call) {
                if (piece.index > 0) return;
                const BackwardHead<float> one(f, piece.set, head, memory.pairs);
                if (one.queries > whole || one.keys > whole) any_long.store(true, std::memory_order_relaxed);
-               else differentiate_somehow(one, {0, one.queries}, {0, one.keys}, {true, true}, memory.shares.of(f, worker));
+               else
+                 differentiate_somehow(one, {0, one.queries}, {0, one.keys}, {true, true}, memory.shares.of(f, worker));
              });
   if (!any_long.load(std::memory_order_relaxed)) return UPS_OK;
   const auto each_part = [&](const int32_t* offsets, bool of_queries) {

@@ -22,19 +22,6 @@ constexpr int least_blocks = 2;  // of a multiprocessor: left alone, the compile
 constexpr int most_columns = 128;
 constexpr float minus_infinity = -std::numeric_limits<float>::infinity();  // the score of a masked pair
 
-// Rows outside every set: 0, and `first` in every second place where rows are pairs of a largest score and a sum.
-template <int threads>
-UPS_KERNEL_LB(threads)
-clear_outside(const int32_t* fault, float* rows, int64_t count, int64_t width, const int32_t* offsets, int64_t sets,
-              float first) {
-  if (*fault != 0) return;
-  const int64_t before = offsets[0], after = count - offsets[sets];
-  for (int64_t i = global_thread(); i < (before + after) * width; i += global_threads()) {
-    const int64_t row = i / width < before ? i / width : i / width - before + offsets[sets];
-    rows[row * width + i % width] = i % 2 == 0 ? first : 0.0f;
-  }
-}
-
 // The rows that a block owns: `count` from `first` on, of a set. None where there is no such piece.
 struct Piece {
   int64_t set, begin, count;
@@ -366,11 +353,6 @@ struct Scratch {
 
 void start(Launcher& launch, const Attention<float>& f, const Scratch& s) {
   if (s.pairs) launch.grid(count_pairs<32>, 1, 1, 32, 0, f.offsets, f.key_offsets, f.sets, s.pairs);
-}
-
-void clear_others(Launcher& launch, float* rows, int64_t count, int64_t width, const int32_t* offsets, int64_t sets,
-                  float first = 0.0f) {
-  if (rows) launch.elements(clear_outside<block_threads>, count * width, rows, count, width, offsets, sets, first);
 }
 
 size_t forward_workspace(const Call& call) {

@@ -310,7 +310,8 @@ struct Shares {
 };
 
 // Zeroes rows outside every set.
-inline void clear_outside(const Call& call, float* rows, int64_t count, int64_t width, const int32_t* offsets, int64_t sets) {
+inline void clear_outside(const Call& call, float* rows, int64_t count, int64_t width, const int32_t* offsets,
+                          int64_t sets) {
   if (!rows) return;
   fill_zero(*call.threads, rows, offsets[0] * width);
   fill_zero(*call.threads, rows + offsets[sets] * width, (count - offsets[sets]) * width);

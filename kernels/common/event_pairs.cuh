@@ -1,6 +1,7 @@
-// Pairs of elements of events on the device: how many there are before each event.
+// Pairs of elements of events on the device: how many there are before each event; and rows of no event.
 #pragma once
 #include "common/cuda.h"
+#include "common/pair_kinematics.h"  // after cuda.h, which defines UPS_HD
 
 namespace upsilon {
 
@@ -30,6 +31,33 @@ UPS_ON_DEVICE int64_t event_of(const Boundary* boundaries, int64_t events, int64
     else high = middle;
   }
   return low;
+}
+
+// What pairs look at of every particle.
+template <int threads>
+UPS_KERNEL_LB(threads)
+find_kinematics(const int32_t* fault, const float* momenta, int64_t particles, Kinematics* kinematics) {
+  if (*fault != 0) return;
+  for (int64_t i = global_thread(); i < particles; i += global_threads())
+    kinematics[i] = kinematics_of(momenta + i * pair_columns_of_momenta);
+}
+
+// Rows outside every set: 0, and `first` in every second place where rows are pairs of a largest score and a sum.
+template <int threads>
+UPS_KERNEL_LB(threads)
+clear_outside(const int32_t* fault, float* rows, int64_t count, int64_t width, const int32_t* offsets, int64_t sets,
+              float first) {
+  if (*fault != 0) return;
+  const int64_t before = offsets[0], after = count - offsets[sets];
+  for (int64_t i = global_thread(); i < (before + after) * width; i += global_threads()) {
+    const int64_t row = i / width < before ? i / width : i / width - before + offsets[sets];
+    rows[row * width + i % width] = i % 2 == 0 ? first : 0.0f;
+  }
+}
+
+inline void clear_others(Launcher& launch, float* rows, int64_t count, int64_t width, const int32_t* offsets,
+                         int64_t sets, float first = 0.0f) {
+  if (rows) launch.elements(clear_outside<block_threads>, count * width, rows, count, width, offsets, sets, first);
 }
 
 }  // namespace upsilon

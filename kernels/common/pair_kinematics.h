@@ -19,6 +19,11 @@ struct Kinematics {
   double pt, rapidity, azimuth, px, py, pz, energy;
 };
 
+UPS_HD inline Kinematics sum_of(const Kinematics& a, const Kinematics& b) {
+  return {a.pt + b.pt, a.rapidity + b.rapidity, a.azimuth + b.azimuth, a.px + b.px, a.py + b.py,
+          a.pz + b.pz, a.energy + b.energy};
+}
+
 inline constexpr double least_light_cone = 1e-20;
 
 template <class T>

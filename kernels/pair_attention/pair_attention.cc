@@ -16,9 +16,8 @@ struct Scratch {
   T *bias, *dbias, *dbias_of_key;  // [H, size of the event]
 
   Scratch(const PairAttention<T>& f, Pieces& pieces)
-      : kinematics(pieces.take<Kinematics>(f.particles)), row(f, pieces),
-        bias(pieces.take<T>(f.particles * f.heads())), dbias(pieces.take<T>(f.particles * f.heads())),
-        dbias_of_key(pieces.take<T>(f.particles * f.heads())) {}
+      : kinematics(pieces.take<Kinematics>(f.particles)), row(f, pieces), bias(pieces.take<T>(f.particles * f.heads)),
+        dbias(pieces.take<T>(f.particles * f.heads)), dbias_of_key(pieces.take<T>(f.particles * f.heads)) {}
 
   void find_kinematics(const PairAttention<T>& f) const {
     for (int64_t i = 0; i < f.particles; ++i) kinematics[i] = kinematics_of(f.momenta + i * pair_columns_of_momenta);
@@ -28,7 +27,7 @@ struct Scratch {
       T features[pair_feature_count];
       pair_features(kinematics[i], kinematics[first + j], f.eps, features);
       const T* of_pair = row.apply(f, features);
-      for (int64_t head = 0; head < f.heads(); ++head) bias[head * size + j] = of_pair[head];
+      for (int64_t head = 0; head < f.heads; ++head) bias[head * size + j] = of_pair[head];
     }
   }
 };
@@ -48,8 +47,8 @@ ups_status forward_reference(const Call& call) {
   Pieces pieces(call.workspace);
   const Scratch<T> scratch(f, pieces);
   scratch.find_kinematics(f);
-  clear(f.y, f.particles * f.heads() * f.value_width);
-  for (int64_t i = 0; f.softmax && i < f.particles * f.heads(); ++i) {
+  clear(f.y, f.particles * f.heads * f.value_width);
+  for (int64_t i = 0; f.softmax && i < f.particles * f.heads; ++i) {
     f.softmax[2 * i] = -std::numeric_limits<T>::infinity();
     f.softmax[2 * i + 1] = T(0);
   }
@@ -58,8 +57,7 @@ ups_status forward_reference(const Call& call) {
       scratch.find_bias(f, i, f.offsets[event], f.size(event));
       const QueriesAndKeys of_query{{i, i + 1}, {f.offsets[event], f.offsets[event + 1]}};
       const AttentionForward<T> attention = f.attention(of_query, scratch.bias);
-      for (int64_t head = 0; head < f.heads(); ++head)
-        ForwardHead<T>(attention, 0, head, &begin_of_bias).define({0, 1});
+      for (int64_t head = 0; head < f.heads; ++head) ForwardHead<T>(attention, 0, head, &begin_of_bias).define({0, 1});
     }
   return UPS_OK;
 }
@@ -74,7 +72,7 @@ void differentiate_bias(const PairAttentionBackward<T>& f, const Scratch<T>& scr
     T features[pair_feature_count], dfeatures[pair_feature_count];
     pair_features(scratch.kinematics[i], scratch.kinematics[first + j], f.eps, features);
     scratch.row.apply(f, features);
-    for (int64_t head = 0; head < f.heads(); ++head)
+    for (int64_t head = 0; head < f.heads; ++head)
       scratch.row.dh[head] = (scratch.dbias[head * size + j] + scratch.dbias_of_key[head * size + j]) / 2;
     scratch.row.add_gradients(f, f, features, dfeatures);
     double g[pair_feature_count];
@@ -92,9 +90,9 @@ ups_status backward_reference(const Call& call) {
   scratch.find_kinematics(f);
   clear_layer_gradients(f, f);
   clear(f.dmomenta, f.particles * pair_columns_of_momenta);
-  clear(f.dq, f.particles * f.heads() * f.width);
-  clear(f.dk, f.particles * f.heads() * f.width);
-  clear(f.dv, f.particles * f.heads() * f.value_width);
+  clear(f.dq, f.particles * f.heads * f.width);
+  clear(f.dk, f.particles * f.heads * f.width);
+  clear(f.dv, f.particles * f.heads * f.value_width);
   for (int64_t event = 0; event < f.events; ++event)
     for (int32_t i = f.offsets[event]; i < f.offsets[event + 1]; ++i) {
       const int32_t first = f.offsets[event], end = f.offsets[event + 1];
@@ -103,7 +101,7 @@ ups_status backward_reference(const Call& call) {
       const AttentionBackward<T> as_query = f.attention(of_query, scratch.bias, scratch.dbias);
       AttentionBackward<T> as_key = f.attention(of_key, scratch.bias, scratch.dbias_of_key);
       as_key.dq = nullptr;
-      for (int64_t head = 0; head < f.heads(); ++head) {
+      for (int64_t head = 0; head < f.heads; ++head) {
         BackwardHead<T>(as_query, 0, head, &begin_of_bias).define_of_queries({0, 1});
         const BackwardHead<T> key(as_key, 0, head, &begin_of_bias);
         key.define_of_queries({0, key.queries});

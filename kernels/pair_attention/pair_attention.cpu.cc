@@ -137,8 +137,8 @@ struct PairScratch {
 
   PairScratch(const PairAttentionForward<float>& f, Pieces& pieces)
       : chunk(rows_that_fit(2 * f.widest_layer(), 24, chunk_rows)),
-        features(pieces.take<float>(chunk * pair_feature_count)), bias(pieces.take<float>(most_block_pairs(f) * f.heads())),
-        heads(f.attention({}, nullptr), pieces) {
+        features(pieces.take<float>(chunk * pair_feature_count)),
+        bias(pieces.take<float>(most_block_pairs(f) * f.heads)), heads(f.attention({}, nullptr), pieces) {
     for (float*& values : hidden) values = pieces.take<float>(chunk * f.widest_layer());
   }
 };
@@ -163,7 +163,7 @@ void find_bias(const PairAttentionForward<float>& f, const ForwardMemory& memory
       apply_layer(f, l, memory.weights, x, count, s.hidden[l % 2], nullptr);
       x = s.hidden[l % 2];
     }
-    bias.put(block, begin, s.chunk, f.heads(), x);
+    bias.put(block, begin, s.chunk, f.heads, x);
   }
 }
 
@@ -179,8 +179,8 @@ ups_status forward(const Call& call) {
   const ForwardMemory memory(f, call.threads->count(), pieces);
   pack_transposed(*call.threads, f, f.layers, memory.weights);
   memory.kinematics.compute(*call.threads, f.momenta, f.particles);
-  clear_outside(call, f.y, f.particles, f.heads() * f.value_width, f.offsets, f.events);
-  clear_softmax_outside(f.softmax, f.particles, f.heads(), f.offsets, f.events);
+  clear_outside(call, f.y, f.particles, f.heads * f.value_width, f.offsets, f.events);
+  clear_softmax_outside(f.softmax, f.particles, f.heads, f.offsets, f.events);
   const SetPieces events = pieces_of(f);
   call.threads->run(events.tasks(), [&](int64_t task, int32_t worker) {
     const PairScratch s = memory.shares.of(f, worker);
@@ -189,7 +189,7 @@ ups_status forward(const Call& call) {
         find_bias(f, memory, block, s);
         const QueriesAndKeys at = block.as_queries();
         const AttentionForward<float> attention = f.attention(at, s.bias);
-        for (int64_t head = 0; head < f.heads(); ++head)
+        for (int64_t head = 0; head < f.heads; ++head)
           attend_somehow(ForwardHead<float>(attention, 0, head, &begin_of_bias), {0, block.rows}, s.heads);
       });
     });
@@ -211,7 +211,7 @@ struct PairBackwardScratch {
         dmirrored(f.particles > piece_rows ? take_bias(f, pieces) : nullptr),
         dkinematics(pieces.take<Kinematics>(piece_rows)), heads(f.attention({}, nullptr, nullptr), pieces) {}
   static float* take_bias(const PairAttention<float>& f, Pieces& pieces) {
-    return pieces.take<float>(most_block_pairs(f) * f.heads());
+    return pieces.take<float>(most_block_pairs(f) * f.heads);
   }
 };
 
@@ -239,7 +239,7 @@ void differentiate_heads(const PairAttentionBackward<float>& f, const PairBlock&
   AttentionBackward<float> of_keys = f.attention(as_keys, s.mirrored, wants_bias ? s.dmirrored : nullptr);
   of_keys.dq = nullptr;
   const Range rows{0, block.rows}, all{0, block.size};
-  for (int64_t head = 0; head < f.heads(); ++head) {
+  for (int64_t head = 0; head < f.heads; ++head) {
     const BackwardHead<float> query(of_queries, 0, head, &begin_of_bias);
     differentiate_somehow(query, rows, all, {true, block.whole()}, s.heads);
     if (block.whole()) continue;
@@ -273,12 +273,13 @@ void differentiate_bias(const PairAttentionBackward<float>& f, const BackwardMem
     const PairCursor begin = cursor;
     const int64_t count = find_features(f, memory.kinematics, block, cursor, memory.chunk, s.features);
     layers.up(f, s.features, count, own);
-    dbias.get(block, begin, memory.chunk, f.heads(), dh);
+    dbias.get(block, begin, memory.chunk, f.heads, dh);
     layers.down(f, f, s.features, dh, count, f.dmomenta ? s.dfeatures : nullptr, own, sums);
     PairCursor again = begin;
     if (f.dmomenta)
       each_run(block, again, memory.chunk, [&](int64_t row, int64_t partner, int64_t run, int64_t at) {
-        add_momenta(f, memory.kinematics, block, row, partner, run, s.dfeatures + at * pair_feature_count, s.dkinematics);
+        add_momenta(f, memory.kinematics, block, row, partner, run, s.dfeatures + at * pair_feature_count,
+                    s.dkinematics);
       });
   }
   for (int64_t r = 0; f.dmomenta && r < block.rows; ++r)
@@ -300,9 +301,9 @@ ups_status backward(const Call& call) {
   layers.pack(*call.threads, f);
   memory.kinematics.compute(*call.threads, f.momenta, f.particles);
   clear_outside(call, f.dmomenta, f.particles, pair_columns_of_momenta, f.offsets, f.events);
-  clear_outside(call, f.dq, f.particles, f.heads() * f.width, f.offsets, f.events);
-  clear_outside(call, f.dk, f.particles, f.heads() * f.width, f.offsets, f.events);
-  clear_outside(call, f.dv, f.particles, f.heads() * f.value_width, f.offsets, f.events);
+  clear_outside(call, f.dq, f.particles, f.heads * f.width, f.offsets, f.events);
+  clear_outside(call, f.dk, f.particles, f.heads * f.width, f.offsets, f.events);
+  clear_outside(call, f.dv, f.particles, f.heads * f.value_width, f.offsets, f.events);
   const SetPieces events = pieces_of(f);
   memory.groups.run(*call.threads, [&](int64_t task, float* sums, int32_t worker) {
     if (task >= events.tasks()) return;
@@ -315,7 +316,7 @@ ups_status backward(const Call& call) {
           const PairCursor begin = cursor;
           const int64_t count = find_features(f, memory.kinematics, block, cursor, memory.chunk, s.features);
           layers.up(f, s.features, count, own);
-          bias.put(block, begin, memory.chunk, f.heads(), own + layers.values[f.layers - 1]);
+          bias.put(block, begin, memory.chunk, f.heads, own + layers.values[f.layers - 1]);
         }
         differentiate_heads(f, block, s);
         if (f.wants_bias()) differentiate_bias(f, memory, block, s, own, sums);

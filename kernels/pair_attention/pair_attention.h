@@ -22,15 +22,15 @@
 extern "C" {
 #endif
 
-#define UPS_PAIR_ATTENTION_INPUTS_SCHEMA                                                                             \
-  "momenta: real[N, 4] finite, offsets: i32[B+1] splits N, weight0: real[M0, 4], bias0?: real[M0], weight1?: "       \
-  "real[M1, M0], bias1?: real[M1], weight2?: real[M2, M1], bias2?: real[M2], weight3?: real[M3, M2], bias3?: "       \
+#define UPS_PAIR_ATTENTION_INPUTS_SCHEMA                                                                       \
+  "momenta: real[N, 4] finite, offsets: i32[B+1] splits N, weight0: real[M0, 4], bias0?: real[M0], weight1?: " \
+  "real[M1, M0], bias1?: real[M1], weight2?: real[M2, M1], bias2?: real[M2], weight3?: real[M3, M2], bias3?: " \
   "real[M3], q: real[N, M3|M2|M1|M0, D], k: real[N, M3|M2|M1|M0, D], v: real[N, M3|M2|M1|M0, V]"
 #define UPS_PAIR_ATTENTION_OPTIONS_SCHEMA                                                                  \
   "; activation0: activation, activation1: activation, activation2: activation, activation3: activation, " \
   "scale: f32 = 1, eps: f32 = 1e-8"
-#define UPS_PAIR_ATTENTION_FORWARD_SCHEMA                                                                            \
-  UPS_PAIR_ATTENTION_INPUTS_SCHEMA                                                                                   \
+#define UPS_PAIR_ATTENTION_FORWARD_SCHEMA \
+  UPS_PAIR_ATTENTION_INPUTS_SCHEMA        \
   " -> y: real[N, M3|M2|M1|M0, V], softmax?: real[N, M3|M2|M1|M0, 2]" UPS_PAIR_ATTENTION_OPTIONS_SCHEMA
 #define UPS_PAIR_ATTENTION_BACKWARD_SCHEMA                                                                           \
   UPS_PAIR_ATTENTION_INPUTS_SCHEMA                                                                                   \

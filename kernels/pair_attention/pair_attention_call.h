@@ -18,7 +18,7 @@ struct QueriesAndKeys {
 // What forward and backward have in common.
 template <class T>
 struct PairAttention : Layers<T> {
-  int64_t particles, events, width, value_width;
+  int64_t particles, events, heads, width, value_width;
   const T *momenta, *q, *k, *v;
   const int32_t* offsets;
   T scale;
@@ -26,20 +26,19 @@ struct PairAttention : Layers<T> {
 
   explicit PairAttention(const Call& call)
       : Layers<T>(call, pair_feature_count, 2, 2, call.option<ups_pair_attention_options>().activation),
-        particles(call.dims[0]), events(call.dims[1]), width(call.dims[6]), value_width(call.dims[7]),
-        momenta(call.data<const T>(0)), q(call.data<const T>(10)), k(call.data<const T>(11)),
+        particles(call.dims[0]), events(call.dims[1]), heads(this->last_width()), width(call.dims[6]),
+        value_width(call.dims[7]), momenta(call.data<const T>(0)), q(call.data<const T>(10)), k(call.data<const T>(11)),
         v(call.data<const T>(12)), offsets(call.data<const int32_t>(1)),
         scale(static_cast<T>(call.option<ups_pair_attention_options>().scale)),
         eps(static_cast<double>(call.option<ups_pair_attention_options>().eps)) {}
 
-  UPS_HD int64_t heads() const { return this->last_width(); }
   UPS_HD int64_t size(int64_t event) const { return offsets[event + 1] - offsets[event]; }
 
  protected:
   // The attention of these queries to these keys, as one set; of_pairs: the bias [H, queries, keys]. `at` must outlive what is made of it.
   void put_inputs(const QueriesAndKeys& at, const T* of_pairs, Attention<T>& to) const {
     to.queries = to.keys = particles;
-    to.heads = heads();
+    to.heads = heads;
     to.width = width;
     to.value_width = value_width;
     to.sets = 1;
@@ -75,9 +74,9 @@ struct PairAttentionBackward : PairAttention<T>, LayerGradients<T> {
   T *dmomenta, *dq, *dk, *dv;
 
   explicit PairAttentionBackward(const Call& call)
-      : PairAttention<T>(call), LayerGradients<T>(call, 17), y(call.data<const T>(13)),
-        softmax(call.data<const T>(14)), dy(call.data<const T>(15)), dmomenta(call.data<T>(16)), dq(call.data<T>(25)),
-        dk(call.data<T>(26)), dv(call.data<T>(27)) {}
+      : PairAttention<T>(call), LayerGradients<T>(call, 17), y(call.data<const T>(13)), softmax(call.data<const T>(14)),
+        dy(call.data<const T>(15)), dmomenta(call.data<T>(16)), dq(call.data<T>(25)), dk(call.data<T>(26)),
+        dv(call.data<T>(27)) {}
 
   // Whether anything is wanted that the bias has a part in.
   bool wants_bias() const {

@@ -10,14 +10,6 @@ namespace {
 
 template <int threads>
 UPS_KERNEL_LB(threads)
-find_kinematics(const int32_t* fault, PairFeatures<float> f, Kinematics* kinematics) {
-  if (*fault != 0) return;
-  for (int64_t i = global_thread(); i < f.particles; i += global_threads())
-    kinematics[i] = kinematics_of(f.momenta + i * pair_columns_of_momenta);
-}
-
-template <int threads>
-UPS_KERNEL_LB(threads)
 compute(const int32_t* fault, PairFeaturesForward<float> f, const int64_t* pairs, const Kinematics* kinematics) {
   if (*fault != 0) return;
   for (int64_t pair = global_thread(); pair < pairs[f.events]; pair += global_threads()) {
@@ -67,7 +59,7 @@ struct Scratch {
 
   void start(Launcher& launch, const PairFeatures<float>& f) const {
     launch.grid(count_pairs<32>, 1, 1, 32, 0, f.offsets, f.offsets, f.events, pairs);
-    launch.elements(find_kinematics<block_threads>, f.particles, f, kinematics);
+    launch.elements(find_kinematics<block_threads>, f.particles, f.momenta, f.particles, kinematics);
   }
 };
 
