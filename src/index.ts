@@ -24,6 +24,7 @@ export type { Activation } from './ops/activation';
 export type { AttentionPoolOptions } from './ops/attentionPool';
 export type { BatchNormOptions } from './ops/batchNorm';
 export type { AttentionOptions } from './ops/attention';
+export type { PairBias } from './ops/pairBias';
 export type { PairFeaturesOptions } from './ops/pairFeatures';
 export type { ArgsortOptions } from './ops/argsort';
 export type { ConvOptions } from './ops/conv';

@@ -4,14 +4,14 @@ import { KnownOptions, shown } from '../check';
 import { rowsOf, sum } from '../composition';
 import { cpu, deviceOf } from '../device';
 import { ShapeError, ValueError } from '../errors';
-import { attention } from '../ops/attention';
+import { attention, type AttentionOptions } from '../ops/attention';
 import { layerNorm } from '../ops/layerNorm';
 import { linear } from '../ops/linear';
 import { mlp } from '../ops/mlp';
 import { uniform } from '../random';
 import { asRagged, type Ragged, type RaggedLike } from '../ragged';
 import { load, type Source } from '../safetensors';
-import { shapeText, Tensor, tensor, type TensorLike } from '../tensor';
+import { shapeText, Tensor, tensor } from '../tensor';
 
 const name = 'TransformerEncoderLayer';
 
@@ -38,10 +38,12 @@ export interface TransformerEncoderLayerInitialOptions extends TransformerEncode
   seed: number;
 }
 
+type ForwardOptions = Pick<AttentionOptions, 'bias' | 'causal' | 'pairBias'>;
+
 const optionNames = ['heads', 'activation', 'normFirst', 'eps', 'dropout', 'device'];
 const knownOptions = new KnownOptions(...optionNames, 'prefix');
 const knownInitialOptions = new KnownOptions(...optionNames, 'width', 'feedForward', 'seed');
-const knownForwardOptions = new KnownOptions('bias', 'causal');
+const knownForwardOptions = new KnownOptions('bias', 'causal', 'pairBias');
 
 /** Shapes by PyTorch's names, from E and the hidden width F. */
 function shapesOf(width: number, hidden: number): Record<string, number[]> {
@@ -156,11 +158,11 @@ export class TransformerEncoderLayer {
 
   /**
    * @param x - `[N, E]` with boundaries of B events
-   * @param options - `bias`, `causal`: as those of `attention`
+   * @param options - `bias`, `causal`, `pairBias`: as those of `attention`
    * @returns `[N, E]` with the same boundaries
    * @throws as `attention` does
    */
-  forward(x: Ragged | RaggedLike | Vector, options: { bias?: TensorLike; causal?: boolean } = {}): Ragged {
+  forward(x: Ragged | RaggedLike | Vector, options: ForwardOptions = {}): Ragged {
     knownForwardOptions.check(options, name);
     const events = asRagged(x, name, 'x');
     const { values } = events;
@@ -175,7 +177,7 @@ export class TransformerEncoderLayer {
     return events.with(this.norm('norm2', sum(attended, this.network(attended))));
   }
 
-  private attend(x: Ragged, options: { bias?: TensorLike; causal?: boolean }): Tensor {
+  private attend(x: Ragged, options: ForwardOptions): Tensor {
     const { width, parameters: p } = this;
     const [q, k, v] = [0, 1, 2].map((part) =>
       x.with(

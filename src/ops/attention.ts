@@ -5,9 +5,11 @@ import { ShapeError, ValueError } from '../errors';
 import { Operation, toOutput } from '../operation';
 import { asRagged, type Ragged, type RaggedLike } from '../ragged';
 import { shapeText, type Tensor, type TensorLike } from '../tensor';
+import { type PairBias, pairBiasArguments, pairBiasWords } from './pairBias';
 
 const name = 'attention';
-const operation = new Operation(name, ['heads', 'bias']);
+const operation = new Operation(name, ['heads', 'bias', 'pairBias']);
+const biased = new Operation('pair_attention', [], pairBiasWords, name);
 
 export interface AttentionOptions {
   /** H: the columns of q, k and v are H heads, one after the other. */
@@ -16,6 +18,11 @@ export interface AttentionOptions {
   scale?: number;
   /** Added to the scores: per event `[H, nq, nk]`, one event after the other. -Infinity masks a pair. */
   bias?: TensorLike;
+  /**
+   * Instead of `bias`, for self-attention: made where it is needed and never stored, neither here nor for the gradient,
+   * which reaches the momenta and the layers.
+   */
+  pairBias?: PairBias;
   /** Whether query i of an event sees the keys 0 to i only. Default false. */
   causal?: boolean;
   /** `[N, H*V]` */
@@ -31,8 +38,10 @@ export interface AttentionOptions {
  * @param k - `[M, H*D]` with boundaries of B events
  * @param v - `[M, H*V]` with the boundaries of k
  * @returns `[N, H*V]` with the boundaries of q
- * @throws ShapeError for heads that do not divide the columns, another number of events, a bias of another size
- * @throws ValueError for boundaries that decrease or overrun, and v with other boundaries than k
+ * @throws ShapeError for heads that do not divide the columns, another number of events, a bias of another size, layers of
+ *   pairBias that do not lead from 4 features to the heads
+ * @throws ValueError for boundaries that decrease or overrun, v with other boundaries than k; pairBias together with bias,
+ *   causal or keys of other events than q's, and with momenta that are not finite
  * @throws DTypeError
  */
 export function attention(
@@ -43,7 +52,7 @@ export function attention(
 ): Ragged {
   operation.checkOptions(options);
   if (options === undefined) throw new ValueError(name, 'options', 'options is undefined (expected { heads })');
-  const { heads, scale, bias, causal, out } = options;
+  const { heads, scale, bias, pairBias, causal, out } = options;
   if (typeof heads !== 'number' || !Number.isInteger(heads) || heads < 1)
     throw new ValueError(name, 'heads', `heads is ${shown(heads)} (expected a number of heads)`);
   const queries = asRagged(q, name, 'q'),
@@ -58,12 +67,28 @@ export function attention(
   ];
   const width = queryHeads.shape[2],
     outputs = heads * valueHeads.shape[2];
-  const result = operation.run(
-    [queryHeads, keyHeads, valueHeads, queries.offsets, keys.offsets, bias],
-    { scale: scale ?? (width > 0 ? 1 / Math.sqrt(width) : 1), causal },
-    out === undefined ? undefined : byHeads(toOutput(out, name), heads, 'out'),
-  );
+  const factor = scale ?? (width > 0 ? 1 / Math.sqrt(width) : 1);
+  const room = out === undefined ? undefined : byHeads(toOutput(out, name), heads, 'out');
+  let result: Tensor;
+  if (pairBias === undefined) {
+    const given = [queryHeads, keyHeads, valueHeads, queries.offsets, keys.offsets, bias];
+    result = operation.run(given, { scale: factor, causal }, room);
+  } else {
+    checkUse(options, queries, keys);
+    const given = pairBiasArguments(pairBias, heads, queryHeads.shape[0], name);
+    const inputs = [given.momenta, queries.offsets, ...given.layers, queryHeads, keyHeads, valueHeads];
+    result = biased.run(inputs, { ...given.options, scale: factor }, room);
+  }
   return queries.with(result.reshape([result.shape[0], outputs]));
+}
+
+/** A bias of pairs is that of self-attention, without masks. */
+function checkUse({ bias, causal }: AttentionOptions, queries: Ragged, keys: Ragged): void {
+  const together = bias !== undefined ? 'bias' : causal ? 'causal' : undefined;
+  if (together !== undefined)
+    throw new ValueError(name, 'pairBias', `pairBias is given together with ${together} (expected one of them)`);
+  if (!sameBoundaries(queries, keys))
+    throw new ValueError(name, 'k', 'k has other events than q (expected self-attention where pairBias is given)');
 }
 
 /** `[N, H*D]` as `[N, H, D]`. */

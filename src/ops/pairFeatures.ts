@@ -49,9 +49,9 @@ export function pairFeatures(momenta: Ragged | RaggedLike | Vector, options: Pai
 }
 
 /** @internal */
-export function checkLeast(eps: unknown, operation_: string): void {
+export function checkLeast(eps: unknown, operation_: string, argument = 'eps'): void {
   if (!(typeof eps === 'number' && Math.fround(eps) > 0 && eps < Infinity))
-    throw new ValueError(operation_, 'eps', `eps is ${shown(eps)} (expected more than 0)`);
+    throw new ValueError(operation_, argument, `${argument} is ${shown(eps)} (expected more than 0)`);
 }
 
 /** @internal */

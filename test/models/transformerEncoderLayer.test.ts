@@ -76,6 +76,22 @@ test('weights in a stack of layers, bias and causal', () => {
   expect(Array.from(causal as Float32Array)).toEqual(Array.from(masked as Float32Array));
 });
 
+test('hands a bias of pairs on to attention', () => {
+  const layer = TransformerEncoderLayer.initial({ width: 4, heads: 2, seed: 3 });
+  const events = { values: random([3, 4], 4, 'float32'), offsets: [0, 3] };
+  const momenta = ups.tensor([
+    [1, 0, 2, 2.3],
+    [0, 1, 0, 1.1],
+    [1, 1, -1, 1.8],
+  ]);
+  const layers = [{ weight: random([2, 4], 5, 'float32') }];
+  const pairs = ups.mlp(ups.pairFeatures({ values: momenta, offsets: [0, 3] }).values, layers).data;
+  const bias = [0, 1].flatMap((head) => Array.from({ length: 9 }, (_, pair) => Number(pairs[2 * pair + head])));
+  const stored = layer.forward(events, { bias }).values.data,
+    made = layer.forward(events, { pairBias: { momenta, layers } }).values.data;
+  stored.forEach((value, i) => expect(made[i]).toBeCloseTo(Number(value), 5));
+});
+
 test('what does not fit is refused', () => {
   const layer = TransformerEncoderLayer.initial({ width: 4, heads: 2, seed: 1 });
   const wrong: [() => unknown, object][] = [
