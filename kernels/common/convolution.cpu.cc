@@ -9,6 +9,7 @@
 #include "common/activate_rows.simd.h"
 #include "common/convolution.simd.h"
 #include "common/dot.simd.h"
+#include "common/transpose.simd.h"
 
 UPS_SIMD_SHARED_BEGIN
 
@@ -42,16 +43,23 @@ constexpr int64_t least_cut_width = 512;
 
 // Every step-th element.
 inline void copy_strided(const float* from, int64_t step, int64_t count, float* to) {
-  int64_t i = 0;
   if (step == 1) {
     each_vector(count, [&](int64_t k, int64_t here) { store_some(to + k, load_some(from + k, here), here); });
-    return;
+  } else if (step == 2) {
+    // The element after the last one need not exist.
+    each_vector(count, [&](int64_t k, int64_t here) {
+      const int64_t low = std::min<int64_t>(2 * here - 1, lanes), high = 2 * here - 1 - low;
+      const Floats pairs = load_some(from + 2 * k, low),
+                   more = high > 0 ? load_first(from + 2 * k + lanes, high) : zero();
+      store_some(to + k, __builtin_shufflevector(pairs, more, UPS_EVEN_LANES), here);
+    });
+  } else {
+    for (int64_t i = 0; i < count; ++i) to[i] = from[i * step];
   }
-  // The last vector is left to the loop below: the element after its last one need not exist.
-  if (step == 2)
-    for (; i + lanes < count; i += lanes)
-      store(to + i, __builtin_shufflevector(load(from + 2 * i), load(from + 2 * i + lanes), UPS_EVEN_LANES));
-  for (; i < count; ++i) to[i] = from[i * step];
+}
+
+inline void fill_zeros(float* to, int64_t count) {
+  each_vector(count, [&](int64_t k, int64_t here) { store_some(to + k, zero(), here); });
 }
 
 // to[0..count) = first[0], second[0], first[1], ...
@@ -129,30 +137,31 @@ void load_block(const GatherAxis (&axes)[3], const BlockStrides& strides, const 
                 const int64_t (&begin)[3], float* block) {
   const auto& [d, h, w] = axes;
   const int64_t depth = d.extent(), height = h.extent(), width = strides.row;
-  const int64_t first = begin[2] + w.first_shift;
+  const int64_t copies = strides.shift == 1 ? 1 : w.span + 1;
   for (int64_t c = 0; c < channels; ++c, source += d.source * h.source * w.source)
     for (int64_t pd = 0; pd < d.source_phases; ++pd)
       for (int64_t ph = 0; ph < h.source_phases; ++ph)
-        for (int64_t pw = 0; pw < w.source_phases; ++pw) {
-          const int64_t residue = w.source_residue(pw);
-          const int64_t low = std::clamp<int64_t>(-floor_div(residue, w.source_step) - first, 0, width);
-          const int64_t high = std::clamp<int64_t>(-floor_div(residue - w.source, w.source_step) - first, low, width);
-          const int64_t column = w.source_step * (first + low) + residue;
-          for (int64_t jd = 0; jd < depth; ++jd) {
-            const int64_t z = d.source_step * (begin[0] + d.first_shift + jd) + d.source_residue(pd);
-            for (int64_t jh = 0; jh < height; ++jh, block += width) {
-              const int64_t y = h.source_step * (begin[1] + h.first_shift + jh) + h.source_residue(ph);
-              if (z < 0 || z >= d.source || y < 0 || y >= h.source) {
-                std::fill_n(block, width, 0.0f);
-                continue;
+        for (int64_t pw = 0; pw < w.source_phases; ++pw)
+          for (int64_t copy = 0; copy < copies; ++copy) {
+            const int64_t residue = w.source_residue(pw), first = begin[2] + w.first_shift + copy;
+            const int64_t low = std::clamp<int64_t>(-floor_div(residue, w.source_step) - first, 0, width);
+            const int64_t high = std::clamp<int64_t>(-floor_div(residue - w.source, w.source_step) - first, low, width);
+            const int64_t column = w.source_step * (first + low) + residue;
+            for (int64_t jd = 0; jd < depth; ++jd) {
+              const int64_t z = d.source_step * (begin[0] + d.first_shift + jd) + d.source_residue(pd);
+              for (int64_t jh = 0; jh < height; ++jh, block += width) {
+                const int64_t y = h.source_step * (begin[1] + h.first_shift + jh) + h.source_residue(ph);
+                if (z < 0 || z >= d.source || y < 0 || y >= h.source) {
+                  fill_zeros(block, width);
+                  continue;
+                }
+                fill_zeros(block, low);
+                if (high > low)
+                  copy_strided(source + (z * h.source + y) * w.source + column, w.source_step, high - low, block + low);
+                fill_zeros(block + high, width - high);
               }
-              std::fill_n(block, low, 0.0f);
-              if (high > low)
-                copy_strided(source + (z * h.source + y) * w.source + column, w.source_step, high - low, block + low);
-              std::fill_n(block + high, width - high, 0.0f);
             }
           }
-        }
 }
 
 Gather::Gather(const Convolution& shape, Towards towards, int32_t workers, Pieces& pieces)
@@ -164,19 +173,31 @@ Gather::Gather(const Convolution& shape, Towards towards, int32_t workers, Piece
   in_place_ =
       inputs_ > 0 && d.source * h.source * w.source < most_places && (h.places - 1) * w.source + w.places >= lanes;
   for (const GatherAxis& axis : axes_) in_place_ = in_place_ && axis.source_step == 1 && axis.stays_inside();
+  copies_shifts_ = should_copy_shifts();
   cut(workers);
 
-  const int64_t row = in_place_ ? w.source : w.extent(), plane = row * (in_place_ ? h.source : h.extent());
-  const int64_t phase = plane * (in_place_ ? d.source : d.extent());
-  strides_ = {row, plane, phase, phase * d.source_phases * h.source_phases * w.source_phases};
+  const int64_t row = in_place_ ? w.source : row_floats(), plane = row * (in_place_ ? h.source : h.extent());
+  const int64_t copy = plane * (in_place_ ? d.source : d.extent()), phase = copy * shift_copies();
+  strides_ = {row, plane, copies_shifts_ ? copy : 1, phase,
+              phase * d.source_phases * h.source_phases * w.source_phases};
   // Vectors that begin at the last places read beyond the last channel.
   scratch_floats_ = in_place_ ? 0 : round_up(inputs_ * strides_.channel + lanes, 16);
   most_segments_ = d.block() * h.block() * ceil_div(w.block(), lanes);
   taps_ = {pieces.take<int32_t>(shape.taps()), pieces.take<int32_t>(shape.taps()),
            pieces.take<int64_t>(d.phases * h.phases * w.phases + 1)};
+  packed_first_ = pieces.take<int64_t>(shape.taps());
+  packed_step_ = pieces.take<int64_t>(shape.taps());
   packed_ = pieces.take<float>(shape.weight_count());
-  scratch_ = pieces.take<float>(scratch_floats_ * workers);
+  scratch_ = pieces.take<float>(scratch_floats_ * (splits_ > 1 ? tasks() : workers));
   segments_ = pieces.take<Segment>(most_segments_ * workers);
+}
+
+// Where rows are shorter than a vector, and those with room for all shifts would leave many of its lanes idle.
+bool Gather::should_copy_shifts() const {
+  const auto& [d, h, w] = axes_;
+  if (in_place_ || w.places >= lanes || w.span >= w.places) return false;
+  const int64_t with_room = ceil_div((h.places - 1) * w.extent() + w.places, lanes);
+  return ceil_div(h.places * w.places, lanes) < std::min(h.places, with_room);
 }
 
 // Into blocks that fit a cache, and into so many tasks that workers end together.
@@ -188,7 +209,8 @@ void Gather::cut(int32_t workers) {
       static_cast<int64_t>(std::clamp(products / task_products, 1.0, static_cast<double>(tasks_per_worker * workers)));
   const int64_t source_phases = d.source_phases * h.source_phases * w.source_phases;
   for (;;) {
-    const bool large = !in_place_ && inputs_ * source_phases * d.extent() * h.extent() * w.extent() > block_floats;
+    const bool large =
+        !in_place_ && inputs_ * source_phases * d.extent() * h.extent() * row_floats() * shift_copies() > block_floats;
     const bool few = tasks() < wanted && d.block() * h.block() * w.block() > least_places;
     if (!large && !few) break;
     const auto smaller = [](const GatherAxis& axis) { return std::min(axis.places, 2 * axis.blocks); };
@@ -204,26 +226,51 @@ void Gather::cut(int32_t workers) {
   splits_ = std::max<int64_t>(splits_, 1);
 }
 
-// For every tile of outputs: by phase, [channel][tap][output].
+// For every tile of outputs: by phase, [channel][tap][output]. Rows of the weight, a tile of outputs side by side, are
+// turned in registers.
 void Gather::pack(Threads& threads, const float* weight) const {
   const int64_t taps = shape_.taps(), tiles_of_group = ceil_div(outputs_, tile_outputs);
-  const int64_t phases = axes_[0].phases * axes_[1].phases * axes_[2].phases;
   const bool coarse = axes_[0].towards == Towards::coarse;
+  const int64_t runs = coarse ? 1 : inputs_, run = coarse ? inputs_ * taps : taps;  // what lies behind one another
+  std::fill_n(packed_step_, taps, 0);  // of a tap that reaches no result
+  for (int64_t phase = 0; phase < axes_[0].phases * axes_[1].phases * axes_[2].phases; ++phase) {
+    const int64_t begin = taps_.first[phase], count = taps_.first[phase + 1] - begin;
+    for (int64_t t = 0; t < count; ++t) {
+      packed_first_[taps_.kernel[begin + t]] = inputs_ * begin + t;
+      packed_step_[taps_.kernel[begin + t]] = count;
+    }
+  }
   threads.run(shape_.groups * tiles_of_group, [&](int64_t task, int32_t) {
     const int64_t group = task / tiles_of_group, first = task % tiles_of_group * tile_outputs;
     const int64_t outputs = std::min<int64_t>(tile_outputs, outputs_ - first);
+    const float* from = weight + (group * runs * outputs_ + first) * run;
     float* to = packed_ + (group * outputs_ + first) * inputs_ * taps;
-    for (int64_t c = 0; c < inputs_; ++c)
-      for (int64_t o = 0; o < outputs; ++o) {
-        const int64_t row =
-            coarse ? (group * outputs_ + first + o) * inputs_ + c : (group * inputs_ + c) * outputs_ + first + o;
-        const float* from = weight + row * taps;
-        for (int64_t phase = 0; phase < phases; ++phase) {
-          const int64_t begin = taps_.first[phase], count = taps_.first[phase + 1] - begin;
-          float* const in_phase = to + (inputs_ * begin + c * count) * outputs + o;
-          for (int64_t t = 0; t < count; ++t) in_phase[t * outputs] = from[taps_.kernel[begin + t]];
+    int64_t channel = 0, tap = 0;
+    for (int64_t r = 0; r < runs; ++r, from += outputs_ * run)
+      each_vector(run, [&](int64_t k, int64_t here) {
+        Floats square[lanes];
+#pragma GCC unroll 16
+        for (int o = 0; o < lanes; ++o) square[o] = o < outputs ? load_some(from + o * run + k, here) : zero();
+        transpose(square);
+        for (int64_t i = 0; i < here; ++i) {
+          if (packed_step_[tap] > 0)
+            store_some(to + (packed_first_[tap] + channel * packed_step_[tap]) * outputs, square[i], outputs);
+          if (++tap == taps) tap = 0, ++channel;
         }
-      }
+      });
+  });
+}
+
+// Of tasks that are split among workers: loaded once for all.
+void Gather::load_blocks(Threads& threads, const float* source) const {
+  constexpr int64_t channels = 16;
+  const int64_t parts = ceil_div(inputs_, channels), of_channel = axes_[0].source * axes_[1].source * axes_[2].source;
+  threads.run(tasks() * parts, [&](int64_t part, int32_t) {
+    const int64_t task = part / parts, first = part % parts * channels;
+    const Block block = block_of(task * splits_);
+    load_block(axes_, strides_, source + (block.image * inputs_ + first) * of_channel,
+               std::min(channels, inputs_ - first), block.begin,
+               scratch_ + task * scratch_floats_ + first * strides_.channel);
   });
 }
 
@@ -271,8 +318,8 @@ int64_t Gather::find_segments(const Block& block, Segment* segments) const {
 }
 
 // Writes the places of some vectors to the result: row by row, and what lies between them is passed over.
-void Gather::put(const Block& block, const Segment* segments, int vectors, const int64_t (&phase)[3], int64_t together,
-                 int64_t first_output, int64_t outputs, const float* sums, float* result) const {
+void Gather::put(const Block& block, const Segment* segments, int64_t vectors, const int64_t (&phase)[3],
+                 int64_t together, int64_t first_output, int64_t outputs, const float* sums, float* result) const {
   const auto& [d, h, w] = axes_;
   const int64_t of_channel = d.result * h.result * w.result, rows = strides_.plane / strides_.row;
   float* const images = result + (block.image * outputs_ + first_output) * of_channel;
@@ -318,8 +365,8 @@ void Gather::compute(const Block& block, const float* source, const Segment* seg
   alignas(64) float sums[(2 * tile_outputs * tile_vectors + 1) * lanes];
   for (int64_t rd = 0; rd < d.phases; ++rd)
     for (int64_t rh = 0; rh < h.phases; ++rh)
-      for (int64_t s = 0; s < count; s += tile_vectors) {
-        const int vectors = static_cast<int>(std::min<int64_t>(tile_vectors, count - s));
+      for (int64_t s = 0, vectors; s < count; s += vectors) {
+        vectors = ceil_div(count - s, ceil_div(count - s, tile_vectors));
         const float* from[tile_vectors];
         for (int v = 0; v < vectors; ++v) from[v] = source + segments[s + v].start;
         for (int64_t o = block.first_output; o < block.first_output + block.outputs; o += tile_outputs) {
@@ -346,6 +393,8 @@ void Gather::run(Threads& threads, const float* source, const float* weight, con
   if (shape_.samples * shape_.groups * outputs_ * d.result * h.result * w.result == 0) return;
   fill_taps(axes_, strides_, taps_);
   pack(threads, weight);
+  const bool shared = splits_ > 1;
+  if (shared && !in_place_) load_blocks(threads, source);
   threads.run(tasks() * splits_, [&](int64_t task, int32_t worker) {
     const Block block = block_of(task);
     const float* from = source + block.image * inputs_ * d.source * h.source * w.source;
@@ -353,8 +402,8 @@ void Gather::run(Threads& threads, const float* source, const float* weight, con
       from += (block.begin[0] + d.first_shift) * strides_.plane + (block.begin[1] + h.first_shift) * strides_.row +
               block.begin[2] + w.first_shift;
     } else {
-      float* scratch = scratch_ + worker * scratch_floats_;
-      load_block(axes_, strides_, from, inputs_, block.begin, scratch);
+      float* const scratch = scratch_ + (shared ? task / splits_ : worker) * scratch_floats_;
+      if (!shared) load_block(axes_, strides_, from, inputs_, block.begin, scratch);
       from = scratch;
     }
     Segment* segments = segments_ + worker * most_segments_;

@@ -23,21 +23,28 @@ class Gather {
   GatherAxis axes_[3];
   int64_t inputs_, outputs_;  // channels of a group
   bool in_place_;  // the source itself serves as the block
+  bool copies_shifts_;  // a block holds a copy of its source for every shift along the width
   int64_t splits_ = 1;  // of the outputs
   BlockStrides strides_{};
   int64_t scratch_floats_ = 0, most_segments_ = 0;
   TapTables taps_{};
+  int64_t *packed_first_,
+      *packed_step_;  // by tap: where its weights are packed, in outputs: those of channel 0, and on to the next
   float *packed_, *scratch_;
   Segment* segments_;
 
+  int64_t shift_copies() const { return copies_shifts_ ? axes_[2].span + 1 : 1; }
+  int64_t row_floats() const { return copies_shifts_ ? axes_[2].block() : axes_[2].extent(); }
   int64_t tasks() const { return shape_.samples * shape_.groups * axes_[0].blocks * axes_[1].blocks * axes_[2].blocks; }
+  bool should_copy_shifts() const;
   void cut(int32_t workers);
   void pack(Threads& threads, const float* weight) const;
+  void load_blocks(Threads& threads, const float* source) const;
   Block block_of(int64_t task) const;
   int64_t find_segments(const Block& block, Segment* segments) const;
   void compute(const Block& block, const float* source, const Segment* segments, int64_t count, const float* bias,
                int32_t activation, float* result) const;
-  void put(const Block& block, const Segment* segments, int vectors, const int64_t (&phase)[3], int64_t together,
+  void put(const Block& block, const Segment* segments, int64_t vectors, const int64_t (&phase)[3], int64_t together,
            int64_t first_output, int64_t outputs, const float* sums, float* result) const;
 };
 

@@ -71,9 +71,10 @@ struct TapTables {
   int64_t* first;  // of every phase and behind the last one
 };
 
-// Distances in a block, in floats.
+// Distances in a block, in floats. `shift` is that of a tap one place further along the width: 1 where rows have room for
+// all shifts, or that of a copy of the source, one for every shift, whose rows are no longer than those of the result.
 struct BlockStrides {
-  int64_t row, plane, phase, channel;
+  int64_t row, plane, shift, phase, channel;
 };
 
 inline void fill_taps(const GatherAxis (&axes)[3], const BlockStrides& strides, const TapTables& tables) {
@@ -90,9 +91,9 @@ inline void fill_taps(const GatherAxis (&axes)[3], const BlockStrides& strides, 
               const int64_t source_phase =
                   (d.source_phase(kd) * h.source_phases + h.source_phase(kh)) * w.source_phases + w.source_phase(kw);
               tables.kernel[count] = static_cast<int32_t>((kd * h.of.kernel + kh) * w.of.kernel + kw);
-              tables.offset[count++] =
-                  static_cast<int32_t>(source_phase * strides.phase + (d.shift(kd) - d.first_shift) * strides.plane +
-                                       (h.shift(kh) - h.first_shift) * strides.row + w.shift(kw) - w.first_shift);
+              tables.offset[count++] = static_cast<int32_t>(
+                  source_phase * strides.phase + (d.shift(kd) - d.first_shift) * strides.plane +
+                  (h.shift(kh) - h.first_shift) * strides.row + (w.shift(kw) - w.first_shift) * strides.shift);
             }
       }
   tables.first[phase] = count;

@@ -104,7 +104,7 @@ WeightGradient::WeightGradient(const Convolution& shape, int32_t workers, Pieces
   if (w.extent() * h.extent() * d.extent() > large_block) d.blocks = std::max<int64_t>(1, d.places);
   if (w.extent() * h.extent() * d.extent() > large_block) h.blocks = std::max<int64_t>(1, h.places);
   const int64_t row = w.extent(), plane = row * h.extent(), phase = plane * d.extent();
-  strides_ = {row, plane, phase, phase * d.source_phases * h.source_phases * w.source_phases};
+  strides_ = {row, plane, 1, phase, phase * d.source_phases * h.source_phases * w.source_phases};
   channels_per_task_ =
       std::clamp<int64_t>(task_taps / std::max<int64_t>(shape.taps(), 1), 1, std::max<int64_t>(shape.fine_channels, 1));
   chunks_ = shape.samples * d.blocks * h.blocks;
