@@ -4,7 +4,8 @@ import { KnownOptions, shown } from '../check';
 import { rowsOf } from '../composition';
 import { cpu } from '../device';
 import { dtypes } from '../dtype';
-import { DTypeError, ShapeError, ValueError } from '../errors';
+import { DeviceError, DTypeError, ShapeError, ValueError } from '../errors';
+import { toOutput } from '../operation';
 import type { Activation } from '../ops/activation';
 import { layerNorm } from '../ops/layerNorm';
 import { normal, uniform } from '../random';
@@ -34,6 +35,8 @@ export interface GenerateOptions {
   seed: number | bigint;
   /** Number of the first shower, default 0: the noise of a shower belongs to its number, whatever else is generated. */
   first?: number;
+  /** Where to write: `[B, 30, 30, 30]` of the network's type, on the CPU. */
+  out?: TensorLike;
 }
 
 /** How a network makes showers from noise. @internal */
@@ -57,7 +60,7 @@ export interface Recipe {
 
 /** On a device, enough to keep it busy. */
 const togetherOnDevice = 64;
-const knownOptions = new KnownOptions('energies', 'seed', 'first');
+const knownOptions = new KnownOptions('energies', 'seed', 'first', 'out');
 
 /**
  * `[B]` on the CPU, of the network's type: one energy per shower, all of them positive.
@@ -201,7 +204,7 @@ export function generate(recipe: Recipe, options: GenerateOptions): Tensor {
     throw new ValueError(network, 'first', `first is ${shown(first)} (expected the number of a shower, from 0 on)`);
   const onCpu = device === cpu.name,
     together = Math.min(count, onCpu ? recipe.together : togetherOnDevice);
-  const showers = empty(dtype, [count, cells, cells, cells], cpu);
+  const showers = showersFor(count, options.out, recipe);
   const values = showers.data as Float32Array,
     volume = cells ** 3;
   const memory = new LayerMemory(device, dtype);
@@ -220,6 +223,18 @@ export function generate(recipe: Recipe, options: GenerateOptions): Tensor {
   });
   memory.dispose();
   return showers;
+}
+
+/** Where to write so many showers. */
+function showersFor(count: number, out: TensorLike | undefined, { network, dtype }: Recipe): Tensor {
+  const shape = [count, cells, cells, cells];
+  if (out === undefined) return empty(dtype, shape, cpu);
+  const given = rowsFor(count, toOutput(out, network), 'out', shape.slice(1), { network, dtype });
+  if (given._dtype !== dtype)
+    throw new DTypeError(network, 'out', `out is ${given.dtype} (expected ${dtypes[dtype].name})`);
+  if (given.device !== cpu.name)
+    throw new DeviceError(network, 'out', `out is on ${given.device} (expected it on ${cpu.name})`);
+  return given;
 }
 
 /** `[count, width]`: every shower has a stream of its own. Uniform noise lies in [-1, 1). */

@@ -111,6 +111,25 @@ describe('WganGenerator', () => {
     for (const hit of all.data as Float32Array) if (!(hit === 0 || hit >= 0.1)) throw new Error(`a hit of ${hit}`);
   });
 
+  test('writes to out', () => {
+    const small = WganGenerator.initial({ seed: 2, width: 3, latent: 10 });
+    const out = ups.tensor(new Float32Array(new SharedArrayBuffer(3 * 4 * volume)), { shape: [3, 30, 30, 30] });
+    const made = small.generate({ energies: [1, 2, 3], seed: 4, out });
+    expect(made.data).toBe(out.data);
+    expect(bits(small.generate({ energies: [1, 2, 3], seed: 4 })).equals(bits(out))).toBe(true);
+    const wrong: [unknown, object][] = [
+      [ups.zeros([2, 30, 30, 30]), { name: 'ShapeError', argument: 'out' }],
+      [new Float32Array(3 * volume), { name: 'ShapeError', argument: 'out' }],
+      [ups.zeros([3, 30, 30, 30], { dtype: 'float64' }), { name: 'DTypeError', argument: 'out' }],
+      [[1], { name: 'ValueError', argument: 'out' }],
+    ];
+    for (const [bad, expected] of wrong)
+      expect(thrown(() => small.generate({ energies: [1, 2, 3], seed: 4, out: bad as never }))).toMatchObject({
+        operation: 'WganGenerator',
+        ...expected,
+      });
+  });
+
   test('learns', () => {
     const small = WganGenerator.initial({ seed: 3, width: 2, latent: 8 });
     const adam = new ups.optim.Adam(small.parameters, { learningRate: 0.01 });
@@ -296,6 +315,13 @@ const emulated = ups.devices().some(({ name }) => name === 'emulated:0');
   expect(error(showers.data as Float32Array, here.forward(noise, [20]))).toBeLessThan(1e-5);
   const generated = there.generate({ energies: [20], seed }).data as Float32Array;
   expect(error(generated, here.generate({ energies: [20], seed }))).toBeLessThan(1e-5);
+  const out = ups.zeros([1, 30, 30, 30]);
+  expect(bits(there.generate({ energies: [20], seed, out })).equals(bits(out))).toBe(true);
+  expect(out.data).toEqual(generated);
+  expect(thrown(() => there.generate({ energies: [20], seed, out: out.to('emulated:0') }))).toMatchObject({
+    name: 'DeviceError',
+    argument: 'out',
+  });
 });
 
 test('weights come and go under the names of PyTorch', () => {
