@@ -43,6 +43,7 @@ export type { GraphConvOptions } from './ops/graphConv';
 export type { GravNetOptions } from './ops/gravNet';
 export type { HungarianLossOptions, MatchedLossOptions, PairCostKind, PairCostOptions } from './ops/hungarianLoss';
 export type { Binning, Histogram, Histogram2d, Histogram2dOptions, HistogramOptions } from './ops/histogram';
+export type { InstanceNormOptions } from './ops/instanceNorm';
 export type { InverseJsdOptions, Sculpting } from './ops/inverseJsd';
 export type { KnnGraphOptions } from './ops/knnGraph';
 export type { LayerNormOptions } from './ops/layerNorm';

@@ -20,6 +20,7 @@ export { graphConv } from './ops/graphConv';
 export { gravNet } from './ops/gravNet';
 export { histogram, histogram2d } from './ops/histogram';
 export { hungarianLoss, matchedLoss, pairCost } from './ops/hungarianLoss';
+export { instanceNorm } from './ops/instanceNorm';
 export { inverseJsd } from './ops/inverseJsd';
 export { knnGraph } from './ops/knnGraph';
 export { layerNorm } from './ops/layerNorm';

@@ -54,6 +54,7 @@ export const {
   histogram,
   histogram2d,
   hungarianLoss,
+  instanceNorm,
   inverseJsd,
   jsDivergence,
   klDivergence,

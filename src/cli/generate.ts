@@ -21,6 +21,7 @@ Showers of photons as an Arrow IPC stream: columns energy {GeV} and shower [30, 
   --first n             number of the first shower (0)
   --batch n             showers in a record batch (64); two batches are in memory
   --device name         cpu, cuda:0 ... (cpu)
+  --threads n           CPU threads that generate (all cores)
   --resume              goes on with an interrupted file, up to --count showers
   --append              puts --count more showers behind those that are there
   --overwrite           begins an existing file anew
@@ -35,6 +36,7 @@ const options = {
   first: { type: 'string', default: '0' },
   batch: { type: 'string', default: '64' },
   device: { type: 'string', default: 'cpu' },
+  threads: { type: 'string' },
   resume: { type: 'boolean', default: false },
   append: { type: 'boolean', default: false },
   overwrite: { type: 'boolean', default: false },
@@ -88,6 +90,7 @@ export function parse(words: readonly string[]): GenerateCommand | undefined {
     first,
     batch: Number(integer(values.batch, 'batch', 1n, 4096n)),
     file: positionals[0],
+    threads: values.threads === undefined ? undefined : Number(integer(values.threads, 'threads', 1n, 4096n)),
     how: ways[0] ?? 'new',
   };
 }
@@ -141,7 +144,7 @@ async function openStream(
     return { stream: await ShowerStream.behind(sink, notes, known), missing };
   }
   const sink: Sink = await sinkOf(file, how === 'new' ? 'wx' : 'w');
-  return { stream: ShowerStream.begin(sink, notes), missing: count };
+  return { stream: await ShowerStream.begin(sink, notes), missing: count };
 }
 
 /** What is told about a production that came to an end. */

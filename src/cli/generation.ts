@@ -2,9 +2,11 @@
 // to and fro: the one is filled while the other is written, and whoever is slower is waited for.
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 
+import { setThreads } from '../device';
+import { tensor } from '../tensor';
 import { errorFrom, type ErrorParts, partsOf } from './errors';
 import { drawEnergies, generatorOf, type ModelChoice } from './generator';
-import { firstOf, sharedBatch, type ShowerBatch } from './showerStream';
+import { cells, firstOf, sharedBatch, type ShowerBatch } from './showerStream';
 
 export interface Production extends ModelChoice {
   seed: bigint;
@@ -16,6 +18,8 @@ export interface Production extends ModelChoice {
   count: number;
   /** Showers in a batch. */
   batch: number;
+  /** That compute on the CPU; all cores where it is not given. */
+  threads?: number;
 }
 
 type Answer = { slot: number; count: number } | { failed: ErrorParts };
@@ -60,10 +64,11 @@ export async function* generate(production: Production): AsyncGenerator<ShowerBa
 
 /** The other thread: fills the slots that it is sent, one after the other. */
 function serve({ production, slots }: { production: Production; slots: ShowerBatch[] }): void {
-  const { seed, first, count, batch } = production;
+  const { seed, first, count, batch, threads } = production;
   const failed = (error: unknown): void => parentPort!.postMessage({ failed: partsOf(error) } satisfies Answer);
   let generator: ReturnType<typeof generatorOf>;
   try {
+    if (threads !== undefined) setThreads(threads);
     generator = generatorOf(production);
   } catch (error) {
     failed(error);
@@ -75,9 +80,8 @@ function serve({ production, slots }: { production: Production; slots: ShowerBat
       const here = Math.min(batch, count - done);
       const { energies, showers } = firstOf(slots[slot], here);
       drawEnergies(production, first + done, energies);
-      const made = generator.generate({ energies, seed, first: first + done });
-      showers.set(made.data as Float32Array);
-      made.dispose();
+      const out = tensor(showers, { shape: [here, cells, cells, cells] });
+      generator.generate({ energies, seed, first: first + done, out });
       done += here;
       parentPort!.postMessage({ slot, count: here } satisfies Answer);
     } catch (error) {

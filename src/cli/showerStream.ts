@@ -38,51 +38,58 @@ function arrowBatch({ energies, showers }: ShowerBatch, notes: string): RecordBa
   return new RecordBatch(schema, batch.data as never);
 }
 
-/** The schema's message, the batch's, and the mark of the end, as one run of bytes. */
-function streamOf(batch: RecordBatch): Uint8Array {
+/** The schema's message, the batch's, and the mark of the end: runs of bytes, those of the numbers on their own memory. */
+async function streamOf(batch: RecordBatch): Promise<Uint8Array[]> {
   const writer = new RecordBatchStreamWriter();
   writer.write(batch);
   writer.finish();
-  return writer.toUint8Array(true);
+  const runs: Uint8Array[] = [];
+  for await (const bytes of writer as AsyncIterable<Uint8Array>) runs.push(bytes);
+  return runs;
 }
+
+const lengthOf = (runs: readonly Uint8Array[]): number => runs.reduce((sum, { length }) => sum + length, 0);
 
 /** A stream that is being written, after `end` bytes with `showers` showers in them. */
 export class ShowerStream {
-  private readonly schemaBytes: number;
-
   private constructor(
     private readonly sink: Sink,
     private readonly notes: string,
+    private readonly schemaBytes: number,
     private end: number,
     /** Showers in finished batches. */
     public showers: number,
-  ) {
-    this.schemaBytes = messageBytes(streamOf(arrowBatch(emptyBatch, notes)));
-  }
+  ) {}
 
   /** A new stream: its schema is written with the first batch. */
-  static begin(sink: Sink, notes: string): ShowerStream {
-    return new ShowerStream(sink, notes, 0, 0);
+  static async begin(sink: Sink, notes: string): Promise<ShowerStream> {
+    return new ShowerStream(sink, notes, await schemaBytesOf(notes), 0, 0);
   }
 
   /** Behind the finished batches of a stream; what comes after them is cut off. */
   static async behind(sink: Sink, notes: string, found: FoundStream): Promise<ShowerStream> {
     await sink.truncate(found.end);
-    return new ShowerStream(sink, notes, found.end, found.showers);
+    return new ShowerStream(sink, notes, await schemaBytesOf(notes), found.end, found.showers);
   }
 
   /** @returns when the batch is in the file: its memory may then be used again */
   async write(batch: ShowerBatch): Promise<void> {
-    const bytes = streamOf(arrowBatch(batch, this.notes));
-    const message = bytes.subarray(this.end === 0 ? 0 : this.schemaBytes, bytes.length - endOfStream.length);
+    const runs = await streamOf(arrowBatch(batch, this.notes));
+    const from = this.end === 0 ? 0 : this.schemaBytes,
+      to = lengthOf(runs) - endOfStream.length;
+    let at = 0;
     try {
-      await this.sink.write(message, this.end);
+      for (const run of runs) {
+        const bytes = run.subarray(Math.max(0, from - at), Math.max(0, to - at));
+        if (bytes.length > 0) await this.sink.write(bytes, this.end + Math.max(at, from) - from);
+        at += run.length;
+      }
     } catch (error) {
       // Room for the mark of the end is made by what could not be written completely.
       await this.sink.truncate(this.end).catch(() => undefined);
       throw error;
     }
-    this.end += message.length;
+    this.end += to - from;
     this.showers += batch.energies.length;
   }
 
@@ -98,8 +105,8 @@ export class ShowerStream {
 const emptyBatch: ShowerBatch = { energies: new Float32Array(0), showers: new Float32Array(0) };
 
 /** Length of the first message, which has no body. */
-function messageBytes(stream: Uint8Array): number {
-  return 8 + new DataView(stream.buffer, stream.byteOffset).getInt32(4, true);
+async function schemaBytesOf(notes: string): Promise<number> {
+  return 8 + Buffer.concat(await streamOf(arrowBatch(emptyBatch, notes))).readInt32LE(4);
 }
 
 /** What of a stream is there. */

@@ -1,25 +1,21 @@
-import { KnownOptions, shown } from '../check';
-import { cpu } from '../device';
-import { ValueError } from '../errors';
+import { KnownOptions } from '../check';
 import { concat } from '../ops/concat';
 import { conv3d } from '../ops/conv';
 import { convTranspose3d } from '../ops/convTranspose';
 import { linear } from '../ops/linear';
 import type { Source } from '../safetensors';
-import { type Tensor, tensor } from '../tensor';
+import type { Tensor } from '../tensor';
 import type { LayerMemory } from './layerMemory';
+import { drawnAsInTorch, type Parameters, parametersOf, seedOf, type Shapes, tensorsOf } from './parameters';
 import {
-  byFanIn,
-  constant,
-  drawn,
-  fanInOf,
-  type Parameters,
-  parametersOf,
-  seedOf,
-  type Shapes,
-  tensorsOf,
-} from './parameters';
-import { inPieces, normalised, ShowerGenerator, type ShowerInitialOptions, type ShowerNetworkOptions } from './showers';
+  checkedLabel,
+  inPieces,
+  labelsOf,
+  normalised,
+  ShowerGenerator,
+  type ShowerInitialOptions,
+  type ShowerNetworkOptions,
+} from './showers';
 
 const network = 'BibAeDecoder';
 
@@ -33,7 +29,8 @@ export type BibAeDecoderInitialOptions = BibAeDecoderOptions & ShowerInitialOpti
 const knownOptions = new KnownOptions('device', 'labelPerGeV');
 const knownInitial = new KnownOptions('device', 'labelPerGeV', 'seed');
 
-const latent = 512;
+/** Numbers of noise per shower. @internal */
+export const latent = 512;
 const activation = 'leakyRelu0.2';
 const cube = (extent: number): [number, number, number] => [extent, extent, extent];
 
@@ -88,7 +85,8 @@ const steps: readonly Step[] = [
 const last = 'conv4';
 const showersInCache = 1;
 
-const shapes: Shapes = {
+/** @internal */
+export const decoderShapes: Shapes = {
   'cond1.weight': [768, latent + 1],
   'cond1.bias': [768],
   'cond2.weight': [4000, 768],
@@ -124,12 +122,11 @@ export class BibAeDecoder extends ShowerGenerator {
   /** What the network is told of an energy of 1 GeV. */
   readonly labelPerGeV: number;
 
-  private constructor(tensors: Parameters, { device, labelPerGeV = 100 }: BibAeDecoderOptions) {
-    if (!(typeof labelPerGeV === 'number' && labelPerGeV > 0 && labelPerGeV < Infinity))
-      throw new ValueError(network, 'labelPerGeV', `labelPerGeV is ${shown(labelPerGeV)} (expected a positive number)`);
-    const parameters = parametersOf(network, tensors, shapes, device, encoder);
+  private constructor(tensors: Parameters, { device, labelPerGeV }: BibAeDecoderOptions) {
+    const perGeV = checkedLabel(network, labelPerGeV);
+    const parameters = parametersOf(network, tensors, decoderShapes, device, encoder);
     super(parameters, { network, noise: { kind: 'normal', width: latent }, together: 16 });
-    this.labelPerGeV = labelPerGeV;
+    this.labelPerGeV = perGeV;
   }
 
   /**
@@ -146,11 +143,7 @@ export class BibAeDecoder extends ShowerGenerator {
   static initial(options: BibAeDecoderInitialOptions): BibAeDecoder {
     const seed = seedOf(network, options);
     knownInitial.check(options, network);
-    const tensors = drawn(shapes, seed, (name) => {
-      if (name.startsWith('bn')) return constant(name.endsWith('weight') ? 1 : 0);
-      return byFanIn(fanInOf(shapes[name.replace(/bias$/, 'weight')]));
-    });
-    return new BibAeDecoder(tensors, options);
+    return new BibAeDecoder(drawnAsInTorch(decoderShapes, seed, /^bn/), options);
   }
 
   /** @internal */
@@ -158,11 +151,8 @@ export class BibAeDecoder extends ShowerGenerator {
     const { parameters: p, labelPerGeV } = this;
     const use = (made: Tensor): Tensor => memory?.use(made) ?? made;
     const showers = energies.size;
-    const labels = tensor(
-      (energies.to(cpu.name).data as Float32Array).map((energy) => energy * labelPerGeV),
-      { shape: [showers, 1] },
-    );
-    let h = use(concat([noise, use(labels.to(this.device))], { out: memory?.place('input', [showers, latent + 1]) }));
+    const labels = use(labelsOf(energies, labelPerGeV, this.device));
+    let h = use(concat([noise, labels], { out: memory?.place('input', [showers, latent + 1]) }));
     for (const name of ['cond1', 'cond2', 'cond3']) {
       const weight = p[`${name}.weight`],
         place = memory?.place(name, [showers, weight.shape[0]]);

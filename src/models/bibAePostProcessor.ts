@@ -7,18 +7,7 @@ import type { Source } from '../safetensors';
 import { asTensor, shapeText, type Tensor, type TensorLike, tensor } from '../tensor';
 import { BibAeDecoder } from './bibAeDecoder';
 import type { LayerMemory } from './layerMemory';
-import {
-  byFanIn,
-  constant,
-  countOf,
-  drawn,
-  fanInOf,
-  type Parameters,
-  parametersOf,
-  seedOf,
-  type Shapes,
-  tensorsOf,
-} from './parameters';
+import { countOf, drawnAsInTorch, type Parameters, parametersOf, seedOf, type Shapes, tensorsOf } from './parameters';
 import {
   cells,
   generate,
@@ -115,10 +104,7 @@ export class BibAePostProcessor {
     const seed = seedOf(network, options);
     knownInitial.check(options, network);
     const { device, decoder } = options;
-    const tensors = drawn(shapes, seed, (name) => {
-      if (name.startsWith('bnco')) return constant(name.endsWith('weight') ? 1 : 0);
-      return byFanIn(fanInOf(shapes[name.replace(/bias$/, 'weight')]));
-    });
+    const tensors = drawnAsInTorch(shapes, seed, /^bn/);
     return new BibAePostProcessor(tensors, device, checked(decoder) ?? (() => BibAeDecoder.initial({ seed, device })));
   }
 

@@ -1,5 +1,13 @@
 export { BackgroundFilter, type BackgroundFilterOptions, type ScoreProgress } from './backgroundFilter';
+export { BibAe, type BibAeInitialOptions, type BibAeOptions, type ReconstructOptions } from './bibAe';
 export { BibAeDecoder, type BibAeDecoderInitialOptions, type BibAeDecoderOptions } from './bibAeDecoder';
+export {
+  BibAeEncoder,
+  type BibAeEncoderInitialOptions,
+  type BibAeEncoderOptions,
+  type EncodeOptions,
+  type Posterior,
+} from './bibAeEncoder';
 export {
   BibAePostProcessor,
   type BibAePostProcessorInitialOptions,

@@ -112,6 +112,14 @@ export function byFanIn(fanIn: number): Distribution {
   return { kind: 'uniform', mean: 0, spread: 1 / Math.sqrt(fanIn) };
 }
 
+/** As PyTorch draws them: normalisations, whose names `norms` tells, begin at 1 and 0. @internal */
+export function drawnAsInTorch(shapes: Shapes, seed: number | bigint, norms: RegExp): Parameters {
+  return drawn(shapes, seed, (name) => {
+    if (norms.test(name)) return constant(name.endsWith('weight') ? 1 : 0);
+    return byFanIn(fanInOf(shapes[name.replace(/bias$/, 'weight')]));
+  });
+}
+
 /** @internal */
 export function constant(mean: number): Distribution {
   return { kind: 'uniform', mean, spread: 0 };

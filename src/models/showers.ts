@@ -4,7 +4,8 @@ import { KnownOptions, shown } from '../check';
 import { rowsOf } from '../composition';
 import { cpu } from '../device';
 import { dtypes } from '../dtype';
-import { DTypeError, ShapeError, ValueError } from '../errors';
+import { DeviceError, DTypeError, ShapeError, ValueError } from '../errors';
+import { toOutput } from '../operation';
 import type { Activation } from '../ops/activation';
 import { layerNorm } from '../ops/layerNorm';
 import { normal, uniform } from '../random';
@@ -34,6 +35,8 @@ export interface GenerateOptions {
   seed: number | bigint;
   /** Number of the first shower, default 0: the noise of a shower belongs to its number, whatever else is generated. */
   first?: number;
+  /** Where to write: `[B, 30, 30, 30]` of the network's type, on the CPU. */
+  out?: TensorLike;
 }
 
 /** How a network makes showers from noise. @internal */
@@ -50,16 +53,20 @@ export interface Recipe {
    * @param noise - `[B, width]`
    * @param energies - `[B]` {GeV}
    * @param out - `[B, 1, 30, 30, 30]`, where to write
+   * @param begin - which of the call's showers is the first of these
    */
-  run(noise: Tensor, energies: Tensor, memory?: LayerMemory, out?: Tensor): Tensor;
+  run(noise: Tensor, energies: Tensor, memory?: LayerMemory, out?: Tensor, begin?: number): Tensor;
 }
 
 /** On a device, enough to keep it busy. */
 const togetherOnDevice = 64;
-const knownOptions = new KnownOptions('energies', 'seed', 'first');
+const knownOptions = new KnownOptions('energies', 'seed', 'first', 'out');
 
-/** `[B]` on the CPU, of the network's type: one energy per shower, all of them positive. */
-function energiesOf(given: TensorLike, { network, dtype }: Recipe): Tensor {
+/**
+ * `[B]` on the CPU, of the network's type: one energy per shower, all of them positive.
+ * @internal
+ */
+export function energiesOf(given: TensorLike, { network, dtype }: Pick<Recipe, 'network' | 'dtype'>): Tensor {
   const name = 'energies';
   if (given === undefined || given === null)
     throw new ValueError(network, name, `${name} is ${shown(given)} (expected numbers {GeV})`);
@@ -77,14 +84,29 @@ function energiesOf(given: TensorLike, { network, dtype }: Recipe): Tensor {
 }
 
 /**
+ * What a network is told of the energies: `[B, 1]`, on its device.
+ * @internal
+ */
+export function labelsOf(energies: Tensor, labelPerGeV: number, device: string): Tensor {
+  const values = (energies.to(cpu.name).data as Float32Array).map((energy) => energy * labelPerGeV);
+  return tensor(values, { shape: [values.length, 1] }).to(device);
+}
+
+/** @internal */
+export function checkedLabel(network: string, labelPerGeV: unknown = 100): number {
+  if (typeof labelPerGeV === 'number' && labelPerGeV > 0 && labelPerGeV < Infinity) return labelPerGeV;
+  throw new ValueError(network, 'labelPerGeV', `labelPerGeV is ${shown(labelPerGeV)} (expected a positive number)`);
+}
+
+/**
  * The layers of a network, `run`, with memory that is used again where no gradient is wanted.
  * @internal
  */
-export function runOnce(
+export function runOnce<T>(
   { parameters, dtype, device }: Pick<Recipe, 'parameters' | 'dtype' | 'device'>,
   input: Tensor,
-  run: (memory: LayerMemory | undefined) => Tensor,
-): Tensor {
+  run: (memory: LayerMemory | undefined) => T,
+): T {
   if (wantsGradient([input, ...Object.values(parameters)])) return run(undefined);
   const memory = new LayerMemory(device, dtype);
   try {
@@ -135,19 +157,30 @@ export function normalised(
   return memory?.use(made) ?? made;
 }
 
+/**
+ * A row of `shape` for each of so many energies.
+ * @internal
+ */
+export function rowsFor(
+  showers: number,
+  given: TensorLike,
+  name: string,
+  shape: readonly number[],
+  { network, dtype }: Pick<Recipe, 'network' | 'dtype'>,
+): Tensor {
+  const found = asTensor(given, Array.isArray(given) ? dtype : undefined, network, name);
+  const wanted = [showers, ...shape];
+  if (found.shape.length === wanted.length && wanted.every((extent, d) => extent === found.shape[d])) return found;
+  const text = `${name} is ${shapeText(found.shape)} (expected ${shapeText(wanted)}, a row for each of ${showers} energies)`;
+  throw new ShapeError(network, name, text);
+}
+
 /** The network's showers from given noise, before the threshold, with gradients where a parameter or the noise wants one. */
 function showersOf(recipe: Recipe, noise: TensorLike, energies: TensorLike): Tensor {
   const { network, dtype, device } = recipe;
   const each = energiesOf(energies, recipe);
-  const given = asTensor(noise, Array.isArray(noise) ? dtype : undefined, network, 'noise');
-  const [showers] = each.shape,
-    { width } = recipe.noise;
-  if (given.shape.length !== 2 || given.shape[0] !== showers || given.shape[1] !== width)
-    throw new ShapeError(
-      network,
-      'noise',
-      `noise is ${shapeText(given.shape)} (expected [${showers}, ${width}], a row for each of ${showers} energies)`,
-    );
+  const [showers] = each.shape;
+  const given = rowsFor(showers, noise, 'noise', [recipe.noise.width], { network, dtype });
   const made = runOnce(recipe, given, (memory) => recipe.run(given, each.to(device), memory));
   return made.reshape([showers, cells, cells, cells]);
 }
@@ -171,7 +204,7 @@ export function generate(recipe: Recipe, options: GenerateOptions): Tensor {
     throw new ValueError(network, 'first', `first is ${shown(first)} (expected the number of a shower, from 0 on)`);
   const onCpu = device === cpu.name,
     together = Math.min(count, onCpu ? recipe.together : togetherOnDevice);
-  const showers = empty(dtype, [count, cells, cells, cells], cpu);
+  const showers = showersFor(count, options.out, recipe);
   const values = showers.data as Float32Array,
     volume = cells ** 3;
   const memory = new LayerMemory(device, dtype);
@@ -182,7 +215,7 @@ export function generate(recipe: Recipe, options: GenerateOptions): Tensor {
         given = tensor(energies.data.subarray(begin, end)),
         batch = values.subarray(begin * volume, end * volume);
       const out = onCpu ? tensor(batch, { shape: [end - begin, 1, cells, cells, cells] }) : undefined;
-      const made = recipe.run(noise, memory.use(given.to(device)), memory, out);
+      const made = recipe.run(noise, memory.use(given.to(device)), memory, out, begin);
       if (!out) batch.set(memory.use(made).to(cpu.name).data as Float32Array);
       for (let i = 0; i < batch.length; ++i) if (batch[i] < threshold) batch[i] = 0;
       memory.endBatch();
@@ -190,6 +223,18 @@ export function generate(recipe: Recipe, options: GenerateOptions): Tensor {
   });
   memory.dispose();
   return showers;
+}
+
+/** Where to write so many showers. */
+function showersFor(count: number, out: TensorLike | undefined, { network, dtype }: Recipe): Tensor {
+  const shape = [count, cells, cells, cells];
+  if (out === undefined) return empty(dtype, shape, cpu);
+  const given = rowsFor(count, toOutput(out, network), 'out', shape.slice(1), { network, dtype });
+  if (given._dtype !== dtype)
+    throw new DTypeError(network, 'out', `out is ${given.dtype} (expected ${dtypes[dtype].name})`);
+  if (given.device !== cpu.name)
+    throw new DeviceError(network, 'out', `out is on ${given.device} (expected it on ${cpu.name})`);
+  return given;
 }
 
 /** `[count, width]`: every shower has a stream of its own. Uniform noise lies in [-1, 1). */
@@ -223,7 +268,13 @@ export abstract class ShowerGenerator {
     const [{ device, _dtype: dtype }] = Object.values(parameters);
     this.parameters = parameters;
     this.device = device;
-    this._recipe = { ...recipe, parameters, dtype, device, run: (...given) => this._run(...given) };
+    this._recipe = {
+      ...recipe,
+      parameters,
+      dtype,
+      device,
+      run: (noise, energies, memory, out) => this._run(noise, energies, memory, out),
+    };
   }
 
   /** @internal */

@@ -1,6 +1,5 @@
 import { shown } from '../check';
 import { ValueError } from '../errors';
-import { Operation } from '../operation';
 import type { Tensor, TensorLike } from '../tensor';
 import { type Axis, Convolution, type Padding, paddings, type SharedOptions } from './convolution';
 
@@ -31,10 +30,7 @@ function extents(axes: readonly Axis[], options: ConvOptions, name: string): { e
   });
 }
 
-const operation = new Operation('conv', ['bias']);
-const [one, two, three] = [1, 2, 3].map(
-  (rank) => new Convolution<ConvOptions>(`conv${rank}d`, operation, rank, false, extents, []),
-);
+const [one, two, three] = [1, 2, 3].map((rank) => new Convolution<ConvOptions>('conv', rank, extents, []));
 
 /**
  * Convolution along one axis, `activation(bias + x * weight)`; the same result as PyTorch's conv1d.

@@ -1,5 +1,4 @@
 import { ShapeError, ValueError } from '../errors';
-import { Operation } from '../operation';
 import type { Tensor, TensorLike } from '../tensor';
 import {
   type Axis,
@@ -51,13 +50,8 @@ function extents(
   });
 }
 
-const operation = new Operation('conv_transpose', ['bias']);
 const [one, two, three] = [1, 2, 3].map(
-  (rank) =>
-    new Convolution<ConvTransposeOptions>(`convTranspose${rank}d`, operation, rank, true, extents, [
-      'outputPadding',
-      'outputSize',
-    ]),
+  (rank) => new Convolution<ConvTransposeOptions>('conv_transpose', rank, extents, ['outputPadding', 'outputSize']),
 );
 
 /**

@@ -1,7 +1,7 @@
 // What conv1d ... convTranspose3d share: the geometry along the axes, and views of one native operation's three axes.
 import { KnownOptions, shown } from '../check';
-import { ShapeError, ValueError } from '../errors';
-import { type Operation, toOutput } from '../operation';
+import { camelCase, ShapeError, ValueError } from '../errors';
+import { Operation, toOutput } from '../operation';
 import { asTensor, empty, shapeText, type Tensor, type TensorLike } from '../tensor';
 import type { Activation } from './activation';
 
@@ -89,18 +89,20 @@ const axisNames = ['D', 'H', 'W'] as const;
 
 /** One public function. @internal */
 export class Convolution<Options extends SharedOptions> {
+  private readonly name: string;
+  private readonly operation: Operation;
+  /** Whether the weight is `[Cin, Cout / groups, ...]` instead of `[Cout, Cin / groups, ...]`. */
+  private readonly transposed: boolean;
   private readonly known: KnownOptions;
 
   /**
+   * @param kernel - the native operation of all ranks
    * @param rank - how many axes x has beside samples and channels
-   * @param transposed - whether the weight is `[Cin, Cout / groups, ...]` instead of `[Cout, Cin / groups, ...]`
    * @param extents - the result's extent along each axis, and what lies before it
    */
   constructor(
-    private readonly name: string,
-    private readonly operation: Operation,
+    kernel: 'conv' | 'conv_transpose',
     private readonly rank: number,
-    private readonly transposed: boolean,
     private readonly extents: (
       axes: readonly Axis[],
       options: Options,
@@ -108,6 +110,9 @@ export class Convolution<Options extends SharedOptions> {
     ) => { extent: number; before: number }[],
     names: readonly string[],
   ) {
+    this.name = `${camelCase(kernel)}${rank}d`;
+    this.transposed = kernel === 'conv_transpose';
+    this.operation = new Operation(kernel, ['bias'], undefined, this.name);
     this.known = new KnownOptions('bias', 'stride', 'padding', 'dilation', 'groups', 'activation', 'out', ...names);
   }
 

@@ -60,7 +60,7 @@ test('columns, energies and showers', () => {
   expect(alone.data).toEqual(whole.shower.data.slice(5 * 27000, 7 * 27000));
 });
 
-test('the same showers in other batches, from a later one on, and on one thread', async () => {
+test('the same showers in other batches, and from a later one on', async () => {
   await make('batches.arrow', '--batch', '4');
   expect(ups.arrow.open(join(folder, 'batches.arrow')).batches.map((batch) => batch.numRows)).toEqual([4, 4, 4, 1]);
   expectSame(read('batches.arrow'), whole);
@@ -81,6 +81,31 @@ test('the same showers in other batches, from a later one on, and on one thread'
   );
   expect(read('later.arrow').shower.data).toEqual(whole.shower.data.slice(10 * 27000));
   expect(read('later.arrow').energy.data).toEqual(whole.energy.data.slice(10));
+});
+
+test('the number of threads changes no shower, and reaches the library', async () => {
+  await make('one-thread.arrow', '--threads', '1');
+  expectSame(read('one-thread.arrow'), whole);
+  const command = { ...parse(words('threads.arrow'))!, threads: 5000 };
+  await expect(produce(command)).rejects.toMatchObject({ operation: 'setThreads', code: 'ERR_UPSILON_VALUE' });
+});
+
+test('numbers are written from the memory in which they were generated', async () => {
+  const written: ArrayBufferLike[] = [];
+  const sinkOf: typeof fileSink = async (file, mode) => {
+    const sink = await fileSink(file, mode);
+    return {
+      ...sink,
+      write(bytes, at) {
+        if (bytes.length >= 4 * 27000) written.push(bytes.buffer);
+        return sink.write(bytes, at);
+      },
+    };
+  };
+  await produce(parse(words('memory.arrow', '--batch', '2'))!, { sinkOf });
+  expectSame(read('memory.arrow'), whole);
+  expect(written).toHaveLength(7);
+  expect(new Set(written).size).toBe(2);
 });
 
 test('energies belong to their showers across the blocks in which they are drawn', () => {
@@ -199,6 +224,10 @@ test.each([
   [['--model', 'wgan', '--energy', '1', '--count', '1', 'a'], /--seed is missing/],
   [['--model', 'wgan', '--energy', '1', '--count', '1', '--seed', '1'], /0 files/],
   [['--model', 'wgan', '--energy', '1', '--count', '1', '--seed', '1', 'a', '--resume', '--append'], /one of them/],
+  [
+    ['--model', 'wgan', '--energy', '1', '--count', '1', '--seed', '1', '--threads', '0', 'a'],
+    /--threads 0 \(expected/,
+  ],
   [['--modle', 'wgan'], /--modle/],
 ])('what is wrong with %j', (given, message) => {
   expect(() => parse(given)).toThrow(message);

@@ -169,6 +169,23 @@ test('says what does not fit', () => {
   for (const [body, name, argument] of refused) expect(thrown(body)).toMatchObject({ name, argument });
 });
 
+test('errors of the kernel name the function that was called', async () => {
+  const names = [1, 2, 3].flatMap((rank) => [`conv${rank}d`, `convTranspose${rank}d`]) as Name[];
+  for (const operation of names) {
+    const ones = new Array<number>(Number(operation.at(-2))).fill(1);
+    const x = ups.zeros([1, 1, ...ones]),
+      wide = ups.zeros([1, 1, ...ones], { dtype: 'float64' });
+    const wrong = thrown(() => call(operation, x, wide, {}));
+    expect(wrong).toMatchObject({ name: 'DTypeError', operation, argument: 'weight' });
+    expect(wrong.message).toMatch(new RegExp(`^${operation}: weight is float64`));
+    const unknown = thrown(() => call(operation, x, x, { activation: 'swish' as never }));
+    expect(unknown).toMatchObject({ operation, argument: 'activation' });
+    expect(unknown.message).toMatch(new RegExp(`^${operation}: activation is 'swish'`));
+    const promised = promises[operation] as (...given: unknown[]) => Promise<ups.Tensor>;
+    await expect(promised(x, wide)).rejects.toMatchObject({ operation, argument: 'weight' });
+  }
+});
+
 test('survives whatever it is given', () => {
   const extents = fc.array(fc.integer({ min: 0, max: 4 }), { minLength: 3, maxLength: 5 });
   const number = fc.oneof(fc.integer({ min: -1, max: 3 }), fc.constantFrom(NaN, 1.5, 2 ** 31, Infinity), fc.integer());

@@ -79,6 +79,11 @@ test.each(['rows', 'volume'])("batchNorm is PyTorch's: %s", (name) => {
   expectClose(ups.tensor(variance), tensors['training.variance'], 'variance');
 });
 
+test.each(['1d', '2d', '3d'])("instanceNorm is PyTorch's InstanceNorm%s", (rank) => {
+  const tensors = golden(`instance-norm-${rank}`);
+  check(tensors, ['x', 'weight', 'bias'], ({ x, weight, bias }) => ups.instanceNorm(x, { weight, bias }));
+});
+
 test("edge weights of graphConv have the gradients of PyTorch Geometric's GCNConv", () => {
   const tensors = golden('graph-conv-weights');
   check(tensors, ['x', 'weight', 'bias', 'weights'], ({ x, weight, bias, weights }) => {

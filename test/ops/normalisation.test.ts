@@ -1,4 +1,4 @@
-// batchNorm, dropout and concat, as users see them.
+// batchNorm, instanceNorm, dropout and concat, as users see them.
 import * as fc from 'fast-check';
 import * as ups from 'upsilon-kernels';
 import * as promises from 'upsilon-kernels/promises';
@@ -115,6 +115,79 @@ describe('batchNorm', () => {
       fc.property(fc.anything(), fc.anything(), (input, options) => {
         try {
           ups.batchNorm(input as never, options as never);
+        } catch (error) {
+          expect(error).toBeInstanceOf(ups.UpsilonError);
+        }
+      }),
+    );
+  });
+});
+
+describe('instanceNorm', () => {
+  test.each([[[2, 3, 4]], [[3, 2, 2, 3]], [[2, 2, 2, 1, 3]], [[1, 2, 4]]])('gradients, of x %p', (shape) => {
+    const x = random(shape, 1),
+      weight = random([shape[1]], 2),
+      bias = random([shape[1]], 3);
+    for (const activation of ['none', 'gelu'] as const)
+      checkGradients([x, weight, bias], () => ups.instanceNorm(x, { weight, bias, activation }));
+    checkGradients([x], () => ups.instanceNorm(x));
+  });
+
+  test('looks at one channel of one sample', async () => {
+    const x = ups.tensor([
+      [
+        [1, 3],
+        [10, 30],
+      ],
+      [
+        [NaN, 1],
+        [7, 7],
+      ],
+    ]);
+    const y = ups.instanceNorm(x, { eps: 0, weight: [1, 2], bias: [0, 0.5], activation: 'relu' });
+    expect((y.toArray() as number[][][])[0]).toEqual([
+      [0, 1],
+      [0, 2.5],
+    ]);
+    expect([...y.data.subarray(4, 6)]).toEqual([NaN, NaN]);
+    const out = ups.zeros([2, 2, 2]);
+    const z = await promises.instanceNorm(x, { weight: [1, 2], bias: [0, 0.5], out });
+    expect(z.data).toBe(out.data);
+    expect([...z.data]).toEqual([...ups.instanceNorm(x, { weight: [1, 2], bias: [0, 0.5] }).data]);
+    // One place says nothing but the bias; PyTorch refuses it.
+    expect([...ups.instanceNorm(ups.zeros([2, 2, 1]), { bias: [1, 2] }).data]).toEqual([1, 2, 1, 2]);
+    for (const shape of [
+      [0, 2, 3],
+      [2, 0, 3],
+      [2, 3, 0],
+    ])
+      expect(ups.instanceNorm(ups.zeros(shape), { weight: new Float32Array(shape[1]) }).shape).toEqual(shape);
+  });
+
+  test('refuses what is none', () => {
+    const x = ups.zeros([2, 3, 4]);
+    const cases: [unknown, unknown, object][] = [
+      [x, null, { name: 'ValueError', argument: 'options' }],
+      [ups.zeros([2, 3]), {}, { name: 'ShapeError', argument: 'x' }],
+      [ups.zeros([2, 3, 4], { dtype: 'int32' }), {}, { name: 'DTypeError', argument: 'x' }],
+      [x, { weight: [1, 1] }, { name: 'ShapeError', argument: 'weight' }],
+      [x, { bias: ups.zeros([2, 3]) }, { name: 'ShapeError', argument: 'bias' }],
+      [x, { bias: new Float64Array(3) }, { name: 'DTypeError', argument: 'bias' }],
+      [x, { out: ups.zeros([2, 12]) }, { name: 'ShapeError', argument: 'out' }],
+      [x, { eps: 'small' }, { name: 'ValueError', argument: 'eps' }],
+      [x, { activation: 'swish' }, { name: 'ValueError', argument: 'activation' }],
+      [x, { training: true }, { name: 'ValueError', argument: 'training' }],
+    ];
+    for (const [input, options, expected] of cases)
+      expect(thrown(() => ups.instanceNorm(input as never, options as never))).toMatchObject({
+        operation: 'instanceNorm',
+        ...expected,
+      });
+    expect(thrown(() => ups.batchNorm(x, { training: true, bias: new Float64Array(3) })).operation).toBe('batchNorm');
+    fc.assert(
+      fc.property(fc.anything(), fc.anything(), (input, options) => {
+        try {
+          ups.instanceNorm(input as never, options as never);
         } catch (error) {
           expect(error).toBeInstanceOf(ups.UpsilonError);
         }

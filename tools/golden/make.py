@@ -81,6 +81,17 @@ def batch_norm():
                                     "training.variance": running[1]}, "PyTorch's batch_norm")
 
 
+def instance_norm():
+    for name, shape in [("1d", [3, 4, 11]), ("2d", [2, 3, 5, 4]), ("3d", [2, 3, 4, 2, 5])]:
+        norm = getattr(torch.nn, f"InstanceNorm{name}")(shape[1], affine=True).double()
+
+        def forward(x, norm=norm, **given):
+            return torch.func.functional_call(norm, given, (x,))
+
+        inputs = {"x": torch.randn(shape) + 10, "weight": torch.randn(shape[1]), "bias": torch.randn(shape[1])}
+        save(f"instance-norm-{name}", with_gradients(inputs, forward), "PyTorch's nn.InstanceNorm")
+
+
 def graph_conv():
     """Gradients of edge weights, self-loops among the edges."""
     nodes = 7
@@ -169,3 +180,4 @@ if __name__ == "__main__":
     graph_conv()
     attention()
     transformer_encoder_layer()
+    instance_norm()

@@ -37,6 +37,29 @@ class WganGenerator(nn.Module):
         return self.main_conv(torch.cat(both, dim=1))[:, 0]
 
 
+class BibAeEncoder(nn.Module):
+    PARAMETERS = 35224598
+
+    def __init__(self):
+        super().__init__()
+        for number, (inputs, outputs, extent) in enumerate([(1, 8, 16), (8, 16, 9), (16, 32, 5), (32, 64, 5)], start=1):
+            geometry = {"kernel_size": 4, "stride": 2, "padding": 2} if number < 4 else {"kernel_size": 3, "padding": 1}
+            self.add_module(f"enconv{number}", nn.Conv3d(inputs, outputs, bias=False, **geometry))
+            self.add_module(f"bnen{number}", nn.LayerNorm(cube(extent)))
+        self.fc1, self.fc2 = nn.Linear(8001, 4000), nn.Linear(4000, 768)
+        self.fc31, self.fc32 = nn.Linear(768, 24), nn.Linear(768, 24)
+
+    def forward(self, showers, labels):
+        h = showers[:, None]
+        for layer, norm in ((self.enconv1, self.bnen1), (self.enconv2, self.bnen2), (self.enconv3, self.bnen3),
+                            (self.enconv4, self.bnen4)):
+            h = functional.leaky_relu(norm(layer(h)), 0.2)
+        h = torch.cat([h.flatten(1), labels[:, None]], dim=1)
+        for layer in (self.fc1, self.fc2):
+            h = functional.leaky_relu(layer(h), 0.2)
+        return self.fc31(h), self.fc32(h)
+
+
 class BibAeDecoder(nn.Module):
     PARAMETERS = 36218496
     LABEL_PER_GEV = 100
@@ -55,8 +78,8 @@ class BibAeDecoder(nn.Module):
         for number in range(4):
             self.add_module(f"bnco{number}", nn.LayerNorm(CELLS))
 
-    def forward(self, noise, energies):
-        h = torch.cat([noise, self.LABEL_PER_GEV * energies[:, None]], dim=1)
+    def forward(self, noise, energies, label_per_gev=LABEL_PER_GEV):
+        h = torch.cat([noise, label_per_gev * energies[:, None]], dim=1)
         for layer in (self.cond1, self.cond2, self.cond3):
             h = functional.leaky_relu(layer(h), 0.2)
         h = h.view(-1, 8, 10, 10, 10)
@@ -143,6 +166,22 @@ def main():
         note("BibAePostProcessor", corrected)
         change = float((post(showers, torch.tensor([1.0, -1e4], dtype=torch.float64)) - corrected).abs().max())
         print(f"other labels change the post-processor's result by {change:.1g} of {float(corrected.abs().max()):.3g}")
+
+    # Told the energies in units of 100 GeV, so that they do not drown the showers. A quarter of the cells is hit.
+    decoder.requires_grad_(False)
+    encoder, labels = draw(BibAeEncoder(), 9), 0.01 * energies
+    given = [(8 * uniform(27000, 10, stream) - 6).clamp(min=0).reshape(CELLS) for stream in (0, 1)]
+    mu, log_variance = encoder(torch.stack(given), labels)
+    change = (encoder(torch.stack(given[::-1]), labels)[0] - mu).detach().abs().max()
+    print(f"other showers change mu by {float(change):.2g} of {float(mu.detach().abs().max()):.2g}")
+    unsaid = torch.zeros(2, 488, dtype=torch.float64)
+    latent = torch.cat([mu, unsaid], dim=1) + torch.exp(torch.cat([log_variance, unsaid], dim=1) / 2) * noise
+    showers = decoder(latent, energies, 0.01)
+    note("BibAe", showers)
+    tensors.update({"BibAeEncoder.mu": mu, "BibAeEncoder.logVariance": log_variance})
+    (showers * torch.tensor([1.0, -0.5])[:, None, None, None]).sum().backward()
+    for name in ("enconv1.weight", "bnen2.weight", "enconv2.weight", "fc2.bias", "fc31.bias", "fc32.bias"):
+        tensors[f"BibAe.d{name}"] = encoder.get_parameter(name).grad.flatten()[::7]
     save("showers", tensors, "shower generators in PyTorch")
     print((FOLDER / "showers.safetensors").stat().st_size, "bytes")
 
