@@ -1,4 +1,7 @@
-// Losses of matched sets: against brute force over all orders, gradients by differences, bad input.
+// Losses of matched sets: PyTorch's with scipy's matching (tools/golden/hungarian.py), brute force over all orders,
+// gradients by differences, bad input.
+import { join } from 'node:path';
+
 import * as fc from 'fast-check';
 import * as ups from 'upsilon-kernels';
 import * as promises from 'upsilon-kernels/promises';
@@ -77,6 +80,61 @@ test.each(['squaredError', 'absoluteError', 'crossEntropy'] as const)('hungarian
     }),
     { numRuns: 100 },
   );
+});
+
+describe("golden: PyTorch's losses with scipy's matching", () => {
+  const golden = ups.safetensors.load(join(__dirname, '..', '..', 'test', 'golden', 'hungarian-loss.safetensors'));
+  const leaf = (name: string): ups.Tensor => ups.tensor(golden[name], { dtype: 'float64', requiresGrad: true });
+  const predictions = (values: ups.Tensor): ups.RaggedLike => ({ values, offsets: golden['offsets'] });
+  const targets = (values: ups.Tensor): ups.RaggedLike => ({ values, offsets: golden['targetOffsets'] });
+  const classes = targets(ups.tensor(golden['labels'], { dtype: 'float64' }));
+
+  /** The file has float32 numbers of what was computed in float64. */
+  function expectGolden(name: string, leaves: Record<string, ups.Tensor>, loss: ups.Tensor): void {
+    const compare = (found: ups.Tensor, key: string): void => {
+      const expected = golden[`${name}.${key}`];
+      expect(found.shape).toEqual(expected.shape);
+      Array.from(expected.data as Float32Array).forEach((value, i) => {
+        expect(Math.abs(Number(found.data[i]) - value)).toBeLessThanOrEqual(1e-6 * Math.max(1, Math.abs(value)));
+      });
+    };
+    compare(loss, 'y');
+    loss.backward(ups.tensor(golden[`${name}.dy`], { dtype: 'float64' }));
+    for (const [key, tensor] of Object.entries(leaves)) compare(tensor.grad!, `d${key}`);
+  }
+
+  test('classes, with "no object"', () => {
+    const logits = leaf('classes.logits');
+    const options = { pairCost: 'crossEntropy', noObject: [0, 0, 0, 1], noObjectWeight: 0.1 } as const;
+    expectGolden('classes', { logits }, ups.hungarianLoss(predictions(logits), classes, options));
+  });
+
+  test.each([
+    ['boxes', { pairCost: 'absoluteError', reduction: 'mean' }],
+    ['points', { pairCost: 'squaredError', reduction: 'sum' }],
+  ] as const)('%s', (name, options) => {
+    const prediction = leaf(`${name}.prediction`),
+      target = leaf(`${name}.target`);
+    expectGolden(name, { prediction, target }, ups.hungarianLoss(predictions(prediction), targets(target), options));
+  });
+
+  test('matched by one cost, with the loss of another', () => {
+    const logits = leaf('detr.logits'),
+      prediction = leaf('detr.prediction'),
+      target = leaf('detr.target');
+    const boxes = ups.pairCost(predictions(prediction), targets(target), { kind: 'absoluteError' });
+    const names = ups.pairCost(predictions(logits), classes, { kind: 'crossEntropy' });
+    const weighted = (a: ups.Tensor, b: ups.Tensor, weights: number[]): ups.Tensor => {
+      const columns = [a, b].map((values) => values.reshape([-1, 1]));
+      return ups.linear(ups.concat(columns), ups.tensor([weights], { dtype: 'float64' })).reshape([-1]);
+    };
+    // DETR's costs have the probability of the class, e to the minus of its cross entropy.
+    const probabilities = ups.tensor((names.values.data as Float64Array).map((entropy) => Math.exp(-entropy)));
+    const { rows, columns } = boxes;
+    const cost = { values: weighted(boxes.values.detach(), probabilities, [5, -1]), rows, columns };
+    const loss = ups.matchedLoss(cost, weighted(boxes.values, names.values, [5, 1]), { reduction: 'sum' });
+    expectGolden('detr', { logits, prediction, target }, loss);
+  });
 });
 
 test('the order of predictions and targets does not matter', () => {
