@@ -71,19 +71,21 @@ normalise(const int32_t* fault, Norm f, Runs runs, const ChannelNorm* channels) 
 // ---- sums over the rows of a channel -----------------------------------------------------------------------------------
 
 constexpr int sum_warps = 8;
-
 // How the rows, or the pieces of planes, are dealt to chunks.
 struct Chunks {
   int64_t pieces;  // of a plane
   int64_t units, size, count;
+  int lanes;  // threads that share a piece of a plane
 };
 template <class Norm>
 Chunks chunks_of(const Norm& f) {
   constexpr int64_t most_chunks = 256, fewest_rows = 64;
   const int64_t pieces = f.inner == 1 ? 1 : ceil_div(f.inner, piece_numbers);
   const int64_t units = f.rows * pieces;
-  const int64_t size = std::max<int64_t>(f.inner == 1 ? fewest_rows : 1, ceil_div(units, most_chunks));
-  return {pieces, units, size, ceil_div(units, size)};
+  // Small planes share a block, so that its threads have something to do.
+  const int64_t fewest = f.inner == 1 ? fewest_rows : ceil_div(piece_numbers, std::max<int64_t>(f.inner, 1));
+  const int64_t size = std::max(fewest, ceil_div(units, most_chunks));
+  return {pieces, units, size, ceil_div(units, size), lanes_for(f.inner, 32 * sum_warps)};
 }
 // Blocks for one chunk: 32 channels side by side each, or one channel.
 template <class Norm>
@@ -110,11 +112,11 @@ struct Block {
   UPS_ON_DEVICE void each(const Norm& f, const Chunks& chunks, Body body) const {
     const int64_t begin = chunk * chunks.size, end = ups::min(chunks.units, begin + chunks.size);
     if constexpr (planes) {
-      for (int64_t unit = begin; unit < end; ++unit) {
+      for (int64_t unit = begin + threadIdx.x / chunks.lanes; unit < end; unit += 32 * warps / chunks.lanes) {
         const int64_t row = unit / chunks.pieces, first = unit % chunks.pieces * piece_numbers;
         if (!f.counts(row)) continue;
         const int64_t last = ups::min(f.inner, first + piece_numbers);
-        for (int64_t i = first + threadIdx.x; i < last; i += 32 * warps)
+        for (int64_t i = first + threadIdx.x % chunks.lanes; i < last; i += chunks.lanes)
           body(static_cast<size_t>((row * f.channels + channel) * f.inner + i));
       }
     } else if (channel < f.channels) {

@@ -17,9 +17,9 @@ UPS_ON_DEVICE int64_t global_thread() { return static_cast<int64_t>(blockIdx.x) 
 UPS_ON_DEVICE int64_t global_threads() { return static_cast<int64_t>(gridDim.x) * blockDim.x; }
 
 // Threads that share a row: the smallest power of two that covers it, at most a warp.
-inline int lanes_for(int64_t width) {
+inline int lanes_for(int64_t width, int most = 32) {
   int lanes = 1;
-  while (lanes < 32 && lanes < width) lanes *= 2;
+  while (lanes < most && lanes < width) lanes *= 2;
   return lanes;
 }
 
