@@ -15,6 +15,7 @@
 #include "attention/attention.h"
 
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "attention/one_head.h"
@@ -24,6 +25,7 @@
 #include "common/each_isa.h"
 #include "attention/products.simd.h"
 #include "common/dot.simd.h"
+#include "common/philox_block.simd.h"
 #include "common/rows.simd.h"
 #include "common/set_pieces.simd.h"
 
@@ -83,6 +85,25 @@ inline int64_t seen_in(const Head<float>& f, int64_t query, int64_t tile, int64_
   return std::clamp<int64_t>(f.seen(query) - tile, 0, keys);
 }
 
+// What dropout makes of the weights, or their gradients, of a query and the first `count` keys of a tile.
+class Dropout {
+ public:
+  Dropout(const Head<float>& f, int64_t query, int64_t tile, int64_t count)
+      : count_(count), p_(broadcast(f.keep.p)), scale_(broadcast(f.keep.scale)),
+        drawn_(uniform_row(f.pair(query, tile), round_up(count, lanes), f.keep.stream, f.keep.seed, buffer_)) {}
+  Dropout(const Dropout&) = delete;
+  void apply(float* row) const {
+    each_vector(count_,
+                [&](int64_t j, int64_t) { store(row + j, load(drawn_ + j) < p_ ? zero() : load(row + j) * scale_); });
+  }
+
+ private:
+  int64_t count_;
+  Floats p_, scale_;
+  alignas(64) float buffer_[tile_keys + row_room];
+  const float* drawn_;
+};
+
 // What a worker packs and computes, forward.
 struct ForwardScratch {
   float *k, *k_panels, *v, *scores, *sums, *largest, *total;
@@ -127,6 +148,7 @@ void take_scores(const Head<float>& f, const ForwardScratch& s, int64_t query, i
       sums += p;
     });
     for (int64_t j = round_up(count, lanes); j < keys; j += lanes) store(row + j, zero());
+    if (f.keep.drops()) Dropout(f, query + r, tile, count).apply(row);
     float sum = sum_pairwise(sums);
     if (before != minus_infinity) {
       float rescale = 1.0f;
@@ -192,7 +214,7 @@ bool attend(const ForwardHead<float>& f, Range queries, const ForwardScratch& s)
   return true;
 }
 
-// Where each set's bias begins, if there is any, and the share of every worker.
+// Where each set's pairs begin, if that is asked for, and the share of every worker.
 template <class Scratch>
 struct Memory {
   int64_t* pairs;
@@ -200,8 +222,8 @@ struct Memory {
   size_t share_bytes;
 
   template <class F>
-  Memory(const F& f, bool with_bias, int32_t workers, Pieces& pieces)
-      : pairs(with_bias ? pieces.take<int64_t>(f.sets + 1) : nullptr), share_bytes(bytes_of_share(f)) {
+  Memory(const F& f, bool with_pairs, int32_t workers, Pieces& pieces)
+      : pairs(with_pairs ? pieces.take<int64_t>(f.sets + 1) : nullptr), share_bytes(bytes_of_share(f)) {
     shares = pieces.take<char>(workers * static_cast<int64_t>(share_bytes));
   }
   template <class F>
@@ -244,14 +266,14 @@ void each_piece(const Call& call, const SetPieces& pieces, int64_t heads, Body&&
 size_t forward_workspace(const Call& call) {
   const AttentionForward<float> f(call);
   Pieces pieces(nullptr);
-  (void)Memory<ForwardScratch>(f, f.bias != nullptr, call.threads->count(), pieces);
+  (void)Memory<ForwardScratch>(f, f.needs_pairs(), call.threads->count(), pieces);
   return pieces.bytes();
 }
 
 ups_status forward(const Call& call) {
   const AttentionForward<float> f(call);
   Pieces pieces(call.workspace);
-  const Memory<ForwardScratch> memory(f, f.bias != nullptr, call.threads->count(), pieces);
+  const Memory<ForwardScratch> memory(f, f.needs_pairs(), call.threads->count(), pieces);
   if (memory.pairs) count_pairs(f, memory.pairs);
   clear_outside(call, f.y, f.queries, f.heads * f.value_width, f.offsets, f.sets);
   if (f.softmax)
@@ -303,6 +325,8 @@ void differentiate_scores(const BackwardHead<float>& f, const BackwardScratch& s
     const float largest = f.largest(query + r), total = f.total(query + r);
     const Floats shift = broadcast(largest == minus_infinity ? 0.0f : largest);
     const Floats inverse = broadcast(total == 0.0f ? 0.0f : 1.0f / total), mean = broadcast(s.mean[r]);
+    std::optional<Dropout> dropout;
+    if (f.keep.drops()) dropout.emplace(f, query + r, tile, count).apply(drow);
     each_vector(count, [&](int64_t j, int64_t here) {
       const Floats score = finish_score(load(row + j), f.scale, f.bias ? f.bias + at + j : nullptr, here);
       const Floats weight = exp_below(score - shift) * inverse;  // NaN where the sum is, which masks must not let pass
@@ -313,6 +337,7 @@ void differentiate_scores(const BackwardHead<float>& f, const BackwardScratch& s
       store(drow + j, ds);
       if (f.dbias) store_some(f.dbias + at + j, ds, here);
     });
+    if (dropout) dropout->apply(row);
     for (int64_t j = round_up(count, lanes); j < keys; j += lanes) {
       store(row + j, zero());
       store(drow + j, zero());
@@ -394,14 +419,14 @@ void differentiate_somehow(const BackwardHead<float>& f, Range queries, Range ke
 size_t backward_workspace(const Call& call) {
   const AttentionBackward<float> f(call);
   Pieces pieces(nullptr);
-  (void)Memory<BackwardScratch>(f, f.bias || f.dbias, call.threads->count(), pieces);
+  (void)Memory<BackwardScratch>(f, f.needs_pairs(), call.threads->count(), pieces);
   return pieces.bytes();
 }
 
 ups_status backward(const Call& call) {
   const AttentionBackward<float> f(call);
   Pieces pieces(call.workspace);
-  const Memory<BackwardScratch> memory(f, f.bias || f.dbias, call.threads->count(), pieces);
+  const Memory<BackwardScratch> memory(f, f.needs_pairs(), call.threads->count(), pieces);
   if (memory.pairs) count_pairs(f, memory.pairs);
   clear_outside(call, f.dq, f.queries, f.heads * f.width, f.offsets, f.sets);
   clear_outside(call, f.dk, f.keys, f.heads * f.width, f.key_offsets, f.sets);
@@ -430,7 +455,7 @@ ups_status backward(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, "attention_forward", forward, forward_workspace)
-UPS_CPU_VARIANT(backward, "attention_backward", backward, backward_workspace)
+UPS_CPU_VARIANT(forward, "attention_forward", forward, forward_workspace, attention_supports)
+UPS_CPU_VARIANT(backward, "attention_backward", backward, backward_workspace, attention_supports)
 
 UPS_SIMD_END

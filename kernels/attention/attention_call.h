@@ -1,6 +1,7 @@
 // A checked call of attention, as plain numbers and pointers.
 #pragma once
 #include "attention/attention.h"
+#include "common/keep.h"
 #include "core/operation.h"
 
 namespace upsilon {
@@ -14,19 +15,31 @@ struct Attention {
   const T* bias;
   T scale;
   bool causal;
+  Keep<T> keep;
 
   explicit Attention(const Call& call)
       : queries(call.dims[0]), heads(call.dims[1]), width(call.dims[2]), keys(call.dims[3]), value_width(call.dims[4]),
         sets(call.dims[5]), q(call.data<const T>(0)), k(call.data<const T>(1)), v(call.data<const T>(2)),
         offsets(call.data<const int32_t>(3)), key_offsets(call.data<const int32_t>(4)), bias(call.data<const T>(5)),
         scale(static_cast<T>(call.option<ups_attention_options>().scale)),
-        causal(call.option<ups_attention_options>().causal != 0) {}
+        causal(call.option<ups_attention_options>().causal != 0), keep(keep_of(call)) {}
+  static Keep<T> keep_of(const Call& call) {
+    const auto options = call.option<ups_attention_options>();
+    return {options.dropout, options.seed, options.stream};
+  }
 };
+
+inline bool attention_supports(const Call& call) {
+  const float dropout = call.option<ups_attention_options>().dropout;
+  return dropout >= 0 && dropout < 1;
+}
 
 template <class T>
 struct AttentionForward : Attention<T> {
   T *y, *softmax;
   explicit AttentionForward(const Call& call) : Attention<T>(call), y(call.data<T>(6)), softmax(call.data<T>(7)) {}
+  // Whether the place of a pair among all pairs matters.
+  bool needs_pairs() const { return this->bias || this->keep.drops(); }
 };
 
 template <class T>
@@ -36,6 +49,7 @@ struct AttentionBackward : Attention<T> {
   explicit AttentionBackward(const Call& call)
       : Attention<T>(call), y(call.data<const T>(6)), softmax(call.data<const T>(7)), dy(call.data<const T>(8)),
         dq(call.data<T>(9)), dk(call.data<T>(10)), dv(call.data<T>(11)), dbias(call.data<T>(12)) {}
+  bool needs_pairs() const { return this->bias || dbias || this->keep.drops(); }
 };
 
 }  // namespace upsilon

@@ -18,6 +18,15 @@ export interface AttentionOptions {
   bias?: TensorLike;
   /** Whether query i of an event sees the keys 0 to i only. Default false. */
   causal?: boolean;
+  /**
+   * How likely a weight is dropped, 0 to below 1; the others are divided by 1 - dropout, as nn.MultiheadAttention does in
+   * training. Which ones is what {@link dropout} does to numbers that lie as `bias` does. Default 0.
+   */
+  dropout?: number;
+  /** Of `dropout`, which needs one: another one for every step. */
+  seed?: number | bigint;
+  /** Of `dropout`: independent numbers for the same seed. Default 0. */
+  stream?: number | bigint;
   /** `[N, H*V]` */
   out?: TensorLike;
 }
@@ -33,6 +42,7 @@ export interface AttentionOptions {
  * @returns `[N, H*V]` with the boundaries of q
  * @throws ShapeError for heads that do not divide the columns, another number of events, a bias of another size
  * @throws ValueError for boundaries that decrease or overrun, and v with other boundaries than k
+ * @throws ValueError for a dropout outside 0 to below 1, or without a seed
  * @throws DTypeError
  */
 export function attention(
@@ -43,9 +53,13 @@ export function attention(
 ): Ragged {
   operation.checkOptions(options);
   if (options === undefined) throw new ValueError(name, 'options', 'options is undefined (expected { heads })');
-  const { heads, scale, bias, causal, out } = options;
+  const { heads, scale, bias, causal, dropout = 0, seed, stream, out } = options;
   if (typeof heads !== 'number' || !Number.isInteger(heads) || heads < 1)
     throw new ValueError(name, 'heads', `heads is ${shown(heads)} (expected a number of heads)`);
+  if (!(typeof dropout === 'number' && dropout >= 0 && Math.fround(dropout) < 1))
+    throw new ValueError(name, 'dropout', `dropout is ${shown(dropout)} (expected 0 to below 1)`);
+  if (dropout > 0 && seed === undefined)
+    throw new ValueError(name, 'seed', 'seed is missing (expected an integer, as there is dropout)');
   const queries = asRagged(q, name, 'q'),
     keys = asRagged(k, name, 'k'),
     values = asRagged(v, name, 'v');
@@ -60,7 +74,7 @@ export function attention(
     outputs = heads * valueHeads.shape[2];
   const result = operation.run(
     [queryHeads, keyHeads, valueHeads, queries.offsets, keys.offsets, bias],
-    { scale: scale ?? (width > 0 ? 1 / Math.sqrt(width) : 1), causal },
+    { scale: scale ?? (width > 0 ? 1 / Math.sqrt(width) : 1), causal, dropout, seed, stream },
     out === undefined ? undefined : byHeads(toOutput(out, name), heads, 'out'),
   );
   return queries.with(result.reshape([result.shape[0], outputs]));
