@@ -59,13 +59,13 @@ ups_status backward_reference(const Call& call) {
 const OperationEntry forward{"attention_forward",
                              UPS_ATTENTION_FORWARD_SCHEMA,
                              sizeof(ups_attention_options),
-                             {forward_reference<float>, workspace},
-                             {forward_reference<double>, workspace}};
+                             {forward_reference<float>, workspace, attention_supports},
+                             {forward_reference<double>, workspace, attention_supports}};
 const OperationEntry backward{"attention_backward",
                               UPS_ATTENTION_BACKWARD_SCHEMA,
                               sizeof(ups_attention_options),
-                              {backward_reference<float>, workspace},
-                              {backward_reference<double>, workspace}};
+                              {backward_reference<float>, workspace, attention_supports},
+                              {backward_reference<double>, workspace, attention_supports}};
 
 }  // namespace
 }  // namespace upsilon

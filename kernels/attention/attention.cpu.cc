@@ -15,6 +15,7 @@
 #include "attention/attention.h"
 
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "attention/one_head.h"
@@ -24,6 +25,7 @@
 #include "common/each_isa.h"
 #include "attention/products.simd.h"
 #include "common/dot.simd.h"
+#include "common/philox_block.simd.h"
 #include "common/rows.simd.h"
 #include "common/set_pieces.simd.h"
 #include "attention/one_head.simd.h"
@@ -34,7 +36,7 @@ constexpr int64_t whole = 512;  // queries and keys of a set that backward does 
 constexpr int64_t part = 128;  // queries, or keys, of a task of a longer one
 constexpr int64_t task_elements = 128;  // small sets of a task
 
-// Where each set's bias begins, if there is any, and the share of every worker.
+// Where each set's pairs begin, if that is asked for, and the share of every worker.
 template <class Scratch>
 struct Memory {
   int64_t* pairs;
@@ -65,14 +67,14 @@ void each_piece(const Call& call, const SetPieces& pieces, int64_t heads, Body&&
 size_t forward_workspace(const Call& call) {
   const AttentionForward<float> f(call);
   Pieces pieces(nullptr);
-  (void)Memory<ForwardScratch>(f, f.bias != nullptr, call.threads->count(), pieces);
+  (void)Memory<ForwardScratch>(f, f.needs_pairs(), call.threads->count(), pieces);
   return pieces.bytes();
 }
 
 ups_status forward(const Call& call) {
   const AttentionForward<float> f(call);
   Pieces pieces(call.workspace);
-  const Memory<ForwardScratch> memory(f, f.bias != nullptr, call.threads->count(), pieces);
+  const Memory<ForwardScratch> memory(f, f.needs_pairs(), call.threads->count(), pieces);
   if (memory.pairs) count_pairs(f, memory.pairs);
   clear_outside(call, f.y, f.queries, f.heads * f.value_width, f.offsets, f.sets);
   clear_softmax_outside(f.softmax, f.queries, f.heads, f.offsets, f.sets);
@@ -89,14 +91,14 @@ ups_status forward(const Call& call) {
 size_t backward_workspace(const Call& call) {
   const AttentionBackward<float> f(call);
   Pieces pieces(nullptr);
-  (void)Memory<BackwardScratch>(f, f.bias || f.dbias, call.threads->count(), pieces);
+  (void)Memory<BackwardScratch>(f, f.needs_pairs(), call.threads->count(), pieces);
   return pieces.bytes();
 }
 
 ups_status backward(const Call& call) {
   const AttentionBackward<float> f(call);
   Pieces pieces(call.workspace);
-  const Memory<BackwardScratch> memory(f, f.bias || f.dbias, call.threads->count(), pieces);
+  const Memory<BackwardScratch> memory(f, f.needs_pairs(), call.threads->count(), pieces);
   if (memory.pairs) count_pairs(f, memory.pairs);
   clear_outside(call, f.dq, f.queries, f.heads * f.width, f.offsets, f.sets);
   clear_outside(call, f.dk, f.keys, f.heads * f.width, f.key_offsets, f.sets);
@@ -126,7 +128,7 @@ ups_status backward(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, "attention_forward", forward, forward_workspace)
-UPS_CPU_VARIANT(backward, "attention_backward", backward, backward_workspace)
+UPS_CPU_VARIANT(forward, "attention_forward", forward, forward_workspace, attention_supports)
+UPS_CPU_VARIANT(backward, "attention_backward", backward, backward_workspace, attention_supports)
 
 UPS_SIMD_END

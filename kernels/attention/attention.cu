@@ -44,13 +44,14 @@ UPS_ON_DEVICE Piece piece_at(int64_t place, const int32_t* offsets, int64_t sets
 struct Place {
   int64_t set, head, first_query, queries, first_key, keys;
   const float* bias;
-  int64_t bias_at;
+  int64_t pairs_at;
   UPS_ON_DEVICE Place(const Attention<float>& f, const int64_t* pairs, int64_t set_, int64_t head_)
       : set(set_), head(head_), first_query(f.offsets[set_]), queries(f.offsets[set_ + 1] - f.offsets[set_]),
         first_key(f.key_offsets[set_]), keys(f.key_offsets[set_ + 1] - f.key_offsets[set_]), bias(nullptr),
-        bias_at(pairs ? pairs[set_] * f.heads + head_ * queries * keys : 0) {
-    if (f.bias) bias = f.bias + bias_at;
+        pairs_at(pairs ? pairs[set_] * f.heads + head_ * queries * keys : 0) {
+    if (f.bias) bias = f.bias + pairs_at;
   }
+  UPS_ON_DEVICE int64_t pair(int64_t query, int64_t key) const { return pairs_at + query * keys + key; }
 };
 
 template <int columns>
@@ -135,7 +136,7 @@ struct ForwardMemory {
   float weights[warps][warp_rows][tile + 1];
 };
 
-template <int columns>
+template <int columns, bool drops>
 UPS_KERNEL_LB(attention_threads, least_blocks)
 attend(const int32_t* fault, AttentionForward<float> f, const int64_t* pairs) {
   if (*fault != 0) return;
@@ -170,7 +171,12 @@ attend(const int32_t* fault, AttentionForward<float> f, const int64_t* pairs) {
       const float weight = weight_of(score, now == minus_infinity ? 0.0f : now);
       total[r] = total[r] * rescale[r] + lanes.sum(weight);
       largest[r] = now;
-      memory->weights[warp][r][lane] = weight;
+      if constexpr (drops) {
+        const int64_t pair = at.pair(own.begin + warp * warp_rows + r, first + lane);
+        memory->weights[warp][r][lane] = f.keep.times(f.keep.factor(pair), weight);
+      } else {
+        memory->weights[warp][r][lane] = weight;
+      }
     }
     UPS_UNROLL
     for (int r = 0; r < OwnSums<columns>::rows; ++r) {
@@ -227,24 +233,28 @@ struct BackwardMemory {
   float weights[warps][warp_rows][tile + 1], dscores[warps][warp_rows][tile + 1];
 };
 
-// p and dscore of a pair.
+// dscore of a pair and, after dropout, its weight.
+template <bool drops>
 struct Slope {
-  float p, dscore;
+  float weight, dscore;
   UPS_ON_DEVICE Slope(const AttentionBackward<float>& f, const Place& at, const float* means, int64_t query,
                       int64_t key, float product, float dproduct) {
-    p = dscore = 0.0f;
+    weight = dscore = 0.0f;
     const float score = score_of(f, at, query, key, product);
     if (score == minus_infinity) return;
     const int64_t row = (at.first_query + query) * f.heads + at.head;
     const float total = f.softmax[2 * row + 1];
     if (total == 0.0f) return;
-    p = expf(score - f.softmax[2 * row]) / total;
-    dscore = p == 0.0f ? 0.0f : p * (dproduct - means[row]);
+    const float p = expf(score - f.softmax[2 * row]) / total;
+    if (p == 0.0f) return;
+    const float factor = drops ? f.keep.factor(at.pair(query, key)) : 1.0f;
+    weight = drops ? f.keep.times(factor, p) : p;
+    dscore = p * ((drops ? f.keep.times(factor, dproduct) : dproduct) - means[row]);
   }
 };
 
 // dq and dbias of the block's queries.
-template <int columns>
+template <int columns, bool drops>
 UPS_KERNEL_LB(attention_threads, least_blocks)
 differentiate_queries(const int32_t* fault, AttentionBackward<float> f, const int64_t* pairs, const float* means) {
   if (*fault != 0) return;
@@ -269,9 +279,9 @@ differentiate_queries(const int32_t* fault, AttentionBackward<float> f, const in
     UPS_UNROLL
     for (int r = 0; r < warp_rows; ++r) {
       const int64_t query = own.begin + warp * warp_rows + r, key = first + lane;
-      const Slope slope(f, at, means, query, key, products[r], dproducts[r]);
+      const Slope<drops> slope(f, at, means, query, key, products[r], dproducts[r]);
       memory->dscores[warp][r][lane] = slope.dscore;
-      if (f.dbias && query < at.queries && key < at.keys) f.dbias[at.bias_at + query * at.keys + key] = slope.dscore;
+      if (f.dbias && query < at.queries && key < at.keys) f.dbias[at.pair(query, key)] = slope.dscore;
     }
     __syncwarp(full_warp);
     sums.add(memory->dscores[warp], memory->other, lane);
@@ -285,7 +295,7 @@ differentiate_queries(const int32_t* fault, AttentionBackward<float> f, const in
 }
 
 // dk and dv of the block's keys.
-template <int columns>
+template <int columns, bool drops>
 UPS_KERNEL_LB(attention_threads, least_blocks)
 differentiate_keys(const int32_t* fault, AttentionBackward<float> f, const int64_t* pairs, const float* means) {
   if (*fault != 0) return;
@@ -311,8 +321,8 @@ differentiate_keys(const int32_t* fault, AttentionBackward<float> f, const int64
     multiply_rows<columns>(memory->own_values, memory->other_values, warp, lane, f.value_width, dproducts);
     UPS_UNROLL
     for (int r = 0; r < warp_rows; ++r) {
-      const Slope slope(f, at, means, first + lane, own.begin + warp * warp_rows + r, products[r], dproducts[r]);
-      memory->weights[warp][r][lane] = slope.p;
+      const Slope<drops> slope(f, at, means, first + lane, own.begin + warp * warp_rows + r, products[r], dproducts[r]);
+      memory->weights[warp][r][lane] = slope.weight;
       memory->dscores[warp][r][lane] = slope.dscore;
     }
     __syncwarp(full_warp);
@@ -330,23 +340,30 @@ differentiate_keys(const int32_t* fault, AttentionBackward<float> f, const int64
     });
 }
 
-// Calls run(width) with the narrowest width that a head fits in.
+// Calls run(width, drops) with the narrowest width that a head fits in.
+template <class Run, class Drops>
+void with_columns(const Attention<float>& f, Run&& run, Drops drops) {
+  const int64_t columns = std::max(f.width, f.value_width);
+  if (columns <= 16) run(std::integral_constant<int, 16>{}, drops);
+  else if (columns <= 32) run(std::integral_constant<int, 32>{}, drops);
+  else if (columns <= 64) run(std::integral_constant<int, 64>{}, drops);
+  else run(std::integral_constant<int, most_columns>{}, drops);
+}
 template <class Run>
 void with_columns(const Attention<float>& f, Run&& run) {
-  const int64_t columns = std::max(f.width, f.value_width);
-  if (columns <= 16) run(std::integral_constant<int, 16>{});
-  else if (columns <= 32) run(std::integral_constant<int, 32>{});
-  else if (columns <= 64) run(std::integral_constant<int, 64>{});
-  else run(std::integral_constant<int, most_columns>{});
+  if (f.keep.drops()) with_columns(f, run, std::true_type{});
+  else with_columns(f, run, std::false_type{});
 }
 
-bool supports(const Call& call) { return call.dims[2] <= most_columns && call.dims[4] <= most_columns; }
+bool supports(const Call& call) {
+  return call.dims[2] <= most_columns && call.dims[4] <= most_columns && attention_supports(call);
+}
 
 struct Scratch {
   int64_t* pairs = nullptr;
   float* means = nullptr;
-  Scratch(const Attention<float>& f, bool with_bias, bool with_means, Pieces& pieces) {
-    if (with_bias) pairs = pieces.take<int64_t>(f.sets + 1);
+  Scratch(const Attention<float>& f, bool with_pairs, bool with_means, Pieces& pieces) {
+    if (with_pairs) pairs = pieces.take<int64_t>(f.sets + 1);
     if (with_means) means = pieces.take<float>(f.queries * f.heads);
   }
 };
@@ -358,22 +375,23 @@ void start(Launcher& launch, const Attention<float>& f, const Scratch& s) {
 size_t forward_workspace(const Call& call) {
   const AttentionForward<float> f(call);
   Pieces pieces(nullptr);
-  (void)Scratch(f, f.bias != nullptr, false, pieces);
+  (void)Scratch(f, f.needs_pairs(), false, pieces);
   return pieces.bytes();
 }
 
 ups_status forward(const Call& call) {
   const AttentionForward<float> f(call);
   Pieces pieces(call.workspace);
-  const Scratch s(f, f.bias != nullptr, false, pieces);
+  const Scratch s(f, f.needs_pairs(), false, pieces);
   Launcher launch(call);
   start(launch, f, s);
   clear_others(launch, f.y, f.queries, f.heads * f.value_width, f.offsets, f.sets);
   clear_others(launch, f.softmax, f.queries, f.heads * 2, f.offsets, f.sets, minus_infinity);
-  with_columns(f, [&](auto width) {
+  with_columns(f, [&](auto width, auto dropping) {
     constexpr int columns = decltype(width)::value;
-    launch.grid(attend<columns>, places(f.queries, f.sets), f.heads, attention_threads, sizeof(ForwardMemory<columns>),
-                f, s.pairs);
+    constexpr bool drops = decltype(dropping)::value;
+    launch.grid(attend<columns, drops>, places(f.queries, f.sets), f.heads, attention_threads,
+                sizeof(ForwardMemory<columns>), f, s.pairs);
   });
   return launch.status();
 }
@@ -381,29 +399,30 @@ ups_status forward(const Call& call) {
 size_t backward_workspace(const Call& call) {
   const AttentionBackward<float> f(call);
   Pieces pieces(nullptr);
-  (void)Scratch(f, f.bias || f.dbias, true, pieces);
+  (void)Scratch(f, f.needs_pairs(), true, pieces);
   return pieces.bytes();
 }
 
 ups_status backward(const Call& call) {
   const AttentionBackward<float> f(call);
   Pieces pieces(call.workspace);
-  const Scratch s(f, f.bias || f.dbias, true, pieces);
+  const Scratch s(f, f.needs_pairs(), true, pieces);
   Launcher launch(call);
   start(launch, f, s);
   clear_others(launch, f.dq, f.queries, f.heads * f.width, f.offsets, f.sets);
   clear_others(launch, f.dk, f.keys, f.heads * f.width, f.key_offsets, f.sets);
   clear_others(launch, f.dv, f.keys, f.heads * f.value_width, f.key_offsets, f.sets);
   launch.elements(find_means<block_threads>, f.queries * f.heads, f, s.means);
-  with_columns(f, [&](auto width) {
+  with_columns(f, [&](auto width, auto dropping) {
     constexpr int columns = decltype(width)::value;
+    constexpr bool drops = decltype(dropping)::value;
     constexpr size_t bytes = sizeof(BackwardMemory<columns>);
     if (f.dq || f.dbias)
-      launch.grid(differentiate_queries<columns>, places(f.queries, f.sets), f.heads, attention_threads, bytes, f,
-                  s.pairs, s.means);
+      launch.grid(differentiate_queries<columns, drops>, places(f.queries, f.sets), f.heads, attention_threads, bytes,
+                  f, s.pairs, s.means);
     if (f.dk || f.dv)
-      launch.grid(differentiate_keys<columns>, places(f.keys, f.sets), f.heads, attention_threads, bytes, f, s.pairs,
-                  s.means);
+      launch.grid(differentiate_keys<columns, drops>, places(f.keys, f.sets), f.heads, attention_threads, bytes, f,
+                  s.pairs, s.means);
   });
   return launch.status();
 }

@@ -10,11 +10,17 @@
  * neither, and its gradients are 0. A query with nothing to attend to gives 0 and has no gradient (PyTorch's
  * scaled_dot_product_attention; nn.MultiheadAttention gives NaN there). Rows outside every set give 0, and gradient 0.
  *
+ * dropout: y_i = sum_j d_ij p_ij v_j, where d_ij is 0 with probability `dropout`, else 1 / (1 - dropout); p stays the
+ * softmax over all keys (nn.MultiheadAttention's dropout). d is what the operation dropout makes of ones that lie as the
+ * bias does, by seed and stream: it depends on the place of set, head, query and key among all pairs only, and backward
+ * draws it again. Nothing of the value passes through a dropped pair, NaN neither. 0 <= dropout < 1 is supported.
+ *
  * softmax holds what backward recomputes p from, for each query and head: the largest score and the sum of
  * exp(score - largest). Their log-sum-exp as one number would lose the sum where scores are large. -infinity and 0 where
  * there is nothing to attend to.
  * Nothing of the size of queries times keys is stored, but bias and its gradient. Memory is linear in the elements.
- * The same bits for any number of threads and any batching: every sum's order depends on its set alone. */
+ * The same bits for any number of threads and any batching: every sum's order depends on its set alone (with dropout the
+ * pairs that are kept depend on the sets before, too). */
 #ifndef UPSILON_OPS_ATTENTION_H
 #define UPSILON_OPS_ATTENTION_H
 #include "upsilon/upsilon.h"
@@ -25,7 +31,7 @@ extern "C" {
 #define UPS_ATTENTION_INPUTS_SCHEMA                                                                                    \
   "q: real[N, H, D], k: real[M, H, D], v: real[M, H, V], offsets: i32[B+1] splits N, key_offsets: i32[B+1] splits M, " \
   "bias?: real[P] pairs H offsets key_offsets"
-#define UPS_ATTENTION_OPTIONS_SCHEMA "; scale: f32 = 1, causal: bool"
+#define UPS_ATTENTION_OPTIONS_SCHEMA "; scale: f32 = 1, causal: bool, dropout: f32 = 0, seed: u64, stream: u64"
 #define UPS_ATTENTION_FORWARD_SCHEMA \
   UPS_ATTENTION_INPUTS_SCHEMA " -> y: real[N, H, V], softmax?: real[N, H, 2]" UPS_ATTENTION_OPTIONS_SCHEMA
 #define UPS_ATTENTION_BACKWARD_SCHEMA                                                                              \
@@ -36,6 +42,8 @@ extern "C" {
 typedef struct ups_attention_options {
   float scale; /* 1 when no options are given */
   int32_t causal; /* 0 or 1 */
+  float dropout; /* 0 when no options are given */
+  uint64_t seed, stream; /* of dropout, as dropout.h has them */
 } ups_attention_options;
 
 UPS_API ups_status ups_attention_forward(ups_context* context, const ups_tensor* q, const ups_tensor* k,

@@ -1,5 +1,5 @@
-// Attention of one head of one set, tile by tile: attention.cpu.cc says how. Needs one_head.h and products, dot and
-// rows.simd.h.
+// Attention of one head of one set, tile by tile: attention.cpu.cc says how. Needs one_head.h and products, dot,
+// philox_block and rows.simd.h.
 
 UPS_SIMD_BEGIN
 
@@ -54,6 +54,25 @@ inline int64_t seen_in(const Head<float>& f, int64_t query, int64_t tile, int64_
   return std::clamp<int64_t>(f.seen(query) - tile, 0, keys);
 }
 
+// What dropout makes of the weights, or their gradients, of a query and the first `count` keys of a tile.
+class Dropout {
+ public:
+  Dropout(const Head<float>& f, int64_t query, int64_t tile, int64_t count)
+      : count_(count), p_(broadcast(f.keep.p)), scale_(broadcast(f.keep.scale)),
+        drawn_(uniform_row(f.pair(query, tile), round_up(count, lanes), f.keep.stream, f.keep.seed, buffer_)) {}
+  Dropout(const Dropout&) = delete;
+  void apply(float* row) const {
+    each_vector(count_,
+                [&](int64_t j, int64_t) { store(row + j, load(drawn_ + j) < p_ ? zero() : load(row + j) * scale_); });
+  }
+
+ private:
+  int64_t count_;
+  Floats p_, scale_;
+  alignas(64) float buffer_[tile_keys + row_room];
+  const float* drawn_;
+};
+
 // What a worker packs and computes, forward.
 struct ForwardScratch {
   float *k, *k_panels, *v, *scores, *sums, *largest, *total;
@@ -98,6 +117,7 @@ void take_scores(const Head<float>& f, const ForwardScratch& s, int64_t query, i
       sums += p;
     });
     for (int64_t j = round_up(count, lanes); j < keys; j += lanes) store(row + j, zero());
+    if (f.keep.drops()) Dropout(f, query + r, tile, count).apply(row);
     float sum = sum_pairwise(sums);
     if (before != minus_infinity) {
       float rescale = 1.0f;
@@ -198,6 +218,8 @@ void differentiate_scores(const BackwardHead<float>& f, const BackwardScratch& s
     const float largest = f.largest(query + r), total = f.total(query + r);
     const Floats shift = broadcast(largest == minus_infinity ? 0.0f : largest);
     const Floats inverse = broadcast(total == 0.0f ? 0.0f : 1.0f / total), mean = broadcast(s.mean[r]);
+    std::optional<Dropout> dropout;
+    if (f.keep.drops()) dropout.emplace(f, query + r, tile, count).apply(drow);
     each_vector(count, [&](int64_t j, int64_t here) {
       const Floats score = finish_score(load(row + j), f.scale, f.bias ? f.bias + at + j : nullptr, here);
       const Floats weight = exp_below(score - shift) * inverse;  // NaN where the sum is, which masks must not let pass
@@ -208,6 +230,7 @@ void differentiate_scores(const BackwardHead<float>& f, const BackwardScratch& s
       store(drow + j, ds);
       if (f.dbias) store_some(f.dbias + at + j, ds, here);
     });
+    if (dropout) dropout->apply(row);
     for (int64_t j = round_up(count, lanes); j < keys; j += lanes) {
       store(row + j, zero());
       store(drow + j, zero());

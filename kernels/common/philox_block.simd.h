@@ -28,4 +28,22 @@ inline void uniform_block(const PhiloxBlock& block, float* y) {
     for (int w = 0; w < 4; ++w) y[4 * i + w] = uniform_of(block.words[w][i]);
 }
 
+// The uniform numbers `first` to `first` + `count` - 1 of a stream go to `buffer`, a few more around them; returns where
+// the first of them is. The buffer has room for count + row_room.
+constexpr int64_t row_quads = 16, row_room = 4 * row_quads;
+inline const float* uniform_row(int64_t first, int64_t count, uint64_t stream, uint64_t seed, float* buffer) {
+  const uint64_t first_quad = static_cast<uint64_t>(first) / 4;
+  const int64_t quads = ceil_div(first % 4 + count, 4);
+  for (int64_t done = 0; done < quads; done += row_quads) {
+    alignas(64) uint32_t words[4][row_quads];
+    for (int64_t i = 0; i < row_quads; ++i) {
+      const PhiloxWords drawn = philox(first_quad + static_cast<uint64_t>(done + i), stream, seed);
+      for (int w = 0; w < 4; ++w) words[w][i] = drawn.word[w];
+    }
+    for (int64_t i = 0; i < row_quads; ++i)
+      for (int w = 0; w < 4; ++w) buffer[4 * (done + i) + w] = uniform_of(words[w][i]);
+  }
+  return buffer + first % 4;
+}
+
 UPS_SIMD_END

@@ -2,7 +2,6 @@
 #include "dropout/dropout.h"
 
 #include "common/kernel.h"
-#include "common/philox.h"
 #include "dropout/dropout_call.h"
 
 namespace upsilon {
@@ -11,10 +10,7 @@ namespace {
 template <class T>
 ups_status reference(const Call& call) {
   const DropoutCall<T> f(call);
-  for (int64_t i = 0; i < f.count; ++i) {
-    const float drawn = uniform_of(philox(static_cast<uint64_t>(i / 4), f.stream, f.seed).word[i % 4]);
-    f.y[i] = drawn < f.p ? T(0) : f.x[i] * f.scale;
-  }
+  for (int64_t i = 0; i < f.count; ++i) f.y[i] = f.keep.times(f.keep.factor(i), f.x[i]);
   return UPS_OK;
 }
 

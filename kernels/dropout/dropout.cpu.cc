@@ -1,6 +1,5 @@
 // SIMD. Floor: about 25 integer operations an element for Philox, which beside memory is the limit.
 #include "dropout/dropout.h"
-#include "common/philox.h"
 #include "dropout/dropout_call.h"
 
 #define UPS_SIMD_SOURCE "dropout/dropout.cpu.cc"
@@ -17,10 +16,10 @@ ups_status drop(const Call& call) {
   call.threads->run(ceil_div(blocks, task_blocks), [&](int64_t task, int32_t) {
     PhiloxBlock block;
     alignas(64) float drawn[block_numbers];
-    const Floats p = broadcast(f.p), scale = broadcast(f.scale);
+    const Floats p = broadcast(f.keep.p), scale = broadcast(f.keep.scale);
     const int64_t end = std::min(blocks, (task + 1) * task_blocks);
     for (int64_t number = task * task_blocks; number < end; ++number) {
-      draw(number, f.stream, f.seed, block);
+      draw(number, f.keep.stream, f.keep.seed, block);
       uniform_block(block, drawn);
       const int64_t first = number * block_numbers;
       each_vector(std::min(block_numbers, f.count - first), [&](int64_t i, int64_t here) {

@@ -2,7 +2,6 @@
 #include "dropout/dropout.h"
 
 #include "common/cuda.h"
-#include "common/philox.h"
 #include "dropout/dropout_call.h"
 
 namespace upsilon {
@@ -14,8 +13,8 @@ drop(const int32_t* fault, DropoutCall<float> f, bool by_vectors) {
   if (*fault != 0) return;
   const int64_t quads = (f.count + 3) / 4;
   for (int64_t quad = global_thread(); quad < quads; quad += global_threads()) {
-    const PhiloxWords drawn = philox(static_cast<uint64_t>(quad), f.stream, f.seed);
-    const auto kept = [&](float x, int w) { return uniform_of(drawn.word[w]) < f.p ? 0.0f : x * f.scale; };
+    const PhiloxWords drawn = philox(static_cast<uint64_t>(quad), f.keep.stream, f.keep.seed);
+    const auto kept = [&](float x, int w) { return uniform_of(drawn.word[w]) < f.keep.p ? 0.0f : x * f.keep.scale; };
     const float* const x = f.x + 4 * quad;
     float* const y = f.y + 4 * quad;
     const int64_t left = f.count - 4 * quad;

@@ -13,6 +13,7 @@
 #include "pair_attention/pair_attention.h"
 
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "attention/one_head.h"
@@ -23,6 +24,7 @@
 #include "common/each_isa.h"
 #include "attention/products.simd.h"
 #include "common/dot.simd.h"
+#include "common/philox_block.simd.h"
 #include "common/rows.simd.h"
 #include "common/set_pieces.simd.h"
 #include "attention/one_head.simd.h"

@@ -18,6 +18,7 @@ export { ParticleNet, type ParticleNetInitialOptions, ParticleNetLite, type Part
 export { type GenerateOptions, ShowerGenerator, type ShowerInitialOptions, type ShowerNetworkOptions } from './showers';
 export {
   TransformerEncoderLayer,
+  type TransformerEncoderLayerForwardOptions,
   type TransformerEncoderLayerInitialOptions,
   type TransformerEncoderLayerOptions,
 } from './transformerEncoderLayer';

@@ -5,6 +5,7 @@ import { rowsOf, sum } from '../composition';
 import { cpu, deviceOf } from '../device';
 import { ShapeError, ValueError } from '../errors';
 import { attention, type AttentionOptions } from '../ops/attention';
+import { dropout } from '../ops/dropout';
 import { layerNorm } from '../ops/layerNorm';
 import { linear } from '../ops/linear';
 import { mlp } from '../ops/mlp';
@@ -24,7 +25,10 @@ export interface TransformerEncoderLayerOptions {
   normFirst?: boolean;
   /** Of the normalizations. Default 1e-5. */
   eps?: number;
-  /** Default 0, which is the only one there is. */
+  /**
+   * How likely a number is dropped in training, 0 to below 1. As in PyTorch: weights of the attention, what it gives, hidden
+   * numbers of the network, and what that gives. Default 0.
+   */
   dropout?: number;
   /** Default `'cpu'`. */
   device?: string;
@@ -38,12 +42,27 @@ export interface TransformerEncoderLayerInitialOptions extends TransformerEncode
   seed: number;
 }
 
-type ForwardOptions = Pick<AttentionOptions, 'bias' | 'causal' | 'pairBias'>;
+/** `bias`, `causal` and `pairBias` are those of `attention`. */
+export interface TransformerEncoderLayerForwardOptions extends Pick<AttentionOptions, 'bias' | 'causal' | 'pairBias'> {
+  /** Whether there is dropout (default false). */
+  training?: boolean;
+  /** Of dropout in training, which needs one: another one for every step. */
+  seed?: number | bigint;
+  /** The number of the layer in a stack of them, so that no two drop the same for one seed. Default 0. */
+  stream?: number | bigint;
+}
+
+/** What is dropped in one step. A layer has four streams, in the order in which they are used. */
+interface Dropping {
+  p: number;
+  seed: number | bigint;
+  streams: { weights: bigint; attended: bigint; hidden: bigint; network: bigint };
+}
 
 const optionNames = ['heads', 'activation', 'normFirst', 'eps', 'dropout', 'device'];
 const knownOptions = new KnownOptions(...optionNames, 'prefix');
 const knownInitialOptions = new KnownOptions(...optionNames, 'width', 'feedForward', 'seed');
-const knownForwardOptions = new KnownOptions('bias', 'causal', 'pairBias');
+const knownForwardOptions = new KnownOptions('bias', 'causal', 'pairBias', 'training', 'seed', 'stream');
 
 /** Shapes by PyTorch's names, from E and the hidden width F. */
 function shapesOf(width: number, hidden: number): Record<string, number[]> {
@@ -76,7 +95,8 @@ export class TransformerEncoderLayer {
   private readonly options: Required<TransformerEncoderLayerOptions>;
 
   private constructor(tensors: Readonly<Record<string, Tensor>>, options: TransformerEncoderLayerOptions, prefix = '') {
-    const { heads, activation = 'relu', normFirst = false, eps = 1e-5, dropout = 0, device = cpu.name } = options;
+    const { heads, activation = 'relu', normFirst = false, eps = 1e-5, device = cpu.name } = options;
+    const { dropout: p = 0 } = options;
     const refuse = (option: string, value: unknown, expected: string): never => {
       throw new ValueError(name, option, `${option} is ${shown(value)} (expected ${expected})`);
     };
@@ -84,9 +104,9 @@ export class TransformerEncoderLayer {
     if (activation !== 'relu' && activation !== 'gelu') refuse('activation', activation, 'relu, gelu');
     if (typeof normFirst !== 'boolean') refuse('normFirst', normFirst, 'true or false');
     if (typeof eps !== 'number') refuse('eps', eps, 'a number');
-    if (dropout !== 0) refuse('dropout', dropout, '0');
+    if (!(typeof p === 'number' && p >= 0 && Math.fround(p) < 1)) refuse('dropout', p, '0 to below 1');
     const where = deviceOf(device, name).name;
-    this.options = { heads, activation, normFirst, eps, dropout, device: where };
+    this.options = { heads, activation, normFirst, eps, dropout: p, device: where };
     const need = (key: string): Tensor =>
       tensors[prefix + key] ?? refuse('file', prefix + key, 'a file with a tensor of this name');
     const hidden = need('linear1.bias').size;
@@ -158,26 +178,48 @@ export class TransformerEncoderLayer {
 
   /**
    * @param x - `[N, E]` with boundaries of B events
-   * @param options - `bias`, `causal`, `pairBias`: as those of `attention`
+   * @param options - `training`: with dropout, by `seed`, where PyTorch's layer has it
    * @returns `[N, E]` with the same boundaries
-   * @throws as `attention` does
+   * @throws as `attention` does; ValueError for dropout without a seed
    */
-  forward(x: Ragged | RaggedLike | Vector, options: ForwardOptions = {}): Ragged {
+  forward(x: Ragged | RaggedLike | Vector, options: TransformerEncoderLayerForwardOptions = {}): Ragged {
     knownForwardOptions.check(options, name);
+    const dropping = this.dropping(options);
     const events = asRagged(x, name, 'x');
     const { values } = events;
     if (values.shape.length !== 2 || values.shape[1] !== this.width)
       throw new ShapeError(name, 'x', `x is ${shapeText(values.shape)} (expected x [N, ${this.width}])`);
-    const attend = (rows: Tensor): Tensor => this.attend(events.with(rows), options);
+    const attend = (rows: Tensor): Tensor => this.attend(events.with(rows), options, dropping);
     if (this.options.normFirst) {
       const attended = sum(values, attend(this.norm('norm1', values)));
-      return events.with(sum(attended, this.network(this.norm('norm2', attended))));
+      return events.with(sum(attended, this.network(this.norm('norm2', attended), dropping)));
     }
     const attended = this.norm('norm1', sum(values, attend(values)));
-    return events.with(this.norm('norm2', sum(attended, this.network(attended))));
+    return events.with(this.norm('norm2', sum(attended, this.network(attended, dropping))));
   }
 
-  private attend(x: Ragged, options: ForwardOptions): Tensor {
+  /** Undefined when nothing is dropped. */
+  private dropping(options: TransformerEncoderLayerForwardOptions): Dropping | undefined {
+    const { training = false, seed, stream = 0 } = options;
+    const { dropout: p } = this.options;
+    const refuse = (option: string, value: unknown, expected: string): never => {
+      throw new ValueError(name, option, `${option} is ${shown(value)} (expected ${expected})`);
+    };
+    if (typeof training !== 'boolean') refuse('training', training, 'true or false');
+    const layer = typeof stream === 'bigint' || Number.isSafeInteger(stream) ? BigInt(stream) : -1n;
+    if (layer < 0n || layer >= 1n << 62n) refuse('stream', stream, 'the number of a layer');
+    if (!training || p === 0) return undefined;
+    if (seed === undefined)
+      throw new ValueError(name, 'seed', 'seed is missing (expected one in training with dropout)');
+    const [weights, attended, hidden, network] = [0n, 1n, 2n, 3n].map((place) => 4n * layer + place);
+    return { p, seed, streams: { weights, attended, hidden, network } };
+  }
+
+  private attend(
+    x: Ragged,
+    { bias, causal, pairBias }: TransformerEncoderLayerForwardOptions,
+    dropping: Dropping | undefined,
+  ): Tensor {
     const { width, parameters: p } = this;
     const [q, k, v] = [0, 1, 2].map((part) =>
       x.with(
@@ -186,16 +228,23 @@ export class TransformerEncoderLayer {
         }),
       ),
     );
-    const { values } = attention(q, k, v, { heads: this.options.heads, ...options });
-    return linear(values, p['self_attn.out_proj.weight'], { bias: p['self_attn.out_proj.bias'] });
+    const ofWeights = dropping && { dropout: dropping.p, seed: dropping.seed, stream: dropping.streams.weights };
+    const { values } = attention(q, k, v, { heads: this.options.heads, bias, causal, pairBias, ...ofWeights });
+    const attended = linear(values, p['self_attn.out_proj.weight'], { bias: p['self_attn.out_proj.bias'] });
+    return dropped(attended, dropping, 'attended');
   }
 
-  private network(x: Tensor): Tensor {
+  private network(x: Tensor, dropping: Dropping | undefined): Tensor {
     const { parameters: p } = this;
-    return mlp(x, [
-      { weight: p['linear1.weight'], bias: p['linear1.bias'], activation: this.options.activation },
-      { weight: p['linear2.weight'], bias: p['linear2.bias'] },
-    ]);
+    const { activation } = this.options;
+    const [first, second] = ['linear1', 'linear2'].map((layer) => ({
+      weight: p[`${layer}.weight`],
+      bias: p[`${layer}.bias`],
+    }));
+    if (!dropping) return mlp(x, [{ ...first, activation }, second]); // fused: hidden numbers are not stored
+    const hidden = linear(x, first.weight, { bias: first.bias, activation });
+    const y = linear(dropped(hidden, dropping, 'hidden'), second.weight, { bias: second.bias });
+    return dropped(y, dropping, 'network');
   }
 
   private norm(which: 'norm1' | 'norm2', x: Tensor): Tensor {
@@ -207,6 +256,10 @@ export class TransformerEncoderLayer {
       eps: this.options.eps,
     });
   }
+}
+
+function dropped(x: Tensor, dropping: Dropping | undefined, place: keyof Dropping['streams']): Tensor {
+  return dropping ? dropout(x, { p: dropping.p, seed: dropping.seed, stream: dropping.streams[place] }) : x;
 }
 
 function checkOptions(known: KnownOptions, options: unknown, expected: string): void {

@@ -25,6 +25,15 @@ export interface AttentionOptions {
   pairBias?: PairBias;
   /** Whether query i of an event sees the keys 0 to i only. Default false. */
   causal?: boolean;
+  /**
+   * How likely a weight is dropped, 0 to below 1; the others are divided by 1 - dropout, as nn.MultiheadAttention does in
+   * training. Which ones is what {@link dropout} does to numbers that lie as `bias` does. Default 0.
+   */
+  dropout?: number;
+  /** Of `dropout`, which needs one: another one for every step. */
+  seed?: number | bigint;
+  /** Of `dropout`: independent numbers for the same seed. Default 0. */
+  stream?: number | bigint;
   /** `[N, H*V]` */
   out?: TensorLike;
 }
@@ -41,7 +50,8 @@ export interface AttentionOptions {
  * @throws ShapeError for heads that do not divide the columns, another number of events, a bias of another size, layers of
  *   pairBias that do not lead from 4 features to the heads
  * @throws ValueError for boundaries that decrease or overrun, v with other boundaries than k; pairBias together with bias,
- *   causal or keys of other events than q's, and with momenta that are not finite
+ *   causal, dropout or keys of other events than q's, and with momenta that are not finite
+ * @throws ValueError for a dropout outside 0 to below 1, or without a seed
  * @throws DTypeError
  */
 export function attention(
@@ -52,9 +62,13 @@ export function attention(
 ): Ragged {
   operation.checkOptions(options);
   if (options === undefined) throw new ValueError(name, 'options', 'options is undefined (expected { heads })');
-  const { heads, scale, bias, pairBias, causal, out } = options;
+  const { heads, scale, bias, pairBias, causal, dropout = 0, seed, stream, out } = options;
   if (typeof heads !== 'number' || !Number.isInteger(heads) || heads < 1)
     throw new ValueError(name, 'heads', `heads is ${shown(heads)} (expected a number of heads)`);
+  if (!(typeof dropout === 'number' && dropout >= 0 && Math.fround(dropout) < 1))
+    throw new ValueError(name, 'dropout', `dropout is ${shown(dropout)} (expected 0 to below 1)`);
+  if (dropout > 0 && seed === undefined)
+    throw new ValueError(name, 'seed', 'seed is missing (expected an integer, as there is dropout)');
   const queries = asRagged(q, name, 'q'),
     keys = asRagged(k, name, 'k'),
     values = asRagged(v, name, 'v');
@@ -72,7 +86,7 @@ export function attention(
   let result: Tensor;
   if (pairBias === undefined) {
     const given = [queryHeads, keyHeads, valueHeads, queries.offsets, keys.offsets, bias];
-    result = operation.run(given, { scale: factor, causal }, room);
+    result = operation.run(given, { scale: factor, causal, dropout, seed, stream }, room);
   } else {
     checkUse(options, queries, keys);
     const given = pairBiasArguments(pairBias, heads, queryHeads.shape[0], name);
@@ -82,9 +96,9 @@ export function attention(
   return queries.with(result.reshape([result.shape[0], outputs]));
 }
 
-/** A bias of pairs is that of self-attention, without masks. */
-function checkUse({ bias, causal }: AttentionOptions, queries: Ragged, keys: Ragged): void {
-  const together = bias !== undefined ? 'bias' : causal ? 'causal' : undefined;
+/** A bias of pairs is that of self-attention, without masks and dropout. */
+function checkUse({ bias, causal, dropout }: AttentionOptions, queries: Ragged, keys: Ragged): void {
+  const together = bias !== undefined ? 'bias' : causal ? 'causal' : dropout ? 'dropout' : undefined;
   if (together !== undefined)
     throw new ValueError(name, 'pairBias', `pairBias is given together with ${together} (expected one of them)`);
   if (!sameBoundaries(queries, keys))

@@ -1,4 +1,5 @@
 // The encoder layer: PyTorch's results and gradients (tools/golden), training, and what does not fit.
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import * as ups from 'upsilon-kernels';
@@ -33,6 +34,61 @@ test.each([
   expectClose(x.grad!, tensors['dx'], 'dx');
   for (const [key, parameter] of Object.entries(layer.parameters))
     expectClose(parameter.grad!, tensors[`d${key}`], key);
+});
+
+test.each([
+  ['post', { normFirst: false, activation: 'relu' as const }],
+  ['pre', { normFirst: true, activation: 'gelu' as const }],
+])("drops where PyTorch's drops: %s-norm", (name, options) => {
+  const file = golden(`transformer-encoder-dropout-${name}`);
+  const tensors = ups.safetensors.load(file);
+  const layer = TransformerEncoderLayer.load(file, { heads: 2, dropout: 0.3, ...options });
+  for (const parameter of Object.values(layer.parameters)) parameter.requiresGrad = true;
+  const x = ups.tensor(tensors['x'], { requiresGrad: true });
+  const step = { training: true, seed: 11, stream: 2 };
+  const { values } = layer.forward({ values: x, offsets: tensors['offsets'] }, step);
+  expectClose(values, tensors['y'], 'y');
+  values.backward(tensors['dy']);
+  expectClose(x.grad!, tensors['dx'], 'dx');
+  for (const [key, parameter] of Object.entries(layer.parameters))
+    expectClose(parameter.grad!, tensors[`d${key}`], key);
+});
+
+test('drops in training only, by seed and stream', () => {
+  const options = { width: 8, heads: 2, seed: 3 };
+  const layer = TransformerEncoderLayer.initial({ ...options, dropout: 0.2 }),
+    plain = TransformerEncoderLayer.initial(options);
+  const x = { values: random([6, 8], 1, 'float32'), offsets: [0, 2, 6] };
+  const data = (step?: ups.models.TransformerEncoderLayerForwardOptions, of = layer): number[] => [
+    ...(of.forward(x, step).values.data as Float32Array),
+  ];
+  expect(data()).toEqual(data({}, plain));
+  expect(data({ seed: 1 })).toEqual(data({}, plain));
+  expect(data({ training: true }, plain)).toEqual(data({}, plain));
+  const dropped = data({ training: true, seed: 1 });
+  expect(dropped).toEqual(data({ training: true, seed: 1n, stream: 0 }));
+  const others = [data(), data({ training: true, seed: 2 }), data({ training: true, seed: 1, stream: 2n ** 62n - 1n })];
+  for (const other of others) expect(other).not.toEqual(dropped);
+});
+
+test('the page names every option there is', () => {
+  const page = readFileSync(join(__dirname, '..', '..', 'docs', 'attention-and-matching.md'), 'utf8');
+  const [, attention, encoder] = page.split(/^## /m);
+  expect([attention.split('\n')[0], encoder.split('\n')[0]]).toEqual(['Attention', 'The encoder layer']);
+  // The message about an unknown option lists the known ones.
+  const known = (call: () => unknown): string[] => /known: (.*)\)/.exec(thrown(call).message)![1].split(', ');
+  const layer = TransformerEncoderLayer.initial({ width: 2, heads: 1, seed: 1 });
+  const x = { values: ups.zeros([1, 2]), offsets: [0, 1] },
+    unknown = { unknown: 1 } as never;
+  const ofAttention = known(() => ups.attention(x, x, x, unknown));
+  expect(ofAttention).toContain('dropout');
+  for (const option of ofAttention) if (option !== 'out') expect(attention).toMatch(new RegExp(`\\b${option}\\b`));
+  for (const call of [
+    () => TransformerEncoderLayer.initial(unknown),
+    () => TransformerEncoderLayer.load({}, unknown),
+    () => layer.forward(x, unknown),
+  ])
+    for (const option of known(call)) expect(encoder).toMatch(new RegExp(`\\b${option}\\b`));
 });
 
 test('learns', () => {
@@ -93,15 +149,23 @@ test('hands a bias of pairs on to attention', () => {
 });
 
 test('what does not fit is refused', () => {
-  const layer = TransformerEncoderLayer.initial({ width: 4, heads: 2, seed: 1 });
+  const layer = TransformerEncoderLayer.initial({ width: 4, heads: 2, seed: 1 }),
+    dropping = TransformerEncoderLayer.initial({ width: 4, heads: 2, seed: 1, dropout: 0.1 });
+  const x = { values: ups.zeros([3, 4]), offsets: [0, 3] };
   const wrong: [() => unknown, object][] = [
     [() => TransformerEncoderLayer.initial(undefined as never), { name: 'ValueError', argument: 'options' }],
     [() => TransformerEncoderLayer.initial({ width: 4, heads: 3, seed: 1 }), { name: 'ShapeError', argument: 'heads' }],
     [() => TransformerEncoderLayer.initial({ width: 0, heads: 1, seed: 1 }), { name: 'ValueError', argument: 'width' }],
-    [
-      () => TransformerEncoderLayer.initial({ width: 4, heads: 1, seed: 1, dropout: 0.1 }),
+    ...[1, 1 - 1e-12, -0.1, NaN, Infinity, '0.1' as never].map((dropout): [() => unknown, object] => [
+      () => TransformerEncoderLayer.initial({ width: 4, heads: 1, seed: 1, dropout }),
       { name: 'ValueError', argument: 'dropout' },
-    ],
+    ]),
+    [() => dropping.forward(x, { training: true }), { name: 'ValueError', argument: 'seed' }],
+    [() => dropping.forward(x, { training: 1 as never }), { name: 'ValueError', argument: 'training' }],
+    ...[-1, 0.5, NaN, 2n ** 62n, 'a' as never].map((stream): [() => unknown, object] => [
+      () => dropping.forward(x, { stream }),
+      { name: 'ValueError', argument: 'stream' },
+    ]),
     [() => TransformerEncoderLayer.load({}, { heads: 1 }), { name: 'ValueError', argument: 'file' }],
     [
       () => TransformerEncoderLayer.load(layer.parameters, { head: 1 } as never),

@@ -130,6 +130,78 @@ test('gradients against central differences', () => {
   checkGradients([q, k, v], attend({ scale: 1 }));
 });
 
+describe('dropout', () => {
+  const offsets = [0, 2, 2, 5],
+    keyOffsets = [0, 4, 4, 6],
+    pairs = 2 * (2 * 4 + 3 * 2);
+  const q = random([5, 4], 1),
+    k = random([6, 4], 2),
+    v = random([6, 6], 3),
+    bias = random([pairs], 4);
+  const attend = (options: Partial<ups.AttentionOptions>, values = v): ups.Tensor =>
+    ups.attention(
+      { values: q, offsets },
+      { values: k, offsets: keyOffsets },
+      { values, offsets: keyOffsets },
+      { heads: 2, ...options },
+    ).values;
+
+  test('is that of the weights, by the numbers of random', () => {
+    // With unit vectors as values, the weights come out: of every query the columns are heads x the keys of its event.
+    const units = ups.zeros([6, 8], { dtype: 'float64' });
+    for (const [begin, end] of [
+      [0, 4],
+      [4, 6],
+    ])
+      // prettier-ignore
+      for (let j = begin; j < end; ++j) for (const head of [0, 1]) (units.data as Float64Array)[j * 8 + 4 * head + (j - begin)] = 1;
+    const whole = attend({ bias }, units).data,
+      dropped = attend({ bias, dropout: 0.4, seed: 7, stream: 3 }, units).data;
+    const drawn = ups.random.uniform([pairs], { seed: 7, stream: 3 }).data;
+    let pair = 0;
+    for (const [begin, end, keys] of [
+      [0, 2, 4],
+      [2, 5, 2],
+    ])
+      // prettier-ignore
+      for (const head of [0, 1])
+        for (let i = begin; i < end; ++i)
+          for (let j = 0; j < keys; ++j, ++pair) {
+            const at = i * 8 + 4 * head + j;
+            expect(Number(dropped[at])).toBeCloseTo(drawn[pair] < Math.fround(0.4) ? 0 : Number(whole[at]) / 0.6, 7);
+          }
+    expect(pair).toBe(pairs);
+  });
+
+  test('gradients against central differences', () => {
+    checkGradients([q, k, v, bias], () => attend({ bias, dropout: 0.3, seed: 1 }));
+    checkGradients([q, k, v], () => attend({ causal: true, dropout: 0.6, seed: 2 }));
+  });
+
+  test('keeps its share, and the mean', () => {
+    const n = 700;
+    const x = { values: ups.zeros([n, 1]), offsets: [0, n] },
+      ones = { values: ups.tensor(new Float32Array(n).fill(1), { shape: [n, 1] }), offsets: [0, n] };
+    const y = ups.attention(x, x, ones, { heads: 1, dropout: 0.25, seed: 5 }).values;
+    // Each of 490,000 weights is 0 or 4 / 3 of 1 / 700: the standard deviation of the mean is 0.0008.
+    expect(Math.abs(list(y).reduce((a, b) => a + b, 0) / n - 1)).toBeLessThan(0.004);
+    expect(new Set(list(y)).size).toBeGreaterThan(10);
+  });
+
+  test('0 is none', () => {
+    expect([...attend({ bias, dropout: 0, seed: 1 }).data]).toEqual([...attend({ bias }).data]);
+  });
+
+  test('what is none is refused', () => {
+    for (const dropout of [1, 1 - 1e-12, 1.5, -0.1, NaN, '0.5' as never])
+      expect(thrown(() => attend({ dropout, seed: 1 }))).toMatchObject({ name: 'ValueError', argument: 'dropout' });
+    expect(thrown(() => attend({ dropout: 0.1 }))).toMatchObject({ name: 'ValueError', argument: 'seed' });
+    for (const seed of [0.5, NaN, 'a' as never])
+      expect(thrown(() => attend({ dropout: 0.1, seed }))).toMatchObject({ name: 'ValueError', argument: 'seed' });
+    expect(thrown(() => attend({ dropout: 0.1, seed: 1, stream: 0.5 }))).toMatchObject({ argument: 'stream' });
+  });
+});
+
 test('events do not know of each other', () => {
   const sizes = [3, 0, 40, 1, 17];
   const offsets = Int32Array.from([0, ...sizes.map((_, i) => sizes.slice(0, i + 1).reduce((a, b) => a + b, 0))]);

@@ -197,6 +197,7 @@ test('what does not fit is refused', () => {
   const wrong: [() => unknown, object][] = [
     [() => attend({ bias: stored() }), { name: 'ValueError', argument: 'pairBias' }],
     [() => attend({ causal: true }), { name: 'ValueError', argument: 'pairBias' }],
+    [() => attend({ dropout: 0.1, seed: 1 }), { name: 'ValueError', argument: 'pairBias' }],
     [() => attend({ pairBias: null as never }), { name: 'ValueError', argument: 'pairBias' }],
     [() => attend({ pairBias: [] as never }), { name: 'ValueError', argument: 'pairBias' }],
     [() => bias({ mass: 1 } as never), { name: 'ValueError', argument: 'mass' }],
