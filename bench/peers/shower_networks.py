@@ -8,9 +8,9 @@ import torch
 from torch.nn import functional
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "tools" / "golden"))
-import showers  # noqa: E402
+import showers as networks  # noqa: E402
 
-LABEL_PER_GEV = showers.BibAeDecoder.LABEL_PER_GEV
+LABEL_PER_GEV = networks.BibAeDecoder.LABEL_PER_GEV
 
 
 def timed(network, *inputs):
@@ -27,15 +27,20 @@ def loaded(network, given):
 
 
 def wgan_generator(noise, energies, **given):
-    return {"PyTorch": timed(loaded(showers.WganGenerator(), given), noise, energies)}
+    return {"PyTorch": timed(loaded(networks.WganGenerator(), given), noise, energies)}
 
 
 def bib_ae_decoder(noise, energies, **given):
-    return {"PyTorch": timed(loaded(showers.BibAeDecoder(), given), noise, energies)}
+    return {"PyTorch": timed(loaded(networks.BibAeDecoder(), given), noise, energies)}
+
+
+def bib_ae_encoder(showers, energies, **given):
+    network = loaded(networks.BibAeEncoder(), given)
+    return {"PyTorch": timed(lambda x, labels: torch.cat(network(x, labels), dim=1), showers, LABEL_PER_GEV * energies)}
 
 
 def bib_ae_post_processor(raw, energies, **given):
-    network = loaded(showers.BibAePostProcessor(), given)
+    network = loaded(networks.BibAePostProcessor(), given)
 
     def lean(x):
         """Without the dense layers and biases that have no effect."""
@@ -134,6 +139,20 @@ def bib_ae_decoder_onnx(noise, energies, **given):
     return {"onnxruntime": m.finish(h, [batch, 1, 30, 30, 30], feeds)}
 
 
+def bib_ae_encoder_onnx(showers, energies, **given):
+    m, batch = Model(given), len(showers)
+    feeds = {"showers": showers[:, None], "labels": LABEL_PER_GEV * energies[:, None]}
+    h = "showers"
+    for number in range(1, 5):
+        stride, padding = (2, 2) if number < 4 else (1, 1)
+        h = m.leaky(m.norm(m.conv(h, f"enconv{number}.weight", stride=stride, padding=padding), f"bnen{number}"), 0.2)
+    h = m.add("Concat", [m.shaped(h, batch, 8000), "labels"], axis=1)
+    for name in ("fc1", "fc2"):
+        h = m.leaky(m.add("Gemm", [h, f"{name}.weight", f"{name}.bias"], transB=1), 0.2)
+    m.add("Concat", [m.add("Gemm", [h, f"{name}.weight", f"{name}.bias"], transB=1) for name in ("fc31", "fc32")], axis=1)
+    return {"onnxruntime": m.finish(h, [batch, 48], feeds)}
+
+
 def bib_ae_post_processor_onnx(raw, **given):
     """Without the dense layers and biases that have no effect."""
     import numpy
@@ -154,6 +173,6 @@ def transposed_stack_onnx(x, **given):
     return {"onnxruntime": m.finish(h, [len(x), 64, 30, 30, 30], {"x": x})}
 
 
-NETWORKS = ("wgan_generator", "bib_ae_decoder", "bib_ae_post_processor", "transposed_stack")
+NETWORKS = ("wgan_generator", "bib_ae_decoder", "bib_ae_encoder", "bib_ae_post_processor", "transposed_stack")
 FUNCTIONS = {name: globals()[name] for name in NETWORKS}
 MODELS = {name: globals()[f"{name}_onnx"] for name in NETWORKS}

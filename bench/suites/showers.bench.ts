@@ -3,7 +3,7 @@
 // published networks' layer by layer.
 import type { Bench, BenchCase, Row } from '../bench';
 import type { Tensors } from '../cases';
-import { convTranspose3d, lastVariant, models, noGrad, random, tensor, type Tensor, zeros } from '../library';
+import { concat, convTranspose3d, lastVariant, models, noGrad, random, tensor, type Tensor, zeros } from '../library';
 import { type Contestant, measure, timed } from '../measure';
 import { relativeError } from '../reference';
 
@@ -95,6 +95,31 @@ function decoder(batch: number): Subject {
   return generator(net, (weights) => models.BibAeDecoder.load(weights), noise, 2 * decoderProducts);
 }
 
+function encoder(batch: number): Subject {
+  const net = models.BibAeEncoder.initial({ seed });
+  const showers = random.uniform([batch, 30, 30, 30], { seed }),
+    energies = energiesOf(batch);
+  const encoded = (by: models.BibAeEncoder, given: Tensor): Tensor =>
+    noGrad(() => {
+      const { mu, logVariance } = by.encode({ showers: given, energies: energies.subarray(0, given.shape[0]) });
+      return concat([mu, logVariance]);
+    });
+  return {
+    inputs: { showers, energies: tensor(energies), ...net.parameters },
+    run: () => encoded(net, showers).dispose(),
+    result: () => encoded(net, showers),
+    exact: () => encoded(models.BibAeEncoder.load(wide(net.parameters)), tensor(one(showers), { dtype: 'float64' })),
+    flops:
+      2 *
+      batch *
+      (products(16, 1, 8, 4) +
+        products(9, 8, 16, 4) +
+        products(5, 16, 32, 4) +
+        products(5, 32, 64, 3) +
+        (8001 * 4000 + 4000 * 768 + 768 * 48)),
+  };
+}
+
 function postProcessor(batch: number): Subject {
   const net = models.BibAePostProcessor.initial({ seed });
   const raw = random.uniform([batch, 30, 30, 30], { seed }),
@@ -165,11 +190,11 @@ class ShowerCase implements BenchCase {
   async run(bench: Bench): Promise<Row> {
     const { inputs, run, result, exact, flops } = this.subject(this.batch);
     const row: Row = { case: `${this.suite}/${this.name}`, ours: 'upsilon', timings: {}, notes: [], flops };
-    row.bytes = 4 * Object.values(inputs).reduce((total, { size }) => total + size, 27000 * this.batch);
     run();
     row.variant = lastVariant();
     const found = result(),
       first = exact().data as Float64Array;
+    row.bytes = 4 * Object.values(inputs).reduce((total, { size }) => total + size, found.size);
     row.error = relativeError((found.data as Float32Array).subarray(0, first.length), first);
     if (!(row.error <= tolerance)) {
       row.problem = `differs from float64 by ${row.error.toPrecision(2)} (expected at most ${tolerance})`;
@@ -192,6 +217,7 @@ export function suite(): BenchCase[] {
   return [1, 16].flatMap((batch) => [
     new ShowerCase('WGAN generator', 'wgan_generator', batch, wgan),
     new ShowerCase('BIB-AE decoder', 'bib_ae_decoder', batch, decoder),
+    new ShowerCase('BIB-AE encoder', 'bib_ae_encoder', batch, encoder),
     new ShowerCase('BIB-AE post-processor', 'bib_ae_post_processor', batch, postProcessor),
     new ShowerCase('three transposed convolutions of 64 channels, 4^3 to 30^3', 'transposed_stack', batch, stack),
   ]);

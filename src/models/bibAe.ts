@@ -90,8 +90,9 @@ export class BibAe {
   forward(showers: TensorLike, energies: TensorLike, noise: TensorLike): Tensor {
     const { dtype } = this.decoder._recipe;
     const each = energiesOf(energies, { network, dtype });
+    const given = rowsFor(each.size, showers, 'showers', [cells, cells, cells], { network, dtype });
     const numbers = rowsFor(each.size, noise, 'noise', [latent], { network, dtype });
-    const posterior = this.encoder.encode({ showers, energies: each });
+    const posterior = this.encoder.encode({ showers: given, energies: each });
     return this.decoder.forward(sampled(posterior, numbers).to(this.device), each);
   }
 

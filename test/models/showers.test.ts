@@ -293,6 +293,7 @@ describe('the whole BIB-AE', () => {
       [() => net.reconstruct(undefined as never), { name: 'ValueError', operation: 'BibAe', argument: 'options' }],
       [() => net.reconstruct({ ...one } as never), { name: 'ValueError', operation: 'BibAe', argument: 'seed' }],
       [() => net.reconstruct({ ...one, seed, showers: [1] }), { name: 'ShapeError', argument: 'showers' }],
+      [() => net.forward([1], [1], ups.zeros([1, 512])), { operation: 'BibAe', argument: 'showers' }],
       [() => net.forward(one.showers, [1], ups.zeros([1, 24])), { operation: 'BibAe', argument: 'noise' }],
       [() => BibAeEncoder.load({ ...encoder.parameters, 'fc3.bias': one.showers }), { argument: 'fc3.bias' }],
       [() => BibAeEncoder.load({}, { labelPerGeV: 0 }), { operation: 'BibAeEncoder', argument: 'labelPerGeV' }],
@@ -322,6 +323,17 @@ const emulated = ups.devices().some(({ name }) => name === 'emulated:0');
     name: 'DeviceError',
     argument: 'out',
   });
+});
+
+(emulated ? test : test.skip)('so is what an encoder says of them', () => {
+  const here = BibAeEncoder.initial({ seed: 1, labelPerGeV: 0.01 });
+  const there = BibAeEncoder.load(here.parameters, { device: 'emulated:0', labelPerGeV: 0.01 });
+  const shower = { showers: ups.random.uniform([1, 30, 30, 30], { seed: 2 }), energies: [20] };
+  const [expected, found] = [here, there].map((net) => ups.noGrad(() => net.encode(shower)));
+  for (const part of ['mu', 'logVariance'] as const) {
+    expect(found[part].device).toBe('emulated:0');
+    expect(error(found[part].to('cpu').data, expected[part])).toBeLessThan(1e-5);
+  }
 });
 
 test('weights come and go under the names of PyTorch', () => {

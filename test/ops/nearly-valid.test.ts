@@ -167,6 +167,20 @@ const calls: Record<string, (d: Draw) => unknown> = {
       weight,
     });
   },
+  instanceNorm(d) {
+    const channels = 1 + d.below(5);
+    const shape = d.one([
+      [d.size(), channels],
+      [d.below(4), channels, d.below(4)],
+      [d.below(3), channels, 2, 3, d.below(3)],
+    ]);
+    const width = d.happens(0.1) ? channels + 1 : channels;
+    return ups.instanceNorm(d.tensor(...shape), {
+      weight: d.happens(0.5) ? d.tensor(width) : undefined,
+      bias: d.happens(0.5) ? d.tensor(width) : undefined,
+      eps: d.one([1e-5, 0, -1]),
+    });
+  },
   argsort: (d) => ups.argsort({ values: d.tensor(17), offsets: d.boundaries(3, 17) }, { descending: d.happens(0.5) }),
   distanceCorrelation(d) {
     const count = d.size();
