@@ -1,4 +1,5 @@
-// Attention inside events of different sizes; those of equal size are in kernels/attention/cases.json.
+// Attention inside events of different sizes, also with a bias from their pairs; those of equal size are in cases.json of
+// kernels/attention and kernels/pair_attention.
 import { Kernel, type Tensor, tensor } from '../library';
 import type { BenchCase } from '../bench';
 import { type Case, normals, randomNumbers, type Tensors } from '../cases';
@@ -59,6 +60,67 @@ function attention(
   return { at, inputs };
 }
 
+/** The layers that the Particle Transformer makes its bias with. */
+const widths = [4, 64, 64, 64, 8];
+
+function pairAttention(
+  { name, sizes, heads, width }: Events,
+  direction: 'forward' | 'backward',
+): { at: Case; inputs: () => Tensors } {
+  const offsets = new Int32Array(sizes.length + 1);
+  sizes.forEach((size, event) => (offsets[event + 1] = offsets[event] + size));
+  const rows = offsets[sizes.length];
+  const options = { activation0: 'gelu', activation1: 'gelu', activation2: 'gelu', scale: 1 / Math.sqrt(width) };
+  const inputs = (): Tensors => {
+    const random = randomNumbers(rows);
+    const reals = (shape: number[], scale = 1): Tensor => {
+      const made = normals(
+        shape.reduce((product, size) => product * size, 1),
+        random,
+      );
+      return tensor(
+        made.map((x) => scale * x),
+        { shape },
+      );
+    };
+    const p = normals(rows * 3, random);
+    const momenta = new Float32Array(rows * 4);
+    for (let i = 0; i < rows; ++i) {
+      const [px, py, pz] = p.subarray(3 * i, 3 * i + 3);
+      momenta.set([px, py, pz, Math.hypot(px, py, pz, 0.1)], 4 * i);
+    }
+    const made: Tensors = { momenta: tensor(momenta, { shape: [rows, 4] }), offsets: tensor(offsets) };
+    for (let l = 0; l + 1 < widths.length; ++l) {
+      made[`weight${l}`] = reals([widths[l + 1], widths[l]], 0.2);
+      made[`bias${l}`] = reals([widths[l + 1]]);
+    }
+    for (const key of ['q', 'k', 'v']) made[key] = reals([rows, heads, width]);
+    if (direction === 'forward') return made;
+    const [y, softmax] = new Kernel('pair_attention_forward').run(Object.values(made), options);
+    return { ...made, y: y!, softmax: softmax!, dy: reals([rows, heads, width]) };
+  };
+  const at: Case = {
+    suite: 'attention',
+    operation: `pair_attention_${direction}`,
+    name: `${name}, ${heads} heads of ${width}, bias by layers of ${widths.slice(1).join(', ')}`,
+    dims: {
+      N: rows,
+      B: sizes.length,
+      ...Object.fromEntries(widths.slice(1).map((size, l) => [`M${l}`, size])),
+      D: width,
+      V: width,
+      pairs: sizes.reduce((sum, size) => sum + size * size, 0),
+      rows: 1,
+    },
+    leading: [],
+    options,
+    omit: direction === 'forward' ? ['softmax'] : ['dmomenta', 'dbias3'],
+    data: {},
+    derive: [],
+  };
+  return { at, inputs };
+}
+
 export function suite(): BenchCase[] {
   const random = randomNumbers(40);
   const events = {
@@ -67,10 +129,12 @@ export function suite(): BenchCase[] {
     heads: 4,
     width: 16,
   };
-  const forward = attention(events, 'forward'),
-    backward = attention(events, 'backward');
+  const biased = { name: '250 events of 5 to 80', sizes: events.sizes.slice(0, 250), heads: 8, width: 16 };
   return [
+    [attention(events, 'forward'), attention(events, 'backward')],
+    [pairAttention(biased, 'forward'), pairAttention(biased, 'backward')],
+  ].flatMap(([forward, backward]) => [
     new OperationCase(forward.at, undefined, forward.inputs),
     new OperationCase(backward.at, forward.at, backward.inputs),
-  ];
+  ]);
 }

@@ -132,14 +132,14 @@ attend_pairs(const int32_t* fault, PairAttentionForward<float> f, PanelLayers la
       if (lane < tile.others)
         score = product_of(f.q + query * f.width, f.k + key * f.width, f.width) * f.scale +
                 bias[tile.row(who, lane) * stride + head];
-      const float so_far = largest[task], sum_so_far = total[task];
+      // Lane 0 alone looks at what it writes below.
+      const float so_far = lanes.shfl(lane == 0 ? largest[task] : 0.0f, 0);
       const float now = ups::max(so_far, lanes.max(score == score ? score : minus_infinity));
       const float rescale = so_far == minus_infinity ? 1.0f : expf(so_far - now);
       const float weight = weight_of(score, now), sum = lanes.sum(weight);
       add_weighted(lanes, weight, f.v + (tile.first_other * heads + head) * f.value_width, heads * f.value_width,
                    tile.others, f.value_width, before == 0, rescale, f.y + query * f.value_width);
-      __syncwarp(full_warp);
-      if (lane == 0) largest[task] = now, total[task] = sum_so_far * rescale + sum;
+      if (lane == 0) largest[task] = now, total[task] = total[task] * rescale + sum;
     }
   }
 
@@ -256,7 +256,7 @@ differentiate_pairs(const int32_t* fault, PairAttentionBackward<float> f, PanelL
     const Piece own = piece_at(f, place);
     for (int64_t before = 0; own.count > 0 && before < own.size; before += tile_others) {
       const PairTile tile(own, before);
-      __syncthreads();
+      // No barrier: all have one behind them since they looked at the first panel.
       fill_pairs<Shape, precision>(tile, kinematics, f.eps, panels + layers.panel[0]);
       apply_layers<Shape, precision>(layers, tile.rows(), panels, memory[0]);
       __syncthreads();

@@ -10,7 +10,8 @@
  *
  * The bias never is in memory as a whole: on the CPU each worker holds that of one event, or of some rows of one with more
  * than 128 particles; on a device a block holds that of 64 pairs. So memory is linear in the particles. Backward computes
- * features, layers and scores again.
+ * features, layers and scores again. A device takes layers of up to 256 (backward: up to about 500 together, gelu ones
+ * counted twice), whatever the width of the heads.
  * What is the same for all keys of a query does not change its weights: the gradient of the last layer's bias is 0 but for
  * rounding.
  * y and the gradients of an event depend on the event alone; the gradients of the parameters are added up in an order given
