@@ -1,6 +1,7 @@
 // SIMD. Floor: arithmetic, for each pair of different particles 2 (sum of M_l M_(l-1)) FLOP forward and four times that
 // backward, which computes the layers twice: for the scores, and for the gradients, whose values would else lie in memory.
-// For four layers of 64, 64, 64 and 8 that is 35 times the FLOP of 8 heads of 16. A pair and its mirror image share it.
+// For four layers of 64, 64, 64 and 8 that is 17 times the FLOP of 8 heads of 16 with the pair and its mirror image, which
+// share it. Gelu takes as long as the products.
 //
 // A task has some events. The pairs of an event go through the layers in chunks, in L2, and leave their bias, [H, n, n],
 // in the worker's scratch; then the heads follow as in attention.cpu.cc, whose code this is. Of an event with more than
