@@ -3,6 +3,8 @@
 // state that stays in L1: 7 instructions a vector. A column that was reached has the distance NaN, which no comparison
 // chooses, so there are no masks; the order in which scipy would examine the columns matters only among equal ones, so
 // columns are scanned as they lie in memory, and that order is worked out when there is a tie.
+// Problems of one or two vectors of columns wait instead for one step's result to begin the next, about 60 cycles (three
+// sums, the least of the lanes, its place, its row): they keep all in registers.
 #include "linear_sum_assignment/linear_sum_assignment.h"
 
 #include "common/kernel.h"
@@ -207,27 +209,40 @@ template <bool first, class T>
   return lowest_of(lowest);
 }
 
-// Of the columns at distance `lowest` the one without a partner that is last in scipy's order, else the first.
+// Whether column j comes before `best`, which is as near: a column without a partner, of several the last in scipy's
+// order, else the first. `reached` columns are reached.
+inline bool is_preferred(const State& s, int32_t j, int32_t best, Order& order, int64_t reached) {
+  order.follow(reached);
+  const bool is_free = s.row_of_column[j] < 0, best_is_free = s.row_of_column[best] < 0;
+  if (is_free != best_is_free) return is_free;
+  return is_free == (s.position[j] > s.position[best]);
+}
+
+// Of the columns at distance `lowest` the one that scipy would take.
 inline int32_t nearest(const State& s, int64_t columns, Doubles lowest, Order& order, int64_t reached) {
   constexpr int64_t group = 64;
   int32_t best = -1;
-  bool best_free = false;
   for (int64_t first = 0; first < columns; first += group) {
     uint64_t bits = 0;
     for (int64_t j = first; j < std::min(first + group, columns); j += wide_lanes)
       bits |= static_cast<uint64_t>(equal(read<Doubles>(s.distance + j), lowest)) << (j - first);
     for (; bits; bits &= bits - 1) {
       const auto j = static_cast<int32_t>(first + __builtin_ctzll(bits));
-      if (best >= 0) {
-        order.follow(reached);
-        const bool is_free = s.row_of_column[j]<0, is_later = s.position[j]> s.position[best];
-        if (is_free != best_free ? best_free : is_free != is_later) continue;
-      }
-      best = j;
-      best_free = s.row_of_column[j] < 0;
+      if (best < 0 || is_preferred(s, j, best, order, reached)) best = j;
     }
   }
   return best;
+}
+
+// The pairs along the path from row `start` to `column` change their partners.
+inline void turn(const State& s, const int64_t* path, int64_t start, int32_t column) {
+  for (int64_t row = -1; row != start;) {
+    row = path[column];
+    s.row_of_column[column] = static_cast<int32_t>(row);
+    const int32_t before = s.column_of_row[row];
+    s.column_of_row[row] = column;
+    column = before;
+  }
 }
 
 // Gives row `start` a partner by the shortest augmenting path.
@@ -256,31 +271,132 @@ int32_t augment(const Problem<T>& p, const State& s, int64_t start) {
     s.u[s.row_of_column[s.reached[k]]] += gain;
     s.v[s.reached[k]] -= gain;
   }
-  for (int64_t row = -1; row != start;) {
-    row = s.path[column];
-    s.row_of_column[column] = static_cast<int32_t>(row);
-    const int32_t before = s.column_of_row[row];
-    s.column_of_row[row] = column;
-    column = before;
-  }
+  turn(s, s.path, start, column);
   return UPS_ASSIGNMENT_OPTIMAL;
 }
+
+// What is wrong where row `start` found no partner: later rows may have costs that are none.
+template <class T>
+int32_t failure(const Problem<T>& p, int64_t start, int32_t status) {
+  for (int64_t row = start + 1; row < p.rows; ++row)
+    if (!p.is_valid(row)) return UPS_ASSIGNMENT_INVALID;
+  return status;
+}
+
+// The same for problems so narrow that duals, distances and paths of all columns stay in registers. Kept in memory, a
+// single column's number written, as a reached one's is, makes the load of its vector in the next step wait.
+template <class T, int vectors>
+struct Narrow {
+  const Problem<T>& p;
+  const State& s;
+  Longs numbers[vectors];  // of the columns, and of the rows, which are no more
+  Doubles u[vectors], v[vectors];
+
+  Narrow(const Problem<T>& problem, const State& state) : p(problem), s(state) {
+    for (int k = 0; k < vectors; ++k)
+      for (int lane = 0; lane < wide_lanes; ++lane) {
+        numbers[k][lane] = k * wide_lanes + lane;
+        u[k][lane] = 0;
+        v[k][lane] = k * wide_lanes + lane < p.columns ? 0 : NAN;  // behind the last column no distance is less
+      }
+  }
+  [[gnu::always_inline]] Doubles cost(const T* row, int k) const {
+    const int64_t left = p.columns - k * wide_lanes;
+    return p.signed_cost(k + 1 < vectors || left == wide_lanes ? wide(row + k * wide_lanes)
+                                                               : wide_first(row + k * wide_lanes, left));
+  }
+
+  [[gnu::always_inline]] int32_t augment(int64_t start) {
+    Doubles distance[vectors], column_at[vectors], row_at[vectors];  // how far it was when it was reached, or NaN
+    Longs path[vectors];
+    Doubles lowest = all(INFINITY);
+    unsigned sound = all_lanes;
+    for (int k = 0; k < vectors; ++k) {
+      const Doubles c = cost(p.cost + start * p.columns, k);
+      sound &= greater(c, -all(INFINITY));
+      distance[k] = lesser(c - v[k], all(INFINITY));
+      path[k] = start - Longs{};
+      column_at[k] = all(NAN);
+      row_at[k] = numbers[k] == path[k] ? Doubles{} : all(NAN);
+      lowest = lesser(distance[k], lowest);
+    }
+    if (sound != all_lanes) return UPS_ASSIGNMENT_INVALID;
+    lowest = lowest_of(lowest);
+    Order order(s, p.columns);
+    int32_t column = -1;
+    int64_t count = 0;
+    for (; lowest[0] < INFINITY; ++count) {
+      column = nearest_of(distance, lowest, order, count);
+      const int32_t row = s.row_of_column[column];
+      if (row < 0) break;
+      s.reached[count] = column;
+      const Doubles so_far = lowest, dual = all(s.u[row]);
+      const T* const costs = p.cost + row * p.columns;
+      const Longs by_row = row - Longs{}, here = column - Longs{};
+      lowest = all(INFINITY);
+      column = -1;
+      for (int k = 0; k < vectors; ++k) {
+        const Doubles before = numbers[k] == here ? all(NAN) : distance[k];
+        const Doubles along = so_far + cost(costs, k) - dual - v[k];
+        column_at[k] = numbers[k] == here ? so_far : column_at[k];
+        row_at[k] = numbers[k] == by_row ? so_far : row_at[k];
+        path[k] = along < before ? by_row : path[k];
+        distance[k] = lesser(along, before);
+        lowest = lesser(distance[k], lowest);
+      }
+      lowest = lowest_of(lowest);
+    }
+    if (column < 0) return UPS_ASSIGNMENT_INFEASIBLE;
+    for (int k = 0; k < vectors; ++k) {
+      u[k] = row_at[k] == row_at[k] ? u[k] + (lowest - row_at[k]) : u[k];
+      v[k] = column_at[k] == column_at[k] ? v[k] - (lowest - column_at[k]) : v[k];
+      write(s.u + k * wide_lanes, u[k]);
+    }
+    if (count == 0) {
+      s.row_of_column[column] = static_cast<int32_t>(start);
+      s.column_of_row[start] = column;
+      return UPS_ASSIGNMENT_OPTIMAL;
+    }
+    for (int k = 0; k < vectors; ++k) write(s.path + k * wide_lanes, path[k]);
+    turn(s, s.path, start, column);
+    return UPS_ASSIGNMENT_OPTIMAL;
+  }
+
+  [[gnu::always_inline]] int32_t nearest_of(const Doubles (&distance)[vectors], Doubles lowest, Order& order,
+                                            int64_t reached) const {
+    unsigned bits = 0;
+    for (int k = 0; k < vectors; ++k) bits |= equal(distance[k], lowest) << (k * wide_lanes);
+    int32_t best = __builtin_ctz(bits);
+    while (__builtin_expect((bits &= bits - 1) != 0, 0))
+      if (is_preferred(s, __builtin_ctz(bits), best, order, reached)) best = __builtin_ctz(bits);
+    return best;
+  }
+
+  static int32_t solve(const Problem<T>& problem, const State& state) {
+    Narrow narrow(problem, state);
+    for (int64_t start = 0; start < problem.rows; ++start) {
+      const int32_t status = narrow.augment(start);
+      if (status != UPS_ASSIGNMENT_OPTIMAL) return failure(problem, start, status);
+    }
+    for (int k = 0; k < vectors; ++k) write(state.v + k * wide_lanes, narrow.v[k]);
+    return UPS_ASSIGNMENT_OPTIMAL;
+  }
+};
 
 template <class T>
 int32_t solve(const Problem<T>& p, const State& s) {
   fill(s.u, p.rows, Doubles{});
+  fill(s.column_of_row, p.rows, Ints{} - 1);
+  fill(s.row_of_column, p.columns, Ints{} - 1);
+  if (p.columns <= wide_lanes) return Narrow<T, 1>::solve(p, s);
+  if (p.columns <= 2 * wide_lanes) return Narrow<T, 2>::solve(p, s);
   fill(s.v, p.columns, Doubles{});
   // Lanes behind the last column: no distance is less than NaN.
   write(s.v + p.columns, all(NAN));
   write(s.distance + p.columns, all(NAN));
-  fill(s.column_of_row, p.rows, Ints{} - 1);
-  fill(s.row_of_column, p.columns, Ints{} - 1);
   for (int64_t start = 0; start < p.rows; ++start) {
     const int32_t status = augment(p, s, start);
-    if (status == UPS_ASSIGNMENT_OPTIMAL) continue;
-    for (int64_t row = start + 1; row < p.rows; ++row)
-      if (!p.is_valid(row)) return UPS_ASSIGNMENT_INVALID;
-    return status;
+    if (status != UPS_ASSIGNMENT_OPTIMAL) return failure(p, start, status);
   }
   return UPS_ASSIGNMENT_OPTIMAL;
 }
