@@ -75,6 +75,7 @@ inline void put_pairs(float* to, Floats first, Floats second, int64_t count) {
 struct TileTaps {
   const int32_t* offsets;
   int64_t count, channels, channel;
+  int64_t ahead;  // floats from the first vector to that of the next tile, which is fetched meanwhile
 };
 
 // sums[outputs][vectors] = bias + the sum over channels and taps of weight times source.
@@ -88,6 +89,8 @@ void tile(const TileTaps& taps, const float* const* source, const float* weights
   const float* from[vectors];
   for (int v = 0; v < vectors; ++v) from[v] = source[v];
   for (int64_t c = 0; c < taps.channels; ++c) {
+#pragma GCC unroll 3
+    for (int v = 0; v < vectors; ++v) __builtin_prefetch(from[v] + taps.ahead, 0, 2);
     for (int64_t t = 0; t < taps.count; ++t) {
       const int64_t at = taps.offsets[t];
       Floats x[vectors];
@@ -369,6 +372,7 @@ void Gather::compute(const Block& block, const float* source, const Segment* seg
         vectors = ceil_div(count - s, ceil_div(count - s, tile_vectors));
         const float* from[tile_vectors];
         for (int v = 0; v < vectors; ++v) from[v] = source + segments[s + v].start;
+        const int64_t ahead = s + vectors < count ? segments[s + vectors].start - segments[s].start : 0;
         for (int64_t o = block.first_output; o < block.first_output + block.outputs; o += tile_outputs) {
           const int64_t outputs = std::min<int64_t>(tile_outputs, block.first_output + block.outputs - o);
           const int64_t size = outputs * vectors * lanes;
@@ -377,7 +381,7 @@ void Gather::compute(const Block& block, const float* source, const Segment* seg
             for (int64_t p = 0; p < together; ++p) {
               const int64_t phase = (rd * h.phases + rh) * w.phases + rw + p, first = taps_.first[phase];
               tiles[outputs - 1][vectors - 1](
-                  {taps_.offset + first, taps_.first[phase + 1] - first, inputs_, strides_.channel}, from,
+                  {taps_.offset + first, taps_.first[phase + 1] - first, inputs_, strides_.channel, ahead}, from,
                   weights + inputs_ * outputs * first, bias ? bias + group * outputs_ + o : nullptr, sums + p * size);
             }
             finish(sums, together * size, activation);
