@@ -56,6 +56,7 @@ class WeightGradient {
 
  private:
   struct Chunk {
+    int64_t samples;
     int64_t channels;  // of the fine grid
     int64_t begin[3], places[3];
   };
@@ -63,7 +64,7 @@ class WeightGradient {
   GatherAxis axes_[3];
   BlockStrides strides_{};
   bool padded_in_place_;
-  int64_t channels_per_task_, chunks_, parts_;
+  int64_t channels_per_task_, samples_per_chunk_, chunks_, parts_;
   int64_t scratch_floats_;
   TapTables taps_{};
   uint8_t* finite_;

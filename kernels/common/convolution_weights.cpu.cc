@@ -27,10 +27,10 @@ constexpr int64_t task_taps = 24;  // fine channels times taps that a task has a
 constexpr int64_t fewest_tasks = 64;  // below, the places are dealt out too, as far as
 constexpr int64_t most_part_floats = int64_t{2} << 20;
 
-// Places to sum over: `planes` of `flat` floats each.
+// Places to sum over: of every sample `planes` of `flat` floats each.
 struct Run {
   const float* coarse;
-  int64_t channel, coarse_plane, fine_plane, planes, flat;
+  int64_t channel, coarse_sample, coarse_plane, fine_sample, fine_plane, samples, planes, flat;
 };
 
 // One step along the places: channels x taps products for every lane.
@@ -57,12 +57,15 @@ void tile(const Run& run, const float* const* fine, float* result) {
   for (int c = 0; c < channels; ++c)
 #pragma GCC unroll 6
     for (int t = 0; t < taps; ++t) sums[c][t] = zero();
-  for (int64_t p = 0; p < run.planes; ++p) {
+  for (int64_t plane = 0; plane < run.samples * run.planes; ++plane) {
+    const int64_t sample = plane / run.planes, p = plane % run.planes;
+    const int64_t of_fine = sample * run.fine_sample + p * run.fine_plane;
+    const int64_t of_coarse = sample * run.coarse_sample + p * run.coarse_plane;
     const float *from[taps], *coarse[channels];
 #pragma GCC unroll 6
-    for (int t = 0; t < taps; ++t) from[t] = fine[t] + p * run.fine_plane;
+    for (int t = 0; t < taps; ++t) from[t] = fine[t] + of_fine;
 #pragma GCC unroll 4
-    for (int c = 0; c < channels; ++c) coarse[c] = run.coarse + c * run.channel + p * run.coarse_plane;
+    for (int c = 0; c < channels; ++c) coarse[c] = run.coarse + c * run.channel + of_coarse;
     int64_t i = 0;
     for (; i + lanes <= run.flat; i += lanes)
       add_products(coarse, from, i, [](const float* at) { return load(at); }, sums);
@@ -107,7 +110,12 @@ WeightGradient::WeightGradient(const Convolution& shape, int32_t workers, Pieces
   strides_ = {row, plane, 1, phase, phase * d.source_phases * h.source_phases * w.source_phases};
   channels_per_task_ =
       std::clamp<int64_t>(task_taps / std::max<int64_t>(shape.taps(), 1), 1, std::max<int64_t>(shape.fine_channels, 1));
-  chunks_ = shape.samples * d.blocks * h.blocks;
+  // Small samples share a chunk: taking the sums of the lanes costs as much as some ten steps along the places.
+  const int64_t together = std::min(block_places / std::max<int64_t>(plane_places * d.places, 1),
+                                    large_block / std::max<int64_t>(strides_.channel, 1));
+  samples_per_chunk_ =
+      d.blocks * h.blocks == 1 ? std::clamp<int64_t>(together, 1, std::max<int64_t>(shape.samples, 1)) : 1;
+  chunks_ = ceil_div(shape.samples, samples_per_chunk_) * d.blocks * h.blocks;
   const int64_t ranges = std::max<int64_t>(1, shape.groups * ceil_div(shape.fine_channels, channels_per_task_));
   const int64_t affordable = most_part_floats / std::max<int64_t>(shape.weight_count(), 1);
   parts_ = std::max<int64_t>(1, std::min({ceil_div(fewest_tasks, ranges), chunks_, affordable}));
@@ -117,7 +125,7 @@ WeightGradient::WeightGradient(const Convolution& shape, int32_t workers, Pieces
   const int64_t images = shape.samples * shape.groups * shape.coarse_channels;
   finite_ = pieces.take<uint8_t>(images);
   padded_ = pieces.take<float>(padded_in_place_ ? 0 : images * d.places * h.places * row);
-  scratch_floats_ = round_up(channels_per_task_ * strides_.channel + lanes, 16);
+  scratch_floats_ = round_up(samples_per_chunk_ * channels_per_task_ * strides_.channel + lanes, 16);
   scratch_ = pieces.take<float>(scratch_floats_ * workers);
   sums_ = pieces.take<float>(parts_ > 1 ? parts_ * shape.weight_count() : 0);
 }
@@ -137,7 +145,7 @@ void WeightGradient::pad(Threads& threads, const float* coarse) const {
   });
 }
 
-// The sum of one tap where something is not finite: only what meets is multiplied.
+// The sum of one tap in one sample where something is not finite: only what meets is multiplied.
 float WeightGradient::exact_sum(const Chunk& chunk, int64_t tap, const float* fine, const float* coarse) const {
   const auto& [d, h, w] = axes_;
   const int64_t kw = tap % w.of.kernel, kh = tap / w.of.kernel % h.of.kernel, kd = tap / w.of.kernel / h.of.kernel;
@@ -161,21 +169,33 @@ void WeightGradient::add(const Chunk& chunk, const float* fine, const float* blo
   const auto& [d, h, w] = axes_;
   const int64_t taps = shape_.taps(), columns = chunk.channels * taps, sum_row = shape_.fine_channels * taps;
   const int64_t coarse_channel = d.places * h.places * strides_.row, fine_channel = d.source * h.source * w.source;
-  const bool fine_is_finite = all_finite(block, chunk.channels * strides_.channel);
+  const int64_t coarse_sample = shape_.groups * shape_.coarse_channels * coarse_channel;
+  const int64_t fine_sample = shape_.groups * shape_.fine_channels * fine_channel;
+  const int64_t block_sample = chunk.channels * strides_.channel;
+  const bool fine_is_finite = all_finite(block, chunk.samples * block_sample);
   const float* first = coarse + (chunk.begin[0] * h.places + chunk.begin[1]) * strides_.row;
   for (int64_t o = 0; o < shape_.coarse_channels; o += tile_channels) {
     const int64_t channels = std::min<int64_t>(tile_channels, shape_.coarse_channels - o);
-    if (!fine_is_finite || std::count(finite + o, finite + o + channels, 0) > 0) {
+    bool is_finite = fine_is_finite;
+    for (int64_t s = 0; is_finite && s < chunk.samples; ++s) {
+      const uint8_t* of_sample = finite + s * shape_.groups * shape_.coarse_channels + o;
+      is_finite = std::count(of_sample, of_sample + channels, 0) == 0;
+    }
+    if (!is_finite) {
       for (int64_t c = o; c < o + channels; ++c)
         for (int64_t m = 0; m < columns; ++m)
-          sum[c * sum_row + m] +=
-              exact_sum(chunk, m % taps, fine + m / taps * fine_channel, coarse + c * coarse_channel);
+          for (int64_t s = 0; s < chunk.samples; ++s)
+            sum[c * sum_row + m] += exact_sum(chunk, m % taps, fine + s * fine_sample + m / taps * fine_channel,
+                                              coarse + s * coarse_sample + c * coarse_channel);
       continue;
     }
     const Run run{first + o * coarse_channel,
                   coarse_channel,
+                  coarse_sample,
                   h.places * strides_.row,
+                  block_sample,
                   strides_.plane,
+                  chunk.samples,
                   chunk.places[0],
                   (chunk.places[1] - 1) * strides_.row + w.places};
     int64_t tap = 0, channel = 0;
@@ -205,6 +225,7 @@ void WeightGradient::run(Threads& threads, const float* fine, const float* coars
   const int64_t ranges = ceil_div(shape_.fine_channels, channels_per_task_), range_floats = channels_per_task_ * taps;
   const int64_t of_group = shape_.coarse_channels * shape_.fine_channels * taps;
   const int64_t coarse_group = shape_.coarse_channels * d.places * h.places * strides_.row;
+  const int64_t fine_sample = shape_.groups * shape_.fine_channels * d.source * h.source * w.source;
   threads.run(parts_ * shape_.groups * ranges, [&](int64_t task, int32_t worker) {
     const int64_t part = task / (shape_.groups * ranges), group = task / ranges % shape_.groups, range = task % ranges;
     Chunk chunk{};
@@ -214,17 +235,20 @@ void WeightGradient::run(Threads& threads, const float* fine, const float* coars
     for (int64_t o = 0; o < shape_.coarse_channels; ++o)
       clear(sum + o * shape_.fine_channels * taps, chunk.channels * taps);
     float* block = scratch_ + worker * scratch_floats_;
-    clear(block + chunk.channels * strides_.channel, lanes);
     for (int64_t number = chunks_ * part / parts_; number < chunks_ * (part + 1) / parts_; ++number) {
       const int64_t at_h = number % h.blocks, at_d = number / h.blocks % d.blocks;
-      const int64_t image = number / h.blocks / d.blocks * shape_.groups + group;
+      const int64_t sample = number / h.blocks / d.blocks * samples_per_chunk_, image = sample * shape_.groups + group;
+      chunk.samples = std::min(samples_per_chunk_, shape_.samples - sample);
       chunk.begin[0] = d.begin(at_d);
       chunk.places[0] = d.begin(at_d + 1) - chunk.begin[0];
       chunk.begin[1] = h.begin(at_h);
       chunk.places[1] = h.begin(at_h + 1) - chunk.begin[1];
       const float* channels =
           fine + (image * shape_.fine_channels + range * channels_per_task_) * d.source * h.source * w.source;
-      load_block(axes_, strides_, channels, chunk.channels, chunk.begin, block);
+      for (int64_t s = 0; s < chunk.samples; ++s)
+        load_block(axes_, strides_, channels + s * fine_sample, chunk.channels, chunk.begin,
+                   block + s * chunk.channels * strides_.channel);
+      clear(block + chunk.samples * chunk.channels * strides_.channel, lanes);
       add(chunk, channels, block, padded + image * coarse_group, finite_ + image * shape_.coarse_channels, sum);
     }
   });
