@@ -48,7 +48,13 @@ export type { InverseJsdOptions, Sculpting } from './ops/inverseJsd';
 export type { KnnGraphOptions } from './ops/knnGraph';
 export type { LayerNormOptions } from './ops/layerNorm';
 export type { LcaMatrices, LcaTrees, TreeToLcaOptions } from './ops/lcaToTree';
-export type { Assignment, AssignmentOptions, RaggedAssignment, RaggedCosts } from './ops/linearSumAssignment';
+export type {
+  Assignment,
+  AssignmentOptions,
+  AssignmentOutputs,
+  RaggedAssignment,
+  RaggedCosts,
+} from './ops/linearSumAssignment';
 export type { Layer } from './ops/mlp';
 export type { MultiDeepSetOptions } from './ops/multiDeepSet';
 export type {

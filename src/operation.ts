@@ -171,15 +171,16 @@ function toTensors(
 }
 
 /** A tensor to write into: it must be memory that the caller keeps, not a list that would be copied. */
-export function toOutput(out: TensorLike, operation: string): Tensor {
+export function toOutput(out: TensorLike, operation: string, argument = 'out'): Tensor {
+  const refuse = (found: string, expected: string): never => {
+    throw new ValueError(operation, argument, `${argument} ${found} (expected ${expected})`);
+  };
   if (out instanceof Tensor) {
-    if (out._requiresGrad && !out._origin)
-      throw new ValueError(operation, 'out', 'out has requiresGrad (expected a tensor that is no parameter)');
+    if (out._requiresGrad && !out._origin) refuse('has requiresGrad', 'a tensor that is no parameter');
     return out;
   }
-  if (Array.isArray(out))
-    throw new ValueError(operation, 'out', 'out is a list of numbers (expected a tensor or typed array)');
-  return asTensor(out, undefined, operation, 'out');
+  if (Array.isArray(out)) refuse('is a list of numbers', 'a tensor or typed array');
+  return asTensor(out, undefined, operation, argument);
 }
 
 /** The transposed graph, for backward. */

@@ -4,12 +4,14 @@ import { cpu, type Device } from '../device';
 import { dtypeCode, dtypes } from '../dtype';
 import { DTypeError, ShapeError, ValueError } from '../errors';
 import { wrapArray } from '../memory';
+import { toOutput } from '../operation';
 import { indices, Ragged } from '../ragged';
 import { asTensor, empty, shapeText, Tensor, tensor, type TensorLike } from '../tensor';
 
 const name = 'linearSumAssignment';
 const kernel = new Kernel('linear_sum_assignment');
-const knownOptions = new KnownOptions('maximize', 'duals');
+const knownOptions = new KnownOptions('maximize', 'duals', 'out');
+const knownOutputs = new KnownOptions('rows', 'columns', 'cost', 'status', 'u', 'v');
 const int32 = dtypeCode['int32'];
 const float64 = dtypeCode['float64'];
 const mostRows = 2 ** 31 - 1;
@@ -19,6 +21,23 @@ export interface AssignmentOptions {
   maximize?: boolean;
   /** Also give the dual variables (default false). */
   duals?: boolean;
+  /** Where the answer goes; what is not named here is made. */
+  out?: AssignmentOutputs;
+}
+
+/** Memory for an {@link Assignment}: of its shapes, or flat; for a {@link RaggedAssignment} that of its lists' values. */
+export interface AssignmentOutputs {
+  /** int32 */
+  rows?: TensorLike;
+  /** int32 */
+  columns?: TensorLike;
+  /** float64 */
+  cost?: TensorLike;
+  /** int32 */
+  status?: TensorLike;
+  /** float64; only with `duals`, as `v` is. */
+  u?: TensorLike;
+  v?: TensorLike;
 }
 
 /** Costs of problems of different sizes: all rows of all problems, one after the other. */
@@ -183,6 +202,45 @@ export interface Found {
   v?: Tensor;
 }
 
+/** What is given of `out`, flat as the kernel takes it. */
+function outputsOf(
+  problems: Problems,
+  { out, duals }: AssignmentOptions,
+): Partial<Record<keyof AssignmentOutputs, Tensor>> {
+  knownOutputs.check(out, name, 'out');
+  const count = problems.rowOffsets.size - 1;
+  const [R, C] = (problems.shape ?? []).slice(-2),
+    batch = problems.shape?.slice(0, -2);
+  const take = (
+    output: keyof AssignmentOutputs,
+    dtype: number,
+    size: number,
+    ...extents: number[]
+  ): Tensor | undefined => {
+    const argument = `out.${output}`;
+    if (out?.[output] === undefined) return undefined;
+    const given = toOutput(out[output], name, argument);
+    const shape = batch ? [...batch, ...extents] : [size];
+    if (given._dtype !== dtype)
+      throw new DTypeError(name, argument, `${argument} is ${given.dtype} (expected ${dtypes[dtype].name})`);
+    if (given.size !== size || (given.shape.length !== 1 && given.shape.join() !== shape.join()))
+      throw new ShapeError(name, argument, `${argument} is ${shapeText(given.shape)} (expected ${shapeText(shape)})`);
+    return given.reshape([size]);
+  };
+  for (const output of ['u', 'v'] as const)
+    if (out?.[output] !== undefined && !duals)
+      throw new ValueError(name, `out.${output}`, `out.${output} is given without duals (expected duals: true)`);
+  const pairs = Math.min(R, C);
+  return {
+    rows: take('rows', int32, problems.pairs, pairs),
+    columns: take('columns', int32, problems.pairs, pairs),
+    cost: take('cost', float64, count),
+    status: take('status', int32, count),
+    u: take('u', float64, problems.rows, R),
+    v: take('v', float64, problems.columns, C),
+  };
+}
+
 /**
  * @param pairs - whether the pairs are wanted
  * @internal
@@ -192,18 +250,19 @@ export function assign(problems: Problems, options: AssignmentOptions, pairs: bo
   const device = values._device,
     count = rowOffsets.size - 1,
     duals = options.duals === true;
-  const made = (wanted: boolean, dtype: number, size: number): Tensor | undefined =>
-    wanted ? empty(dtype, [size], device) : undefined;
+  const given = outputsOf(problems, options);
+  const made = (wanted: boolean, dtype: number, size: number, out?: Tensor): Tensor | undefined =>
+    wanted ? (out ?? empty(dtype, [size], device)) : undefined;
   const outputs = [
     made(true, int32, problems.rows),
     made(true, int32, problems.columns),
-    made(true, float64, count),
-    made(true, int32, count),
+    made(true, float64, count, given.cost),
+    made(true, int32, count, given.status),
     made(pairs, int32, count + 1),
-    made(pairs, int32, problems.pairs),
-    made(pairs, int32, problems.pairs),
-    made(duals, float64, problems.rows),
-    made(duals, float64, problems.columns),
+    made(pairs, int32, problems.pairs, given.rows),
+    made(pairs, int32, problems.pairs, given.columns),
+    made(duals, float64, problems.rows, given.u),
+    made(duals, float64, problems.columns, given.v),
   ];
   const wanted = outputs.map((output) => output !== undefined);
   const found = kernel.run([values, rowOffsets, columnOffsets], { maximize: options.maximize }, outputs, wanted);
@@ -247,7 +306,7 @@ function refuseFailure(status: Tensor, maximize: boolean): void {
  * @param cost - float64 or float32 `[R, C]`, or a batch `[B, R, C]` or {@link RaggedCosts}, in which `status` tells of
  *     every problem whether it has an answer (pairs are -1 where not)
  * @throws ValueError for one problem `[R, C]` without an answer
- * @throws ShapeError, DTypeError
+ * @throws ShapeError, DTypeError; also for `out`
  */
 export function linearSumAssignment(cost: RaggedCosts, options?: AssignmentOptions): RaggedAssignment;
 export function linearSumAssignment(cost: TensorLike, options?: AssignmentOptions): Assignment;

@@ -325,3 +325,59 @@ test('no input crashes or goes unnoticed', () => {
     { numRuns: 1000 },
   );
 });
+
+test('answers go where out says', () => {
+  const cost = ups.tensor([4, 1, 3, 2, 0, 5, 3, 2, 2, 1, 7, 9], { shape: [2, 2, 3] });
+  const expected = ups.linearSumAssignment(cost, { duals: true });
+  const [rows, columns] = [ups.tensor(new Int32Array(4), { shape: [2, 2] }), new Int32Array(4)];
+  const [total, status, u, v] = [
+    new Float64Array(2),
+    new Int32Array(2).fill(9),
+    new Float64Array(4),
+    new Float64Array(6),
+  ];
+  const found = ups.linearSumAssignment(cost, { duals: true, out: { rows, columns, cost: total, status, u, v } });
+  for (const name of ['rows', 'columns', 'cost', 'status', 'u', 'v'] as const) {
+    expect(found[name]!.shape).toEqual(expected[name]!.shape);
+    expect(found[name]!.data).toEqual(expected[name]!.data);
+  }
+  expect(found.rows.data.buffer).toBe(rows.data.buffer);
+  expect([...columns]).toEqual([...(expected.columns.data as Int32Array)]);
+  expect([...total, ...status, ...u, ...v]).toEqual([
+    ...(expected.cost.data as Float64Array),
+    ...[0, 0],
+    ...(expected.u!.data as Float64Array),
+    ...(expected.v!.data as Float64Array),
+  ]);
+
+  const ragged = new Int32Array(3);
+  const costs = { values: [4, 1, 3, 2, 6], rows: [2, 1], columns: [2, 1] };
+  const lists = ups.linearSumAssignment(costs, { out: { columns: ragged } });
+  expect(lists.columns.values.data).toBe(ragged);
+  expect([...ragged]).toEqual([1, 0, 0]);
+
+  const one = new Float64Array(1);
+  ups.linearSumAssignment([[3]], { out: { cost: one } });
+  expect(one[0]).toBe(3);
+});
+
+test('an out that does not fit is refused', () => {
+  const cost = ups.tensor(new Float64Array(12), { shape: [2, 2, 3] });
+  const into = (out: ups.AssignmentOutputs): unknown => ups.linearSumAssignment(cost, { out });
+  for (const [call, error] of [
+    [() => into({ rows: new Int32Array(3) }), { name: 'ShapeError', argument: 'out.rows' }],
+    [
+      () => into({ rows: ups.tensor(new Int32Array(4), { shape: [4, 1] }) }),
+      { name: 'ShapeError', argument: 'out.rows' },
+    ],
+    [() => into({ columns: new Float64Array(4) }), { name: 'DTypeError', argument: 'out.columns' }],
+    [() => into({ cost: [0, 0] }), { name: 'ValueError', argument: 'out.cost' }],
+    [() => into({ u: new Float64Array(4) }), { name: 'ValueError', argument: 'out.u' }],
+    [() => into({ pairs: new Int32Array(4) } as never), { name: 'ValueError', argument: 'pairs' }],
+    [() => into(null as never), { name: 'ValueError', argument: 'out' }],
+    [() => into({ status: null as never }), { argument: 'out.status' }],
+  ] as const)
+    expect(thrown(call)).toMatchObject({ operation: 'linearSumAssignment', ...error });
+  const shared = new Int32Array(4);
+  expect(thrown(() => into({ rows: shared, columns: shared }))).toMatchObject({ operation: 'linearSumAssignment' });
+});
