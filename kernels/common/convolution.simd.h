@@ -28,8 +28,8 @@ class Gather {
   BlockStrides strides_{};
   int64_t scratch_floats_ = 0, most_segments_ = 0;
   TapTables taps_{};
-  int64_t *packed_first_,
-      *packed_step_;  // by tap: where its weights are packed, in outputs: those of channel 0, and on to the next
+  // By tap, in outputs: where its weights of channel 0 are packed, and how far behind those of the next channel.
+  int64_t *packed_first_, *packed_step_;
   float *packed_, *scratch_;
   Segment* segments_;
 

@@ -54,7 +54,7 @@ void take_row(const float* x, int64_t stride, int64_t count, float* y) {
 #if UPS_LANES > 1
   if (stride == 2)
     for (; j + lanes < count; j += lanes) {  // the last number of the second half belongs to no window here
-      Floats even;
+      Floats even = zero();
       const Floats low = load(x + 2 * j), high = load(x + 2 * j + lanes);
       for (int i = 0; i < lanes / 2; ++i) {
         even[i] = low[2 * i];
