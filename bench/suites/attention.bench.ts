@@ -12,21 +12,37 @@ interface Events {
   width: number;
 }
 
+function boundariesOf(sizes: number[]): { offsets: Int32Array; rows: number; pairs: number } {
+  const offsets = new Int32Array(sizes.length + 1);
+  sizes.forEach((size, event) => (offsets[event + 1] = offsets[event] + size));
+  return { offsets, rows: offsets[sizes.length], pairs: sizes.reduce((sum, size) => sum + size * size, 0) };
+}
+
+/** Normal numbers times `scale`. */
+function reals(shape: number[], random: () => number, scale = 1): Tensor {
+  const made = normals(
+    shape.reduce((product, size) => product * size, 1),
+    random,
+  );
+  return tensor(
+    made.map((x) => scale * x),
+    { shape },
+  );
+}
+
 function attention(
   { name, sizes, heads, width }: Events,
   direction: 'forward' | 'backward',
 ): { at: Case; inputs: () => Tensors } {
-  const offsets = new Int32Array(sizes.length + 1);
-  sizes.forEach((size, event) => (offsets[event + 1] = offsets[event] + size));
-  const rows = offsets[sizes.length];
+  const { offsets, rows, pairs } = boundariesOf(sizes);
   const scale = 1 / Math.sqrt(width);
   const inputs = (): Tensors => {
     const random = randomNumbers(rows);
-    const reals = (): Tensor => tensor(normals(rows * heads * width, random), { shape: [rows, heads, width] });
+    const row = (): Tensor => reals([rows, heads, width], random);
     const made: Tensors = {
-      q: reals(),
-      k: reals(),
-      v: reals(),
+      q: row(),
+      k: row(),
+      v: row(),
       offsets: tensor(offsets),
       key_offsets: tensor(offsets),
     };
@@ -35,7 +51,7 @@ function attention(
       [made['q'], made['k'], made['v'], made['offsets'], made['key_offsets'], undefined],
       { scale },
     );
-    return { ...made, y: y!, softmax: softmax!, dy: reals() };
+    return { ...made, y: y!, softmax: softmax!, dy: row() };
   };
   const at: Case = {
     suite: 'attention',
@@ -48,7 +64,7 @@ function attention(
       H: heads,
       D: width,
       V: width,
-      pairs: sizes.reduce((sum, size) => sum + size * size, 0),
+      pairs,
       rows: 1,
     },
     leading: [],
@@ -67,22 +83,10 @@ function pairAttention(
   { name, sizes, heads, width }: Events,
   direction: 'forward' | 'backward',
 ): { at: Case; inputs: () => Tensors } {
-  const offsets = new Int32Array(sizes.length + 1);
-  sizes.forEach((size, event) => (offsets[event + 1] = offsets[event] + size));
-  const rows = offsets[sizes.length];
+  const { offsets, rows, pairs } = boundariesOf(sizes);
   const options = { activation0: 'gelu', activation1: 'gelu', activation2: 'gelu', scale: 1 / Math.sqrt(width) };
   const inputs = (): Tensors => {
     const random = randomNumbers(rows);
-    const reals = (shape: number[], scale = 1): Tensor => {
-      const made = normals(
-        shape.reduce((product, size) => product * size, 1),
-        random,
-      );
-      return tensor(
-        made.map((x) => scale * x),
-        { shape },
-      );
-    };
     const p = normals(rows * 3, random);
     const momenta = new Float32Array(rows * 4);
     for (let i = 0; i < rows; ++i) {
@@ -91,13 +95,13 @@ function pairAttention(
     }
     const made: Tensors = { momenta: tensor(momenta, { shape: [rows, 4] }), offsets: tensor(offsets) };
     for (let l = 0; l + 1 < widths.length; ++l) {
-      made[`weight${l}`] = reals([widths[l + 1], widths[l]], 0.2);
-      made[`bias${l}`] = reals([widths[l + 1]]);
+      made[`weight${l}`] = reals([widths[l + 1], widths[l]], random, 0.2);
+      made[`bias${l}`] = reals([widths[l + 1]], random);
     }
-    for (const key of ['q', 'k', 'v']) made[key] = reals([rows, heads, width]);
+    for (const key of ['q', 'k', 'v']) made[key] = reals([rows, heads, width], random);
     if (direction === 'forward') return made;
     const [y, softmax] = new Kernel('pair_attention_forward').run(Object.values(made), options);
-    return { ...made, y: y!, softmax: softmax!, dy: reals([rows, heads, width]) };
+    return { ...made, y: y!, softmax: softmax!, dy: reals([rows, heads, width], random) };
   };
   const at: Case = {
     suite: 'attention',
@@ -109,7 +113,7 @@ function pairAttention(
       ...Object.fromEntries(widths.slice(1).map((size, l) => [`M${l}`, size])),
       D: width,
       V: width,
-      pairs: sizes.reduce((sum, size) => sum + size * size, 0),
+      pairs,
       rows: 1,
     },
     leading: [],

@@ -49,6 +49,14 @@ struct LayerGradients {
   }
 };
 
+// Among the arguments of a call: weight0, bias0, weight1... from `to` on. A list may be missing altogether.
+inline void put_layers(const ups_tensor* const* weights, const ups_tensor* const* biases, const ups_tensor** to) {
+  for (int32_t l = 0; l < UPS_MLP_MAX_LAYERS; ++l) {
+    to[2 * l] = weights ? weights[l] : nullptr;
+    to[2 * l + 1] = biases ? biases[l] : nullptr;
+  }
+}
+
 // Layers without gaps, and nothing else about a layer that has no weight.
 inline bool layers_are_whole(const Call& call, int first) {
   for (int32_t l = 1; l < UPS_MLP_MAX_LAYERS; ++l)

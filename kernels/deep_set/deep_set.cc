@@ -88,9 +88,6 @@ const OperationEntry backward{"deep_set_backward",
                               {backward_reference<float>, workspace_reference<float>, deep_set_backward_supports},
                               {backward_reference<double>, workspace_reference<double>, deep_set_backward_supports}};
 
-// The pointer of layer l in a list that may be missing altogether.
-const ups_tensor* layer(const ups_tensor* const* list, int32_t l) { return list ? list[l] : nullptr; }
-
 }  // namespace
 }  // namespace upsilon
 
@@ -99,10 +96,7 @@ ups_status ups_deep_set_forward(ups_context* context, const ups_tensor* x, const
                                 const ups_tensor* const* biases, const ups_tensor* y,
                                 const ups_deep_set_options* options) {
   const ups_tensor* tensors[4 + 2 * UPS_MLP_MAX_LAYERS] = {x, offsets, particle_weights};
-  for (int32_t l = 0; l < UPS_MLP_MAX_LAYERS; ++l) {
-    tensors[3 + 2 * l] = upsilon::layer(weights, l);
-    tensors[4 + 2 * l] = upsilon::layer(biases, l);
-  }
+  upsilon::put_layers(weights, biases, tensors + 3);
   tensors[11] = y;
   return upsilon::call(context, upsilon::forward, tensors, options);
 }
@@ -113,12 +107,8 @@ ups_status ups_deep_set_backward(ups_context* context, const ups_tensor* x, cons
                                  const ups_tensor* dparticle_weights, const ups_tensor* const* dweights,
                                  const ups_tensor* const* dbiases, const ups_deep_set_options* options) {
   const ups_tensor* tensors[6 + 4 * UPS_MLP_MAX_LAYERS] = {x, offsets, particle_weights};
-  for (int32_t l = 0; l < UPS_MLP_MAX_LAYERS; ++l) {
-    tensors[3 + 2 * l] = upsilon::layer(weights, l);
-    tensors[4 + 2 * l] = upsilon::layer(biases, l);
-    tensors[14 + 2 * l] = upsilon::layer(dweights, l);
-    tensors[15 + 2 * l] = upsilon::layer(dbiases, l);
-  }
+  upsilon::put_layers(weights, biases, tensors + 3);
+  upsilon::put_layers(dweights, dbiases, tensors + 14);
   tensors[11] = dy;
   tensors[12] = dx;
   tensors[13] = dparticle_weights;

@@ -3,10 +3,13 @@
 
 #include "common/activation.h"
 #include "common/kernel.h"
+#include "common/layers.h"
 #include "edge_conv/edge_conv_call.h"
 
 namespace upsilon {
 namespace {
+
+static_assert(UPS_EDGE_CONV_MAX_LAYERS == UPS_MLP_MAX_LAYERS);
 
 // One edge's input, and its sums before (z) and values behind (h) the activation of each layer.
 template <class T>
@@ -157,9 +160,6 @@ const OperationEntry backward{
     {backward_reference<float>, workspace_reference<float, 5>, edge_conv_backward_supports},
     {backward_reference<double>, workspace_reference<double, 5>, edge_conv_backward_supports}};
 
-// The pointer of layer l in a list that may be missing altogether.
-const ups_tensor* layer(const ups_tensor* const* list, int32_t l) { return list ? list[l] : nullptr; }
-
 }  // namespace
 }  // namespace upsilon
 
@@ -167,10 +167,7 @@ ups_status ups_edge_conv_forward(ups_context* context, const ups_tensor* row_off
                                  const ups_tensor* x, const ups_tensor* const* weights, const ups_tensor* const* biases,
                                  const ups_tensor* y, const ups_edge_conv_options* options) {
   const ups_tensor* tensors[4 + 2 * UPS_EDGE_CONV_MAX_LAYERS] = {row_offsets, sources, x};
-  for (int32_t l = 0; l < UPS_EDGE_CONV_MAX_LAYERS; ++l) {
-    tensors[3 + 2 * l] = upsilon::layer(weights, l);
-    tensors[4 + 2 * l] = upsilon::layer(biases, l);
-  }
+  upsilon::put_layers(weights, biases, tensors + 3);
   tensors[11] = y;
   return upsilon::call(context, upsilon::forward, tensors, options);
 }
@@ -183,12 +180,8 @@ ups_status ups_edge_conv_backward(ups_context* context, const ups_tensor* row_of
                                   const ups_edge_conv_options* options) {
   const ups_tensor* tensors[8 + 4 * UPS_EDGE_CONV_MAX_LAYERS] = {row_offsets, sources, transposed_offsets,
                                                                  targets,     edges,   x};
-  for (int32_t l = 0; l < UPS_EDGE_CONV_MAX_LAYERS; ++l) {
-    tensors[6 + 2 * l] = upsilon::layer(weights, l);
-    tensors[7 + 2 * l] = upsilon::layer(biases, l);
-    tensors[16 + 2 * l] = upsilon::layer(dweights, l);
-    tensors[17 + 2 * l] = upsilon::layer(dbiases, l);
-  }
+  upsilon::put_layers(weights, biases, tensors + 6);
+  upsilon::put_layers(dweights, dbiases, tensors + 16);
   tensors[14] = dy;
   tensors[15] = dx;
   return upsilon::call(context, upsilon::backward, tensors, options);

@@ -129,10 +129,7 @@ void put_inputs(const ups_multi_deep_set_set* sets, int32_t count, const ups_ten
     to[0] = sets[s].x;
     to[1] = sets[s].offsets;
     to[2] = sets[s].particle_weights;
-    for (int32_t l = 0; l < UPS_MLP_MAX_LAYERS; ++l) {
-      to[3 + 2 * l] = sets[s].weights[l];
-      to[4 + 2 * l] = sets[s].biases[l];
-    }
+    put_layers(sets[s].weights, sets[s].biases, to + 3);
   }
 }
 
@@ -157,10 +154,7 @@ ups_status ups_multi_deep_set_backward(ups_context* context, const ups_multi_dee
     const ups_tensor** to = tensors + upsilon::multi_deep_set_gradient(s);
     to[0] = gradients[s].dx;
     to[1] = gradients[s].dparticle_weights;
-    for (int32_t l = 0; l < UPS_MLP_MAX_LAYERS; ++l) {
-      to[2 + 2 * l] = gradients[s].dweights[l];
-      to[3 + 2 * l] = gradients[s].dbiases[l];
-    }
+    upsilon::put_layers(gradients[s].dweights, gradients[s].dbiases, to + 2);
   }
   return upsilon::call(context, upsilon::backward, tensors, options);
 }

@@ -123,9 +123,6 @@ const OperationEntry backward{"pair_attention_backward",
                               {backward_reference<float>, workspace<float>, pair_attention_backward_supports},
                               {backward_reference<double>, workspace<double>, pair_attention_backward_supports}};
 
-// The pointer of layer l in a list that may be missing altogether.
-const ups_tensor* layer(const ups_tensor* const* list, int32_t l) { return list ? list[l] : nullptr; }
-
 }  // namespace
 }  // namespace upsilon
 
@@ -135,10 +132,7 @@ ups_status ups_pair_attention_forward(ups_context* context, const ups_tensor* mo
                                       const ups_tensor* y, const ups_tensor* softmax,
                                       const ups_pair_attention_options* options) {
   const ups_tensor* tensors[7 + 2 * UPS_MLP_MAX_LAYERS] = {momenta, offsets};
-  for (int32_t l = 0; l < UPS_MLP_MAX_LAYERS; ++l) {
-    tensors[2 + 2 * l] = upsilon::layer(weights, l);
-    tensors[3 + 2 * l] = upsilon::layer(biases, l);
-  }
+  upsilon::put_layers(weights, biases, tensors + 2);
   tensors[10] = q;
   tensors[11] = k;
   tensors[12] = v;
@@ -155,12 +149,8 @@ ups_status ups_pair_attention_backward(ups_context* context, const ups_tensor* m
                                        const ups_tensor* const* dbiases, const ups_tensor* dq, const ups_tensor* dk,
                                        const ups_tensor* dv, const ups_pair_attention_options* options) {
   const ups_tensor* tensors[12 + 4 * UPS_MLP_MAX_LAYERS] = {momenta, offsets};
-  for (int32_t l = 0; l < UPS_MLP_MAX_LAYERS; ++l) {
-    tensors[2 + 2 * l] = upsilon::layer(weights, l);
-    tensors[3 + 2 * l] = upsilon::layer(biases, l);
-    tensors[17 + 2 * l] = upsilon::layer(dweights, l);
-    tensors[18 + 2 * l] = upsilon::layer(dbiases, l);
-  }
+  upsilon::put_layers(weights, biases, tensors + 2);
+  upsilon::put_layers(dweights, dbiases, tensors + 17);
   tensors[10] = q;
   tensors[11] = k;
   tensors[12] = v;
