@@ -12,6 +12,7 @@
 #include "common/event_pairs.cuh"
 
 #include "attention/attention_call.h"
+#include "attention/means.cuh"
 
 namespace upsilon {
 namespace {
@@ -214,19 +215,6 @@ attend(const int32_t* fault, AttentionForward<float> f, const int64_t* pairs) {
   }
 }
 
-// mean[i, h] = <dy_i, y_i>
-template <int threads>
-UPS_KERNEL_LB(threads)
-find_means(const int32_t* fault, AttentionBackward<float> f, float* means) {
-  if (*fault != 0) return;
-  for (int64_t i = global_thread(); i < f.queries * f.heads; i += global_threads()) {
-    float sum = 0.0f;
-    for (int64_t c = 0; c < f.value_width; ++c)
-      sum = fmaf(f.dy[i * f.value_width + c], f.y[i * f.value_width + c], sum);
-    means[i] = sum;
-  }
-}
-
 template <int columns>
 struct BackwardMemory {
   Rows<columns> own, own_values, other, other_values;
@@ -412,7 +400,7 @@ ups_status backward(const Call& call) {
   clear_others(launch, f.dq, f.queries, f.heads * f.width, f.offsets, f.sets);
   clear_others(launch, f.dk, f.keys, f.heads * f.width, f.key_offsets, f.sets);
   clear_others(launch, f.dv, f.keys, f.heads * f.value_width, f.key_offsets, f.sets);
-  launch.elements(find_means<block_threads>, f.queries * f.heads, f, s.means);
+  launch_means(launch, f.dy, f.y, f.queries * f.heads, f.value_width, s.means);
   with_columns(f, [&](auto width, auto dropping) {
     constexpr int columns = decltype(width)::value;
     constexpr bool drops = decltype(dropping)::value;

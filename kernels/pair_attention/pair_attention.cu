@@ -16,6 +16,7 @@
 
 #include "common/event_pairs.cuh"
 #include "common/layer_panels.cuh"
+#include "attention/means.cuh"
 
 #include "pair_attention/pair_attention_call.h"
 
@@ -154,15 +155,6 @@ attend_pairs(const int32_t* fault, PairAttentionForward<float> f, PanelLayers la
     f.softmax[2 * query] = largest[task];
     f.softmax[2 * query + 1] = total[task];
   }
-}
-
-// mean[i, h] = <dy_i, y_i>
-template <int threads>
-UPS_KERNEL_LB(threads)
-find_means(const int32_t* fault, PairAttentionBackward<float> f, float* means) {
-  if (*fault != 0) return;
-  for (int64_t i = global_thread(); i < f.particles * f.heads; i += global_threads())
-    means[i] = product_of(f.dy + i * f.value_width, f.y + i * f.value_width, f.value_width);
 }
 
 // p and dscore of a pair, from the row of its query and head.
@@ -335,7 +327,7 @@ ups_status backward(const Call& call) {
   const BackwardScratch s(f, pieces);
   Launcher launch(call);
   launch.elements(find_kinematics<block_threads>, f.particles, f.momenta, f.particles, s.kinematics);
-  launch.elements(find_means<block_threads>, f.particles * f.heads, f, s.means);
+  launch_means(launch, f.dy, f.y, f.particles * f.heads, f.value_width, s.means);
   clear_others(launch, f.dmomenta, f.particles, pair_columns_of_momenta, f.offsets, f.events);
   clear_others(launch, f.dq, f.particles, f.heads * f.width, f.offsets, f.events);
   clear_others(launch, f.dk, f.particles, f.heads * f.width, f.offsets, f.events);
