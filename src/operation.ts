@@ -13,6 +13,8 @@ interface BackwardPlan {
   sources: { from: 'input' | 'output' | 'gradient' | 'extra'; index: number; name: string }[];
   /** For every output of backward the forward input it belongs to; -1 for what is no gradient. */
   gradientOf: number[];
+  /** Which of forward's outputs are made: the first, and those that backward asks for. */
+  kept: boolean[];
 }
 
 /** More inputs of backward than forward has: the transposed graph. */
@@ -70,8 +72,9 @@ export class Operation {
     const traced = wantsGradient(tensors);
     const first = out === undefined ? undefined : toOutput(out, this.publicName);
     const given = first || state ? [first, ...(state ?? [])] : undefined;
-    // Outputs behind the first are there for the gradient.
-    const results = this.forward.run(tensors, options, given, traced ? undefined : onlyTheFirst);
+    // Of the outputs behind the first those that are given, and for the gradient those that it needs.
+    const wanted = traced ? (this.backwardPlan ??= this.matchNames()).kept : onlyTheFirst;
+    const results = this.forward.run(tensors, options, given, wanted);
     const result = results[0]!;
     if (first) {
       result._origin = undefined;
@@ -131,7 +134,11 @@ export class Operation {
       if (name.startsWith('d') && outputs.includes(name.slice(1))) return { from: 'gradient', index: 0, name };
       return { from: 'extra', index: 0, name };
     });
-    return { sources, gradientOf: backward.names.slice(backward.inputs).map((name) => inputs.indexOf(name.slice(1))) };
+    return {
+      sources,
+      gradientOf: backward.names.slice(backward.inputs).map((name) => inputs.indexOf(name.slice(1))),
+      kept: outputs.map((name, k) => k === 0 || backward.names.includes(name)),
+    };
   }
 }
 

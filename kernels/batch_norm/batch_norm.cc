@@ -52,6 +52,11 @@ ups_status training_forward_reference(const Call& call) {
     each_number(f, c, [&](int64_t) { count += T(1); });
     each_number(f, c, [&](int64_t at) { mean += f.x[at] / count; });
     each_number(f, c, [&](int64_t at) { variance += (f.x[at] - mean) * (f.x[at] - mean) / count; });
+    if (f.moments) {
+      const Moments given = f.joined(c);
+      mean = static_cast<T>(given.mean);
+      variance = static_cast<T>(given.variance());
+    }
     if (f.mean) f.mean[c] = static_cast<double>(mean);
     if (f.variance) f.variance[c] = static_cast<double>(variance);
     normalise(f, c, mean, variance, f.y);
@@ -137,13 +142,14 @@ ups_status ups_batch_norm_backward(ups_context* context, const ups_tensor* x, co
 
 ups_status ups_batch_norm_training_forward(ups_context* context, const ups_tensor* x, const ups_tensor* weight,
                                            const ups_tensor* bias, const ups_tensor* mask, const ups_tensor* residual,
-                                           const ups_tensor* y, const ups_tensor* batch_mean,
+                                           const ups_tensor* moments, const ups_tensor* y, const ups_tensor* batch_mean,
                                            const ups_tensor* batch_variance, const ups_tensor* running_mean,
                                            const ups_tensor* running_variance,
                                            const ups_batch_norm_training_options* options) {
-  return upsilon::call(context, upsilon::training_forward,
-                       {x, weight, bias, mask, residual, y, batch_mean, batch_variance, running_mean, running_variance},
-                       options);
+  return upsilon::call(
+      context, upsilon::training_forward,
+      {x, weight, bias, mask, residual, moments, y, batch_mean, batch_variance, running_mean, running_variance},
+      options);
 }
 
 ups_status ups_batch_norm_training_backward(ups_context* context, const ups_tensor* x, const ups_tensor* batch_mean,

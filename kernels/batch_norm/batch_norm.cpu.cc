@@ -239,13 +239,15 @@ ups_status training_forward(const Call& call) {
   Pieces pieces(call.workspace);
   const TrainingScratch scratch(f, pieces);
   const GroupSums& sums = scratch.sums;
-  find_moments(*call.threads, f, sums);
+  if (!f.moments) find_moments(*call.threads, f, sums);
   double numbers[most_groups];
   for (int64_t group = 0; group < sums.groups; ++group) numbers[group] = sums.numbers(f, group);
   for (int64_t c = 0; c < f.channels; ++c) {
     Moments of_batch;
-    for (int64_t group = 0; group < sums.groups; ++group)
-      of_batch.join({numbers[group], sums.first[group * sums.padded + c], sums.second[group * sums.padded + c]});
+    if (f.moments) of_batch = f.joined(c);
+    else
+      for (int64_t group = 0; group < sums.groups; ++group)
+        of_batch.join({numbers[group], sums.first[group * sums.padded + c], sums.second[group * sums.padded + c]});
     keep_statistics(f, c, of_batch);
     scratch.channels.set(f, c, of_batch.mean, of_batch.variance());
   }

@@ -175,7 +175,9 @@ join_moments(const int32_t* fault, BatchNormTraining<float> f, const Moments* pa
   if (*fault != 0) return;
   for (int64_t c = global_thread(); c < f.channels; c += global_threads()) {
     Moments of_batch;
-    for (int64_t chunk = 0; chunk < chunks; ++chunk) of_batch.join(parts[chunk * f.channels + c]);
+    if (f.moments) of_batch = f.joined(c);
+    else
+      for (int64_t chunk = 0; chunk < chunks; ++chunk) of_batch.join(parts[chunk * f.channels + c]);
     keep_statistics(f, c, of_batch);
     channels[c] = norm_of(f, c, of_batch.mean, of_batch.variance());
   }
@@ -226,8 +228,9 @@ ups_status training_forward(const Call& call) {
   const TrainingScratch scratch(f, pieces);
   Launcher launch(call);
   using Norm = BatchNormTraining<float>;
-  launch.grid(f.inner == 1 ? moments_of_chunks<false, sum_warps, Norm> : moments_of_chunks<true, sum_warps, Norm>,
-              scratch.chunks.count * blocks_of_chunk(f), 1, 32 * sum_warps, 0, f, scratch.chunks, scratch.parts);
+  if (!f.moments)
+    launch.grid(f.inner == 1 ? moments_of_chunks<false, sum_warps, Norm> : moments_of_chunks<true, sum_warps, Norm>,
+                scratch.chunks.count * blocks_of_chunk(f), 1, 32 * sum_warps, 0, f, scratch.chunks, scratch.parts);
   launch.elements(join_moments<block_threads>, f.channels, f, scratch.parts, scratch.chunks.count, scratch.channels);
   launch_normalise(launch, f, scratch.channels);
   return launch.status();

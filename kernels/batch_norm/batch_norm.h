@@ -8,6 +8,8 @@
  * (biased variance, over the rows that count and all s), gives them for the backward pass, through which gradients
  * pass, and updates the running ones where they are given:
  *   running = (1 - momentum) running + momentum batch, the variance of the batch taken with n - 1 (with 1 for n = 1).
+ * moments: mean and variance of every channel of every row of x, where a convolution has taken them already; x is then
+ * read once. Those of another x give something else.
  * Without any row that counts mean and variance are 0 and the running ones stay.
  *
  * Sums are taken in fixed tiles and joined in float64, also the deviations from the mean: an offset common to a channel
@@ -32,6 +34,7 @@ extern "C" {
   "x: real[B, C, S], mean: real[C], variance: real[C], " UPS_BATCH_NORM_AFFINE_SCHEMA UPS_BATCH_NORM_GRADIENTS_SCHEMA
 #define UPS_BATCH_NORM_TRAINING_FORWARD_SCHEMA                           \
   "x: real[B, C, S], " UPS_BATCH_NORM_AFFINE_SCHEMA                      \
+  ", moments?: f64[B, C, 2]"                                             \
   " -> y: real[B, C, S], batch_mean?: f64[C], batch_variance?: f64[C], " \
   "running_mean?&: real[C], running_variance?&: real[C]; "               \
   "eps: f32 = 1e-5, activation: activation, momentum: f32 = 0.1"
@@ -62,9 +65,10 @@ UPS_API ups_status ups_batch_norm_backward(ups_context* context, const ups_tenso
                                            const ups_batch_norm_options* options);
 UPS_API ups_status ups_batch_norm_training_forward(ups_context* context, const ups_tensor* x, const ups_tensor* weight,
                                                    const ups_tensor* bias, const ups_tensor* mask,
-                                                   const ups_tensor* residual, const ups_tensor* y,
-                                                   const ups_tensor* batch_mean, const ups_tensor* batch_variance,
-                                                   const ups_tensor* running_mean, const ups_tensor* running_variance,
+                                                   const ups_tensor* residual, const ups_tensor* moments,
+                                                   const ups_tensor* y, const ups_tensor* batch_mean,
+                                                   const ups_tensor* batch_variance, const ups_tensor* running_mean,
+                                                   const ups_tensor* running_variance,
                                                    const ups_batch_norm_training_options* options);
 UPS_API ups_status ups_batch_norm_training_backward(ups_context* context, const ups_tensor* x,
                                                     const ups_tensor* batch_mean, const ups_tensor* batch_variance,

@@ -39,15 +39,27 @@ struct BatchNormForward : BatchNorm<T> {
 
 template <class T>
 struct BatchNormTraining : BatchNorm<T> {
+  const double* moments;
   T* y;
   double *mean, *variance;
   T *running_mean, *running_variance;
   float momentum;
 
   explicit BatchNormTraining(const Call& call)
-      : BatchNorm<T>(call, 1), y(call.data<T>(5)), mean(call.data<double>(6)), variance(call.data<double>(7)),
-        running_mean(call.data<T>(8)), running_variance(call.data<T>(9)),
+      : BatchNorm<T>(call, 1), moments(call.data<const double>(5)), y(call.data<T>(6)), mean(call.data<double>(7)),
+        variance(call.data<double>(8)), running_mean(call.data<T>(9)), running_variance(call.data<T>(10)),
         momentum(call.option<ups_batch_norm_training_options>().momentum) {}
+
+  // Of the batch, from those that are given.
+  UPS_HD Moments joined(int64_t c) const {
+    Moments of_batch;
+    const double count = static_cast<double>(this->inner);
+    for (int64_t row = 0; row < this->rows; ++row) {
+      const double* const given = moments + 2 * (row * this->channels + c);
+      if (this->counts(row)) of_batch.join({count, given[0], given[1] * count});
+    }
+    return of_batch;
+  }
 };
 
 // Of statistics that are given, or in training of the batch's own, through which gradients pass.

@@ -9,6 +9,7 @@
 #include "common/activate_rows.simd.h"
 #include "common/convolution.simd.h"
 #include "common/dot.simd.h"
+#include "common/moments.simd.h"
 #include "common/transpose.simd.h"
 
 UPS_SIMD_SHARED_BEGIN
@@ -25,6 +26,8 @@ constexpr int tile_outputs = 4;  // 12 sums, 3 of the source, 1 weight: 16 of 16
 constexpr int64_t block_floats = 128 * 1024;  // half of an L2 of 1 MiB
 constexpr int64_t least_places = 256;  // of a task
 constexpr int64_t tasks_per_worker = 12, task_products = 256 * 1024;
+constexpr int64_t tasks_with_moments = 24;  // of an image: their bits must not depend on workers and samples
+constexpr int64_t moments_piece = 1024;  // stays in L1
 constexpr int64_t least_cut_width = 512;
 
 #if UPS_LANES == 16
@@ -167,8 +170,8 @@ void load_block(const GatherAxis (&axes)[3], const BlockStrides& strides, const 
           }
 }
 
-Gather::Gather(const Convolution& shape, Towards towards, int32_t workers, Pieces& pieces)
-    : shape_(shape), inputs_(shape.coarse_channels), outputs_(shape.fine_channels) {
+Gather::Gather(const Convolution& shape, Towards towards, int32_t workers, Pieces& pieces, bool with_moments)
+    : shape_(shape), inputs_(shape.coarse_channels), outputs_(shape.fine_channels), with_moments_(with_moments) {
   if (towards == Towards::coarse) std::swap(inputs_, outputs_);
   for (int a = 0; a < 3; ++a) axes_[a] = GatherAxis(shape.axes[a], towards);
   auto& [d, h, w] = axes_;
@@ -193,6 +196,7 @@ Gather::Gather(const Convolution& shape, Towards towards, int32_t workers, Piece
   packed_ = pieces.take<float>(shape.weight_count());
   scratch_ = pieces.take<float>(scratch_floats_ * (splits_ > 1 ? tasks() : workers));
   segments_ = pieces.take<Segment>(most_segments_ * workers);
+  moments_ = pieces.take<Moments>(with_moments ? tasks() * outputs_ : 0);
 }
 
 // Where rows are shorter than a vector, and those with room for all shifts would leave many of its lanes idle.
@@ -206,15 +210,21 @@ bool Gather::should_copy_shifts() const {
 // Into blocks that fit a cache, and into so many tasks that workers end together.
 void Gather::cut(int32_t workers) {
   auto& [d, h, w] = axes_;
-  const double products = static_cast<double>(shape_.samples) * static_cast<double>(shape_.weight_count()) *
-                          static_cast<double>(shape_.coarse_places());
-  const auto wanted =
-      static_cast<int64_t>(std::clamp(products / task_products, 1.0, static_cast<double>(tasks_per_worker * workers)));
+  const double products_of_sample =
+      static_cast<double>(shape_.weight_count()) * static_cast<double>(shape_.coarse_places());
+  const auto tasks_for = [](double products, int64_t most) {
+    return static_cast<int64_t>(std::clamp(products / task_products, 1.0, static_cast<double>(most)));
+  };
+  const int64_t wanted =
+      tasks_for(static_cast<double>(shape_.samples) * products_of_sample, tasks_per_worker * workers);
+  const int64_t wanted_of_image =
+      tasks_for(products_of_sample / static_cast<double>(std::max<int64_t>(shape_.groups, 1)), tasks_with_moments);
   const int64_t source_phases = d.source_phases * h.source_phases * w.source_phases;
   for (;;) {
     const bool large =
         !in_place_ && inputs_ * source_phases * d.extent() * h.extent() * row_floats() * shift_copies() > block_floats;
-    const bool few = tasks() < wanted && d.block() * h.block() * w.block() > least_places;
+    const bool few = (with_moments_ ? blocks() < wanted_of_image : tasks() < wanted) &&
+                     d.block() * h.block() * w.block() > least_places;
     if (!large && !few) break;
     const auto smaller = [](const GatherAxis& axis) { return std::min(axis.places, 2 * axis.blocks); };
     GatherAxis* axis = nullptr;
@@ -391,10 +401,47 @@ void Gather::compute(const Block& block, const float* source, const Segment* seg
       }
 }
 
+// Of what a block has written, which is in a cache still.
+void Gather::take_moments(const Block& block, int64_t number, const float* result) const {
+  int64_t begin[3], extent[3];
+  for (int a = 0; a < 3; ++a) {
+    const GatherAxis& axis = axes_[a];
+    begin[a] = axis.result_step * block.begin[a];
+    extent[a] = std::min(axis.result, axis.result_step * (block.begin[a] + block.places[a])) - begin[a];
+  }
+  const int64_t of_row = axes_[2].result, of_plane = axes_[1].result * of_row, of_channel = axes_[0].result * of_plane;
+  // What lies together: whole rows are one run, and whole planes too.
+  auto [planes, rows, run] = extent;
+  if (run == of_row) run *= rows, rows = 1;
+  if (run == of_plane) run *= planes, planes = 1;
+  for (int64_t o = block.first_output; o < block.first_output + block.outputs; ++o) {
+    const int64_t channel = block.image * outputs_ + o;
+    const float* first = result + channel * of_channel + begin[0] * of_plane + begin[1] * of_row + begin[2];
+    Moments found;
+    for (int64_t p = 0; p < planes; ++p)
+      for (int64_t r = 0; r < rows; ++r)
+        for (int64_t i = 0; i < run; i += moments_piece)
+          found.join(moments_of(first + p * of_plane + r * of_row + i, std::min(moments_piece, run - i)));
+    moments_[channel * blocks() + number] = found;
+  }
+}
+
+void Gather::join_moments(Threads& threads, double* moments) const {
+  threads.run(shape_.samples * shape_.groups, [&](int64_t image, int32_t) {
+    for (int64_t channel = image * outputs_; channel < (image + 1) * outputs_; ++channel) {
+      Moments all;
+      for (int64_t b = 0; b < blocks(); ++b) all.join(moments_[channel * blocks() + b]);
+      moments[2 * channel] = all.mean;
+      moments[2 * channel + 1] = all.variance();
+    }
+  });
+}
+
 void Gather::run(Threads& threads, const float* source, const float* weight, const float* bias, int32_t activation,
-                 float* result) const {
+                 float* result, double* moments) const {
   const auto& [d, h, w] = axes_;
-  if (shape_.samples * shape_.groups * outputs_ * d.result * h.result * w.result == 0) return;
+  if (shape_.samples * shape_.groups * outputs_ * d.result * h.result * w.result == 0)
+    return clear(moments, 2 * shape_.samples * shape_.groups * outputs_);
   fill_taps(axes_, strides_, taps_);
   pack(threads, weight);
   const bool shared = splits_ > 1;
@@ -412,7 +459,9 @@ void Gather::run(Threads& threads, const float* source, const float* weight, con
     }
     Segment* segments = segments_ + worker * most_segments_;
     compute(block, from, segments, find_segments(block, segments), bias, activation, result);
+    if (moments) take_moments(block, task / splits_ % blocks(), result);
   });
+  if (moments) join_moments(threads, moments);
 }
 
 void channel_sums(Threads& threads, const float* values, int64_t samples, int64_t channels, int64_t places,

@@ -57,6 +57,7 @@ struct GatherCall {
   const float *from, *weight, *bias;
   float* to;
   int32_t activation;
+  TileMoments* moments;  // by channel, phase and tile; tiles of rows are then of one sample each
 };
 
 // What a step of depth, one channel and tap, means: where it looks from a place's own position, and its weight.
@@ -64,6 +65,23 @@ struct DepthStep {
   int64_t shift[3], source, weight;
   bool exists;
 };
+
+// By a warp together, of those numbers of a tile's column that are places of the result.
+UPS_ON_DEVICE TileMoments moments_of_column(const float* column, const bool* exists, int rows) {
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+  float count = 0.0f, sum = 0.0f, deviation = 0.0f;
+  for (int row = lane; row < rows; row += 32)
+    if (exists[row]) {
+      count += 1.0f;
+      sum += column[row];
+    }
+  count = ups::warp_sum(count);
+  sum = ups::warp_sum(sum);
+  const float mean = count > 0 ? sum / count : 0.0f;
+  for (int row = lane; row < rows; row += 32)
+    if (exists[row]) deviation += (column[row] - mean) * (column[row] - mean);
+  return {count, mean, ups::warp_sum(deviation)};
+}
 
 template <class Shape, int precision>
 UPS_KERNEL_LB(Shape::threads)
@@ -79,17 +97,21 @@ gather_tiles(const int32_t* fault, GatherCall f) {
   static_assert(Shape::rows % Shape::threads == 0 || Shape::threads % Shape::rows == 0);
   UPS_SHARED(float4, memory, [2 * stage_floats / 4]);  // float4: for its alignment
   UPS_SHARED(DepthStep, steps, [2][Shape::depth]);
+  UPS_SHARED(bool, exists, [Shape::rows]);  // places of the result
   float* const stages = reinterpret_cast<float*>(&memory[0]);
   const int thread = static_cast<int>(threadIdx.x);
 
-  const int64_t places = f.places[0] * f.places[1] * f.places[2], rows = f.shape.samples * places;
+  const int64_t places = f.places[0] * f.places[1] * f.places[2];
+  const int64_t runs = f.moments ? f.shape.samples : 1, run = f.moments ? places : f.shape.samples * places;
   const int64_t column_tiles = (f.outputs + Shape::columns - 1) / Shape::columns;
-  const int64_t row_tiles = (rows + Shape::rows - 1) / Shape::rows;
+  const int64_t row_tiles = (run + Shape::rows - 1) / Shape::rows;
   int64_t rest = blockIdx.x;
   const int64_t first_column = rest % column_tiles * Shape::columns;
   rest /= column_tiles;
-  const int64_t first_row = rest % row_tiles * Shape::rows;
+  const int64_t row_tile = rest % row_tiles;
   rest /= row_tiles;
+  const int64_t rows = (rest % runs + 1) * run, first_row = rows - run + row_tile * Shape::rows;
+  rest /= runs;
   const int64_t phase_w = rest % f.phases[2], phase_h = rest / f.phases[2] % f.phases[1];
   rest /= f.phases[2] * f.phases[1];
   const int64_t phase_d = rest % f.phases[0], group = rest / f.phases[0];
@@ -185,6 +207,7 @@ gather_tiles(const int32_t* fault, GatherCall f) {
                                       f.coarse ? 1 : f.shape.axes[2].stride};
   for (int unit = thread; unit < Shape::rows * Shape::columns; unit += Shape::threads) {
     const int64_t row = first_row + unit % Shape::rows, column = first_column + unit / Shape::rows;
+    if (unit < Shape::rows) exists[unit] = false;
     if (row >= rows || column >= f.outputs) continue;
     const int64_t place = row % places;
     const int64_t to_z = place / (f.places[1] * f.places[2]) * steps_of_result[0] + phase_d;
@@ -192,10 +215,49 @@ gather_tiles(const int32_t* fault, GatherCall f) {
     const int64_t to_x = place % f.places[2] * steps_of_result[2] + phase_w;
     if (to_z >= f.result[0] || to_y >= f.result[1] || to_x >= f.result[2]) continue;
     const int64_t channel = group * f.outputs + column;
-    const float sum = stages[unit / Shape::rows * staging_stride + unit % Shape::rows];
+    float& staged = stages[unit / Shape::rows * staging_stride + unit % Shape::rows];
+    const float value = activate_value(f.bias ? staged + f.bias[channel] : staged, f.activation);
     f.to[(row / places * f.shape.groups * f.outputs + channel) * result_places +
-         (to_z * f.result[1] + to_y) * f.result[2] + to_x] =
-        activate_value(f.bias ? sum + f.bias[channel] : sum, f.activation);
+         (to_z * f.result[1] + to_y) * f.result[2] + to_x] = value;
+    if (unit < Shape::rows) exists[unit] = true;
+    staged = value;
+  }
+  if (!f.moments) return;
+  __syncthreads();
+  const int64_t phases = f.phases[0] * f.phases[1] * f.phases[2];
+  const int64_t phase = (phase_d * f.phases[1] + phase_h) * f.phases[2] + phase_w;
+  for (int column = thread / 32; column < Shape::columns && first_column + column < f.outputs;
+       column += Shape::threads / 32) {
+    const TileMoments found = moments_of_column(stages + column * staging_stride, exists, Shape::rows);
+    const int64_t channel = (first_row / places * f.shape.groups + group) * f.outputs + first_column + column;
+    if (thread % 32 == 0) f.moments[(channel * phases + phase) * row_tiles + row_tile] = found;
+  }
+}
+
+// A warp joins the tiles of a channel.
+template <int threads>
+UPS_KERNEL_LB(threads)
+join_moments(const int32_t* fault, const TileMoments* parts, int64_t tiles, int64_t channels, double* moments) {
+  if (*fault != 0) return;
+  const int64_t lane = threadIdx.x % 32;
+  for (int64_t channel = global_thread() / 32; channel < channels; channel += global_threads() / 32) {
+    const TileMoments* const of_channel = parts + channel * tiles;
+    double count = 0, sum = 0, deviation = 0;
+    for (int64_t tile = lane; tile < tiles; tile += 32) {
+      count += of_channel[tile].count;
+      sum += static_cast<double>(of_channel[tile].count) * of_channel[tile].mean;
+    }
+    count = ups::warp_sum(count);
+    sum = ups::warp_sum(sum);
+    const double mean = count > 0 ? sum / count : 0.0;
+    for (int64_t tile = lane; tile < tiles; tile += 32) {
+      const double off = of_channel[tile].mean - mean;
+      deviation += of_channel[tile].deviation + of_channel[tile].count * off * off;
+    }
+    deviation = ups::warp_sum(deviation);
+    if (lane != 0) continue;
+    moments[2 * channel] = mean;
+    moments[2 * channel + 1] = count > 0 ? deviation / count : 0.0;
   }
 }
 
@@ -352,8 +414,33 @@ void with_precision(int32_t precision, Kernel&& kernel) {
 
 }  // namespace
 
+namespace {
+
+int64_t phases_of(const ConvolutionAxis& axis, Towards towards) {
+  return towards == Towards::coarse ? 1 : std::min(axis.stride, axis.fine);
+}
+// Of one phase.
+int64_t places_of(const ConvolutionAxis& axis, Towards towards) {
+  return towards == Towards::coarse ? axis.coarse : ceil_div(axis.fine, axis.stride);
+}
+int64_t rows_of_tile(int64_t outputs) {
+  return outputs <= NarrowTile::columns   ? NarrowTile::rows
+         : outputs <= MiddleTile::columns ? MiddleTile::rows
+                                          : WideTile::rows;
+}
+
+}  // namespace
+
+int64_t tile_moments(const Convolution& shape, Towards towards) {
+  int64_t phases = 1, places = 1;
+  for (const ConvolutionAxis& axis : shape.axes) phases *= phases_of(axis, towards), places *= places_of(axis, towards);
+  const int64_t outputs = towards == Towards::coarse ? shape.coarse_channels : shape.fine_channels;
+  return shape.samples * shape.groups * outputs * phases * ceil_div(places, rows_of_tile(outputs));
+}
+
 void gather(Launcher& launch, int32_t precision, const Convolution& shape, Towards towards, const float* source,
-            const float* weight, const float* bias, int32_t activation, float* result) {
+            const float* weight, const float* bias, int32_t activation, float* result,
+            const ConvolutionMoments& moments) {
   const bool coarse = towards == Towards::coarse;
   GatherCall f{shape,
                coarse,
@@ -367,28 +454,35 @@ void gather(Launcher& launch, int32_t precision, const Convolution& shape, Towar
                weight,
                bias,
                result,
-               activation};
+               activation,
+               moments.moments ? moments.tiles : nullptr};
   int64_t phases = shape.groups;
   for (int a = 0; a < 3; ++a) {
     const ConvolutionAxis& axis = shape.axes[a];
-    f.phases[a] = coarse ? 1 : std::min(axis.stride, axis.fine);
-    f.places[a] = coarse ? axis.coarse : ceil_div(axis.fine, axis.stride);
+    f.phases[a] = phases_of(axis, towards);
+    f.places[a] = places_of(axis, towards);
     f.result[a] = coarse ? axis.coarse : axis.fine;
     f.source[a] = coarse ? axis.fine : axis.coarse;
     phases *= f.phases[a];
   }
-  const int64_t rows = shape.samples * f.places[0] * f.places[1] * f.places[2];
+  const int64_t places = f.places[0] * f.places[1] * f.places[2];
+  const int64_t runs = f.moments ? shape.samples : 1, run = f.moments ? places : shape.samples * places;
   with_precision(precision, [&](auto number) {
     constexpr int by = decltype(number)::value;
     const auto with_shape = [&](auto tile) {
       using Shape = decltype(tile);
-      launch.grid(gather_tiles<Shape, by>, phases * ceil_div(rows, Shape::rows) * ceil_div(f.outputs, Shape::columns),
-                  1, Shape::threads, 0, f);
+      launch.grid(gather_tiles<Shape, by>,
+                  phases * runs * ceil_div(run, Shape::rows) * ceil_div(f.outputs, Shape::columns), 1, Shape::threads,
+                  0, f);
     };
     if (f.outputs <= NarrowTile::columns) with_shape(NarrowTile{});
     else if (f.outputs <= MiddleTile::columns) with_shape(MiddleTile{});
     else with_shape(WideTile{});
   });
+  if (!moments.moments) return;
+  const int64_t channels = shape.samples * shape.groups * f.outputs;
+  const int64_t tiles = channels > 0 ? tile_moments(shape, towards) / channels : 0;
+  launch.elements(join_moments<block_threads>, 32 * channels, moments.tiles, tiles, channels, moments.moments);
 }
 
 int64_t weight_gradient_floats(const Convolution& shape) {

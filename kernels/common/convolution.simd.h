@@ -7,9 +7,10 @@ UPS_SIMD_SHARED_BEGIN
 // A grid from the other one: coarse = act(bias + fine * W), or fine = act(bias + the adjoint of coarse).
 class Gather {
  public:
-  Gather(const Convolution& shape, Towards towards, int32_t workers, Pieces& pieces);
+  Gather(const Convolution& shape, Towards towards, int32_t workers, Pieces& pieces, bool with_moments = false);
+  // `moments`, where they are wanted: mean and variance of every channel of every sample of the result.
   void run(Threads& threads, const float* source, const float* weight, const float* bias, int32_t activation,
-           float* result) const;
+           float* result, double* moments = nullptr) const;
 
  private:
   struct Segment {
@@ -22,6 +23,7 @@ class Gather {
   Convolution shape_;
   GatherAxis axes_[3];
   int64_t inputs_, outputs_;  // channels of a group
+  bool with_moments_;
   bool in_place_;  // the source itself serves as the block
   bool copies_shifts_;  // a block holds a copy of its source for every shift along the width
   int64_t splits_ = 1;  // of the outputs
@@ -32,10 +34,12 @@ class Gather {
   int64_t *packed_first_, *packed_step_;
   float *packed_, *scratch_;
   Segment* segments_;
+  Moments* moments_;  // of every channel, by block
 
   int64_t shift_copies() const { return copies_shifts_ ? axes_[2].span + 1 : 1; }
   int64_t row_floats() const { return copies_shifts_ ? axes_[2].block() : axes_[2].extent(); }
-  int64_t tasks() const { return shape_.samples * shape_.groups * axes_[0].blocks * axes_[1].blocks * axes_[2].blocks; }
+  int64_t blocks() const { return axes_[0].blocks * axes_[1].blocks * axes_[2].blocks; }  // of an image
+  int64_t tasks() const { return shape_.samples * shape_.groups * blocks(); }
   bool should_copy_shifts() const;
   void cut(int32_t workers);
   void pack(Threads& threads, const float* weight) const;
@@ -46,6 +50,8 @@ class Gather {
                int32_t activation, float* result) const;
   void put(const Block& block, const Segment* segments, int64_t vectors, const int64_t (&phase)[3], int64_t together,
            int64_t first_output, int64_t outputs, const float* sums, float* result) const;
+  void take_moments(const Block& block, int64_t number, const float* result) const;
+  void join_moments(Threads& threads, double* moments) const;
 };
 
 // dW[coarse channel, fine channel, tap] = the sum over samples and places of coarse times fine.

@@ -5,9 +5,21 @@
 
 namespace upsilon {
 
+// Of the numbers of one channel that a block has computed.
+struct TileMoments {
+  float count, mean, deviation;
+};
+// Mean and variance of every channel of every sample, from `tiles`: tile_moments() of them.
+struct ConvolutionMoments {
+  double* moments;
+  TileMoments* tiles;
+};
+int64_t tile_moments(const Convolution& shape, Towards towards);
+
 // A grid from the other one: coarse = act(bias + fine * W), or fine = act(bias + the adjoint of coarse).
 void gather(Launcher& launch, int32_t precision, const Convolution& shape, Towards towards, const float* source,
-            const float* weight, const float* bias, int32_t activation, float* result);
+            const float* weight, const float* bias, int32_t activation, float* result,
+            const ConvolutionMoments& moments = {});
 
 // dW = the sum over samples and places of coarse times fine: fixed chunks of places, added up in order. `parts` has
 // weight_gradient_floats() floats.

@@ -12,6 +12,7 @@
 
 #include "common/convolution.h"
 #include "common/kernel.h"
+#include "common/moments.h"
 
 namespace upsilon {
 

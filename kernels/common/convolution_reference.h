@@ -38,4 +38,17 @@ void fill_with_bias(T* values, const T* bias, int64_t samples, int64_t channels,
     for (int64_t place = 0; place < places; ++place) values[row * places + place] = bias ? bias[row % channels] : T(0);
 }
 
+// Mean and variance of every row of places; 0 of none.
+template <class T>
+void moments_of_channels(const T* values, int64_t rows, int64_t places, double* moments) {
+  for (int64_t row = 0; moments && row < rows; ++row) {
+    const T* const of_row = values + row * places;
+    T mean = 0, variance = 0;
+    for (int64_t i = 0; i < places; ++i) mean += of_row[i] / static_cast<T>(places);
+    for (int64_t i = 0; i < places; ++i) variance += (of_row[i] - mean) * (of_row[i] - mean) / static_cast<T>(places);
+    moments[2 * row] = static_cast<double>(mean);
+    moments[2 * row + 1] = static_cast<double>(variance);
+  }
+}
+
 }  // namespace upsilon

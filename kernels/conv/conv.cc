@@ -16,6 +16,7 @@ ups_status forward_reference(const Call& call) {
   fill_with_bias(f.y, f.bias, s.samples, s.groups * s.coarse_channels, s.coarse_places());
   each_meeting(s, [&](int64_t y, int64_t x, int64_t weight) { f.y[y] += f.x[x] * f.weight[weight]; });
   for (int64_t i = 0; i < s.coarse_count(); ++i) f.y[i] = activate(f.y[i], f.activation);
+  moments_of_channels(f.y, s.samples * s.groups * s.coarse_channels, s.coarse_places(), f.moments);
   return UPS_OK;
 }
 
@@ -61,8 +62,8 @@ const OperationEntry backward{"conv_backward",
 }  // namespace upsilon
 
 ups_status ups_conv_forward(ups_context* context, const ups_tensor* x, const ups_tensor* weight, const ups_tensor* bias,
-                            const ups_tensor* y, const ups_conv_options* options) {
-  return upsilon::call(context, upsilon::forward, {x, weight, bias, y}, options);
+                            const ups_tensor* y, const ups_tensor* moments, const ups_conv_options* options) {
+  return upsilon::call(context, upsilon::forward, {x, weight, bias, y, moments}, options);
 }
 
 ups_status ups_conv_backward(ups_context* context, const ups_tensor* x, const ups_tensor* weight,

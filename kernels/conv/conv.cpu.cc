@@ -12,15 +12,16 @@ UPS_SIMD_BEGIN
 
 size_t forward_workspace(const Call& call) {
   Pieces pieces(nullptr);
-  (void)Gather(conv_shape(call), Towards::coarse, call.threads->count(), pieces);
+  const ConvForward<float> f(call);
+  (void)Gather(f.shape, Towards::coarse, call.threads->count(), pieces, f.moments != nullptr);
   return pieces.bytes();
 }
 
 ups_status forward(const Call& call) {
   const ConvForward<float> f(call);
   Pieces pieces(call.workspace);
-  Gather(f.shape, Towards::coarse, call.threads->count(), pieces)
-      .run(*call.threads, f.x, f.weight, f.bias, f.activation, f.y);
+  Gather(f.shape, Towards::coarse, call.threads->count(), pieces, f.moments != nullptr)
+      .run(*call.threads, f.x, f.weight, f.bias, f.activation, f.y, f.moments);
   return UPS_OK;
 }
 

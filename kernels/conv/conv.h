@@ -7,6 +7,8 @@
  * own: x [N, G C, D, H, W] and [N, G, C, D, H, W] are the same memory, likewise PyTorch's weight [G O, C, ...]. `padding` is
  * what lies before x; how much lies after it follows from the extents of y, which may be any: outside x is 0. Nothing to
  * add up (C = 0, an empty kernel) gives act(b).
+ * moments: mean and (biased) variance of every channel of every sample of y, taken while what was computed is at hand, for
+ * the normalisation that follows (layer_norm, batch_norm_training); 0 where y has no places.
  * Backward takes x, W, b, y and dy and gives dx, dW, db; any of the three may be left out. NaN and infinities reach what
  * their place meets, nothing else; but those of dz = dy act' may reach all taps of dW. Outputs are overwritten. The same bits for any number of threads. */
 #ifndef UPSILON_OPS_CONV_H
@@ -23,7 +25,7 @@ extern "C" {
 
 #define UPS_CONV_FORWARD_SCHEMA                                                        \
   "x: real[N, G, C, D, H, W], weight: real[G, O, C, KD, KH, KW], bias?: real[G*O] -> " \
-  "y: real[N, G, O, YD, YH, YW]; " UPS_CONV_OPTIONS
+  "y: real[N, G, O, YD, YH, YW], moments?: f64[N, G, O, 2]; " UPS_CONV_OPTIONS
 #define UPS_CONV_BACKWARD_SCHEMA                                                                                   \
   "x: real[N, G, C, D, H, W], weight: real[G, O, C, KD, KH, KW], bias?: real[G*O], y: real[N, G, O, YD, YH, YW], " \
   "dy: real[N, G, O, YD, YH, YW] -> dx?: real[N, G, C, D, H, W], dweight?: real[G, O, C, KD, KH, KW], "            \
@@ -37,7 +39,8 @@ typedef struct ups_conv_options {
 } ups_conv_options;
 
 UPS_API ups_status ups_conv_forward(ups_context* context, const ups_tensor* x, const ups_tensor* weight,
-                                    const ups_tensor* bias, const ups_tensor* y, const ups_conv_options* options);
+                                    const ups_tensor* bias, const ups_tensor* y, const ups_tensor* moments,
+                                    const ups_conv_options* options);
 UPS_API ups_status ups_conv_backward(ups_context* context, const ups_tensor* x, const ups_tensor* weight,
                                      const ups_tensor* bias, const ups_tensor* y, const ups_tensor* dy,
                                      const ups_tensor* dx, const ups_tensor* dweight, const ups_tensor* dbias,

@@ -7,10 +7,24 @@
 namespace upsilon {
 namespace {
 
+struct ForwardScratch {
+  ConvolutionMoments moments;
+  ForwardScratch(const ConvTransposeForward<float>& f, Pieces& pieces)
+      : moments{f.moments, pieces.take<TileMoments>(f.moments ? tile_moments(f.shape, Towards::fine) : 0)} {}
+};
+
+size_t forward_workspace(const Call& call) {
+  Pieces pieces(nullptr);
+  (void)ForwardScratch(ConvTransposeForward<float>(call), pieces);
+  return pieces.bytes();
+}
+
 ups_status forward(const Call& call) {
   const ConvTransposeForward<float> f(call);
+  Pieces pieces(call.workspace);
+  const ForwardScratch scratch(f, pieces);
   Launcher launch(call);
-  gather(launch, call.precision, f.shape, Towards::fine, f.x, f.weight, f.bias, f.activation, f.y);
+  gather(launch, call.precision, f.shape, Towards::fine, f.x, f.weight, f.bias, f.activation, f.y, scratch.moments);
   return launch.status();
 }
 
@@ -50,7 +64,7 @@ ups_status backward(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(forward, "conv_transpose_forward", forward)
+UPS_CUDA_VARIANT(forward, "conv_transpose_forward", forward, forward_workspace)
 UPS_CUDA_VARIANT(backward, "conv_transpose_backward", backward, backward_workspace)
 
 }  // namespace

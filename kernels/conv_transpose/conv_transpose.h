@@ -6,6 +6,8 @@
  * their own: x [N, G C, D, H, W] and [N, G, C, D, H, W] are the same memory, likewise PyTorch's weight [G C, O, ...].
  * `padding` is cut off the beginning; the end follows from the extents of y, which may be any (output padding, output
  * size): places that nothing reaches are act(b).
+ * moments: mean and (biased) variance of every channel of every sample of y, taken while what was computed is at hand, for
+ * the normalisation that follows (layer_norm, batch_norm_training); 0 where y has no places.
  * Backward takes x, W, b, y and dy and gives dx, dW, db; any of the three may be left out. NaN and infinities reach what
  * their place meets, nothing else; but those of x may reach all taps of dW. Outputs are overwritten. The same bits for any number of threads. */
 #ifndef UPSILON_OPS_CONV_TRANSPOSE_H
@@ -22,7 +24,7 @@ extern "C" {
 
 #define UPS_CONV_TRANSPOSE_FORWARD_SCHEMA                                              \
   "x: real[N, G, C, D, H, W], weight: real[G, C, O, KD, KH, KW], bias?: real[G*O] -> " \
-  "y: real[N, G, O, YD, YH, YW]; " UPS_CONV_TRANSPOSE_OPTIONS
+  "y: real[N, G, O, YD, YH, YW], moments?: f64[N, G, O, 2]; " UPS_CONV_TRANSPOSE_OPTIONS
 #define UPS_CONV_TRANSPOSE_BACKWARD_SCHEMA                                                                         \
   "x: real[N, G, C, D, H, W], weight: real[G, C, O, KD, KH, KW], bias?: real[G*O], y: real[N, G, O, YD, YH, YW], " \
   "dy: real[N, G, O, YD, YH, YW] -> dx?: real[N, G, C, D, H, W], dweight?: real[G, C, O, KD, KH, KW], "            \
@@ -36,7 +38,7 @@ typedef struct ups_conv_transpose_options {
 } ups_conv_transpose_options;
 
 UPS_API ups_status ups_conv_transpose_forward(ups_context* context, const ups_tensor* x, const ups_tensor* weight,
-                                              const ups_tensor* bias, const ups_tensor* y,
+                                              const ups_tensor* bias, const ups_tensor* y, const ups_tensor* moments,
                                               const ups_conv_transpose_options* options);
 UPS_API ups_status ups_conv_transpose_backward(ups_context* context, const ups_tensor* x, const ups_tensor* weight,
                                                const ups_tensor* bias, const ups_tensor* y, const ups_tensor* dy,

@@ -18,11 +18,12 @@ struct ConvTransposeForward {
   Convolution shape;
   const T *x, *weight, *bias;
   T* y;
+  double* moments;
   int32_t activation;
 
   explicit ConvTransposeForward(const Call& call)
       : shape(conv_transpose_shape(call)), x(call.data<const T>(0)), weight(call.data<const T>(1)),
-        bias(call.data<const T>(2)), y(call.data<T>(3)),
+        bias(call.data<const T>(2)), y(call.data<T>(3)), moments(call.data<double>(4)),
         activation(call.option<ups_conv_transpose_options>().activation) {}
 };
 

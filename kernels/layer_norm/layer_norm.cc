@@ -12,6 +12,8 @@ template <class T>
 struct Statistics {
   T mean = 0, scale = 0;  // scale = 1 / sqrt(variance + eps)
 
+  Statistics(T mean_, T variance, float eps) : mean(mean_), scale(T(1) / std::sqrt(variance + T(eps))) {}
+
   template <class Norm>
   Statistics(const Norm& f, int64_t row) {
     const T* x = f.x + row * f.features;
@@ -34,7 +36,8 @@ template <class T>
 ups_status forward_reference(const Call& call) {
   const LayerNormForward<T> f(call);
   for (int64_t row = 0; row < f.rows; ++row) {
-    const Statistics<T> s(f, row);
+    const double* given = f.moments ? f.moments + 2 * row : nullptr;
+    const Statistics<T> s = given ? Statistics<T>(T(given[0]), T(given[1]), f.eps) : Statistics<T>(f, row);
     for (int64_t c = 0; c < f.features; ++c) {
       const int64_t at = row * f.features + c;
       f.y[at] = activate(affine(f, c, (f.x[at] - s.mean) * s.scale), f.activation);
@@ -85,8 +88,9 @@ const OperationEntry backward{"layer_norm_backward",
 }  // namespace upsilon
 
 ups_status ups_layer_norm_forward(ups_context* context, const ups_tensor* x, const ups_tensor* weight,
-                                  const ups_tensor* bias, const ups_tensor* y, const ups_layer_norm_options* options) {
-  return upsilon::call(context, upsilon::forward, {x, weight, bias, y}, options);
+                                  const ups_tensor* bias, const ups_tensor* moments, const ups_tensor* y,
+                                  const ups_layer_norm_options* options) {
+  return upsilon::call(context, upsilon::forward, {x, weight, bias, moments, y}, options);
 }
 
 ups_status ups_layer_norm_backward(ups_context* context, const ups_tensor* x, const ups_tensor* weight,

@@ -1,6 +1,6 @@
 // SIMD. Floor: memory, x and y once (backward x, y, dy and dx). A row is read in chunks that stay in L1: the chunk's sum,
 // then sums of its deviations from its mean, joined over chunks in float64; so only rows beyond the cache come from memory
-// twice.
+// twice, and none whose moments are given.
 #include "common/moments.h"
 #include "layer_norm/layer_norm.h"
 #include "layer_norm/layer_norm_call.h"
@@ -30,13 +30,16 @@ template <class Body>
 struct Statistics {
   Floats mean, rest, scale;
 
-  Statistics(const float* x, int64_t features, float eps) {
+  Statistics(double mean_, double variance, float eps) {
+    const float most = static_cast<float>(mean_);
+    mean = broadcast(most);
+    rest = broadcast(static_cast<float>(mean_ - most));
+    scale = broadcast(static_cast<float>(1 / std::sqrt(variance + static_cast<double>(eps))));
+  }
+  static Statistics of(const float* x, int64_t features, float eps) {
     Moments row;
     each_chunk(features, [&](int64_t first, int64_t count) { row.join(moments_of(x + first, count)); });
-    const float most = static_cast<float>(row.mean);
-    mean = broadcast(most);
-    rest = broadcast(static_cast<float>(row.mean - most));
-    scale = broadcast(static_cast<float>(1 / std::sqrt(row.variance() + static_cast<double>(eps))));
+    return {row.mean, row.variance(), eps};
   }
 
   [[gnu::always_inline]] Floats normalised(Floats x) const { return ((x - mean) - rest) * scale; }
@@ -59,7 +62,8 @@ ups_status forward(const Call& call) {
     for (int64_t row = task * task_rows; row < end; ++row) {
       const float* x = f.x + row * f.features;
       float* y = f.y + row * f.features;
-      const Statistics s(x, f.features, f.eps);
+      const double* given = f.moments ? f.moments + 2 * row : nullptr;
+      const Statistics s = given ? Statistics(given[0], given[1], f.eps) : Statistics::of(x, f.features, f.eps);
       each_vector(f.features, [&](int64_t c, int64_t here) {
         const Floats z = affine(f, s.normalised(load_some(x + c, here)), c, here);
         store_some(y + c, f.activation == UPS_ACTIVATION_NONE ? z : activate(z, f.activation), here);
@@ -82,7 +86,7 @@ size_t backward_workspace(const Call& call) {
 
 void backward_row(const LayerNormBackward<float>& f, int64_t row, float* dweight, float* dbias) {
   const float *x = f.x + row * f.features, *y = f.y + row * f.features, *dy = f.dy + row * f.features;
-  const Statistics s(x, f.features, f.eps);
+  const Statistics s = Statistics::of(x, f.features, f.eps);
   const auto dz = [&](Floats normalised, int64_t c, int64_t here) {
     const Floats gradient = load_some(dy + c, here);
     if (f.activation == UPS_ACTIVATION_NONE) return gradient;

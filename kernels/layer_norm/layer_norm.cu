@@ -39,6 +39,12 @@ struct Statistics {
   UPS_ON_DEVICE float normalised(float x) const { return ((x - mean) - rest) * scale; }
 };
 
+UPS_ON_DEVICE Statistics statistics_from(double mean, double variance, float eps) {
+  const float most = static_cast<float>(mean);
+  return {most, static_cast<float>(mean - static_cast<double>(most)),
+          static_cast<float>(1.0 / sqrt(variance + static_cast<double>(eps)))};
+}
+
 template <class Team>
 UPS_ON_DEVICE Statistics statistics_of(const Team& team, const float* x, int64_t features, float eps) {
   const double size = static_cast<double>(features);
@@ -78,7 +84,8 @@ normalise(const int32_t* fault, LayerNormForward<float> f) {
   UPS_SHARED(double, sums, [warps]);
   each_row<warps>(f.rows, sums, [&](const Team<warps>& team, int64_t row) {
     const float* x = f.x + row * f.features;
-    const Statistics s = statistics_of(team, x, f.features, f.eps);
+    const Statistics s = f.moments ? statistics_from(f.moments[2 * row], f.moments[2 * row + 1], f.eps)
+                                   : statistics_of(team, x, f.features, f.eps);
     for (int64_t c = team.rank(); c < f.features; c += Team<warps>::threads)
       f.y[row * f.features + c] = activate_value(affine(f, s.normalised(x[c]), c), f.activation);
   });

@@ -9,14 +9,15 @@ template <class T>
 struct LayerNormForward {
   int64_t rows, features;
   const T *x, *weight, *bias;
+  const double* moments;
   T* y;
   float eps;
   int32_t activation;
 
   explicit LayerNormForward(const Call& call)
       : rows(call.dims[0]), features(call.dims[1]), x(call.data<const T>(0)), weight(call.data<const T>(1)),
-        bias(call.data<const T>(2)), y(call.data<T>(3)), eps(call.option<ups_layer_norm_options>().eps),
-        activation(call.option<ups_layer_norm_options>().activation) {}
+        bias(call.data<const T>(2)), moments(call.data<const double>(3)), y(call.data<T>(4)),
+        eps(call.option<ups_layer_norm_options>().eps), activation(call.option<ups_layer_norm_options>().activation) {}
 };
 
 template <class T>

@@ -15,6 +15,7 @@ import {
   ShowerGenerator,
   type ShowerInitialOptions,
   type ShowerNetworkOptions,
+  type Target,
 } from './showers';
 
 const network = 'BibAeDecoder';
@@ -41,7 +42,7 @@ interface Step {
   weight: readonly number[];
   channels: number;
   extent: number;
-  apply: (x: Tensor, weight: Tensor, out: Tensor | undefined) => Tensor;
+  apply: (x: Tensor, weight: Tensor, to: Target) => Tensor;
 }
 
 const keep = (layer: string, norm: string, inputs: number, channels: number): Step => ({
@@ -50,7 +51,7 @@ const keep = (layer: string, norm: string, inputs: number, channels: number): St
   weight: [channels, inputs, ...cube(3)],
   channels,
   extent: 30,
-  apply: (x, weight, out) => conv3d(x, weight, { padding: 1, out }),
+  apply: (x, weight, to) => conv3d(x, weight, { padding: 1, ...to }),
 });
 
 const steps: readonly Step[] = [
@@ -60,7 +61,7 @@ const steps: readonly Step[] = [
     weight: [8, 8, ...cube(3)],
     channels: 8,
     extent: 30,
-    apply: (x, weight, out) => convTranspose3d(x, weight, { stride: 3, padding: 1, outputPadding: 2, out }),
+    apply: (x, weight, to) => convTranspose3d(x, weight, { stride: 3, padding: 1, outputPadding: 2, ...to }),
   },
   {
     layer: 'deconv2',
@@ -68,7 +69,7 @@ const steps: readonly Step[] = [
     weight: [8, 16, ...cube(3)],
     channels: 16,
     extent: 60,
-    apply: (x, weight, out) => convTranspose3d(x, weight, { stride: 2, padding: 1, outputPadding: 1, out }),
+    apply: (x, weight, to) => convTranspose3d(x, weight, { stride: 2, padding: 1, outputPadding: 1, ...to }),
   },
   {
     layer: 'conv0',
@@ -76,7 +77,7 @@ const steps: readonly Step[] = [
     weight: [8, 16, ...cube(2)],
     channels: 8,
     extent: 30,
-    apply: (x, weight, out) => conv3d(x, weight, { stride: 2, out }),
+    apply: (x, weight, to) => conv3d(x, weight, { stride: 2, ...to }),
   },
   keep('conv1', 'bnco1', 8, 16),
   keep('conv2', 'bnco2', 16, 32),
@@ -164,13 +165,11 @@ export class BibAeDecoder extends ShowerGenerator {
 
   private convolve(x: Tensor, memory: LayerMemory | undefined, out: Tensor | undefined): Tensor {
     const { parameters: p } = this;
-    const use = (made: Tensor): Tensor => memory?.use(made) ?? made;
     const [showers] = x.shape;
     let h = x;
     for (const { layer, norm, channels, extent, apply } of steps) {
       const shape = [showers, channels, ...cube(extent)];
-      h = use(apply(h, p[`${layer}.weight`], memory?.place('convolved', shape)));
-      h = normalised(h, p, norm, activation, memory);
+      h = normalised((to) => apply(h, p[`${layer}.weight`], to), shape, p, norm, activation, memory);
     }
     return conv3d(h, p[`${last}.weight`], { padding: 1, activation: 'relu', out });
   }

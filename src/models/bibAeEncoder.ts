@@ -17,6 +17,7 @@ import {
   runOnce,
   type ShowerInitialOptions,
   type ShowerNetworkOptions,
+  type Target,
 } from './showers';
 
 const network = 'BibAeEncoder';
@@ -147,9 +148,8 @@ export class BibAeEncoder {
     const count = energies.size;
     let h = showers.reshape([count, 1, ...cube(cells)]);
     steps.forEach(({ channels, stride, padding, extent }, l) => {
-      const out = memory?.place('convolved', [count, channels, ...cube(extent)]);
-      h = use(conv3d(h, p[`enconv${l + 1}.weight`], { stride, padding, out }));
-      h = normalised(h, p, `bnen${l + 1}`, activation, memory);
+      const convolve = (to: Target): Tensor => conv3d(h, p[`enconv${l + 1}.weight`], { stride, padding, ...to });
+      h = normalised(convolve, [count, channels, ...cube(extent)], p, `bnen${l + 1}`, activation, memory);
     });
     const labels = use(labelsOf(energies, this.labelPerGeV, this.device));
     const place = memory?.place('features', [count, features + 1]);

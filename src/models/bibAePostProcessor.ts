@@ -1,7 +1,6 @@
 import { KnownOptions, shown } from '../check';
 import { ShapeError, ValueError } from '../errors';
 import { conv1d } from '../ops/conv';
-import { layerNorm } from '../ops/layerNorm';
 import { linear } from '../ops/linear';
 import type { Source } from '../safetensors';
 import { asTensor, shapeText, type Tensor, type TensorLike, tensor } from '../tensor';
@@ -13,6 +12,7 @@ import {
   generate,
   type GenerateOptions,
   inPieces,
+  normalised,
   runOnce,
   type ShowerInitialOptions,
   type ShowerNetworkOptions,
@@ -181,18 +181,9 @@ export class BibAePostProcessor {
     const shape = [showers.shape[0], channels, cells ** 3];
     // No cell looks at another one, so one long axis serves.
     const matrix = (weight: Tensor): Tensor => weight.reshape([weight.shape[0], weight.shape[1], 1]);
-    const norm = (x: Tensor, name: string): Tensor =>
-      layerNorm(x, {
-        axes: [-1],
-        weight: p[`${name}.weight`].reshape([cells ** 3]),
-        bias: p[`${name}.bias`].reshape([cells ** 3]),
-        activation: 'leakyRelu',
-        out: memory?.place('normalised', shape),
-      });
     let h = showers.reshape([shape[0], 1, cells ** 3]);
     [p['conv1.weight'], second, p['conv3.weight'], p['conv4.weight']].forEach((weight, l) => {
-      h = use(conv1d(h, matrix(weight), { out: memory?.place('convolved', shape) }));
-      h = use(norm(h, `bnco${l + 1}`));
+      h = normalised((to) => conv1d(h, matrix(weight), { ...to }), shape, p, `bnco${l + 1}`, 'leakyRelu', memory);
     });
     const place = memory?.place('convolved', shape);
     h = use(conv1d(h, matrix(p['conv5.weight']), { bias: p['conv5.bias'], activation: 'leakyRelu', out: place }));

@@ -13,13 +13,13 @@ export class LayerMemory {
   ) {}
 
   /** Where to write; the same place for every batch. On a device, operations make their own results. */
-  place(name: string, shape: readonly number[]): Tensor | undefined {
+  place(name: string, shape: readonly number[], dtype = this.dtype): Tensor | undefined {
     if (this.device !== cpu.name) return undefined;
     const size = elementsOf(shape);
     let memory = this.memory.get(name);
     if (!memory || memory.size < size) {
       memory?.dispose();
-      this.memory.set(name, (memory = empty(this.dtype, [size], cpu)));
+      this.memory.set(name, (memory = empty(dtype, [size], cpu)));
     }
     return tensor(memory.data.subarray(0, size), { shape });
   }

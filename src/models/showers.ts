@@ -3,7 +3,7 @@ import { noGrad, wantsGradient } from '../autograd';
 import { KnownOptions, shown } from '../check';
 import { rowsOf } from '../composition';
 import { cpu } from '../device';
-import { dtypes } from '../dtype';
+import { dtypeCode, dtypes } from '../dtype';
 import { DeviceError, DTypeError, ShapeError, ValueError } from '../errors';
 import { toOutput } from '../operation';
 import type { Activation } from '../ops/activation';
@@ -139,20 +139,41 @@ export function inPieces(
   return results;
 }
 
-/** Layer normalisation over the cells, with weights that all channels share. @internal */
+/** Where a convolution writes. @internal */
+export interface Target {
+  out?: Tensor;
+  moments: Tensor;
+}
+
+/**
+ * A convolution, then layer normalisation over the cells, with weights that all channels share. Their mean and variance are
+ * the convolution's.
+ * @param shape - of the result
+ * @internal
+ */
 export function normalised(
-  x: Tensor,
+  convolve: (to: Target) => Tensor,
+  shape: readonly number[],
   parameters: Parameters,
   name: string,
   activation: Activation,
   memory: LayerMemory | undefined,
 ): Tensor {
+  const [samples, channels, ...places] = shape;
+  const [weight, bias] = ['weight', 'bias'].map((part) => parameters[`${name}.${part}`].reshape(places));
+  const pairs = [samples, channels, 2],
+    float64 = dtypeCode['float64'];
+  const moments = memory?.place('moments', pairs, float64) ?? empty(float64, pairs, weight._device);
+  memory?.use(moments);
+  const x = convolve({ out: memory?.place('convolved', shape), moments });
+  memory?.use(x);
   const made = layerNorm(x, {
-    axes: [-3, -2, -1],
-    weight: parameters[`${name}.weight`],
-    bias: parameters[`${name}.bias`],
+    axes: places.map((_, a) => 2 + a),
+    weight,
+    bias,
     activation,
-    out: memory?.place('normalised', x.shape),
+    moments,
+    out: memory?.place('normalised', shape),
   });
   return memory?.use(made) ?? made;
 }

@@ -7,7 +7,14 @@ import type { Source } from '../safetensors';
 import type { Tensor } from '../tensor';
 import type { LayerMemory } from './layerMemory';
 import { constant, drawn, missing, type Parameters, parametersOf, seedOf, type Shapes, tensorsOf } from './parameters';
-import { inPieces, normalised, ShowerGenerator, type ShowerInitialOptions, type ShowerNetworkOptions } from './showers';
+import {
+  inPieces,
+  normalised,
+  ShowerGenerator,
+  type ShowerInitialOptions,
+  type ShowerNetworkOptions,
+  type Target,
+} from './showers';
 
 const network = 'WganGenerator';
 
@@ -124,14 +131,13 @@ export class WganGenerator extends ShowerGenerator {
 
   private convolve(x: Tensor, memory: LayerMemory | undefined, out: Tensor | undefined): Tensor {
     const { parameters: p } = this;
-    const use = (made: Tensor): Tensor => memory?.use(made) ?? made;
     const [showers] = x.shape;
     let h = x;
     for (const [layer, norm, extent] of doublings) {
       const weight = p[`${layer}.weight`],
         shape = [showers, weight.shape[1], extent, extent, extent];
-      h = use(convTranspose3d(h, weight, { stride: 2, padding: 1, out: memory?.place('convolved', shape) }));
-      h = normalised(h, p, norm, 'relu', memory);
+      const convolve = (to: Target): Tensor => convTranspose3d(h, weight, { stride: 2, padding: 1, ...to });
+      h = normalised(convolve, shape, p, norm, 'relu', memory);
     }
     return convTranspose3d(h, p[`${last}.weight`], { padding: 2, activation: 'relu', out });
   }

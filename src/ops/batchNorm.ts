@@ -3,8 +3,9 @@ import { ShapeError, ValueError } from '../errors';
 import { Operation, toOutput } from '../operation';
 import { asTensor, shapeText, Tensor, type TensorLike } from '../tensor';
 import type { Activation } from './activation';
+import { momentsOf } from './moments';
 
-const tensorOptions = ['mean', 'variance', 'weight', 'bias', 'mask', 'residual', 'training', 'momentum'];
+const tensorOptions = ['mean', 'variance', 'weight', 'bias', 'mask', 'residual', 'training', 'momentum', 'moments'];
 const given = new Operation('batch_norm', tensorOptions);
 const training = new Operation(
   'batch_norm_training',
@@ -34,6 +35,11 @@ export interface BatchNormOptions {
   residual?: TensorLike;
   activation?: Activation;
   out?: TensorLike;
+  /**
+   * In training, mean and variance of x for every row and channel, `[B, C, 2]`, as the convolution that made it gives them;
+   * default: looked for here.
+   */
+  moments?: TensorLike;
 }
 
 /**
@@ -50,7 +56,8 @@ export function batchNorm(x: TensorLike, options: BatchNormOptions): Tensor {
   if (typeof options !== 'object' || options === null)
     throw new ValueError(name, 'options', `options is ${shown(options)} (expected { mean, variance })`);
   given.checkOptions(options);
-  const { mean, variance, weight, bias, mask, residual, out, training: inTraining = false, momentum = 0.1 } = options;
+  const { mean, variance, weight, bias, mask, residual, out, moments } = options;
+  const { training: inTraining = false, momentum = 0.1 } = options;
   if (typeof inTraining !== 'boolean')
     throw new ValueError(name, 'training', `training is ${shown(inTraining)} (expected true or false)`);
   if (!(typeof momentum === 'number' && momentum >= 0 && momentum <= 1))
@@ -75,8 +82,11 @@ export function batchNorm(x: TensorLike, options: BatchNormOptions): Tensor {
   const to = out === undefined ? undefined : like('out', toOutput(out, name));
   const affine = [weight, bias, mask, added];
   const values = options as unknown as Record<string, unknown>;
+  if (moments !== undefined && !inTraining)
+    throw new ValueError(name, 'moments', 'moments are given, and mean and variance are too (expected training: true)');
+  const known = momentsOf(moments, name, shape.slice(0, 2));
   const result = inTraining
-    ? training.run([tensor.reshape(rows), ...affine], values, to, undefined, [
+    ? training.run([tensor.reshape(rows), ...affine, known], values, to, undefined, [
         undefined,
         undefined,
         kept(mean, 'mean'),

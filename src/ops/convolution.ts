@@ -22,6 +22,11 @@ export interface SharedOptions {
   groups?: number;
   activation?: Activation;
   out?: TensorLike;
+  /**
+   * Where to write mean and variance of every channel of every sample of the result, for the normalisation behind it, which
+   * then need not look for them: `[B, Cout, 2]` of float64. They carry no gradient.
+   */
+  moments?: TensorLike;
 }
 
 /** Along one axis. @internal */
@@ -113,7 +118,17 @@ export class Convolution<Options extends SharedOptions> {
     this.name = `${camelCase(kernel)}${rank}d`;
     this.transposed = kernel === 'conv_transpose';
     this.operation = new Operation(kernel, ['bias'], undefined, this.name);
-    this.known = new KnownOptions('bias', 'stride', 'padding', 'dilation', 'groups', 'activation', 'out', ...names);
+    this.known = new KnownOptions(
+      'bias',
+      'stride',
+      'padding',
+      'dilation',
+      'groups',
+      'activation',
+      'out',
+      'moments',
+      ...names,
+    );
   }
 
   run(given: TensorLike, givenWeight: TensorLike, options: Options): Tensor {
@@ -189,7 +204,13 @@ export class Convolution<Options extends SharedOptions> {
         bias,
       ],
       values,
-      options.out === undefined ? empty(x._dtype, inner, x._device) : this.output(options.out, shape, inner),
+      options.out === undefined ? empty(x._dtype, inner, x._device) : this.output('out', options.out, shape, inner),
+      undefined,
+      [
+        options.moments === undefined
+          ? undefined
+          : this.output('moments', options.moments, [...shape.slice(0, 2), 2], [...inner.slice(0, 3), 2]),
+      ],
     );
     return result.reshape(shape);
   }
@@ -203,10 +224,14 @@ export class Convolution<Options extends SharedOptions> {
     );
   }
 
-  private output(out: TensorLike, shape: readonly number[], inner: number[]): Tensor {
-    const given = toOutput(out, this.name);
+  private output(argument: string, out: TensorLike, shape: readonly number[], inner: number[]): Tensor {
+    const given = toOutput(out, this.name, argument);
     if (given.shape.length === shape.length && given.shape.every((extent, d) => extent === shape[d]))
       return given.reshape(inner);
-    throw new ShapeError(this.name, 'out', `out is ${shapeText(given.shape)} (expected ${shapeText(shape)})`);
+    throw new ShapeError(
+      this.name,
+      argument,
+      `${argument} is ${shapeText(given.shape)} (expected ${shapeText(shape)})`,
+    );
   }
 }

@@ -4,6 +4,7 @@ import { Operation, toOutput } from '../operation';
 import { asTensor, shapeText, type Tensor, type TensorLike, tensor } from '../tensor';
 import type { Activation } from './activation';
 import { embedding } from './embedding';
+import { momentsOf } from './moments';
 
 export interface InstanceNormOptions {
   /** `[C]`; 1 where none is given. */
@@ -14,12 +15,14 @@ export interface InstanceNormOptions {
   eps?: number;
   activation?: Activation;
   out?: TensorLike;
+  /** Mean and variance of x, `[B, C, 2]`, as the convolution that made it gives them; default: looked for here. */
+  moments?: TensorLike;
 }
 
 const name = 'instanceNorm';
 // Every channel of every sample is a channel of its own of one long sample.
 const operation = new Operation('batch_norm_training', [], undefined, name);
-const known = new KnownOptions('weight', 'bias', 'eps', 'activation', 'out');
+const known = new KnownOptions('weight', 'bias', 'eps', 'activation', 'out', 'moments');
 
 /**
  * Instance normalisation (arXiv:1607.08022): `activation((x - mean) / sqrt(variance + eps) * weight + bias)` with mean and
@@ -53,11 +56,12 @@ export function instanceNorm(x: TensorLike, options: InstanceNormOptions = {}): 
     channelOf ??= tensor(Int32Array.from({ length: rows[1] }, (_, row) => row % channels)).to(given.device);
     return embedding(channelOf, one.reshape([channels, 1])).reshape([rows[1]]);
   };
-  const { weight, bias, out, eps, activation } = options;
+  const { weight, bias, out, eps, activation, moments } = options;
   const to = out === undefined ? undefined : toOutput(out, name);
   if (to && (to.shape.length !== shape.length || to.shape.some((extent, d) => extent !== shape[d])))
     throw new ShapeError(name, 'out', `out is ${shapeText(to.shape)} (expected ${shapeText(shape)}, as x)`);
   const inputs = [given.reshape(rows), repeated(weight, 'weight'), repeated(bias, 'bias')];
-  const result = operation.run([...inputs, undefined, undefined], { eps, activation }, to?.reshape(rows));
+  const ofChannels = momentsOf(moments, name, shape.slice(0, 2), rows.slice(0, 2));
+  const result = operation.run([...inputs, undefined, undefined, ofChannels], { eps, activation }, to?.reshape(rows));
   return result.reshape(shape);
 }

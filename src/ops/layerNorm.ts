@@ -3,8 +3,9 @@ import { ShapeError, ValueError } from '../errors';
 import { Operation, toOutput } from '../operation';
 import { asTensor, type Tensor, type TensorLike } from '../tensor';
 import type { Activation } from './activation';
+import { momentsOf } from './moments';
 
-const operation = new Operation('layer_norm', ['axes', 'weight', 'bias']);
+const operation = new Operation('layer_norm', ['axes', 'weight', 'bias', 'moments']);
 
 export interface LayerNormOptions {
   /** The last axes of x, which are normalised together: `[-1]`, or `[1, 2, 3]` of four. */
@@ -17,6 +18,11 @@ export interface LayerNormOptions {
   eps?: number;
   activation?: Activation;
   out?: TensorLike;
+  /**
+   * Mean and variance of x over those axes, `[..., 2]`, as the convolution that made it gives them; default: looked for
+   * here. Gradients pass through x all the same.
+   */
+  moments?: TensorLike;
 }
 
 /**
@@ -30,11 +36,12 @@ export function layerNorm(x: TensorLike, options: LayerNormOptions): Tensor {
   if (typeof options !== 'object' || options === null)
     throw new ValueError(name, 'options', `options is ${shown(options)} (expected { axes })`);
   operation.checkOptions(options);
-  const { axes, weight, bias, out } = options;
+  const { axes, weight, bias, out, moments } = options;
   const tensor = asTensor(x, undefined, name, 'x');
   const count = lastAxes(axes, tensor.shape);
   const values = options as unknown as Record<string, unknown>;
-  if (count === 1) return operation.run([tensor, weight, bias], values, out);
+  const known = momentsOf(moments, name, tensor.shape.slice(0, tensor.shape.length - count));
+  if (count === 1) return operation.run([tensor, weight, bias, known], values, out);
   const normalised = tensor.shape.slice(tensor.shape.length - count);
   const width = normalised.reduce((product, extent) => product * extent, 1);
   const leading = tensor.shape.slice(0, tensor.shape.length - normalised.length);
@@ -48,7 +55,7 @@ export function layerNorm(x: TensorLike, options: LayerNormOptions): Tensor {
   };
   const rows = [...leading, width];
   const result = operation.run(
-    [tensor.reshape(rows), flat(weight, 'weight'), flat(bias, 'bias')],
+    [tensor.reshape(rows), flat(weight, 'weight'), flat(bias, 'bias'), known],
     values,
     out === undefined ? undefined : outputRows(out, tensor.shape, rows),
   );

@@ -1,4 +1,4 @@
-// batchNorm, instanceNorm, dropout and concat, as users see them.
+// batchNorm, instanceNorm, moments, dropout and concat, as users see them.
 import * as fc from 'fast-check';
 import * as ups from 'upsilon-kernels';
 import * as promises from 'upsilon-kernels/promises';
@@ -193,6 +193,91 @@ describe('instanceNorm', () => {
         }
       }),
     );
+  });
+});
+
+describe('moments that a convolution has taken', () => {
+  const x = random([2, 3, 4, 5, 6], 1),
+    weight = random([5, 3, 2, 3, 3], 2);
+  const shape = [2, 5, 3, 3, 4],
+    pairs = [2, 5, 2];
+  const affine = (extents: number[]) => ({ weight: random(extents, 3), bias: random(extents, 4) });
+  type Norm = (y: ups.Tensor, moments?: ups.Tensor) => ups.Tensor;
+  const norms: [string, Norm][] = [
+    [
+      'layerNorm',
+      (y, moments) => ups.layerNorm(y, { axes: [2, 3, 4], ...affine([3, 3, 4]), activation: 'relu', moments }),
+    ],
+    ['batchNorm', (y, moments) => ups.batchNorm(y, { training: true, ...affine([5]), activation: 'relu', moments })],
+    ['instanceNorm', (y, moments) => ups.instanceNorm(y, { ...affine([5]), activation: 'relu', moments })],
+  ];
+  const moments = (): ups.Tensor => ups.zeros(pairs, { dtype: 'float64' });
+
+  test('are those of every channel of every sample', () => {
+    const found = moments();
+    const y = ups.conv3d(x, weight, { activation: 'tanh', moments: found });
+    expect(y.shape).toEqual(shape);
+    const places = 3 * 3 * 4;
+    for (let row = 0; row < 10; ++row) {
+      const values = [...y.data.subarray(row * places, (row + 1) * places)].map(Number);
+      const mean = values.reduce((sum, value) => sum + value, 0) / places;
+      const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / places;
+      expect(found.data[2 * row]).toBeCloseTo(mean, 12);
+      expect(found.data[2 * row + 1]).toBeCloseTo(variance, 12);
+    }
+  });
+
+  test.each(norms)('serve %s, forward and backward', (_name, norm) => {
+    const found = moments();
+    const plain = norm(ups.conv3d(x, weight));
+    const y = ups.conv3d(x, weight, { moments: found });
+    norm(y, found).data.forEach((value, i) => expect(value).toBeCloseTo(Number(plain.data[i]), 12));
+    const leaf = random([2, 3, 4, 5, 6], 1);
+    checkGradients([leaf, weight], () => {
+      const of = moments();
+      return norm(ups.conv3d(leaf, weight, { moments: of }), of);
+    });
+  });
+
+  test('serve the running statistics of batchNorm, and padding', () => {
+    const found = moments(),
+      y = ups.conv3d(x, weight, { moments: found });
+    const run = (given?: ups.Tensor): number[] => {
+      const mean = new Float64Array(5),
+        variance = new Float64Array(5).fill(1);
+      ups.batchNorm(y, { training: true, mean, variance, mask: Uint8Array.of(0, 1), moments: given });
+      return [...mean, ...variance];
+    };
+    run(found).forEach((value, c) => expect(value).toBeCloseTo(run()[c], 12));
+  });
+
+  test('on a device too', () => {
+    const [there, of] = [x, weight].map((value) => ups.tensor(value, { dtype: 'float32' }).to('emulated:0'));
+    const found = moments().to('emulated:0');
+    const y = ups.conv3d(there, of, { moments: found });
+    const z = ups.instanceNorm(y, { moments: found }).to('cpu');
+    const expected = ups.instanceNorm(ups.conv3d(x, weight));
+    z.data.forEach((value, i) => expect(value).toBeCloseTo(Number(expected.data[i]), 4));
+  });
+
+  test('are refused where they do not fit', () => {
+    const y = ups.conv3d(x, weight);
+    const short = ups.zeros([2, 5], { dtype: 'float64' }),
+      single = ups.zeros(pairs, { dtype: 'float32' });
+    expect(thrown(() => ups.conv3d(x, weight, { moments: short })).message).toBe(
+      'conv3d: moments is [2, 5] (expected [2, 5, 2])',
+    );
+    expect(thrown(() => ups.conv3d(x, weight, { moments: single })).message).toMatch(/^conv3d: moments is float32/);
+    expect(thrown(() => ups.conv3d(x, weight, { moments: [[[0, 0]]] as never })).message).toMatch(/^conv3d: moments/);
+    for (const [name, norm] of norms) {
+      expect(thrown(() => norm(y, short)).message).toBe(
+        `${name}: moments is [2, 5] (expected [2, 5, 2], mean and variance)`,
+      );
+      expect(thrown(() => norm(y, single)).message).toMatch(new RegExp(`^${name}: moments is float32`));
+    }
+    expect(
+      thrown(() => ups.batchNorm(y, { mean: new Float64Array(5), variance: new Float64Array(5), moments: moments() })),
+    ).toBeInstanceOf(ups.ValueError);
   });
 });
 
