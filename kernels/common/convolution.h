@@ -14,30 +14,23 @@ struct ConvolutionAxis {
   int64_t fine, coarse, kernel, stride, padding, dilation;
 };
 
+// The grid that a result lies on.
+enum class Towards { coarse, fine };
+constexpr Towards opposite(Towards grid) { return grid == Towards::coarse ? Towards::fine : Towards::coarse; }
+
 struct Convolution {
   int64_t samples, groups, fine_channels, coarse_channels;  // channels of one group
   ConvolutionAxis axes[3];  // depth, height, width
 
   int64_t fine_places() const { return axes[0].fine * axes[1].fine * axes[2].fine; }
   int64_t coarse_places() const { return axes[0].coarse * axes[1].coarse * axes[2].coarse; }
+  int64_t places(Towards grid) const { return grid == Towards::coarse ? coarse_places() : fine_places(); }
+  int64_t all_channels(Towards grid) const {
+    return groups * (grid == Towards::coarse ? coarse_channels : fine_channels);
+  }
+  int64_t count(Towards grid) const { return samples * all_channels(grid) * places(grid); }
   int64_t taps() const { return axes[0].kernel * axes[1].kernel * axes[2].kernel; }
-  int64_t fine_count() const { return samples * groups * fine_channels * fine_places(); }
-  int64_t coarse_count() const { return samples * groups * coarse_channels * coarse_places(); }
   int64_t weight_count() const { return groups * coarse_channels * fine_channels * taps(); }
 };
-
-// The grid that a result lies on.
-enum class Towards { coarse, fine };
-
-// The axes of a call: `fine` and `coarse` are the places of its dimensions D, H, W in call.dims.
-template <class Options>
-void set_axes(Convolution& shape, const int64_t* fine, const int64_t* coarse, const int64_t* kernel,
-              const Options& options) {
-  const int32_t stride[] = {options.stride_d, options.stride_h, options.stride_w};
-  const int32_t padding[] = {options.padding_d, options.padding_h, options.padding_w};
-  const int32_t dilation[] = {options.dilation_d, options.dilation_h, options.dilation_w};
-  for (int axis = 0; axis < 3; ++axis)
-    shape.axes[axis] = {fine[axis], coarse[axis], kernel[axis], stride[axis], padding[axis], dilation[axis]};
-}
 
 }  // namespace upsilon

@@ -1,6 +1,8 @@
 // The definition of a convolution as a walk over everything that meets.
 #pragma once
-#include "common/convolution.h"
+#include "common/activation.h"
+#include "common/convolution_call.h"
+#include "common/kernel.h"
 
 namespace upsilon {
 
@@ -49,6 +51,53 @@ void moments_of_channels(const T* values, int64_t rows, int64_t places, double* 
     moments[2 * row] = static_cast<double>(mean);
     moments[2 * row + 1] = static_cast<double>(variance);
   }
+}
+
+// Calls meet(x, y, weight), the same from where a call looks.
+template <class Call_, class Meet>
+void each_product(const Call_& f, Meet&& meet) {
+  each_meeting(f.shape, [&](int64_t coarse, int64_t fine, int64_t weight) {
+    Call_::y_grid == Towards::coarse ? meet(fine, coarse, weight) : meet(coarse, fine, weight);
+  });
+}
+
+template <class Forward>
+ups_status convolution_forward_reference(const Call& call) {
+  const Forward f(call);
+  const int64_t channels = f.shape.all_channels(f.y_grid), places = f.shape.places(f.y_grid);
+  fill_with_bias(f.y, f.bias, f.shape.samples, channels, places);
+  each_product(f, [&](int64_t x, int64_t y, int64_t weight) { f.y[y] += f.x[x] * f.weight[weight]; });
+  for (int64_t i = 0; i < f.shape.count(f.y_grid); ++i) f.y[i] = activate(f.y[i], f.activation);
+  moments_of_channels(f.y, f.shape.samples * channels, places, f.moments);
+  return UPS_OK;
+}
+
+// dz = dy act'.
+template <class Backward>
+size_t convolution_backward_workspace(const Call& call) {
+  const Backward f(call);
+  return static_cast<size_t>(f.shape.count(f.y_grid)) * sizeof(*f.y);
+}
+
+template <class Backward>
+ups_status convolution_backward_reference(const Call& call) {
+  const Backward f(call);
+  const int64_t channels = f.shape.all_channels(f.y_grid), places = f.shape.places(f.y_grid);
+  const int64_t count = f.shape.count(f.y_grid);
+  auto* const dz = static_cast<std::remove_pointer_t<decltype(f.dx)>*>(call.workspace);
+  fill_with_bias(dz, f.bias, f.shape.samples, channels, places);
+  if (f.activation == UPS_ACTIVATION_GELU)
+    each_product(f, [&](int64_t x, int64_t y, int64_t weight) { dz[y] += f.x[x] * f.weight[weight]; });
+  for (int64_t i = 0; i < count; ++i) dz[i] = f.dy[i] * activation_slope(dz[i], f.y[i], f.activation);
+  clear(f.dx, f.shape.count(f.x_grid));
+  clear(f.dweight, f.shape.weight_count());
+  clear(f.dbias, channels);
+  each_product(f, [&](int64_t x, int64_t y, int64_t weight) {
+    if (f.dx) f.dx[x] += dz[y] * f.weight[weight];
+    if (f.dweight) f.dweight[weight] += dz[y] * f.x[x];
+  });
+  for (int64_t i = 0; f.dbias && i < count; ++i) f.dbias[i / places % channels] += dz[i];
+  return UPS_OK;
 }
 
 }  // namespace upsilon
