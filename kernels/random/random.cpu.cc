@@ -1,6 +1,6 @@
 // SIMD: plain loops over blocks of counters, which the compiler turns into vectors; the same scalar functions as the
-// reference, so the same bits. Floor: about 25 integer operations per number for Philox, as many again for a normal; memory
-// is never the limit.
+// reference, so the same bits. A block takes the quads of as many rows as it has room for, so that short rows fill vectors
+// too. Floor: about 25 integer operations per number for Philox, as many again for a normal; memory is never the limit.
 #include "common/no_contraction.h"
 
 #include "random/random.h"
@@ -13,9 +13,16 @@
 
 UPS_SIMD_BEGIN
 
-constexpr int64_t task_blocks = 128;
+constexpr int64_t task_quads = 128 * block_quads;
 
-void normal_block(const PhiloxBlock& block, float* y) {
+void uniform_line(const PhiloxBlock& block, const Line& given, float* y) {
+  const Line line = given;  // y cannot change it
+  for (int64_t i = 0; i < block_quads; ++i)
+    for (int w = 0; w < 4; ++w) y[4 * i + w] = line.at(uniform_of(block.words[w][i]));
+}
+
+void normal_line(const PhiloxBlock& block, const Line& given, float* y) {
+  const Line line = given;
   alignas(64) float normals[4][block_quads];
   for (int pair = 0; pair < 4; pair += 2) {
     float *first = normals[pair], *second = normals[pair + 1];
@@ -24,38 +31,57 @@ void normal_block(const PhiloxBlock& block, float* y) {
     for (int64_t i = 0; i < block_quads; ++i) {
       const float radius = first[i];
       const NormalPair direction = direction_of(block.words[pair + 1][i]);
-      first[i] = rounded_product(radius, direction.first);
-      second[i] = rounded_product(radius, direction.second);
+      first[i] = line.at(rounded_product(radius, direction.first));
+      second[i] = line.at(rounded_product(radius, direction.second));
     }
   }
   for (int64_t i = 0; i < block_quads; ++i)
     for (int w = 0; w < 4; ++w) y[4 * i + w] = normals[w][i];
 }
 
-template <void convert(const PhiloxBlock&, float*)>
+// Calls body(row, place, at, here) for every row that quads `first` to `first` + `count` - 1 touch: `here` of them, number
+// `at` and following, are the row's own from `place` on.
+template <class Body>
+void each_row(int64_t first, int64_t count, int64_t per_row, Body&& body) {
+  int64_t row = first / per_row, place = first % per_row;
+  for (int64_t at = 0; at < count; ++row, place = 0) {
+    const int64_t here = std::min(per_row - place, count - at);
+    body(row, place, at, here);
+    at += here;
+  }
+}
+
+template <class Options, void convert(const PhiloxBlock&, const Line&, float*)>
 ups_status fill(const Call& call) {
-  const RandomCall<float> f(call);
-  const int64_t blocks = ceil_div(f.count, block_numbers);
-  call.threads->run(ceil_div(blocks, task_blocks), [&](int64_t task, int32_t) {
-    PhiloxBlock drawn;
-    const int64_t end = std::min(blocks, (task + 1) * task_blocks);
-    for (int64_t block = task * task_blocks; block < end; ++block) {
-      draw(block, f.stream, f.seed, drawn);
-      float* y = f.y + block * block_numbers;
-      const int64_t here = f.count - block * block_numbers;
-      if (here >= block_numbers) {
-        convert(drawn, y);
-      } else {
-        alignas(64) float last[block_numbers];
-        convert(drawn, last);
-        std::memcpy(y, last, static_cast<size_t>(here) * sizeof(float));
+  const RandomCall<float, Options> f(call);
+  call.threads->run(ceil_div(f.quads, task_quads), [&](int64_t task, int32_t) {
+    PhiloxBlock block{};
+    const int64_t end = std::min(f.quads, (task + 1) * task_quads);
+    for (int64_t first = task * task_quads; first < end; first += block_quads) {
+      const int64_t quads = std::min(block_quads, end - first);
+      each_row(first, quads, f.row_quads, [&](int64_t row, int64_t place, int64_t at, int64_t here) {
+        set_counters(block, at, here, static_cast<uint64_t>(place), f.stream + static_cast<uint64_t>(row));
+      });
+      draw(f.seed, block);
+      if (f.quads_are_dense() && 4 * (first + block_quads) <= f.count) {
+        convert(block, f.line, f.y + 4 * first);
+        continue;
       }
+      alignas(64) float drawn[block_numbers];
+      convert(block, f.line, drawn);
+      each_row(first, quads, f.row_quads, [&](int64_t row, int64_t place, int64_t at, int64_t here) {
+        const int64_t begin = row * f.per_stream + 4 * place;
+        const int64_t numbers = std::min({4 * here, f.per_stream - 4 * place, f.count - begin});
+        std::memcpy(f.y + begin, drawn + 4 * at, static_cast<size_t>(numbers) * sizeof(float));
+      });
     }
   });
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(uniform, "random_uniform", fill<uniform_block>)
-UPS_CPU_VARIANT(normal, "random_normal", fill<normal_block>)
+UPS_CPU_VARIANT(uniform, "random_uniform", fill<ups_random_uniform_options, uniform_line>, nullptr,
+                random_supports<ups_random_uniform_options>)
+UPS_CPU_VARIANT(normal, "random_normal", fill<ups_random_normal_options, normal_line>, nullptr,
+                random_supports<ups_random_normal_options>)
 
 UPS_SIMD_END
