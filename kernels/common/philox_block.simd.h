@@ -6,32 +6,38 @@ UPS_SIMD_BEGIN
 
 constexpr int64_t block_quads = 64, block_numbers = 4 * block_quads;
 
-// Word w of counter i of a block is words[w][i]: of the counter itself, until it is drawn.
+// Word w of counter i of a block is words[w][i].
 struct alignas(64) PhiloxBlock {
   uint32_t words[4][block_quads];
+
+  void put(int64_t i, const PhiloxWords& from) {
+    for (int w = 0; w < 4; ++w) words[w][i] = from.word[w];
+  }
 };
 
-// Counters `at` to `at` + `count` - 1 of a block become quads `first` and following of a stream.
-inline void set_counters(PhiloxBlock& block, int64_t at, int64_t count, uint64_t first, uint64_t stream) {
-  for (int64_t i = 0; i < count; ++i) {
-    const uint64_t quad = first + static_cast<uint64_t>(i);
-    block.words[0][at + i] = static_cast<uint32_t>(quad);
-    block.words[1][at + i] = static_cast<uint32_t>(quad >> 32);
-    block.words[2][at + i] = static_cast<uint32_t>(stream);
-    block.words[3][at + i] = static_cast<uint32_t>(stream >> 32);
-  }
+// The quads `first` and following of one stream. The counter's upper word does not change within: not for a block that
+// begins at a multiple of its length.
+inline void draw(uint64_t first, uint64_t stream, uint64_t seed, PhiloxBlock& block) {
+  const auto low = static_cast<uint32_t>(first), high = static_cast<uint32_t>(first >> 32);
+  const auto stream0 = static_cast<uint32_t>(stream), stream1 = static_cast<uint32_t>(stream >> 32);
+  const auto key0 = static_cast<uint32_t>(seed), key1 = static_cast<uint32_t>(seed >> 32);
+  for (uint32_t i = 0; i < block_quads; ++i) block.put(i, philox(low + i, high, stream0, stream1, key0, key1));
 }
 
-inline void draw(uint64_t seed, PhiloxBlock& block) {
-  auto& [w0, w1, w2, w3] = block.words;
-  const auto key0 = static_cast<uint32_t>(seed), key1 = static_cast<uint32_t>(seed >> 32);
-  for (int64_t i = 0; i < block_quads; ++i) {
-    const PhiloxWords drawn = philox(w0[i], w1[i], w2[i], w3[i], key0, key1);
-    w0[i] = drawn.word[0];
-    w1[i] = drawn.word[1];
-    w2[i] = drawn.word[2];
-    w3[i] = drawn.word[3];
+// Any quads of any streams: counters `at` to `at` + `count` - 1 of a block become the quads `first` and following of a
+// stream ...
+inline void set_counters(PhiloxBlock& block, int64_t at, int64_t count, uint64_t first, uint64_t stream) {
+  const auto stream0 = static_cast<uint32_t>(stream), stream1 = static_cast<uint32_t>(stream >> 32);
+  for (int64_t i = 0; i < count; ++i) {
+    const uint64_t quad = first + static_cast<uint64_t>(i);
+    block.put(at + i, {{static_cast<uint32_t>(quad), static_cast<uint32_t>(quad >> 32), stream0, stream1}});
   }
+}
+// ... and are then drawn in place.
+inline void draw(uint64_t seed, PhiloxBlock& block) {
+  const auto& w = block.words;
+  const auto key0 = static_cast<uint32_t>(seed), key1 = static_cast<uint32_t>(seed >> 32);
+  for (int64_t i = 0; i < block_quads; ++i) block.put(i, philox(w[0][i], w[1][i], w[2][i], w[3][i], key0, key1));
 }
 
 inline void uniform_block(const PhiloxBlock& block, float* y) {

@@ -15,14 +15,7 @@ UPS_SIMD_BEGIN
 
 constexpr int64_t task_quads = 128 * block_quads;
 
-void uniform_line(const PhiloxBlock& block, const Line& given, float* y) {
-  const Line line = given;  // y cannot change it
-  for (int64_t i = 0; i < block_quads; ++i)
-    for (int w = 0; w < 4; ++w) y[4 * i + w] = line.at(uniform_of(block.words[w][i]));
-}
-
-void normal_line(const PhiloxBlock& block, const Line& given, float* y) {
-  const Line line = given;
+void normal_block(const PhiloxBlock& block, float* y) {
   alignas(64) float normals[4][block_quads];
   for (int pair = 0; pair < 4; pair += 2) {
     float *first = normals[pair], *second = normals[pair + 1];
@@ -31,8 +24,8 @@ void normal_line(const PhiloxBlock& block, const Line& given, float* y) {
     for (int64_t i = 0; i < block_quads; ++i) {
       const float radius = first[i];
       const NormalPair direction = direction_of(block.words[pair + 1][i]);
-      first[i] = line.at(rounded_product(radius, direction.first));
-      second[i] = line.at(rounded_product(radius, direction.second));
+      first[i] = rounded_product(radius, direction.first);
+      second[i] = rounded_product(radius, direction.second);
     }
   }
   for (int64_t i = 0; i < block_quads; ++i)
@@ -51,37 +44,49 @@ void each_row(int64_t first, int64_t count, int64_t per_row, Body&& body) {
   }
 }
 
-template <class Options, void convert(const PhiloxBlock&, const Line&, float*)>
+// A row fills most blocks of long rows alone, which is faster.
+template <class Options>
+void draw_rows(const RandomCall<float, Options>& f, int64_t first, int64_t quads, PhiloxBlock& block) {
+  bool one_row = false;
+  each_row(first, quads, f.row_quads, [&](int64_t row, int64_t place, int64_t at, int64_t here) {
+    const uint64_t quad = static_cast<uint64_t>(place), stream = f.stream + static_cast<uint64_t>(row);
+    one_row = here == quads && static_cast<uint32_t>(quad) <= UINT32_MAX - block_quads;
+    if (one_row) draw(quad, stream, f.seed, block);
+    else set_counters(block, at, here, quad, stream);
+  });
+  if (!one_row) draw(f.seed, block);
+}
+
+template <class Options, void convert(const PhiloxBlock&, float*)>
 ups_status fill(const Call& call) {
   const RandomCall<float, Options> f(call);
+  const Line line = f.line;
   call.threads->run(ceil_div(f.quads, task_quads), [&](int64_t task, int32_t) {
     PhiloxBlock block{};
     const int64_t end = std::min(f.quads, (task + 1) * task_quads);
     for (int64_t first = task * task_quads; first < end; first += block_quads) {
       const int64_t quads = std::min(block_quads, end - first);
-      each_row(first, quads, f.row_quads, [&](int64_t row, int64_t place, int64_t at, int64_t here) {
-        set_counters(block, at, here, static_cast<uint64_t>(place), f.stream + static_cast<uint64_t>(row));
-      });
-      draw(f.seed, block);
-      if (f.quads_are_dense() && 4 * (first + block_quads) <= f.count) {
-        convert(block, f.line, f.y + 4 * first);
-        continue;
-      }
-      alignas(64) float drawn[block_numbers];
-      convert(block, f.line, drawn);
+      draw_rows(f, first, quads, block);
+      const bool direct = f.quads_are_dense() && 4 * (first + block_quads) <= f.count;
+      alignas(64) float buffer[block_numbers];
+      float* const y = direct ? f.y + 4 * first : buffer;
+      convert(block, y);
+      if (line.changes())
+        for (int64_t i = 0; i < block_numbers; ++i) y[i] = line.at(y[i]);
+      if (direct) continue;
       each_row(first, quads, f.row_quads, [&](int64_t row, int64_t place, int64_t at, int64_t here) {
         const int64_t begin = row * f.per_stream + 4 * place;
         const int64_t numbers = std::min({4 * here, f.per_stream - 4 * place, f.count - begin});
-        std::memcpy(f.y + begin, drawn + 4 * at, static_cast<size_t>(numbers) * sizeof(float));
+        std::memcpy(f.y + begin, buffer + 4 * at, static_cast<size_t>(numbers) * sizeof(float));
       });
     }
   });
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(uniform, "random_uniform", fill<ups_random_uniform_options, uniform_line>, nullptr,
+UPS_CPU_VARIANT(uniform, "random_uniform", fill<ups_random_uniform_options, uniform_block>, nullptr,
                 random_supports<ups_random_uniform_options>)
-UPS_CPU_VARIANT(normal, "random_normal", fill<ups_random_normal_options, normal_line>, nullptr,
+UPS_CPU_VARIANT(normal, "random_normal", fill<ups_random_normal_options, normal_block>, nullptr,
                 random_supports<ups_random_normal_options>)
 
 UPS_SIMD_END

@@ -13,11 +13,12 @@ namespace upsilon {
 struct Line {
   float offset, slope;
 
-  // As the defaults must leave x as it is, its sign of zero too, nothing is then added: -0 + x is x.
+  // As the defaults must leave x as it is, its sign of zero too, they add -0.
   Line(float offset_, float slope_) : offset(offset_ == 0 && slope_ == 1 ? -0.0f : offset_), slope(slope_) {}
   explicit Line(const ups_random_uniform_options& options) : Line(options.low, options.high - options.low) {}
   explicit Line(const ups_random_normal_options& options) : Line(options.mean, options.deviation) {}
 
+  bool changes() const { return offset != 0 || slope != 1; }
   UPS_HD float at(float x) const { return offset + rounded_product(slope, x); }
 };
 
