@@ -70,6 +70,6 @@ export type { ShowerObservables, ShowerObservablesOptions } from './ops/showerOb
 export type { TreeConvOptions } from './ops/treeConv';
 export type { AvgPoolOptions, GlobalPoolOptions, MaxPoolOptions } from './ops/windowPool';
 export * as optim from './optim';
-export type { RandomOptions } from './random';
+export type { NormalOptions, RandomOptions, UniformOptions } from './random';
 export { Ragged, ragged, type RaggedLike } from './ragged';
 export { type NestedArray, Tensor, tensor, type TensorLike, type TensorOptions, zeros } from './tensor';

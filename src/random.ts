@@ -1,6 +1,6 @@
 import { Kernel } from './call';
 import { deviceOf } from './device';
-import { KnownOptions } from './check';
+import { KnownOptions, shown } from './check';
 import { type DType } from './dtype';
 import { ValueError } from './errors';
 import { toOutput } from './operation';
@@ -11,36 +11,87 @@ export interface RandomOptions {
   seed: number | bigint;
   /** Independent numbers for the same seed. Default 0. */
   stream?: number | bigint;
+  /**
+   * So many numbers belong to `stream`, as many behind them to the next one, and so on modulo 2^64: each row of a matrix
+   * is what a call of its own would draw. Default 0: all belong to `stream`.
+   */
+  perStream?: number | bigint;
   /** `'float32'` (default) or `'float64'`. */
   dtype?: DType;
   device?: string;
   out?: TensorLike;
 }
 
-const knownOptions = new KnownOptions('seed', 'stream', 'dtype', 'device', 'out');
+export interface UniformOptions extends RandomOptions {
+  /** Default 0. */
+  low?: number;
+  /** Not below `low`; default 1. */
+  high?: number;
+}
 
-function generator(name: string, as: string): (shape: readonly number[], options: RandomOptions) => Tensor {
+export interface NormalOptions extends RandomOptions {
+  /** Default 0. */
+  mean?: number;
+  /** The standard deviation, not negative; default 1. */
+  deviation?: number;
+}
+
+/**
+ * @param names - of the options that only this distribution has
+ * @param rangeOf - these options, checked
+ */
+function generator<Options extends RandomOptions>(
+  name: string,
+  as: string,
+  names: readonly string[],
+  rangeOf: (options: Options) => Readonly<Record<string, number>>,
+): (shape: readonly number[], options: Options) => Tensor {
   const kernel = new Kernel(name, { y: 'out' }, as);
+  const knownOptions = new KnownOptions('seed', 'stream', 'perStream', ...names, 'dtype', 'device', 'out');
   return (shape, options) => {
     checkShape(shape, undefined, as);
     if (options === undefined) throw new ValueError(as, 'seed', 'seed is missing (expected { seed })');
     knownOptions.check(options, as);
-    const { seed, stream, out, dtype = 'float32', device = 'cpu' } = options;
+    const { seed, stream, perStream, out, dtype = 'float32', device = 'cpu' } = options;
     if (seed === undefined) throw new ValueError(as, 'seed', 'seed is missing (expected an integer)');
+    const range = rangeOf(options);
     const made =
       out === undefined ? empty(codeOf(dtype, as), [...shape], deviceOf(device, as)) : toOutput(out, as).reshape(shape);
-    return kernel.run([], { seed, stream }, [made])[0]!;
+    return kernel.run([], { seed, stream, perStream, ...range }, [made])[0]!;
   };
 }
 
-/**
- * Uniform numbers in [0, 1), from Philox 4x32-10 (Salmon et al., SC11): the same on every device.
- * @throws ValueError for a seed that is no integer
- */
-export const uniform = generator('random_uniform', 'random.uniform');
+/** As float32 has it. */
+function finite(as: string, name: string, value: unknown): number {
+  const rounded = typeof value === 'number' ? Math.fround(value) : NaN;
+  if (Number.isFinite(rounded)) return rounded;
+  throw new ValueError(as, name, `${name} is ${shown(value)} (expected a finite number)`);
+}
 
 /**
- * Normal numbers of mean 0 and variance 1, from Philox 4x32-10 by Box and Muller's method.
- * @throws ValueError for a seed that is no integer
+ * Uniform numbers u in [0, 1), from Philox 4x32-10 (Salmon et al., SC11): the same on every device. With `low` and `high`
+ * low + (high - low) u, which rounding may make `high`.
+ * @throws ValueError for a seed that is no integer, limits that are not finite, a `high` below `low`
  */
-export const normal = generator('random_normal', 'random.normal');
+export const uniform = generator<UniformOptions>('random_uniform', 'random.uniform', ['low', 'high'], (options) => {
+  const as = 'random.uniform';
+  const { low: from = 0, high: to = 1 } = options;
+  const low = finite(as, 'low', from),
+    high = finite(as, 'high', to);
+  if (low <= high && Number.isFinite(Math.fround(high - low))) return { low, high };
+  const expected = low <= high ? 'a finite number above low' : 'at least low';
+  throw new ValueError(as, 'high', `high is ${high} and low is ${low} (expected ${expected})`);
+});
+
+/**
+ * Normal numbers of mean 0 and variance 1, or of the given `mean` and `deviation`, from Philox 4x32-10 by Box and Muller's
+ * method.
+ * @throws ValueError for a seed that is no integer, a mean that is not finite, a deviation that is not or is negative
+ */
+export const normal = generator<NormalOptions>('random_normal', 'random.normal', ['mean', 'deviation'], (options) => {
+  const as = 'random.normal';
+  const { mean = 0, deviation = 1 } = options;
+  const range = { mean: finite(as, 'mean', mean), deviation: finite(as, 'deviation', deviation) };
+  if (range.deviation >= 0) return range;
+  throw new ValueError(as, 'deviation', `deviation is ${deviation} (expected at least 0)`);
+});

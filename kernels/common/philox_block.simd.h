@@ -9,18 +9,35 @@ constexpr int64_t block_quads = 64, block_numbers = 4 * block_quads;
 // Word w of counter i of a block is words[w][i].
 struct alignas(64) PhiloxBlock {
   uint32_t words[4][block_quads];
+
+  void put(int64_t i, const PhiloxWords& from) {
+    for (int w = 0; w < 4; ++w) words[w][i] = from.word[w];
+  }
 };
 
-// A block begins at a multiple of its length: the counter's upper word does not change within.
-inline void draw(int64_t number, uint64_t stream, uint64_t seed, PhiloxBlock& block) {
-  const auto first_quad = static_cast<uint64_t>(number * block_quads);
-  const auto low = static_cast<uint32_t>(first_quad), high = static_cast<uint32_t>(first_quad >> 32);
+// The quads `first` and following of one stream. The counter's upper word does not change within: not for a block that
+// begins at a multiple of its length.
+inline void draw(uint64_t first, uint64_t stream, uint64_t seed, PhiloxBlock& block) {
+  const auto low = static_cast<uint32_t>(first), high = static_cast<uint32_t>(first >> 32);
   const auto stream0 = static_cast<uint32_t>(stream), stream1 = static_cast<uint32_t>(stream >> 32);
   const auto key0 = static_cast<uint32_t>(seed), key1 = static_cast<uint32_t>(seed >> 32);
-  for (uint32_t i = 0; i < block_quads; ++i) {
-    const PhiloxWords drawn = philox(low + i, high, stream0, stream1, key0, key1);
-    for (int w = 0; w < 4; ++w) block.words[w][i] = drawn.word[w];
+  for (uint32_t i = 0; i < block_quads; ++i) block.put(i, philox(low + i, high, stream0, stream1, key0, key1));
+}
+
+// Any quads of any streams: counters `at` to `at` + `count` - 1 of a block become the quads `first` and following of a
+// stream ...
+inline void set_counters(PhiloxBlock& block, int64_t at, int64_t count, uint64_t first, uint64_t stream) {
+  const auto stream0 = static_cast<uint32_t>(stream), stream1 = static_cast<uint32_t>(stream >> 32);
+  for (int64_t i = 0; i < count; ++i) {
+    const uint64_t quad = first + static_cast<uint64_t>(i);
+    block.put(at + i, {{static_cast<uint32_t>(quad), static_cast<uint32_t>(quad >> 32), stream0, stream1}});
   }
+}
+// ... and are then drawn in place.
+inline void draw(uint64_t seed, PhiloxBlock& block) {
+  const auto& w = block.words;
+  const auto key0 = static_cast<uint32_t>(seed), key1 = static_cast<uint32_t>(seed >> 32);
+  for (int64_t i = 0; i < block_quads; ++i) block.put(i, philox(w[0][i], w[1][i], w[2][i], w[3][i], key0, key1));
 }
 
 inline void uniform_block(const PhiloxBlock& block, float* y) {

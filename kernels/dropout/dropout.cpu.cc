@@ -19,7 +19,7 @@ ups_status drop(const Call& call) {
     const Floats p = broadcast(f.keep.p), scale = broadcast(f.keep.scale);
     const int64_t end = std::min(blocks, (task + 1) * task_blocks);
     for (int64_t number = task * task_blocks; number < end; ++number) {
-      draw(number, f.keep.stream, f.keep.seed, block);
+      draw(static_cast<uint64_t>(number * block_quads), f.keep.stream, f.keep.seed, block);
       uniform_block(block, drawn);
       const int64_t first = number * block_numbers;
       each_vector(std::min(block_numbers, f.count - first), [&](int64_t i, int64_t here) {

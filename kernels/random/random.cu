@@ -10,11 +10,13 @@ namespace upsilon {
 namespace {
 
 struct Uniform {
+  using Options = ups_random_uniform_options;
   UPS_ON_DEVICE static float4 of(const PhiloxWords& w) {
     return make_float4(uniform_of(w.word[0]), uniform_of(w.word[1]), uniform_of(w.word[2]), uniform_of(w.word[3]));
   }
 };
 struct Normal {
+  using Options = ups_random_normal_options;
   UPS_ON_DEVICE static float4 of(const PhiloxWords& w) {
     const NormalPair first = normals_of(w.word[0], w.word[1]), second = normals_of(w.word[2], w.word[3]);
     return make_float4(first.first, first.second, second.first, second.second);
@@ -23,13 +25,17 @@ struct Normal {
 
 template <class Distribution, int threads>
 UPS_KERNEL_LB(threads)
-draw(const int32_t* fault, RandomCall<float> f, bool by_vectors) {
+draw(const int32_t* fault, RandomCall<float, typename Distribution::Options> f, bool by_vectors) {
   if (*fault != 0) return;
-  const int64_t quads = (f.count + 3) / 4;
-  for (int64_t quad = global_thread(); quad < quads; quad += global_threads()) {
-    const float4 numbers = Distribution::of(philox(static_cast<uint64_t>(quad), f.stream, f.seed));
-    float* const y = f.y + 4 * quad;
-    const int64_t left = f.count - 4 * quad;
+  const bool one_row = f.row_quads == f.quads;  // spares the division
+  for (int64_t quad = global_thread(); quad < f.quads; quad += global_threads()) {
+    const int64_t row = one_row ? 0 : quad / f.row_quads, place = quad - row * f.row_quads;
+    float4 numbers =
+        Distribution::of(philox(static_cast<uint64_t>(place), f.stream + static_cast<uint64_t>(row), f.seed));
+    numbers = make_float4(f.line.at(numbers.x), f.line.at(numbers.y), f.line.at(numbers.z), f.line.at(numbers.w));
+    const int64_t first = row * f.per_stream + 4 * place;
+    float* const y = f.y + first;
+    const int64_t left = ups::min(f.per_stream - 4 * place, f.count - first);
     if (by_vectors && left >= 4) {
       *reinterpret_cast<float4*>(y) = numbers;
     } else {
@@ -43,15 +49,15 @@ draw(const int32_t* fault, RandomCall<float> f, bool by_vectors) {
 
 template <class Distribution>
 ups_status run(const Call& call) {
-  const RandomCall<float> f(call);
+  const RandomCall<float, typename Distribution::Options> f(call);
   Launcher launch(call);
-  launch.elements(draw<Distribution, block_threads>, ceil_div(f.count, 4), f,
-                  reinterpret_cast<uintptr_t>(f.y) % 16 == 0);
+  launch.elements(draw<Distribution, block_threads>, f.quads, f,
+                  f.quads_are_dense() && reinterpret_cast<uintptr_t>(f.y) % 16 == 0);
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(uniform, "random_uniform", run<Uniform>)
-UPS_CUDA_VARIANT(normal, "random_normal", run<Normal>)
+UPS_CUDA_VARIANT(uniform, "random_uniform", run<Uniform>, nullptr, random_supports<Uniform::Options>)
+UPS_CUDA_VARIANT(normal, "random_normal", run<Normal>, nullptr, random_supports<Normal::Options>)
 
 }  // namespace
 }  // namespace upsilon

@@ -1,19 +1,56 @@
 // A checked call of random, as plain numbers and pointers.
 #pragma once
-#include "core/operation.h"
+#include <algorithm>
+#include <cmath>
+
+#include "common/kernel.h"
+#include "common/normal.h"
 #include "random/random.h"
 
 namespace upsilon {
 
-template <class T>
+// offset + slope x, rounded twice.
+struct Line {
+  float offset, slope;
+
+  // As the defaults must leave x as it is, its sign of zero too, they add -0.
+  Line(float offset_, float slope_) : offset(offset_ == 0 && slope_ == 1 ? -0.0f : offset_), slope(slope_) {}
+  explicit Line(const ups_random_uniform_options& options) : Line(options.low, options.high - options.low) {}
+  explicit Line(const ups_random_normal_options& options) : Line(options.mean, options.deviation) {}
+
+  bool changes() const { return offset != 0 || slope != 1; }
+  UPS_HD float at(float x) const { return offset + rounded_product(slope, x); }
+};
+
+// y as rows, each of a stream of its own. A quad is what one Philox counter gives: four numbers of a row, or those left
+// at its end.
+template <class T, class Options>
 struct RandomCall {
   int64_t count;
   T* y;
-  uint64_t seed, stream;
+  uint64_t seed, stream;  // stream: of the first row
+  int64_t per_stream;  // numbers of a row; the last may have fewer
+  int64_t row_quads, quads;
+  Line line;
 
   explicit RandomCall(const Call& call)
-      : count(call.dims[0]), y(call.data<T>(0)), seed(call.option<ups_random_options>().seed),
-        stream(call.option<ups_random_options>().stream) {}
+      : count(call.dims[0]), y(call.data<T>(0)), seed(options(call).seed), stream(options(call).stream),
+        per_stream(row_length(options(call).per_stream, count)), row_quads(ceil_div(per_stream, 4)),
+        quads(count / per_stream * row_quads + ceil_div(count % per_stream, 4)), line(options(call)) {}
+  static const Options& options(const Call& call) { return call.option<Options>(); }
+  static int64_t row_length(int64_t given, int64_t count) {
+    const int64_t all = std::max<int64_t>(count, 1);
+    return given == 0 ? all : std::min(given, all);
+  }
+
+  // Whether quad q of all rows begins at element 4 q of y.
+  bool quads_are_dense() const { return per_stream % 4 == 0 || row_quads == quads; }
 };
+
+template <class Options>
+bool random_supports(const Call& call) {
+  const Line line(call.option<Options>());
+  return std::isfinite(line.offset) && std::isfinite(line.slope) && line.slope >= 0;
+}
 
 }  // namespace upsilon

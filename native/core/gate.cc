@@ -230,20 +230,28 @@ class Gate {
     return fail(UPS_SHAPE, p.name, text + " (expected " + p.name + " " + p.shape_text + ")");
   }
 
+  template <class T>
+  static T read(const char* from) {
+    T value;
+    std::memcpy(&value, from, sizeof value);
+    return value;
+  }
   ups_status check_options() {
     const char* options = static_cast<const char*>(call_.options);
     for (const Option& o : schema_.options) {
-      if (o.type != OptionType::choice && o.type != OptionType::boolean && o.type != OptionType::i32) continue;
-      int32_t value = 0;
-      std::memcpy(&value, options + o.offset, sizeof value);
-      if (o.type == OptionType::i32) {
-        if (value < o.least)
-          return fail(UPS_VALUE, o.name, o.name + format(" is %d (expected at least %.0f)", value, o.least));
+      const bool wide = o.type == OptionType::i64;
+      if (!wide && o.type != OptionType::i32 && o.type != OptionType::choice && o.type != OptionType::boolean) continue;
+      const int64_t value = wide ? read<int64_t>(options + o.offset) : read<int32_t>(options + o.offset);
+      const auto refuse = [&](const std::string& expected) {
+        return fail(UPS_VALUE, o.name,
+                    o.name + format(" is %lld (expected ", static_cast<long long>(value)) + expected + ")");
+      };
+      if (wide || o.type == OptionType::i32) {
+        if (static_cast<double>(value) < o.least) return refuse(format("at least %.0f", o.least));
         continue;
       }
       const int32_t limit = o.type == OptionType::boolean ? 2 : static_cast<int32_t>(o.choices.size());
-      if (value < 0 || value >= limit)
-        return fail(UPS_VALUE, o.name, o.name + format(" is %d (expected 0 to %d)", value, limit - 1));
+      if (value < 0 || value >= limit) return refuse(format("0 to %d", limit - 1));
     }
     return UPS_OK;
   }

@@ -238,7 +238,8 @@ class Parser {
         else o.default_value = number();
       }
       if (accept("from ")) {
-        if (o.type != OptionType::i32) fault("a smallest value needs an i32 option");
+        if (o.type != OptionType::i32 && o.type != OptionType::i64)
+          fault("a smallest value needs an i32 or i64 option");
         o.least = number();
       }
       schema_.options.push_back(std::move(o));

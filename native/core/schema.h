@@ -58,7 +58,7 @@ struct Option {
   size_t offset = 0;  // in the C struct
   std::vector<std::string> choices;
   double default_value = 0;
-  double least = -std::numeric_limits<double>::infinity();  // "from 1": the smallest value allowed, of an i32
+  double least = -std::numeric_limits<double>::infinity();  // "from 1": the smallest value allowed, of an i32 or i64
 };
 
 struct Schema {

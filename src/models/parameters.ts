@@ -97,10 +97,10 @@ export function drawn(
   return Object.fromEntries(
     Object.entries(shapes).map(([name, shape], stream) => {
       const { kind, mean, spread } = distributionOf(name);
-      const parameter = (kind === 'normal' ? normal : uniform)(shape, { seed, stream });
-      const values = parameter.data as Float32Array;
-      const [slope, offset] = kind === 'normal' ? [spread, mean] : [2 * spread, mean - spread];
-      for (let i = 0; i < values.length; ++i) values[i] = slope * values[i] + offset;
+      const parameter =
+        kind === 'normal'
+          ? normal(shape, { seed, stream, mean, deviation: spread })
+          : uniform(shape, { seed, stream, low: mean - spread, high: mean + spread });
       parameter.requiresGrad = true;
       return [name, parameter];
     }),

@@ -146,17 +146,14 @@ export class ParticleNet {
     const shapes = layout(this.architecture, inputs, classes);
     let stream = 0;
     for (const [name, shape] of shapes) {
-      const size = shape.reduce((product, extent) => product * extent, 1);
-      const isNorm = /\b(bn_fts|bns\.\d+|sc_bn)\./.test(name);
-      let values = new Float32Array(size);
-      if (isNorm) {
-        if (name.endsWith('.weight') || name.endsWith('_var')) values.fill(1);
+      if (/\b(bn_fts|bns\.\d+|sc_bn)\./.test(name)) {
+        const one = name.endsWith('.weight') || name.endsWith('_var');
+        tensors[name] = tensor(new Float32Array(shape[0]).fill(Number(one)));
       } else {
         const fanIn = (shapes.get(name.replace(/bias$/, 'weight')) ?? shape)[1];
-        const bound = Math.fround(1 / Math.sqrt(fanIn));
-        values = (uniform(shape, { seed, stream: stream++ }).data as Float32Array).map((u) => (2 * u - 1) * bound);
+        const high = 1 / Math.sqrt(fanIn);
+        tensors[name] = uniform(shape, { seed, stream: stream++, low: -high, high });
       }
-      tensors[name] = tensor(values, { shape });
     }
     return new this(tensors, device);
   }

@@ -232,7 +232,7 @@ export function generate(recipe: Recipe, options: GenerateOptions): Tensor {
   noGrad(() => {
     for (let begin = 0; begin < count; begin += together) {
       const end = Math.min(count, begin + together);
-      const noise = memory.use(noiseOf(recipe, seed, first + begin, end - begin).to(device)),
+      const noise = memory.use(noiseOf(recipe, seed, first + begin, end - begin)),
         given = tensor(energies.data.subarray(begin, end)),
         batch = values.subarray(begin * volume, end * volume);
       const out = onCpu ? tensor(batch, { shape: [end - begin, 1, cells, cells, cells] }) : undefined;
@@ -258,21 +258,16 @@ function showersFor(count: number, out: TensorLike | undefined, { network, dtype
   return given;
 }
 
-/** `[count, width]`: every shower has a stream of its own. Uniform noise lies in [-1, 1). */
+/** `[count, width]` on the network's device: every shower has a stream of its own. Uniform noise lies in [-1, 1). */
 function noiseOf(
-  { noise: { kind, width }, dtype }: Recipe,
+  { noise: { kind, width }, dtype, device }: Recipe,
   seed: number | bigint,
   first: number,
   count: number,
 ): Tensor {
-  const noise = empty(dtype, [count, width], cpu);
-  const values = noise.data as Float32Array;
-  for (let shower = 0; shower < count; ++shower) {
-    const row = values.subarray(shower * width, (shower + 1) * width);
-    (kind === 'normal' ? normal : uniform)([width], { seed, stream: first + shower, out: row });
-  }
-  if (kind === 'uniform') for (let i = 0; i < values.length; ++i) values[i] = 2 * values[i] - 1;
-  return noise;
+  const options = { seed, stream: first, perStream: width, dtype: dtypes[dtype].name, device };
+  const shape = [count, width];
+  return kind === 'normal' ? normal(shape, options) : uniform(shape, { ...options, low: -1, high: 1 });
 }
 
 /** A network that makes showers from noise and the photons' energies. */

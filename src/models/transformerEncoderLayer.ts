@@ -12,7 +12,7 @@ import { mlp } from '../ops/mlp';
 import { uniform } from '../random';
 import { asRagged, type Ragged, type RaggedLike } from '../ragged';
 import { load, type Source } from '../safetensors';
-import { shapeText, Tensor, tensor } from '../tensor';
+import { shapeText, Tensor } from '../tensor';
 
 const name = 'TransformerEncoderLayer';
 
@@ -163,10 +163,9 @@ export class TransformerEncoderLayer {
       const fanIn = key.startsWith('linear2') ? feedForward : width;
       // Glorot and Bengio's bound for the projections into the heads, He's with a = sqrt(5) for all other layers.
       const bound = key === 'self_attn.in_proj_weight' ? Math.sqrt(6 / (4 * width)) : 1 / Math.sqrt(fanIn);
-      const numbers = uniform(shape, { seed, stream }).data as Float32Array;
       const constant = key.startsWith('norm') ? Number(key.endsWith('weight')) : /attn.*bias/.test(key) ? 0 : undefined;
-      const values = numbers.map((u) => constant ?? bound * (2 * u - 1));
-      tensors[key] = tensor(values, { shape, requiresGrad: true });
+      tensors[key] = uniform(shape, { seed, stream, low: constant ?? -bound, high: constant ?? bound });
+      tensors[key].requiresGrad = true;
     });
     return new TransformerEncoderLayer(tensors, options);
   }

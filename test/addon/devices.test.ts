@@ -119,6 +119,10 @@ onDevice('there and back keeps every type', () => {
 onDevice('random numbers are those of the CPU', () => {
   const here = ups.random.uniform([1000], { seed: 3 });
   expect(ups.random.uniform([1000], { seed: 3, device: emulated }).to('cpu').data).toEqual(here.data);
+  const noise = { seed: 3, perStream: 100, mean: 1, deviation: 3 };
+  expect(ups.random.normal([7, 100], { ...noise, device: emulated }).to('cpu').data).toEqual(
+    ups.random.normal([7, 100], noise).data,
+  );
 });
 
 onDevice('an optimiser steps on the device', () => {

@@ -18,10 +18,11 @@ namespace {
 constexpr const char* probe_schema =
     "x: real[N, K], weight: real[M, K], bias?: real[M], offsets: i32[B+1] splits N, indices: i32[N] below M, "
     "mother: i32[N] forest offsets, extra?: f32[E], joined?: f32[E+K] "
-    "-> y: real[N, M|K], dx?: real[N, K], state?&: real[M]; mode: first|second, flag: bool";
+    "-> y: real[N, M|K], dx?: real[N, K], state?&: real[M]; mode: first|second, flag: bool, rows: i64 = 1 from 1";
 enum { x, weight, bias, offsets, indices, mother, extra, joined, y, dx, state, arguments };
 struct ProbeOptions {
   int32_t mode, flag;
+  int64_t rows;
 };
 
 bool kernel_ran = false;
@@ -77,7 +78,7 @@ constexpr ups_dtype f32{UPS_FLOAT, 32, 1}, f64{UPS_FLOAT, 64, 1}, i32{UPS_INT, 3
 struct Good {
   Tensor tensors[arguments];
   const ups_tensor* pointers[arguments];
-  ProbeOptions options{1, 1};
+  ProbeOptions options{1, 1, 1};
 
   Good() {
     tensors[x].set(f32, {4, 5});
@@ -367,6 +368,15 @@ void options_and_overlap(ups_context* context) {
     Good g;
     g.options.mode = -1;
     expect(context, g, UPS_VALUE, "mode", "mode is -1 (expected 0 to 1)");
+  }
+  {
+    Good g;
+    g.options.rows = 0;
+    expect(context, g, UPS_VALUE, "rows", "rows is 0 (expected at least 1)");
+    g.options.rows = INT64_MIN;
+    expect(context, g, UPS_VALUE, "rows", "rows is -9223372036854775808 (expected at least 1)");
+    g.options.rows = INT64_MAX;
+    CHECK(g.call(context) == UPS_OK);
   }
   {
     Good g;

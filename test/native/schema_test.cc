@@ -47,8 +47,10 @@ void meaning() {
     int32_t count;
     uint64_t seed;
   };
-  const Schema bounded = parse_schema("x: real[N] -> y: real[N]; stride: i32 = 1 from 1, padding: i32");
-  CHECK(bounded.options[0].default_value == 1 && bounded.options[0].least == 1 && bounded.options[1].least < -1e9);
+  const Schema bounded =
+      parse_schema("x: real[N] -> y: real[N]; stride: i32 = 1 from 1, padding: i32, rows: i64 from 0");
+  CHECK(bounded.options[0].default_value == 1 && bounded.options[0].least == 1 && bounded.options[1].least < -1e9 &&
+        bounded.options[2].least == 0);
   CHECK(s.options_size == sizeof(Layout) && s.options.size() == 7);
   CHECK(s.options[0].choices.size() == 3 && s.options[1].choices.size() == 8 && s.options[1].choices[4] == "gelu");
   Layout defaults;
@@ -96,6 +98,7 @@ void wrong_lines() {
   refused("o: i32[B+1], m: i32[N] sorts x by o -> y: real[N]", "a rule must name earlier parameters");
   refused("x: real[N], m: i32[N] sorts x -> y: real[N]", "something else expected");
   refused("x: real[N] -> y: real[N]; a: i32 = much", "a number expected");
+  refused("x: real[N] -> y: real[N]; a: f32 from 0", "a smallest value needs an i32 or i64 option");
   refused("h: real[H], x: real[H^on] -> y: real[N]; on: i32", "the exponent of a factor must name a bool option");
   refused("x: real[N+1*M] -> y: real[N]", "a product has names only");
   refused("x: real[N] -> y: real[N] and more", "unexpected text");

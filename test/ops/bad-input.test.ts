@@ -365,6 +365,37 @@ test('options that are none', () => {
   );
   for (const seed of [-1, 1.5, 2 ** 60, 2n ** 64n, 'a' as never])
     expect(thrown(() => ups.random.uniform([1], { seed }))).toBeInstanceOf(ups.ValueError);
+  const ofRandom = (call: () => unknown, operation: string, argument: string, text: string): void => {
+    expect(thrown(call)).toMatchObject({ name: 'ValueError', operation, argument, message: `${operation}: ${text}` });
+  };
+  const { uniform, normal } = ups.random;
+  for (const [options, argument, text] of [
+    [{ perStream: -1 }, 'perStream', 'perStream is -1 (expected at least 0)'],
+    [{ perStream: 1.5 }, 'perStream', 'perStream is 1.5 (expected an integer below 2^53, or a bigint)'],
+    [{ perStream: 2n ** 63n }, 'perStream', `perStream is ${2n ** 63n}n (expected an integer of 64 bits)`],
+    [{ low: NaN }, 'low', 'low is NaN (expected a finite number)'],
+    [{ low: null as never }, 'low', 'low is null (expected a finite number)'],
+    [{ high: 1e39 }, 'high', 'high is 1e+39 (expected a finite number)'],
+    [{ high: '1' as never }, 'high', "high is '1' (expected a finite number)"],
+    [{ high: -1 }, 'high', 'high is -1 and low is 0 (expected at least low)'],
+    [{ low: 2 }, 'high', 'high is 1 and low is 2 (expected at least low)'],
+    [
+      { mean: 1 } as never,
+      'mean',
+      "there is no option 'mean' (known: seed, stream, perStream, low, high, dtype, device, out)",
+    ],
+  ] as const)
+    ofRandom(() => uniform([1], { seed: 1, ...(options as object) }), 'random.uniform', argument, text);
+  expect(thrown(() => uniform([1], { seed: 1, low: -3e38, high: 3e38 })).message).toContain(
+    'a finite number above low',
+  );
+  for (const [options, argument, text] of [
+    [{ perStream: -5 }, 'perStream', 'perStream is -5 (expected at least 0)'],
+    [{ mean: Infinity }, 'mean', 'mean is Infinity (expected a finite number)'],
+    [{ deviation: -1 }, 'deviation', 'deviation is -1 (expected at least 0)'],
+    [{ deviation: 1n as never }, 'deviation', 'deviation is 1n (expected a finite number)'],
+  ] as const)
+    ofRandom(() => normal([1], { seed: 1, ...(options as object) }), 'random.normal', argument, text);
   expect(thrown(() => ups.tensor([[1], [1, 2]]))).toBeInstanceOf(ups.ShapeError);
   expect(thrown(() => ups.tensor([1.5], { dtype: 'int32' }))).toBeInstanceOf(ups.ValueError);
 });

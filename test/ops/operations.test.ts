@@ -120,6 +120,50 @@ test('random numbers are the same for the same seed and stream, and in blocks as
   expect(ups.random.uniform([2], { seed: 2n ** 63n + 1n }).data).not.toEqual(ups.random.uniform([2], { seed: 1 }).data);
 });
 
+test.each(['uniform', 'normal'] as const)('random.%s: streams of a call are calls of their own', (kind) => {
+  const draw = ups.random[kind];
+  for (const perStream of [1, 3, 4, 17, 100, 512])
+    for (const dtype of ['float32', 'float64'] as const) {
+      const size = 2 * perStream + 2,
+        stream = 2n ** 64n - 1n;
+      const { data } = draw([size], { seed: 5, stream, perStream, dtype });
+      for (const row of [0, 1, 2]) {
+        const alone = draw([perStream], { seed: 5, stream: row === 0 ? stream : row - 1, dtype }).data;
+        const part = data.subarray(row * perStream, (row + 1) * perStream);
+        expect(part).toEqual(alone.subarray(0, part.length));
+      }
+    }
+  const all = draw([3, 5], { seed: 5 }).data;
+  for (const perStream of [0, 15, 16, 2n ** 63n - 1n]) expect(draw([3, 5], { seed: 5, perStream }).data).toEqual(all);
+});
+
+test('random numbers of a range, and of a mean and a deviation', () => {
+  const { fround } = Math;
+  const plain = ups.random.uniform([1000], { seed: 6 }).data as Float32Array,
+    normal = ups.random.normal([1000], { seed: 6 }).data as Float32Array;
+  for (const [low, high] of [
+    [-1, 1],
+    [0.3, 7.1],
+    [2, 2],
+    [-0.7, 0],
+  ].map((limits) => limits.map(fround)))
+    expect(ups.random.uniform([1000], { seed: 6, low, high }).data).toEqual(
+      plain.map((u) => low + fround(fround(high - low) * u)),
+    );
+  expect(ups.random.uniform([1000], { seed: 6, low: -1 }).data).toEqual(plain.map((u) => 2 * u - 1));
+  for (const [mean, deviation] of [
+    [0, 1],
+    [-0.3, 7.1],
+    [2, 0],
+  ].map((two) => two.map(fround)))
+    expect(ups.random.normal([1000], { seed: 6, mean, deviation }).data).toEqual(
+      normal.map((n) => mean + fround(deviation * n)),
+    );
+  // The sign of a zero is the generator's own.
+  const zeros = ups.random.normal([4], { seed: 0, stream: 34290445 }).data;
+  expect(zeros.subarray(2)).toEqual(Float32Array.of(-0, -0));
+});
+
 test('float32 and float64 agree', () => {
   const x = random([17, 9]),
     weight = random([5, 9], 2);

@@ -189,8 +189,8 @@ typedef enum ups_activation {
  *              `others` divide into events
  * `...` stands for any number of leading dimensions, `M1|M0` for the first of these that this call has, `H*F` for a
  * product, `H^concat` for a factor that counts where the option `concat` is set, and `y&` for an output that is updated
- * in place. `stride: i32 = 1 from 1` is an option with its default and the smallest value allowed. Options are laid out in a C struct in the order given:
- * enumerations and bool as int32_t, i32, i64, f32, f64, u64 as they are. */
+ * in place. `stride: i32 = 1 from 1` is an option with its default and the smallest value allowed, of an i32 or i64.
+ * Options are laid out in a C struct in the order given: enumerations and bool as int32_t, all others as they are. */
 typedef struct ups_operation ups_operation;
 UPS_API const ups_operation* ups_operation_find(const char* name);
 UPS_API int32_t ups_operation_count(void);
