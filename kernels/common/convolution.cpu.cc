@@ -26,17 +26,21 @@ constexpr int64_t block_floats = 128 * 1024;  // half of an L2 of 1 MiB
 constexpr int64_t least_places = 256;  // of a task
 constexpr int64_t tasks_per_worker = 12, task_products = 256 * 1024;
 constexpr int64_t least_cut_width = 512;
+constexpr int64_t most_places = int64_t{1} << 30;  // of a source in place
 
 #if UPS_LANES == 16
 #define UPS_EVEN_LANES 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
+#define UPS_ODD_LANES 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
 #define UPS_LOW_PAIRS 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
 #define UPS_HIGH_PAIRS 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
 #elif UPS_LANES == 8
 #define UPS_EVEN_LANES 0, 2, 4, 6, 8, 10, 12, 14
+#define UPS_ODD_LANES 1, 3, 5, 7, 9, 11, 13, 15
 #define UPS_LOW_PAIRS 0, 8, 1, 9, 2, 10, 3, 11
 #define UPS_HIGH_PAIRS 4, 12, 5, 13, 6, 14, 7, 15
 #else
 #define UPS_EVEN_LANES 0, 2, 4, 6
+#define UPS_ODD_LANES 1, 3, 5, 7
 #define UPS_LOW_PAIRS 0, 4, 1, 5
 #define UPS_HIGH_PAIRS 2, 6, 3, 7
 #endif
@@ -68,7 +72,13 @@ inline void put_pairs(float* to, Floats first, Floats second, int64_t count) {
   if (count > lanes) store_some(to + lanes, __builtin_shufflevector(first, second, UPS_HIGH_PAIRS), count - lanes);
 }
 
+// first[0] + first[1], first[2] + first[3], ... and so on through `second`.
+inline Floats add_neighbours(Floats first, Floats second) {
+  return __builtin_shufflevector(first, second, UPS_EVEN_LANES) + __builtin_shufflevector(first, second, UPS_ODD_LANES);
+}
+
 #undef UPS_EVEN_LANES
+#undef UPS_ODD_LANES
 #undef UPS_LOW_PAIRS
 #undef UPS_HIGH_PAIRS
 
@@ -78,31 +88,45 @@ struct TileTaps {
   int64_t ahead;  // floats from the first vector to that of the next tile, which is fetched meanwhile
 };
 
-// sums[outputs][vectors] = bias + the sum over channels and taps of weight times source.
-template <int outputs, int vectors>
+// Two numbers, over and over.
+[[gnu::always_inline]] inline Floats broadcast_pair(const float* from) {
+  typedef double Pairs __attribute__((vector_size(UPS_LANES * 4)));
+  double pair;
+  std::memcpy(&pair, from, sizeof pair);
+  return reinterpret_cast<Floats>(pair - Pairs{});
+}
+
+// sums[outputs][vectors] = bias + the sum over channels and taps of weight times source. Or of pairs of taps that are
+// neighbours in the source, `beside` = 2: it lies in twice as many vectors, and neighbours are added at the end.
+template <int outputs, int vectors, int beside>
 void tile(const TileTaps& taps, const float* const* source, const float* weights, const float* bias, float* result) {
-  Floats sums[outputs][vectors];
+  constexpr int loads = vectors * beside;
+  Floats sums[outputs][loads];
 #pragma GCC unroll 8
   for (int o = 0; o < outputs; ++o)
 #pragma GCC unroll 3
-    for (int v = 0; v < vectors; ++v) sums[o][v] = bias ? broadcast(bias[o]) : zero();
+    for (int v = 0; v < loads; ++v) sums[o][v] = bias && beside == 1 ? broadcast(bias[o]) : zero();
   const float* from[vectors];
   for (int v = 0; v < vectors; ++v) from[v] = source[v];
   for (int64_t c = 0; c < taps.channels; ++c) {
 #pragma GCC unroll 3
-    for (int v = 0; v < vectors; ++v) __builtin_prefetch(from[v] + taps.ahead, 0, 2);
+    for (int v = 0; v < vectors && beside == 1; ++v) __builtin_prefetch(from[v] + taps.ahead, 0, 2);
     for (int64_t t = 0; t < taps.count; ++t) {
       const int64_t at = taps.offsets[t];
-      Floats x[vectors];
+      Floats x[loads];
 #pragma GCC unroll 3
-      for (int v = 0; v < vectors; ++v) x[v] = load(from[v] + at);
+      for (int v = 0; v < loads; ++v) {
+        const float* const next = from[v / beside] + at + v % beside * lanes;
+        if (beside > 1) __builtin_prefetch(next + taps.ahead, 0, 2);
+        x[v] = load(next);
+      }
 #pragma GCC unroll 8
       for (int o = 0; o < outputs; ++o) {
-        const Floats weight = broadcast(weights[o]);
+        const Floats weight = beside == 1 ? broadcast(weights[o]) : broadcast_pair(weights + 2 * o);
 #pragma GCC unroll 3
-        for (int v = 0; v < vectors; ++v) sums[o][v] = weight * x[v] + sums[o][v];
+        for (int v = 0; v < loads; ++v) sums[o][v] = weight * x[v] + sums[o][v];
       }
-      weights += outputs;
+      weights += outputs * beside;
     }
 #pragma GCC unroll 3
     for (int v = 0; v < vectors; ++v) from[v] += taps.channel;
@@ -110,11 +134,15 @@ void tile(const TileTaps& taps, const float* const* source, const float* weights
 #pragma GCC unroll 8
   for (int o = 0; o < outputs; ++o)
 #pragma GCC unroll 3
-    for (int v = 0; v < vectors; ++v) store(result + (o * vectors + v) * lanes, sums[o][v]);
+    for (int v = 0; v < vectors; ++v) {
+      float* const to = result + (o * vectors + v) * lanes;
+      if constexpr (beside == 1) store(to, sums[o][v]);
+      else store(to, add_neighbours(sums[o][2 * v], sums[o][2 * v + 1]) + broadcast(bias ? bias[o] : 0));
+    }
 }
 
 using Tile = void (*)(const TileTaps&, const float* const*, const float*, const float*, float*);
-#define UPS_TILES(outputs) {tile<outputs, 1>, tile<outputs, 2>, tile<outputs, 3>}
+#define UPS_TILES(outputs) {tile<outputs, 1, 1>, tile<outputs, 2, 1>, tile<outputs, 3, 1>}
 constexpr Tile tiles[tile_outputs][tile_vectors] = {
     UPS_TILES(1), UPS_TILES(2), UPS_TILES(3), UPS_TILES(4),
 #if UPS_LANES == 16
@@ -122,6 +150,12 @@ constexpr Tile tiles[tile_outputs][tile_vectors] = {
 #endif
 };
 #undef UPS_TILES
+constexpr Tile pair_tiles[tile_outputs] = {
+    tile<1, 1, 2>, tile<2, 1, 2>, tile<3, 1, 2>, tile<4, 1, 2>,
+#if UPS_LANES == 16
+    tile<5, 1, 2>, tile<6, 1, 2>, tile<7, 1, 2>, tile<8, 1, 2>,
+#endif
+};
 
 void finish(float* sums, int64_t count, int32_t activation) {
   if (activation == UPS_ACTIVATION_RELU) {
@@ -172,10 +206,10 @@ Gather::Gather(const Convolution& shape, Towards towards, int32_t workers, Piece
   if (towards == Towards::coarse) std::swap(inputs_, outputs_);
   for (int a = 0; a < 3; ++a) axes_[a] = GatherAxis(shape.axes[a], towards);
   auto& [d, h, w] = axes_;
-  constexpr int64_t most_places = int64_t{1} << 30;
   in_place_ =
       inputs_ > 0 && d.source * h.source * w.source < most_places && (h.places - 1) * w.source + w.places >= lanes;
   for (const GatherAxis& axis : axes_) in_place_ = in_place_ && axis.source_step == 1 && axis.stays_inside();
+  if (in_place_by_pairs()) in_place_ = true, beside_ = 2;
   copies_shifts_ = should_copy_shifts();
   cut(workers);
 
@@ -183,6 +217,7 @@ Gather::Gather(const Convolution& shape, Towards towards, int32_t workers, Piece
   const int64_t copy = plane * (in_place_ ? d.source : d.extent()), phase = copy * shift_copies();
   strides_ = {row, plane, copies_shifts_ ? copy : 1, phase,
               phase * d.source_phases * h.source_phases * w.source_phases};
+  if (beside_ > 1) strides_ = {h.source_step * row, d.source_step * plane, 1, 0, copy};
   // Vectors that begin at the last places read beyond the last channel.
   scratch_floats_ = in_place_ ? 0 : round_up(inputs_ * strides_.channel + lanes, 16);
   most_segments_ = d.block() * h.block() * ceil_div(w.block(), lanes);
@@ -193,6 +228,21 @@ Gather::Gather(const Convolution& shape, Towards towards, int32_t workers, Piece
   packed_ = pieces.take<float>(shape.weight_count());
   scratch_ = pieces.take<float>(scratch_floats_ * (splits_ > 1 ? tasks() : workers));
   segments_ = pieces.take<Segment>(most_segments_ * workers);
+}
+
+// Where the two taps of a place are two neighbours along the width, which no other place looks at, and no tap looks beyond
+// the grid: vectors of the source are multiplied as they lie by pairs of weights, and neighbours are added at the end. A
+// block is worth its copy where many tiles of outputs read it.
+bool Gather::in_place_by_pairs() const {
+  const auto& [d, h, w] = axes_;
+  if (inputs_ == 0 || shape_.taps() == 0 || d.source * h.source * w.source >= most_places) return false;
+  if (outputs_ > 4 * tile_outputs) return false;
+  for (const GatherAxis& axis : axes_) {
+    const auto& [fine, coarse, kernel, stride, padding, dilation] = axis.of;
+    if (axis.towards == Towards::fine || padding != 0) return false;
+    if ((coarse - 1) * stride + (kernel - 1) * dilation >= fine) return false;
+  }
+  return w.of.kernel == 2 && w.of.stride == 2 && w.of.dilation == 1 && w.places >= lanes;
 }
 
 // Where rows are shorter than a vector, and those with room for all shifts would leave many of its lanes idle.
@@ -264,6 +314,30 @@ void Gather::pack(Threads& threads, const float* weight) const {
   });
 }
 
+// Of taps that lie side by side the first one.
+void Gather::fill_rows_of_taps() const {
+  const auto& [d, h, w] = axes_;
+  int64_t count = 0;
+  for (int64_t kd = 0; kd < d.of.kernel; ++kd)
+    for (int64_t kh = 0; kh < h.of.kernel; ++kh)
+      taps_.offset[count++] = static_cast<int32_t>((kd * d.of.dilation * h.source + kh * h.of.dilation) * w.source);
+  taps_.first[0] = 0;
+  taps_.first[1] = count;
+}
+
+// For every tile of outputs: [channel][row of taps][output][tap].
+void Gather::pack_pairs(Threads& threads, const float* weight) const {
+  const int64_t tiles_of_group = ceil_div(outputs_, tile_outputs), rows = inputs_ * shape_.taps() / beside_;
+  threads.run(shape_.groups * tiles_of_group, [&](int64_t task, int32_t) {
+    const int64_t first = task / tiles_of_group * outputs_ + task % tiles_of_group * tile_outputs;
+    const int64_t outputs = std::min<int64_t>(tile_outputs, outputs_ - task % tiles_of_group * tile_outputs);
+    const float* from = weight + first * rows * beside_;
+    float* to = packed_ + first * rows * beside_;
+    for (int64_t row = 0; row < rows; ++row)
+      for (int64_t o = 0; o < outputs; ++o, to += beside_) std::copy_n(from + (o * rows + row) * beside_, beside_, to);
+  });
+}
+
 // Of tasks that are split among workers: loaded once for all.
 void Gather::load_blocks(Threads& threads, const float* source) const {
   constexpr int64_t channels = 16;
@@ -296,20 +370,22 @@ Gather::Block Gather::block_of(int64_t task) const {
 // The vectors that cover a block: along rows, or running on from row to row, or from plane to plane, whichever takes the
 // fewest. In place, the last vector of a run is moved back to end with it, and computes some places twice.
 int64_t Gather::find_segments(const Block& block, Segment* segments) const {
-  const auto& [depth, height, width] = block.places;
+  const int64_t depth = block.places[0], height = block.places[1], width = beside_ * block.places[2];
   const int64_t of_plane = (height - 1) * strides_.row + width, of_block = (depth - 1) * strides_.plane + of_plane;
   const int64_t by_rows = in_place_ && width < lanes ? most_segments_ + 1 : depth * height * ceil_div(width, lanes);
   const int64_t by_planes = depth * ceil_div(of_plane, lanes), by_block = ceil_div(of_block, lanes);
   int64_t count = 0;
   const auto add_run = [&](int64_t first, int64_t length) {
-    for (int64_t f = 0; f < length; f += lanes) {
-      const int64_t at = first + (in_place_ ? std::min(f, length - lanes) : f), in_plane = at % strides_.plane;
+    for (int64_t f = 0; f < length; f += beside_ * lanes) {
+      const int64_t at = first + (in_place_ ? std::min(f, length - beside_ * lanes) : f),
+                    in_plane = at % strides_.plane;
       segments[count++] = {static_cast<int32_t>(at), static_cast<int32_t>(at / strides_.plane),
-                           static_cast<int32_t>(in_plane / strides_.row), static_cast<int32_t>(in_plane % strides_.row),
+                           static_cast<int32_t>(in_plane / strides_.row),
+                           static_cast<int32_t>(in_plane % strides_.row / beside_),
                            static_cast<int32_t>(std::min<int64_t>(lanes, first + length - at))};
     }
   };
-  if (by_rows <= by_planes && by_rows <= by_block) {
+  if (beside_ > 1 || (by_rows <= by_planes && by_rows <= by_block)) {
     for (int64_t d = 0; d < depth; ++d)
       for (int64_t h = 0; h < height; ++h) add_run(d * strides_.plane + h * strides_.row, width);
   } else if (by_planes <= by_block) {
@@ -369,7 +445,7 @@ void Gather::compute(const Block& block, const float* source, const Segment* seg
   for (int64_t rd = 0; rd < d.phases; ++rd)
     for (int64_t rh = 0; rh < h.phases; ++rh)
       for (int64_t s = 0, vectors; s < count; s += vectors) {
-        vectors = ceil_div(count - s, ceil_div(count - s, tile_vectors));
+        vectors = beside_ > 1 ? 1 : ceil_div(count - s, ceil_div(count - s, tile_vectors));
         const float* from[tile_vectors];
         for (int v = 0; v < vectors; ++v) from[v] = source + segments[s + v].start;
         const int64_t ahead = s + vectors < count ? segments[s + vectors].start - segments[s].start : 0;
@@ -380,7 +456,7 @@ void Gather::compute(const Block& block, const float* source, const Segment* seg
           for (int64_t rw = 0; rw < w.phases; rw += together) {
             for (int64_t p = 0; p < together; ++p) {
               const int64_t phase = (rd * h.phases + rh) * w.phases + rw + p, first = taps_.first[phase];
-              tiles[outputs - 1][vectors - 1](
+              (beside_ > 1 ? pair_tiles[outputs - 1] : tiles[outputs - 1][vectors - 1])(
                   {taps_.offset + first, taps_.first[phase + 1] - first, inputs_, strides_.channel, ahead}, from,
                   weights + inputs_ * outputs * first, bias ? bias + group * outputs_ + o : nullptr, sums + p * size);
             }
@@ -395,8 +471,13 @@ void Gather::run(Threads& threads, const float* source, const float* weight, con
                  float* result) const {
   const auto& [d, h, w] = axes_;
   if (shape_.samples * shape_.groups * outputs_ * d.result * h.result * w.result == 0) return;
-  fill_taps(axes_, strides_, taps_);
-  pack(threads, weight);
+  if (beside_ > 1) {
+    fill_rows_of_taps();
+    pack_pairs(threads, weight);
+  } else {
+    fill_taps(axes_, strides_, taps_);
+    pack(threads, weight);
+  }
   const bool shared = splits_ > 1;
   if (shared && !in_place_) load_blocks(threads, source);
   threads.run(tasks() * splits_, [&](int64_t task, int32_t worker) {
@@ -404,7 +485,7 @@ void Gather::run(Threads& threads, const float* source, const float* weight, con
     const float* from = source + block.image * inputs_ * d.source * h.source * w.source;
     if (in_place_) {
       from += (block.begin[0] + d.first_shift) * strides_.plane + (block.begin[1] + h.first_shift) * strides_.row +
-              block.begin[2] + w.first_shift;
+              beside_ * block.begin[2] + w.first_shift;
     } else {
       float* const scratch = scratch_ + (shared ? task / splits_ : worker) * scratch_floats_;
       if (!shared) load_block(axes_, strides_, from, inputs_, block.begin, scratch);

@@ -23,6 +23,7 @@ class Gather {
   GatherAxis axes_[3];
   int64_t inputs_, outputs_;  // channels of a group
   bool in_place_;  // the source itself serves as the block
+  int64_t beside_ = 1;  // taps that lie side by side in the vectors of a source in place
   bool copies_shifts_;  // a block holds a copy of its source for every shift along the width
   int64_t splits_ = 1;  // of the outputs
   BlockStrides strides_{};
@@ -36,9 +37,12 @@ class Gather {
   int64_t shift_copies() const { return copies_shifts_ ? axes_[2].span + 1 : 1; }
   int64_t row_floats() const { return copies_shifts_ ? axes_[2].block() : axes_[2].extent(); }
   int64_t tasks() const { return shape_.samples * shape_.groups * axes_[0].blocks * axes_[1].blocks * axes_[2].blocks; }
+  bool in_place_by_pairs() const;
   bool should_copy_shifts() const;
   void cut(int32_t workers);
+  void fill_rows_of_taps() const;
   void pack(Threads& threads, const float* weight) const;
+  void pack_pairs(Threads& threads, const float* weight) const;
   void load_blocks(Threads& threads, const float* source) const;
   Block block_of(int64_t task) const;
   int64_t find_segments(const Block& block, Segment* segments) const;
