@@ -157,6 +157,43 @@ constexpr Tile pair_tiles[tile_outputs] = {
 #endif
 };
 
+// The taps of one row of places, those inside the grid.
+struct RowTaps {
+  int64_t channels, planes, rows;
+  int64_t channel, plane, row;  // distances in the source
+  int64_t weights_of_channel, weights_of_plane;
+};
+
+// sums[shift] = of every number of a row, the sum over channels, planes and rows of taps of the weight that lies so far along
+// the width times source. Every load serves all shifts.
+template <int shifts, int vectors>
+void row_tile(const RowTaps& taps, const float* source, const int64_t* columns, const float* weights, float* result,
+              int64_t result_row) {
+  Floats sums[shifts][vectors] = {};
+  for (int64_t c = 0; c < taps.channels; ++c)
+    for (int64_t d = 0; d < taps.planes; ++d)
+      for (int64_t h = 0; h < taps.rows; ++h) {
+        const float* from = source + c * taps.channel + d * taps.plane + h * taps.row;
+        const float* weight = weights + c * taps.weights_of_channel + d * taps.weights_of_plane + h * shifts;
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; ++v) {
+          const Floats x = load(from + columns[v]);
+#pragma GCC unroll 8
+          for (int k = 0; k < shifts; ++k) sums[k][v] = broadcast(weight[k]) * x + sums[k][v];
+        }
+      }
+#pragma GCC unroll 8
+  for (int k = 0; k < shifts; ++k)
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; ++v) store(result + k * result_row + columns[v], sums[k][v]);
+}
+
+constexpr int row_vectors = 4, least_shifts = 2, most_shifts = 5;
+using RowTile = void (*)(const RowTaps&, const float*, const int64_t*, const float*, float*, int64_t);
+#define UPS_ROW_TILES(shifts) {row_tile<shifts, 1>, row_tile<shifts, 2>, row_tile<shifts, 3>, row_tile<shifts, 4>}
+constexpr RowTile row_tiles[][row_vectors] = {UPS_ROW_TILES(2), UPS_ROW_TILES(3), UPS_ROW_TILES(4), UPS_ROW_TILES(5)};
+#undef UPS_ROW_TILES
+
 void finish(float* sums, int64_t count, int32_t activation) {
   if (activation == UPS_ACTIVATION_RELU) {
     for (int64_t i = 0; i < count; i += lanes) {
@@ -210,6 +247,8 @@ Gather::Gather(const Convolution& shape, Towards towards, int32_t workers, Piece
       inputs_ > 0 && d.source * h.source * w.source < most_places && (h.places - 1) * w.source + w.places >= lanes;
   for (const GatherAxis& axis : axes_) in_place_ = in_place_ && axis.source_step == 1 && axis.stays_inside();
   if (in_place_by_pairs()) in_place_ = true, beside_ = 2;
+  sums_rows_ = should_sum_rows();
+  in_place_ = in_place_ || sums_rows_;
   copies_shifts_ = should_copy_shifts();
   cut(workers);
 
@@ -220,6 +259,7 @@ Gather::Gather(const Convolution& shape, Towards towards, int32_t workers, Piece
   if (beside_ > 1) strides_ = {h.source_step * row, d.source_step * plane, 1, 0, copy};
   // Vectors that begin at the last places read beyond the last channel.
   scratch_floats_ = in_place_ ? 0 : round_up(inputs_ * strides_.channel + lanes, 16);
+  if (sums_rows_) scratch_floats_ = (w.of.kernel + 1) * round_up(w.extent() + lanes, 16);
   most_segments_ = d.block() * h.block() * ceil_div(w.block(), lanes);
   taps_ = {pieces.take<int32_t>(shape.taps()), pieces.take<int32_t>(shape.taps()),
            pieces.take<int64_t>(d.phases * h.phases * w.phases + 1)};
@@ -243,6 +283,18 @@ bool Gather::in_place_by_pairs() const {
     if ((coarse - 1) * stride + (kernel - 1) * dilation >= fine) return false;
   }
   return w.of.kernel == 2 && w.of.stride == 2 && w.of.dilation == 1 && w.places >= lanes;
+}
+
+// Where outputs are too few to use a number of the source often enough once it is loaded: taps along the width take their
+// place. Sums of a row are made for each of them, in place, and are shifted against one another when they are added.
+bool Gather::should_sum_rows() const {
+  const auto& [d, h, w] = axes_;
+  if (inputs_ == 0 || shape_.taps() == 0 || outputs_ > 2 || beside_ > 1) return false;
+  if (w.of.kernel < least_shifts || w.of.kernel > most_shifts || w.of.stride != 1 || w.of.dilation != 1) return false;
+  if (d.phases > 1 || h.phases > 1) return false;
+  const int64_t first = std::max<int64_t>(w.first_shift, 0);
+  const int64_t last = std::min(w.source, w.first_shift + w.places + w.span);
+  return last - first >= lanes && w.first_shift >= -w.span && w.places <= w.source + w.span;
 }
 
 // Where rows are shorter than a vector, and those with room for all shifts would leave many of its lanes idle.
@@ -467,11 +519,75 @@ void Gather::compute(const Block& block, const float* source, const Segment* seg
       }
 }
 
+// The block by rows of the source; see should_sum_rows.
+void Gather::sum_rows(const Block& block, const float* source, const float* weight, const float* bias,
+                      int32_t activation, float* scratch, float* result) const {
+  const auto& [d, h, w] = axes_;
+  const bool coarse = w.towards == Towards::coarse;
+  const int64_t taps = shape_.taps(), group = block.image % shape_.groups, shifts = w.of.kernel;
+  const int64_t plane = h.source * w.source, row_sums = round_up(w.extent() + lanes, 16);
+  const int64_t begin = block.begin[2] + w.first_shift, places = block.places[2];
+  const int64_t low = std::max<int64_t>(begin, 0), high = std::min(w.source, begin + places + w.span);
+  const int64_t all_vectors = ceil_div(high - low, lanes);
+  float* const y = scratch + shifts * row_sums;
+  std::fill_n(scratch, shifts * row_sums, 0.0f);  // what lies beyond the grid stays so
+  // The taps of a place that are inside, and what the first of them meets.
+  struct Inside {
+    int64_t first = 0, count = 0, source = 0, step;
+  };
+  const auto inside = [&](const GatherAxis& axis, int64_t place) {
+    Inside found{.step = coarse ? axis.of.dilation : -axis.of.dilation};
+    for (int64_t k = axis.of.kernel - 1; k >= 0; --k) {
+      const int64_t at = (coarse ? place * axis.of.stride - axis.of.padding : place + axis.of.padding) + k * found.step;
+      if (at < 0 || at >= axis.source) continue;
+      found.first = k, found.source = at, ++found.count;
+    }
+    return found;
+  };
+  const int64_t most = std::min<int64_t>(row_vectors, (UPS_LANES == 16 ? 24 : 12) / shifts);
+  for (int64_t o = 0; o < outputs_; ++o) {
+    const float* const weights =
+        weight + (coarse ? (group * outputs_ + o) * inputs_ : group * inputs_ * outputs_ + o) * taps;
+    for (int64_t z = block.begin[0]; z < block.begin[0] + block.places[0]; ++z)
+      for (int64_t line = block.begin[1]; line < block.begin[1] + block.places[1]; ++line) {
+        const Inside planes = inside(d, z), rows = inside(h, line);
+        const RowTaps row_taps{inputs_,
+                               planes.count,
+                               rows.count,
+                               d.source * plane,
+                               planes.step * plane,
+                               rows.step * w.source,
+                               coarse ? taps : outputs_ * taps,
+                               h.of.kernel * shifts};
+        const float* const from = source + planes.source * plane + rows.source * w.source;
+        const float* const first_weight = weights + (planes.first * h.of.kernel + rows.first) * shifts;
+        for (int64_t v = 0, vectors; v < all_vectors; v += vectors) {
+          vectors = ceil_div(all_vectors - v, ceil_div(all_vectors - v, most));
+          int64_t columns[row_vectors];  // the last vector is moved back to end with the row
+          for (int64_t i = 0; i < vectors; ++i) columns[i] = std::min(low + (v + i) * lanes, high - lanes);
+          row_tiles[shifts - least_shifts][vectors - 1](row_taps, from, columns, first_weight, scratch - begin,
+                                                        row_sums);
+        }
+        each_vector(places, [&](int64_t x, int64_t) {
+          Floats sum = broadcast(bias ? bias[group * outputs_ + o] : 0);
+          for (int64_t k = 0; k < shifts; ++k) sum += load(scratch + k * row_sums + w.shift(k) - w.first_shift + x);
+          store(y + x, sum);
+        });
+        finish(y, places, activation);
+        std::copy_n(
+            y, places,
+            result + (((block.image * outputs_ + o) * d.result + z) * h.result + line) * w.result + block.begin[2]);
+      }
+  }
+}
+
 void Gather::run(Threads& threads, const float* source, const float* weight, const float* bias, int32_t activation,
                  float* result) const {
   const auto& [d, h, w] = axes_;
   if (shape_.samples * shape_.groups * outputs_ * d.result * h.result * w.result == 0) return;
-  if (beside_ > 1) {
+  if (sums_rows_) {
+    // Weights are taken as they are.
+  } else if (beside_ > 1) {
     fill_rows_of_taps();
     pack_pairs(threads, weight);
   } else {
@@ -483,6 +599,10 @@ void Gather::run(Threads& threads, const float* source, const float* weight, con
   threads.run(tasks() * splits_, [&](int64_t task, int32_t worker) {
     const Block block = block_of(task);
     const float* from = source + block.image * inputs_ * d.source * h.source * w.source;
+    if (sums_rows_) {
+      sum_rows(block, from, weight, bias, activation, scratch_ + worker * scratch_floats_, result);
+      return;
+    }
     if (in_place_) {
       from += (block.begin[0] + d.first_shift) * strides_.plane + (block.begin[1] + h.first_shift) * strides_.row +
               beside_ * block.begin[2] + w.first_shift;
