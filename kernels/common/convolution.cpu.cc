@@ -29,17 +29,21 @@ constexpr int64_t tasks_per_worker = 12, task_products = 256 * 1024;
 constexpr int64_t tasks_with_moments = 24;  // of an image: their bits must not depend on workers and samples
 constexpr int64_t moments_piece = 1024;  // stays in L1
 constexpr int64_t least_cut_width = 512;
+constexpr int64_t most_places = int64_t{1} << 30;  // of a source in place
 
 #if UPS_LANES == 16
 #define UPS_EVEN_LANES 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
+#define UPS_ODD_LANES 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
 #define UPS_LOW_PAIRS 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
 #define UPS_HIGH_PAIRS 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
 #elif UPS_LANES == 8
 #define UPS_EVEN_LANES 0, 2, 4, 6, 8, 10, 12, 14
+#define UPS_ODD_LANES 1, 3, 5, 7, 9, 11, 13, 15
 #define UPS_LOW_PAIRS 0, 8, 1, 9, 2, 10, 3, 11
 #define UPS_HIGH_PAIRS 4, 12, 5, 13, 6, 14, 7, 15
 #else
 #define UPS_EVEN_LANES 0, 2, 4, 6
+#define UPS_ODD_LANES 1, 3, 5, 7
 #define UPS_LOW_PAIRS 0, 4, 1, 5
 #define UPS_HIGH_PAIRS 2, 6, 3, 7
 #endif
@@ -71,7 +75,13 @@ inline void put_pairs(float* to, Floats first, Floats second, int64_t count) {
   if (count > lanes) store_some(to + lanes, __builtin_shufflevector(first, second, UPS_HIGH_PAIRS), count - lanes);
 }
 
+// first[0] + first[1], first[2] + first[3], ... and so on through `second`.
+inline Floats add_neighbours(Floats first, Floats second) {
+  return __builtin_shufflevector(first, second, UPS_EVEN_LANES) + __builtin_shufflevector(first, second, UPS_ODD_LANES);
+}
+
 #undef UPS_EVEN_LANES
+#undef UPS_ODD_LANES
 #undef UPS_LOW_PAIRS
 #undef UPS_HIGH_PAIRS
 
@@ -81,31 +91,45 @@ struct TileTaps {
   int64_t ahead;  // floats from the first vector to that of the next tile, which is fetched meanwhile
 };
 
-// sums[outputs][vectors] = bias + the sum over channels and taps of weight times source.
-template <int outputs, int vectors>
+// Two numbers, over and over.
+[[gnu::always_inline]] inline Floats broadcast_pair(const float* from) {
+  typedef double Pairs __attribute__((vector_size(UPS_LANES * 4)));
+  double pair;
+  std::memcpy(&pair, from, sizeof pair);
+  return reinterpret_cast<Floats>(pair - Pairs{});
+}
+
+// sums[outputs][vectors] = bias + the sum over channels and taps of weight times source. Or of pairs of taps that are
+// neighbours in the source, `beside` = 2: it lies in twice as many vectors, and neighbours are added at the end.
+template <int outputs, int vectors, int beside>
 void tile(const TileTaps& taps, const float* const* source, const float* weights, const float* bias, float* result) {
-  Floats sums[outputs][vectors];
+  constexpr int loads = vectors * beside;
+  Floats sums[outputs][loads];
 #pragma GCC unroll 8
   for (int o = 0; o < outputs; ++o)
 #pragma GCC unroll 3
-    for (int v = 0; v < vectors; ++v) sums[o][v] = bias ? broadcast(bias[o]) : zero();
+    for (int v = 0; v < loads; ++v) sums[o][v] = bias && beside == 1 ? broadcast(bias[o]) : zero();
   const float* from[vectors];
   for (int v = 0; v < vectors; ++v) from[v] = source[v];
   for (int64_t c = 0; c < taps.channels; ++c) {
 #pragma GCC unroll 3
-    for (int v = 0; v < vectors; ++v) __builtin_prefetch(from[v] + taps.ahead, 0, 2);
+    for (int v = 0; v < vectors && beside == 1; ++v) __builtin_prefetch(from[v] + taps.ahead, 0, 2);
     for (int64_t t = 0; t < taps.count; ++t) {
       const int64_t at = taps.offsets[t];
-      Floats x[vectors];
+      Floats x[loads];
 #pragma GCC unroll 3
-      for (int v = 0; v < vectors; ++v) x[v] = load(from[v] + at);
+      for (int v = 0; v < loads; ++v) {
+        const float* const next = from[v / beside] + at + v % beside * lanes;
+        if (beside > 1) __builtin_prefetch(next + taps.ahead, 0, 2);
+        x[v] = load(next);
+      }
 #pragma GCC unroll 8
       for (int o = 0; o < outputs; ++o) {
-        const Floats weight = broadcast(weights[o]);
+        const Floats weight = beside == 1 ? broadcast(weights[o]) : broadcast_pair(weights + 2 * o);
 #pragma GCC unroll 3
-        for (int v = 0; v < vectors; ++v) sums[o][v] = weight * x[v] + sums[o][v];
+        for (int v = 0; v < loads; ++v) sums[o][v] = weight * x[v] + sums[o][v];
       }
-      weights += outputs;
+      weights += outputs * beside;
     }
 #pragma GCC unroll 3
     for (int v = 0; v < vectors; ++v) from[v] += taps.channel;
@@ -113,11 +137,15 @@ void tile(const TileTaps& taps, const float* const* source, const float* weights
 #pragma GCC unroll 8
   for (int o = 0; o < outputs; ++o)
 #pragma GCC unroll 3
-    for (int v = 0; v < vectors; ++v) store(result + (o * vectors + v) * lanes, sums[o][v]);
+    for (int v = 0; v < vectors; ++v) {
+      float* const to = result + (o * vectors + v) * lanes;
+      if constexpr (beside == 1) store(to, sums[o][v]);
+      else store(to, add_neighbours(sums[o][2 * v], sums[o][2 * v + 1]) + broadcast(bias ? bias[o] : 0));
+    }
 }
 
 using Tile = void (*)(const TileTaps&, const float* const*, const float*, const float*, float*);
-#define UPS_TILES(outputs) {tile<outputs, 1>, tile<outputs, 2>, tile<outputs, 3>}
+#define UPS_TILES(outputs) {tile<outputs, 1, 1>, tile<outputs, 2, 1>, tile<outputs, 3, 1>}
 constexpr Tile tiles[tile_outputs][tile_vectors] = {
     UPS_TILES(1), UPS_TILES(2), UPS_TILES(3), UPS_TILES(4),
 #if UPS_LANES == 16
@@ -125,6 +153,49 @@ constexpr Tile tiles[tile_outputs][tile_vectors] = {
 #endif
 };
 #undef UPS_TILES
+constexpr Tile pair_tiles[tile_outputs] = {
+    tile<1, 1, 2>, tile<2, 1, 2>, tile<3, 1, 2>, tile<4, 1, 2>,
+#if UPS_LANES == 16
+    tile<5, 1, 2>, tile<6, 1, 2>, tile<7, 1, 2>, tile<8, 1, 2>,
+#endif
+};
+
+// The taps of one row of places, those inside the grid.
+struct RowTaps {
+  int64_t channels, planes, rows;
+  int64_t channel, plane, row;  // distances in the source
+  int64_t weights_of_channel, weights_of_plane;
+};
+
+// sums[shift] = of every number of a row, the sum over channels, planes and rows of taps of the weight that lies so far along
+// the width times source. Every load serves all shifts.
+template <int shifts, int vectors>
+void row_tile(const RowTaps& taps, const float* source, const int64_t* columns, const float* weights, float* result,
+              int64_t result_row) {
+  Floats sums[shifts][vectors] = {};
+  for (int64_t c = 0; c < taps.channels; ++c)
+    for (int64_t d = 0; d < taps.planes; ++d)
+      for (int64_t h = 0; h < taps.rows; ++h) {
+        const float* from = source + c * taps.channel + d * taps.plane + h * taps.row;
+        const float* weight = weights + c * taps.weights_of_channel + d * taps.weights_of_plane + h * shifts;
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; ++v) {
+          const Floats x = load(from + columns[v]);
+#pragma GCC unroll 8
+          for (int k = 0; k < shifts; ++k) sums[k][v] = broadcast(weight[k]) * x + sums[k][v];
+        }
+      }
+#pragma GCC unroll 8
+  for (int k = 0; k < shifts; ++k)
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; ++v) store(result + k * result_row + columns[v], sums[k][v]);
+}
+
+constexpr int row_vectors = 4, least_shifts = 2, most_shifts = 5;
+using RowTile = void (*)(const RowTaps&, const float*, const int64_t*, const float*, float*, int64_t);
+#define UPS_ROW_TILES(shifts) {row_tile<shifts, 1>, row_tile<shifts, 2>, row_tile<shifts, 3>, row_tile<shifts, 4>}
+constexpr RowTile row_tiles[][row_vectors] = {UPS_ROW_TILES(2), UPS_ROW_TILES(3), UPS_ROW_TILES(4), UPS_ROW_TILES(5)};
+#undef UPS_ROW_TILES
 
 void finish(float* sums, int64_t count, int32_t activation) {
   if (activation == UPS_ACTIVATION_RELU) {
@@ -175,10 +246,12 @@ Gather::Gather(const Convolution& shape, Towards towards, int32_t workers, Piece
   if (towards == Towards::coarse) std::swap(inputs_, outputs_);
   for (int a = 0; a < 3; ++a) axes_[a] = GatherAxis(shape.axes[a], towards);
   auto& [d, h, w] = axes_;
-  constexpr int64_t most_places = int64_t{1} << 30;
   in_place_ =
       inputs_ > 0 && d.source * h.source * w.source < most_places && (h.places - 1) * w.source + w.places >= lanes;
   for (const GatherAxis& axis : axes_) in_place_ = in_place_ && axis.source_step == 1 && axis.stays_inside();
+  if (in_place_by_pairs()) in_place_ = true, beside_ = 2;
+  sums_rows_ = should_sum_rows();
+  in_place_ = in_place_ || sums_rows_;
   copies_shifts_ = should_copy_shifts();
   cut(workers);
 
@@ -186,8 +259,10 @@ Gather::Gather(const Convolution& shape, Towards towards, int32_t workers, Piece
   const int64_t copy = plane * (in_place_ ? d.source : d.extent()), phase = copy * shift_copies();
   strides_ = {row, plane, copies_shifts_ ? copy : 1, phase,
               phase * d.source_phases * h.source_phases * w.source_phases};
+  if (beside_ > 1) strides_ = {h.source_step * row, d.source_step * plane, 1, 0, copy};
   // Vectors that begin at the last places read beyond the last channel.
   scratch_floats_ = in_place_ ? 0 : round_up(inputs_ * strides_.channel + lanes, 16);
+  if (sums_rows_) scratch_floats_ = (w.of.kernel + 1) * round_up(w.extent() + lanes, 16);
   most_segments_ = d.block() * h.block() * ceil_div(w.block(), lanes);
   taps_ = {pieces.take<int32_t>(shape.taps()), pieces.take<int32_t>(shape.taps()),
            pieces.take<int64_t>(d.phases * h.phases * w.phases + 1)};
@@ -197,6 +272,33 @@ Gather::Gather(const Convolution& shape, Towards towards, int32_t workers, Piece
   scratch_ = pieces.take<float>(scratch_floats_ * (splits_ > 1 ? tasks() : workers));
   segments_ = pieces.take<Segment>(most_segments_ * workers);
   moments_ = pieces.take<Moments>(with_moments ? tasks() * outputs_ : 0);
+}
+
+// Where the two taps of a place are two neighbours along the width, which no other place looks at, and no tap looks beyond
+// the grid: vectors of the source are multiplied as they lie by pairs of weights, and neighbours are added at the end. A
+// block is worth its copy where many tiles of outputs read it.
+bool Gather::in_place_by_pairs() const {
+  const auto& [d, h, w] = axes_;
+  if (inputs_ == 0 || shape_.taps() == 0 || d.source * h.source * w.source >= most_places) return false;
+  if (outputs_ > 4 * tile_outputs) return false;
+  for (const GatherAxis& axis : axes_) {
+    const auto& [fine, coarse, kernel, stride, padding, dilation] = axis.of;
+    if (axis.towards == Towards::fine || padding != 0) return false;
+    if ((coarse - 1) * stride + (kernel - 1) * dilation >= fine) return false;
+  }
+  return w.of.kernel == 2 && w.of.stride == 2 && w.of.dilation == 1 && w.places >= lanes;
+}
+
+// Where outputs are too few to use a number of the source often enough once it is loaded: taps along the width take their
+// place. Sums of a row are made for each of them, in place, and are shifted against one another when they are added.
+bool Gather::should_sum_rows() const {
+  const auto& [d, h, w] = axes_;
+  if (inputs_ == 0 || shape_.taps() == 0 || outputs_ > 2 || beside_ > 1) return false;
+  if (w.of.kernel < least_shifts || w.of.kernel > most_shifts || w.of.stride != 1 || w.of.dilation != 1) return false;
+  if (d.phases > 1 || h.phases > 1) return false;
+  const int64_t first = std::max<int64_t>(w.first_shift, 0);
+  const int64_t last = std::min(w.source, w.first_shift + w.places + w.span);
+  return last - first >= lanes && w.first_shift >= -w.span && w.places <= w.source + w.span;
 }
 
 // Where rows are shorter than a vector, and those with room for all shifts would leave many of its lanes idle.
@@ -274,6 +376,30 @@ void Gather::pack(Threads& threads, const float* weight) const {
   });
 }
 
+// Of taps that lie side by side the first one.
+void Gather::fill_rows_of_taps() const {
+  const auto& [d, h, w] = axes_;
+  int64_t count = 0;
+  for (int64_t kd = 0; kd < d.of.kernel; ++kd)
+    for (int64_t kh = 0; kh < h.of.kernel; ++kh)
+      taps_.offset[count++] = static_cast<int32_t>((kd * d.of.dilation * h.source + kh * h.of.dilation) * w.source);
+  taps_.first[0] = 0;
+  taps_.first[1] = count;
+}
+
+// For every tile of outputs: [channel][row of taps][output][tap].
+void Gather::pack_pairs(Threads& threads, const float* weight) const {
+  const int64_t tiles_of_group = ceil_div(outputs_, tile_outputs), rows = inputs_ * shape_.taps() / beside_;
+  threads.run(shape_.groups * tiles_of_group, [&](int64_t task, int32_t) {
+    const int64_t first = task / tiles_of_group * outputs_ + task % tiles_of_group * tile_outputs;
+    const int64_t outputs = std::min<int64_t>(tile_outputs, outputs_ - task % tiles_of_group * tile_outputs);
+    const float* from = weight + first * rows * beside_;
+    float* to = packed_ + first * rows * beside_;
+    for (int64_t row = 0; row < rows; ++row)
+      for (int64_t o = 0; o < outputs; ++o, to += beside_) std::copy_n(from + (o * rows + row) * beside_, beside_, to);
+  });
+}
+
 // Of tasks that are split among workers: loaded once for all.
 void Gather::load_blocks(Threads& threads, const float* source) const {
   constexpr int64_t channels = 16;
@@ -306,20 +432,22 @@ Gather::Block Gather::block_of(int64_t task) const {
 // The vectors that cover a block: along rows, or running on from row to row, or from plane to plane, whichever takes the
 // fewest. In place, the last vector of a run is moved back to end with it, and computes some places twice.
 int64_t Gather::find_segments(const Block& block, Segment* segments) const {
-  const auto& [depth, height, width] = block.places;
+  const int64_t depth = block.places[0], height = block.places[1], width = beside_ * block.places[2];
   const int64_t of_plane = (height - 1) * strides_.row + width, of_block = (depth - 1) * strides_.plane + of_plane;
   const int64_t by_rows = in_place_ && width < lanes ? most_segments_ + 1 : depth * height * ceil_div(width, lanes);
   const int64_t by_planes = depth * ceil_div(of_plane, lanes), by_block = ceil_div(of_block, lanes);
   int64_t count = 0;
   const auto add_run = [&](int64_t first, int64_t length) {
-    for (int64_t f = 0; f < length; f += lanes) {
-      const int64_t at = first + (in_place_ ? std::min(f, length - lanes) : f), in_plane = at % strides_.plane;
+    for (int64_t f = 0; f < length; f += beside_ * lanes) {
+      const int64_t at = first + (in_place_ ? std::min(f, length - beside_ * lanes) : f),
+                    in_plane = at % strides_.plane;
       segments[count++] = {static_cast<int32_t>(at), static_cast<int32_t>(at / strides_.plane),
-                           static_cast<int32_t>(in_plane / strides_.row), static_cast<int32_t>(in_plane % strides_.row),
+                           static_cast<int32_t>(in_plane / strides_.row),
+                           static_cast<int32_t>(in_plane % strides_.row / beside_),
                            static_cast<int32_t>(std::min<int64_t>(lanes, first + length - at))};
     }
   };
-  if (by_rows <= by_planes && by_rows <= by_block) {
+  if (beside_ > 1 || (by_rows <= by_planes && by_rows <= by_block)) {
     for (int64_t d = 0; d < depth; ++d)
       for (int64_t h = 0; h < height; ++h) add_run(d * strides_.plane + h * strides_.row, width);
   } else if (by_planes <= by_block) {
@@ -379,7 +507,7 @@ void Gather::compute(const Block& block, const float* source, const Segment* seg
   for (int64_t rd = 0; rd < d.phases; ++rd)
     for (int64_t rh = 0; rh < h.phases; ++rh)
       for (int64_t s = 0, vectors; s < count; s += vectors) {
-        vectors = ceil_div(count - s, ceil_div(count - s, tile_vectors));
+        vectors = beside_ > 1 ? 1 : ceil_div(count - s, ceil_div(count - s, tile_vectors));
         const float* from[tile_vectors];
         for (int v = 0; v < vectors; ++v) from[v] = source + segments[s + v].start;
         const int64_t ahead = s + vectors < count ? segments[s + vectors].start - segments[s].start : 0;
@@ -390,7 +518,7 @@ void Gather::compute(const Block& block, const float* source, const Segment* seg
           for (int64_t rw = 0; rw < w.phases; rw += together) {
             for (int64_t p = 0; p < together; ++p) {
               const int64_t phase = (rd * h.phases + rh) * w.phases + rw + p, first = taps_.first[phase];
-              tiles[outputs - 1][vectors - 1](
+              (beside_ > 1 ? pair_tiles[outputs - 1] : tiles[outputs - 1][vectors - 1])(
                   {taps_.offset + first, taps_.first[phase + 1] - first, inputs_, strides_.channel, ahead}, from,
                   weights + inputs_ * outputs * first, bias ? bias + group * outputs_ + o : nullptr, sums + p * size);
             }
@@ -437,28 +565,101 @@ void Gather::join_moments(Threads& threads, double* moments) const {
   });
 }
 
+// The block by rows of the source; see should_sum_rows.
+void Gather::sum_rows(const Block& block, const float* source, const float* weight, const float* bias,
+                      int32_t activation, float* scratch, float* result) const {
+  const auto& [d, h, w] = axes_;
+  const bool coarse = w.towards == Towards::coarse;
+  const int64_t taps = shape_.taps(), group = block.image % shape_.groups, shifts = w.of.kernel;
+  const int64_t plane = h.source * w.source, row_sums = round_up(w.extent() + lanes, 16);
+  const int64_t begin = block.begin[2] + w.first_shift, places = block.places[2];
+  const int64_t low = std::max<int64_t>(begin, 0), high = std::min(w.source, begin + places + w.span);
+  const int64_t all_vectors = ceil_div(high - low, lanes);
+  float* const y = scratch + shifts * row_sums;
+  std::fill_n(scratch, shifts * row_sums, 0.0f);  // what lies beyond the grid stays so
+  // The taps of a place that are inside, and what the first of them meets.
+  struct Inside {
+    int64_t first = 0, count = 0, source = 0, step;
+  };
+  const auto inside = [&](const GatherAxis& axis, int64_t place) {
+    Inside found{.step = coarse ? axis.of.dilation : -axis.of.dilation};
+    for (int64_t k = axis.of.kernel - 1; k >= 0; --k) {
+      const int64_t at = (coarse ? place * axis.of.stride - axis.of.padding : place + axis.of.padding) + k * found.step;
+      if (at < 0 || at >= axis.source) continue;
+      found.first = k, found.source = at, ++found.count;
+    }
+    return found;
+  };
+  const int64_t most = std::min<int64_t>(row_vectors, (UPS_LANES == 16 ? 24 : 12) / shifts);
+  for (int64_t o = 0; o < outputs_; ++o) {
+    const float* const weights =
+        weight + (coarse ? (group * outputs_ + o) * inputs_ : group * inputs_ * outputs_ + o) * taps;
+    for (int64_t z = block.begin[0]; z < block.begin[0] + block.places[0]; ++z)
+      for (int64_t line = block.begin[1]; line < block.begin[1] + block.places[1]; ++line) {
+        const Inside planes = inside(d, z), rows = inside(h, line);
+        const RowTaps row_taps{inputs_,
+                               planes.count,
+                               rows.count,
+                               d.source * plane,
+                               planes.step * plane,
+                               rows.step * w.source,
+                               coarse ? taps : outputs_ * taps,
+                               h.of.kernel * shifts};
+        const float* const from = source + planes.source * plane + rows.source * w.source;
+        const float* const first_weight = weights + (planes.first * h.of.kernel + rows.first) * shifts;
+        for (int64_t v = 0, vectors; v < all_vectors; v += vectors) {
+          vectors = ceil_div(all_vectors - v, ceil_div(all_vectors - v, most));
+          int64_t columns[row_vectors];  // the last vector is moved back to end with the row
+          for (int64_t i = 0; i < vectors; ++i) columns[i] = std::min(low + (v + i) * lanes, high - lanes);
+          row_tiles[shifts - least_shifts][vectors - 1](row_taps, from, columns, first_weight, scratch - begin,
+                                                        row_sums);
+        }
+        each_vector(places, [&](int64_t x, int64_t) {
+          Floats sum = broadcast(bias ? bias[group * outputs_ + o] : 0);
+          for (int64_t k = 0; k < shifts; ++k) sum += load(scratch + k * row_sums + w.shift(k) - w.first_shift + x);
+          store(y + x, sum);
+        });
+        finish(y, places, activation);
+        std::copy_n(
+            y, places,
+            result + (((block.image * outputs_ + o) * d.result + z) * h.result + line) * w.result + block.begin[2]);
+      }
+  }
+}
+
 void Gather::run(Threads& threads, const float* source, const float* weight, const float* bias, int32_t activation,
                  float* result, double* moments) const {
   const auto& [d, h, w] = axes_;
   if (shape_.samples * shape_.groups * outputs_ * d.result * h.result * w.result == 0)
     return clear(moments, 2 * shape_.samples * shape_.groups * outputs_);
-  fill_taps(axes_, strides_, taps_);
-  pack(threads, weight);
+  if (sums_rows_) {
+    // Weights are taken as they are.
+  } else if (beside_ > 1) {
+    fill_rows_of_taps();
+    pack_pairs(threads, weight);
+  } else {
+    fill_taps(axes_, strides_, taps_);
+    pack(threads, weight);
+  }
   const bool shared = splits_ > 1;
   if (shared && !in_place_) load_blocks(threads, source);
   threads.run(tasks() * splits_, [&](int64_t task, int32_t worker) {
     const Block block = block_of(task);
     const float* from = source + block.image * inputs_ * d.source * h.source * w.source;
-    if (in_place_) {
+    if (sums_rows_) {
+      sum_rows(block, from, weight, bias, activation, scratch_ + worker * scratch_floats_, result);
+    } else if (in_place_) {
       from += (block.begin[0] + d.first_shift) * strides_.plane + (block.begin[1] + h.first_shift) * strides_.row +
-              block.begin[2] + w.first_shift;
+              beside_ * block.begin[2] + w.first_shift;
     } else {
       float* const scratch = scratch_ + (shared ? task / splits_ : worker) * scratch_floats_;
       if (!shared) load_block(axes_, strides_, from, inputs_, block.begin, scratch);
       from = scratch;
     }
-    Segment* segments = segments_ + worker * most_segments_;
-    compute(block, from, segments, find_segments(block, segments), bias, activation, result);
+    if (!sums_rows_) {
+      Segment* segments = segments_ + worker * most_segments_;
+      compute(block, from, segments, find_segments(block, segments), bias, activation, result);
+    }
     if (moments) take_moments(block, task / splits_ % blocks(), result);
   });
   if (moments) join_moments(threads, moments);

@@ -25,6 +25,8 @@ class Gather {
   int64_t inputs_, outputs_;  // channels of a group
   bool with_moments_;
   bool in_place_;  // the source itself serves as the block
+  int64_t beside_ = 1;  // taps that lie side by side in the vectors of a source in place
+  bool sums_rows_;  // taps along the width serve as outputs
   bool copies_shifts_;  // a block holds a copy of its source for every shift along the width
   int64_t splits_ = 1;  // of the outputs
   BlockStrides strides_{};
@@ -40,14 +42,20 @@ class Gather {
   int64_t row_floats() const { return copies_shifts_ ? axes_[2].block() : axes_[2].extent(); }
   int64_t blocks() const { return axes_[0].blocks * axes_[1].blocks * axes_[2].blocks; }  // of an image
   int64_t tasks() const { return shape_.samples * shape_.groups * blocks(); }
+  bool in_place_by_pairs() const;
+  bool should_sum_rows() const;
   bool should_copy_shifts() const;
   void cut(int32_t workers);
+  void fill_rows_of_taps() const;
   void pack(Threads& threads, const float* weight) const;
+  void pack_pairs(Threads& threads, const float* weight) const;
   void load_blocks(Threads& threads, const float* source) const;
   Block block_of(int64_t task) const;
   int64_t find_segments(const Block& block, Segment* segments) const;
   void compute(const Block& block, const float* source, const Segment* segments, int64_t count, const float* bias,
                int32_t activation, float* result) const;
+  void sum_rows(const Block& block, const float* source, const float* weight, const float* bias, int32_t activation,
+                float* scratch, float* result) const;
   void put(const Block& block, const Segment* segments, int64_t vectors, const int64_t (&phase)[3], int64_t together,
            int64_t first_output, int64_t outputs, const float* sums, float* result) const;
   void take_moments(const Block& block, int64_t number, const float* result) const;
