@@ -9,6 +9,7 @@ namespace {
 
 constexpr int panel_vectors = panel_columns / lanes;
 constexpr int64_t depth_slice = 256;  // 256 x panel_columns floats: 16 KiB (AVX2) or 32 KiB (AVX-512)
+constexpr int64_t pack_ahead = 64;
 
 // Hands out the lines of an Ahead, as many at a time as a tile has steps.
 class Lines {
@@ -204,8 +205,11 @@ void pack_panel_transposed(const float* w, int64_t stride, int64_t depth, int64_
     const float* from = w + n * stride;
     int64_t k = 0;
     if (here == lanes)
-      for (; k + lanes <= depth; k += lanes)
+      for (; k + lanes <= depth; k += lanes) {
+        // As many streams as rows are more than hardware follows: what they need soon is fetched.
+        for (int row = 0; row < lanes; ++row) __builtin_prefetch(from + row * stride + k + pack_ahead);
         pack_square(from + k, stride, lanes, lanes, to + k * panel_columns + v * lanes);
+      }
     for (; k < depth; k += lanes)
       pack_square(from + k, stride, here, std::min<int64_t>(depth - k, lanes), to + k * panel_columns + v * lanes);
   }

@@ -1,5 +1,5 @@
-// SIMD: the weight is packed once, rows stream through it in fixed chunks; a large weight that meets few rows is read once
-// instead, slice by slice. Floor: 2 rows K M FLOP against the FMA peak, or 4 (rows (K + M) + K M) bytes against memory,
+// SIMD: the weight is packed once, rows stream through it in fixed chunks; one that meets few rows is read once instead,
+// where it lies or, if it is large, slice by slice. Floor: 2 rows K M FLOP against the FMA peak, or 4 (rows (K + M) + K M) bytes against memory,
 // whichever is longer.
 #include "linear/linear.h"
 #include "linear/linear_call.h"
@@ -8,6 +8,8 @@
 #include "common/each_isa.h"
 #include "common/activate_rows.simd.h"
 #include "common/matmul.simd.h"
+#include "common/transpose.simd.h"
+#include "common/few_rows.simd.h"
 #include "common/large_weight.simd.h"
 #include "common/sums.simd.h"
 #include "common/weight_gradient.simd.h"
@@ -23,7 +25,7 @@ int64_t rows_per_task(int64_t rows) {
 
 template <class Linear>
 bool reads_weight_once(const Linear& f) {
-  return f.rows <= large_weight_rows && is_large_weight(f.outputs, f.inputs);
+  return f.rows <= few_rows || (f.rows <= large_weight_rows && is_large_weight(f.outputs, f.inputs));
 }
 
 size_t forward_workspace(const Call& call) {
@@ -34,7 +36,8 @@ size_t forward_workspace(const Call& call) {
 ups_status forward(const Call& call) {
   const LinearForward<float> f(call);
   if (reads_weight_once(f)) {
-    multiply_large(*call.threads, f.x, f.rows, f.weight, f.inputs, f.outputs, f.bias, f.activation, f.y);
+    (f.rows <= few_rows ? multiply_few : multiply_large)(*call.threads, f.x, f.rows, f.weight, f.inputs, f.outputs,
+                                                         f.bias, f.activation, f.y);
     return UPS_OK;
   }
   float* packed = static_cast<float*>(call.workspace);

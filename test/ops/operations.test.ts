@@ -25,6 +25,22 @@ test('linear: activation(x W^T + b)', () => {
   ]);
 });
 
+// 300 to 1100 is what is called a large weight.
+test.each([
+  [37, 70],
+  [300, 1100],
+])('a row of linear from %d to %d has the same bits among any number of rows', (inputs, outputs) => {
+  const x = random([243, inputs], 1, 'float32'),
+    weight = random([outputs, inputs], 2, 'float32'),
+    bias = random([outputs], 3, 'float32');
+  const of = (rows: number): Float32Array => {
+    const first = ups.tensor((x.data as Float32Array).subarray(0, rows * inputs), { shape: [rows, inputs] });
+    return ups.linear(first, weight, { bias, activation: 'tanh' }).data as Float32Array;
+  };
+  const all = of(243);
+  for (const rows of [1, 2, 3, 4, 5, 240]) expect(of(rows)).toEqual(all.subarray(0, rows * outputs));
+});
+
 test('graphConv is the normalised sum over neighbours', () => {
   const graph = ups.graph({ sources: [0], targets: [1], numNodes: 2 });
   expect(ups.graphConv(graph, [[2], [4]], [[1]], { normalization: 'row' }).toArray()).toEqual([[2], [3]]);
