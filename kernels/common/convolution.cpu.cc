@@ -263,7 +263,8 @@ Gather::Gather(const Convolution& shape, Towards towards, int32_t workers, Piece
   // Vectors that begin at the last places read beyond the last channel.
   scratch_floats_ = in_place_ ? 0 : round_up(inputs_ * strides_.channel + lanes, 16);
   if (sums_rows_) scratch_floats_ = (w.of.kernel + 1) * round_up(w.extent() + lanes, 16);
-  most_segments_ = d.block() * h.block() * ceil_div(w.block(), lanes);
+  most_segments_ = d.block() * (rows_hold_vectors(w.block()) ? h.block() * ceil_div(w.block(), lanes)
+                                                             : ceil_div((h.block() - 1) * row + w.block(), lanes));
   taps_ = {pieces.take<int32_t>(shape.taps()), pieces.take<int32_t>(shape.taps()),
            pieces.take<int64_t>(d.phases * h.phases * w.phases + 1)};
   packed_first_ = pieces.take<int64_t>(shape.taps());
@@ -434,7 +435,7 @@ Gather::Block Gather::block_of(int64_t task) const {
 int64_t Gather::find_segments(const Block& block, Segment* segments) const {
   const int64_t depth = block.places[0], height = block.places[1], width = beside_ * block.places[2];
   const int64_t of_plane = (height - 1) * strides_.row + width, of_block = (depth - 1) * strides_.plane + of_plane;
-  const int64_t by_rows = in_place_ && width < lanes ? most_segments_ + 1 : depth * height * ceil_div(width, lanes);
+  const int64_t by_rows = depth * height * ceil_div(width, lanes);
   const int64_t by_planes = depth * ceil_div(of_plane, lanes), by_block = ceil_div(of_block, lanes);
   int64_t count = 0;
   const auto add_run = [&](int64_t first, int64_t length) {
@@ -447,7 +448,7 @@ int64_t Gather::find_segments(const Block& block, Segment* segments) const {
                            static_cast<int32_t>(std::min<int64_t>(lanes, first + length - at))};
     }
   };
-  if (beside_ > 1 || (by_rows <= by_planes && by_rows <= by_block)) {
+  if (beside_ > 1 || (rows_hold_vectors(width) && by_rows <= by_planes && by_rows <= by_block)) {
     for (int64_t d = 0; d < depth; ++d)
       for (int64_t h = 0; h < height; ++h) add_run(d * strides_.plane + h * strides_.row, width);
   } else if (by_planes <= by_block) {

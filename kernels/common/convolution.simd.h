@@ -45,6 +45,8 @@ class Gather {
   bool in_place_by_pairs() const;
   bool should_sum_rows() const;
   bool should_copy_shifts() const;
+  // In place, vectors must not begin before a row of the source nor end behind it.
+  bool rows_hold_vectors(int64_t width) const { return !in_place_ || width >= lanes; }
   void cut(int32_t workers);
   void fill_rows_of_taps() const;
   void pack(Threads& threads, const float* weight) const;
