@@ -1,7 +1,8 @@
 // Convolution as a matrix product whose right side is never made: a tile of outputs x places stays in registers while the
 // source channels and the taps run. Lanes lie along the places, so that any number of channels fills them, and weights are
 // broadcast. Floor: 2 x products FLOP against the FMA peak. A block of the source with zeros at its edges (made once per
-// task, in L2) lets every tap be a constant distance; where no tap looks beyond the grid the source itself serves.
+// task, in L2) lets every tap be a constant distance; where no tap looks beyond the grid the source itself serves. Two kinds
+// of layers leave a copied number too little to do and read the source as it lies: in_place_by_pairs and should_sum_rows.
 #include "common/convolution_plan.h"
 
 #define UPS_SIMD_SOURCE "common/convolution.cpu.cc"
@@ -296,10 +297,10 @@ bool Gather::should_sum_rows() const {
   const auto& [d, h, w] = axes_;
   if (inputs_ == 0 || shape_.taps() == 0 || outputs_ > 2 || beside_ > 1) return false;
   if (w.of.kernel < least_shifts || w.of.kernel > most_shifts || w.of.stride != 1 || w.of.dilation != 1) return false;
-  if (d.phases > 1 || h.phases > 1) return false;
+  if (w.towards == Towards::fine && (d.of.stride > 1 || h.of.stride > 1)) return false;
   const int64_t first = std::max<int64_t>(w.first_shift, 0);
   const int64_t last = std::min(w.source, w.first_shift + w.places + w.span);
-  return last - first >= lanes && w.first_shift >= -w.span && w.places <= w.source + w.span;
+  return last - first >= lanes && w.first_shift >= -w.span && w.first_shift + w.places <= w.source + w.span;
 }
 
 // Where rows are shorter than a vector, and those with room for all shifts would leave many of its lanes idle.
@@ -591,7 +592,7 @@ void Gather::sum_rows(const Block& block, const float* source, const float* weig
     }
     return found;
   };
-  const int64_t most = std::min<int64_t>(row_vectors, (UPS_LANES == 16 ? 24 : 12) / shifts);
+  const int64_t most = std::min<int64_t>(row_vectors, tile_outputs * tile_vectors / shifts);
   for (int64_t o = 0; o < outputs_; ++o) {
     const float* const weights =
         weight + (coarse ? (group * outputs_ + o) * inputs_ : group * inputs_ * outputs_ + o) * taps;
@@ -606,13 +607,13 @@ void Gather::sum_rows(const Block& block, const float* source, const float* weig
                                rows.step * w.source,
                                coarse ? taps : outputs_ * taps,
                                h.of.kernel * shifts};
-        const float* const from = source + planes.source * plane + rows.source * w.source;
+        const float* const from = source + planes.source * plane + rows.source * w.source + low;
         const float* const first_weight = weights + (planes.first * h.of.kernel + rows.first) * shifts;
         for (int64_t v = 0, vectors; v < all_vectors; v += vectors) {
           vectors = ceil_div(all_vectors - v, ceil_div(all_vectors - v, most));
-          int64_t columns[row_vectors];  // the last vector is moved back to end with the row
-          for (int64_t i = 0; i < vectors; ++i) columns[i] = std::min(low + (v + i) * lanes, high - lanes);
-          row_tiles[shifts - least_shifts][vectors - 1](row_taps, from, columns, first_weight, scratch - begin,
+          int64_t columns[row_vectors];  // from `low` on; the last vector is moved back to end with the row
+          for (int64_t i = 0; i < vectors; ++i) columns[i] = std::min((v + i) * lanes, high - low - lanes);
+          row_tiles[shifts - least_shifts][vectors - 1](row_taps, from, columns, first_weight, scratch + low - begin,
                                                         row_sums);
         }
         each_vector(places, [&](int64_t x, int64_t) {
@@ -633,12 +634,10 @@ void Gather::run(Threads& threads, const float* source, const float* weight, con
   const auto& [d, h, w] = axes_;
   if (shape_.samples * shape_.groups * outputs_ * d.result * h.result * w.result == 0)
     return clear(moments, 2 * shape_.samples * shape_.groups * outputs_);
-  if (sums_rows_) {
-    // Weights are taken as they are.
-  } else if (beside_ > 1) {
+  if (beside_ > 1) {
     fill_rows_of_taps();
     pack_pairs(threads, weight);
-  } else {
+  } else if (!sums_rows_) {
     fill_taps(axes_, strides_, taps_);
     pack(threads, weight);
   }
