@@ -86,6 +86,11 @@ inline Floats add_neighbours(Floats first, Floats second) {
 #undef UPS_LOW_PAIRS
 #undef UPS_HIGH_PAIRS
 
+inline void put_outputs(const float* from, int64_t outputs, float* to) {
+  if (outputs == tile_outputs) std::memcpy(to, from, sizeof(float) * tile_outputs);
+  else std::copy_n(from, outputs, to);
+}
+
 struct TileTaps {
   const int32_t* offsets;
   int64_t count, channels, channel;
@@ -343,12 +348,14 @@ void Gather::cut(int32_t workers) {
   splits_ = std::max<int64_t>(splits_, 1);
 }
 
-// For every tile of outputs: by phase, [channel][tap][output]. Rows of the weight, a tile of outputs side by side, are
-// turned in registers.
+// For every tile of outputs: by phase, [channel][tap][output]. Rows of the weight, a tile of outputs of them, are turned in
+// registers: squares of a tile's width, side by side.
 void Gather::pack(Threads& threads, const float* weight) const {
   const int64_t taps = shape_.taps(), tiles_of_group = ceil_div(outputs_, tile_outputs);
   const bool coarse = axes_[0].towards == Towards::coarse;
   const int64_t runs = coarse ? 1 : inputs_, run = coarse ? inputs_ * taps : taps;  // what lies behind one another
+  // What is read next lies further on in the rows, or in those of the next channel.
+  const int64_t ahead = coarse ? 64 : outputs_ * run;
   std::fill_n(packed_step_, taps, 0);  // of a tap that reaches no result
   for (int64_t phase = 0; phase < axes_[0].phases * axes_[1].phases * axes_[2].phases; ++phase) {
     const int64_t begin = taps_.first[phase], count = taps_.first[phase + 1] - begin;
@@ -365,13 +372,20 @@ void Gather::pack(Threads& threads, const float* weight) const {
     int64_t channel = 0, tap = 0;
     for (int64_t r = 0; r < runs; ++r, from += outputs_ * run)
       each_vector(run, [&](int64_t k, int64_t here) {
-        Floats square[lanes];
-#pragma GCC unroll 16
-        for (int o = 0; o < lanes; ++o) square[o] = o < outputs ? load_some(from + o * run + k, here) : zero();
-        transpose(square);
+        Floats rows[tile_outputs];
+#pragma GCC unroll 8
+        for (int o = 0; o < tile_outputs; ++o) {
+          rows[o] = o < outputs ? load_some(from + o * run + k, here) : zero();
+          __builtin_prefetch(from + o * run + k + ahead);
+        }
+        transpose(rows);
+        alignas(64) float turned[tile_outputs * lanes];
+#pragma GCC unroll 8
+        for (int i = 0; i < tile_outputs; ++i) store(turned + i * lanes, rows[i]);
         for (int64_t i = 0; i < here; ++i) {
+          const float* of_tap = turned + i % tile_outputs * lanes + i / tile_outputs * tile_outputs;
           if (packed_step_[tap] > 0)
-            store_some(to + (packed_first_[tap] + channel * packed_step_[tap]) * outputs, square[i], outputs);
+            put_outputs(of_tap, outputs, to + (packed_first_[tap] + channel * packed_step_[tap]) * outputs);
           if (++tap == taps) tap = 0, ++channel;
         }
       });

@@ -1,4 +1,4 @@
-// Transposes a square of lanes x lanes numbers in registers.
+// Transposes squares of numbers in registers.
 #include <utility>
 
 UPS_SIMD_BEGIN
@@ -11,14 +11,15 @@ template <int half, int... i>
   a = upper;
 }
 
-// By halves, quarters, ...: lanes log2(lanes) shuffles.
-template <int half = lanes / 2>
-[[gnu::always_inline]] inline void transpose(Floats (&rows)[lanes]) {
+// As many vectors as a square has rows; narrower squares than vectors lie side by side. By halves, quarters, ...:
+// count log2(count) shuffles.
+template <int count, int half = count / 2>
+[[gnu::always_inline]] inline void transpose(Floats (&rows)[count]) {
   if constexpr (half > 0) {
 #pragma GCC unroll 16
-    for (int r = 0; r < lanes; ++r)
+    for (int r = 0; r < count; ++r)
       if (!(r & half)) exchange_blocks<half>(rows[r], rows[r + half], std::make_integer_sequence<int, lanes>{});
-    transpose<half / 2>(rows);
+    transpose<count, half / 2>(rows);
   }
 }
 

@@ -238,12 +238,17 @@ export function generate(recipe: Recipe, options: GenerateOptions): Tensor {
       const out = onCpu ? tensor(batch, { shape: [end - begin, 1, cells, cells, cells] }) : undefined;
       const made = recipe.run(noise, memory.use(given.to(device)), memory, out, begin);
       if (!out) batch.set(memory.use(made).to(cpu.name).data as Float32Array);
-      for (let i = 0; i < batch.length; ++i) if (batch[i] < threshold) batch[i] = 0;
+      dropBelowThreshold(batch);
       memory.endBatch();
     }
   });
   memory.dispose();
   return showers;
+}
+
+/** Not a loop of the caller's closure, of which there is a new one for every call: the engine is slow to optimise those. */
+function dropBelowThreshold(hits: Float32Array): void {
+  for (let i = 0; i < hits.length; ++i) if (hits[i] < threshold) hits[i] = 0;
 }
 
 /** Where to write so many showers. */
