@@ -1,6 +1,6 @@
 // SIMD: the weight is packed once, rows stream through it in fixed chunks; one that meets few rows is read once instead,
-// where it lies or, if it is large, slice by slice. Floor: 2 rows K M FLOP against the FMA peak, or 4 (rows (K + M) + K M) bytes against memory,
-// whichever is longer.
+// where it lies or, if it is large, slice by slice. Floor: 2 rows K M FLOP against the FMA peak, or
+// 4 (rows (K + M) + K M) bytes against memory, whichever is longer.
 #include "linear/linear.h"
 #include "linear/linear_call.h"
 
