@@ -26,7 +26,7 @@ function expectClose(found: ups.Tensor, expected: ups.Tensor, name: string): voi
   const scale = (expected.data as Float32Array).reduce((most, value) => Math.max(most, Math.abs(value)), 1);
   (expected.data as Float32Array).forEach((value, i) => {
     if (!(Math.abs(values[i] - value) <= 1e-5 * scale))
-      throw new Error(`${name}[${i}] is ${values[i]}, PyTorch has ${value}`);
+      throw new Error(`${name}[${i}] is ${values[i]} (expected ${value})`);
   });
 }
 
@@ -184,6 +184,70 @@ test('errors of the kernel name the function that was called', async () => {
     const promised = promises[operation] as (...given: unknown[]) => Promise<ups.Tensor>;
     await expect(promised(x, wide)).rejects.toMatchObject({ operation, argument: 'weight' });
   }
+});
+
+test('gives in any geometry what the reference does in float64, and writes nothing around it', () => {
+  const along = (most: number): fc.Arbitrary<{ input: number; kernel: number; stride: number; padding: number }> =>
+    fc.record({
+      input: fc.integer({ min: 1, max: most }),
+      kernel: fc.integer({ min: 1, max: 4 }),
+      stride: fc.integer({ min: 1, max: 3 }),
+      padding: fc.integer({ min: 0, max: 2 }),
+    });
+  const shape = fc.record({
+    axes: fc.tuple(along(3), along(7), along(40)),
+    transposed: fc.boolean(),
+    groups: fc.integer({ min: 1, max: 2 }),
+    inputs: fc.integer({ min: 1, max: 3 }),
+    outputs: fc.constantFrom(1, 2, 3, 5, 9, 17),
+    samples: fc.integer({ min: 1, max: 2 }),
+    activation: fc.constantFrom<ups.Activation>('none', 'relu'),
+  });
+  const guard = 64;
+  fc.assert(
+    fc.property(shape, ({ axes, transposed, groups, inputs, outputs, samples, activation }) => {
+      const kernel = axes.map((axis) => axis.kernel);
+      const x = random([samples, groups * inputs, ...axes.map(({ input }) => input)], 1);
+      const weight = random(
+        transposed ? [groups * inputs, outputs, ...kernel] : [groups * outputs, inputs, ...kernel],
+        2,
+      );
+      const options = {
+        stride: axes.map(({ stride }) => stride),
+        padding: axes.map(({ padding }) => padding),
+        groups,
+        activation,
+      };
+      const run = transposed ? ups.convTranspose3d : ups.conv3d;
+      let expected: ups.Tensor;
+      try {
+        expected = run(x, weight, options);
+      } catch (error) {
+        expect(error).toBeInstanceOf(ups.ShapeError); // the kernel is larger than what it looks at
+        return;
+      }
+      const pairs = [samples, groups * outputs, 2];
+      const [moments, found] = [0, 1].map(() => ups.zeros(pairs, { dtype: 'float64' }));
+      run(x, weight, { ...options, moments });
+      const around = new Float32Array(expected.size + 2 * guard).fill(7);
+      const out = ups.tensor(around.subarray(guard, guard + expected.size), { shape: expected.shape });
+      const single = (value: ups.Tensor): ups.Tensor => ups.tensor(value, { dtype: 'float32' });
+      run(single(x), single(weight), { ...options, out, moments: found });
+      expectClose(out, expected, 'y');
+      expectClose(found, moments, 'moments');
+      expect([...around.subarray(0, guard), ...around.subarray(guard + expected.size)].every((v) => v === 7)).toBe(
+        true,
+      );
+      const gradients = (dtype: ups.DType): ups.Tensor[] => {
+        const [ofX, ofWeight] = [x, weight].map((value) => ups.tensor(value, { dtype, requiresGrad: true }));
+        run(ofX, ofWeight, { ...options, activation: 'none' }).backward(ups.tensor(expected, { dtype }));
+        return [ofX.grad!, ofWeight.grad!];
+      };
+      const exact = gradients('float64');
+      gradients('float32').forEach((gradient, i) => expectClose(gradient, exact[i], ['dx', 'dweight'][i]));
+    }),
+    { numRuns: 300 },
+  );
 });
 
 test('survives whatever it is given', () => {
