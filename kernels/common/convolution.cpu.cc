@@ -267,17 +267,18 @@ Gather::Gather(const Convolution& shape, Towards towards, int32_t workers, Piece
               phase * d.source_phases * h.source_phases * w.source_phases};
   if (beside_ > 1) strides_ = {h.source_step * row, d.source_step * plane, 1, 0, copy};
   // Vectors that begin at the last places read beyond the last channel.
-  scratch_floats_ = in_place_ ? 0 : round_up(inputs_ * strides_.channel + lanes, 16);
-  if (sums_rows_) scratch_floats_ = (w.of.kernel + 1) * round_up(w.extent() + lanes, 16);
+  scratch_floats_ = sums_rows_  ? (w.of.kernel + 1) * round_up(w.extent() + lanes, 16)
+                    : in_place_ ? 0
+                                : round_up(inputs_ * strides_.channel + lanes, 16);
   most_segments_ = d.block() * (rows_hold_vectors(w.block()) ? h.block() * ceil_div(w.block(), lanes)
                                                              : ceil_div((h.block() - 1) * row + w.block(), lanes));
   taps_ = {pieces.take<int32_t>(shape.taps()), pieces.take<int32_t>(shape.taps()),
            pieces.take<int64_t>(d.phases * h.phases * w.phases + 1)};
   packed_first_ = pieces.take<int64_t>(shape.taps());
   packed_step_ = pieces.take<int64_t>(shape.taps());
-  packed_ = pieces.take<float>(shape.weight_count());
+  packed_ = pieces.take<float>(sums_rows_ ? 0 : shape.weight_count());
   scratch_ = pieces.take<float>(scratch_floats_ * (splits_ > 1 ? tasks() : workers));
-  segments_ = pieces.take<Segment>(most_segments_ * workers);
+  segments_ = pieces.take<Segment>(sums_rows_ ? 0 : most_segments_ * workers);
   moments_ = pieces.take<Moments>(with_moments ? tasks() * outputs_ : 0);
 }
 
@@ -662,15 +663,15 @@ void Gather::run(Threads& threads, const float* source, const float* weight, con
     const float* from = source + block.image * inputs_ * d.source * h.source * w.source;
     if (sums_rows_) {
       sum_rows(block, from, weight, bias, activation, scratch_ + worker * scratch_floats_, result);
-    } else if (in_place_) {
-      from += (block.begin[0] + d.first_shift) * strides_.plane + (block.begin[1] + h.first_shift) * strides_.row +
-              beside_ * block.begin[2] + w.first_shift;
     } else {
-      float* const scratch = scratch_ + (shared ? task / splits_ : worker) * scratch_floats_;
-      if (!shared) load_block(axes_, strides_, from, inputs_, block.begin, scratch);
-      from = scratch;
-    }
-    if (!sums_rows_) {
+      if (in_place_) {
+        from += (block.begin[0] + d.first_shift) * strides_.plane + (block.begin[1] + h.first_shift) * strides_.row +
+                beside_ * block.begin[2] + w.first_shift;
+      } else {
+        float* const scratch = scratch_ + (shared ? task / splits_ : worker) * scratch_floats_;
+        if (!shared) load_block(axes_, strides_, from, inputs_, block.begin, scratch);
+        from = scratch;
+      }
       Segment* segments = segments_ + worker * most_segments_;
       compute(block, from, segments, find_segments(block, segments), bias, activation, result);
     }
