@@ -5,6 +5,7 @@
 // with aligned memory, with memory shifted by one element and, on the CPU, with 2 and 5 threads: same bits each time,
 // no byte written outside the outputs, no input changed, whatever the outputs held before. On the emulated device it
 // runs under shuffled thread schedules instead. Backward passes are checked once by finite differences.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -33,7 +34,7 @@ namespace {
 constexpr double reference_limit = 1e-3;
 
 struct Settings {
-  std::string kernels = UPSILON_SOURCE_DIRECTORY "/kernels", filter, variant, device_name = "cpu", json;
+  std::string kernels = UPSILON_SOURCE_DIRECTORY "/kernels", filter, variant, device_name = "cpu", json, bits;
   ups_device device{UPS_CPU, 0};
   int32_t precision = UPS_FP32;
   int64_t schedules = 0;
@@ -119,6 +120,7 @@ class Conformance {
       else if (settings_.filter.empty() && !settings_.benches)
         report_.fail(operation.name, "any", "none", 0, "the operation has no cases");
     }
+    if (!settings_.bits.empty()) return write_bits();
     note_absent_variants(by_operation);
     report_.print();
     if (!settings_.json.empty() && !report_.write_json(settings_.json, settings_.device_name))
@@ -130,6 +132,7 @@ class Conformance {
   const Settings& settings_;
   Contexts contexts_;
   Report report_;
+  std::vector<std::string> bits_;  // a line for every case and variant, with a hash of what it gave
 
   bool on_device() const { return settings_.device.type != UPS_CPU; }
   ups_context* reference() { return contexts_.get("reference", 1, settings_); }
@@ -188,6 +191,7 @@ class Conformance {
     p.arguments = Inputs(c, reference(), false).arguments(operation);
     p.wide = promoted(operation.schema, p.arguments);
     p.options = c.option_bytes(operation.schema);
+    if (!settings_.bits.empty()) return record_bits(operation, c, p);
     const auto on_reference = [&](const Arguments& arguments) {
       Outcome o = invoke(reference(), {UPS_CPU, 0}, operation, arguments, p.options.data(), {}, "reference");
       if (o.status != UPS_OK) throw std::runtime_error("the reference refuses: " + o.text);
@@ -198,6 +202,42 @@ class Conformance {
     for (const Variant variant : variants())
       if (has(operation, variant)) run_variant(operation, c, p, variant);
     if (!on_device() && settings_.variant.empty()) run_gradient(operation, c, p);
+  }
+
+  // For changes that must not change results: a file of hashes before, another one after, and `diff`.
+  void record_bits(const ups_operation& operation, const Case& c, const Prepared& p) {
+    const auto record = [&](Variant variant, const char* dtype, const Arguments& arguments) {
+      const char* name = variant_name(variant);
+      const ups_device device = variant == Variant::cuda ? settings_.device : ups_device{UPS_CPU, 0};
+      const Outcome outcome = invoke(contexts_.get(name, variant == Variant::reference ? 1 : 2, settings_), device,
+                                     operation, arguments, p.options.data(), {}, name);
+      std::string line = c.id() + " " + name + " " + dtype + " ";
+      if (outcome.status == UPS_OK) {
+        std::string content;
+        for (const auto& output : outcome.outputs)
+          if (output) content.append(output->bytes.begin(), output->bytes.end());
+        char digits[20];
+        std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(hash(content)));
+        line += digits;
+      } else {
+        line += ups_status_text(outcome.status);
+      }
+      bits_.push_back(line);
+      report_.pass(operation.name, name, 0, "");
+    };
+    for (const Variant variant : variants()) {
+      if (has(operation, variant)) record(variant, "float32", p.arguments);
+      if (!on_device() && operation.kernels_f64[static_cast<int>(variant)].run) record(variant, "float64", p.wide);
+    }
+  }
+  int write_bits() {
+    std::sort(bits_.begin(), bits_.end());
+    std::FILE* file = std::fopen(settings_.bits.c_str(), "w");
+    if (!file) throw std::runtime_error(settings_.bits + " cannot be written");
+    for (const std::string& line : bits_) std::fprintf(file, "%s\n", line.c_str());
+    const bool written = std::fclose(file) == 0;
+    std::printf("%zu hashes in %s\n", bits_.size(), settings_.bits.c_str());
+    return written && report_.failed() == 0 ? 0 : 1;
   }
 
   void run_gradient(const ups_operation& operation, const Case& c, const Prepared& p) {
@@ -373,13 +413,14 @@ class Conformance {
 constexpr const char* usage =
     "upsilon_conformance [--list] [--filter operation[/case]] [--variant name] [--device cpu|cuda:0|emulated:0]\n"
     "                    [--precision fp32|tf32|bf16] [--schedules n] [--json file] [--quick] [--benches]\n"
-    "                    [--kernels directory] [--part i/n]\n"
+    "                    [--kernels directory] [--part i/n] [--bits file]\n"
     "  --filter     parts of names\n"
     "  --schedules  emulated device: each case under n shuffled thread schedules (at least 2)\n"
     "  --quick      without large cases and with fewer thread counts\n"
     "  --benches    the cases of the benches instead\n"
     "  --kernels    where the case files are\n"
-    "  --part       every n-th operation from the i-th on, counted from 0: for several processes side by side\n";
+    "  --part       every n-th operation from the i-th on, counted from 0: for several processes side by side\n"
+    "  --bits       judges nothing, and writes a hash of every result: to be compared with those of another commit\n";
 
 bool read_settings(int count, char** words, Settings& settings) {
   for (int i = 1; i < count; ++i) {
@@ -391,6 +432,7 @@ bool read_settings(int count, char** words, Settings& settings) {
     else if (word == "--filter") settings.filter = words[++i];
     else if (word == "--variant") settings.variant = words[++i];
     else if (word == "--json") settings.json = words[++i];
+    else if (word == "--bits") settings.bits = words[++i];
     else if (word == "--kernels") settings.kernels = words[++i];
     else if (word == "--schedules") settings.schedules = std::atoll(words[++i]);
     else if (word == "--part") {
