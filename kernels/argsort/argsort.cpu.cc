@@ -2,10 +2,10 @@
 // reading pairs twice and writing them once; passes in which all keys agree are left out. There is nothing for lanes here.
 #include "argsort/argsort.h"
 #include "argsort/argsort_call.h"
-#include "common/radix_sort.h"
+#include "lib/segments/radix_sort.h"
 
 #define UPS_SIMD_SOURCE "argsort/argsort.cpu.cc"
-#include "common/each_isa.h"
+#include "lib/simd/each_isa.h"
 
 UPS_SIMD_BEGIN
 

@@ -1,9 +1,9 @@
-// CUDA. Floor: memory; two counting sorts of 8 bits a pass (common/counting_sort.h), four passes by key and as many by set as
+// CUDA. Floor: memory; two counting sorts of 8 bits a pass (lib/segments/counting_sort.h), four passes by key and as many by set as
 // its numbers have bytes.
 #include "argsort/argsort.h"
 
 #include "argsort/argsort_call.h"
-#include "common/set_sort.cuh"
+#include "lib/segments/set_sort.cuh"
 
 namespace upsilon {
 namespace {

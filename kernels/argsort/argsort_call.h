@@ -1,7 +1,7 @@
 // A checked call of argsort, as plain numbers and pointers.
 #pragma once
 #include "argsort/argsort.h"
-#include "common/kernel.h"
+#include "lib/kernel.h"
 
 namespace upsilon {
 

@@ -1,7 +1,8 @@
 // Reference: the definition of one_head.h for every set and head.
 #include "attention/attention.h"
 
-#include "attention/one_head.h"
+#include "attention/attention_call.h"
+#include "lib/attention/one_head.h"
 
 namespace upsilon {
 namespace {
@@ -24,7 +25,7 @@ void each_head(const Attention<T>& f, Body&& body) {
 
 template <class T>
 ups_status forward_reference(const Call& call) {
-  const AttentionForward<T> f(call);
+  const auto f = attention_forward<T>(call);
   int64_t* const pairs = static_cast<int64_t*>(call.workspace);
   count_pairs(f, pairs);
   clear_outside(f.y, f.queries, f.heads * f.value_width, f.offsets, f.sets);
@@ -42,7 +43,7 @@ ups_status forward_reference(const Call& call) {
 
 template <class T>
 ups_status backward_reference(const Call& call) {
-  const AttentionBackward<T> f(call);
+  const auto f = attention_backward<T>(call);
   int64_t* const pairs = static_cast<int64_t*>(call.workspace);
   count_pairs(f, pairs);
   clear_outside(f.dq, f.queries, f.heads * f.width, f.offsets, f.sets);

@@ -18,17 +18,14 @@
 #include <optional>
 #include <utility>
 
-#include "attention/one_head.h"
-#include "set_pool/set_pool.h"  // the pools that common/set_pieces.simd.h names
+#include "attention/attention_call.h"
+#include "lib/attention/one_head.h"
 
 #define UPS_SIMD_SOURCE "attention/attention.cpu.cc"
-#include "common/each_isa.h"
-#include "attention/products.simd.h"
-#include "common/dot.simd.h"
-#include "common/philox_block.simd.h"
-#include "common/rows.simd.h"
-#include "common/set_pieces.simd.h"
-#include "attention/one_head.simd.h"
+#include "lib/simd/each_isa.h"
+#include "lib/attention/one_head.simd.h"
+#include "lib/attention/products.simd.h"
+#include "lib/segments/set_pieces.simd.h"
 
 UPS_SIMD_BEGIN
 
@@ -65,14 +62,14 @@ void each_piece(const Call& call, const SetPieces& pieces, int64_t heads, Body&&
 }
 
 size_t forward_workspace(const Call& call) {
-  const AttentionForward<float> f(call);
+  const auto f = attention_forward<float>(call);
   Pieces pieces(nullptr);
   (void)Memory<ForwardScratch>(f, f.needs_pairs(), call.threads->count(), pieces);
   return pieces.bytes();
 }
 
 ups_status forward(const Call& call) {
-  const AttentionForward<float> f(call);
+  const auto f = attention_forward<float>(call);
   Pieces pieces(call.workspace);
   const Memory<ForwardScratch> memory(f, f.needs_pairs(), call.threads->count(), pieces);
   if (memory.pairs) count_pairs(f, memory.pairs);
@@ -89,14 +86,14 @@ ups_status forward(const Call& call) {
 }
 
 size_t backward_workspace(const Call& call) {
-  const AttentionBackward<float> f(call);
+  const auto f = attention_backward<float>(call);
   Pieces pieces(nullptr);
   (void)Memory<BackwardScratch>(f, f.needs_pairs(), call.threads->count(), pieces);
   return pieces.bytes();
 }
 
 ups_status backward(const Call& call) {
-  const AttentionBackward<float> f(call);
+  const auto f = attention_backward<float>(call);
   Pieces pieces(call.workspace);
   const Memory<BackwardScratch> memory(f, f.needs_pairs(), call.threads->count(), pieces);
   if (memory.pairs) count_pairs(f, memory.pairs);

@@ -9,10 +9,10 @@
 
 #include <limits>
 
-#include "common/event_pairs.cuh"
+#include "lib/segments/event_pairs.cuh"
 
 #include "attention/attention_call.h"
-#include "attention/means.cuh"
+#include "lib/attention/means.cuh"
 
 namespace upsilon {
 namespace {
@@ -361,14 +361,14 @@ void start(Launcher& launch, const Attention<float>& f, const Scratch& s) {
 }
 
 size_t forward_workspace(const Call& call) {
-  const AttentionForward<float> f(call);
+  const auto f = attention_forward<float>(call);
   Pieces pieces(nullptr);
   (void)Scratch(f, f.needs_pairs(), false, pieces);
   return pieces.bytes();
 }
 
 ups_status forward(const Call& call) {
-  const AttentionForward<float> f(call);
+  const auto f = attention_forward<float>(call);
   Pieces pieces(call.workspace);
   const Scratch s(f, f.needs_pairs(), false, pieces);
   Launcher launch(call);
@@ -385,14 +385,14 @@ ups_status forward(const Call& call) {
 }
 
 size_t backward_workspace(const Call& call) {
-  const AttentionBackward<float> f(call);
+  const auto f = attention_backward<float>(call);
   Pieces pieces(nullptr);
   (void)Scratch(f, f.needs_pairs(), true, pieces);
   return pieces.bytes();
 }
 
 ups_status backward(const Call& call) {
-  const AttentionBackward<float> f(call);
+  const auto f = attention_backward<float>(call);
   Pieces pieces(call.workspace);
   const Scratch s(f, f.needs_pairs(), true, pieces);
   Launcher launch(call);

@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "attention_pool/attention_pool_call.h"
-#include "common/kernel.h"
+#include "lib/kernel.h"
 
 namespace upsilon {
 namespace {

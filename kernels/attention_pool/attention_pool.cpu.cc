@@ -4,18 +4,16 @@
 // same by themselves and are joined in order.
 #include "attention_pool/attention_pool.h"
 #include "attention_pool/attention_pool_call.h"
-#include "set_pool/set_pool.h"
 
 #define UPS_SIMD_SOURCE "attention_pool/attention_pool.cpu.cc"
-#include "common/each_isa.h"
-#include "common/dot.simd.h"
-#include "common/elementary.simd.h"
-#include "common/matmul.simd.h"
-#include "common/rows.simd.h"
-#include "common/set_pieces.simd.h"
-#include "common/softmax.simd.h"
-#include "common/sums.simd.h"
-#include "common/weight_gradient.simd.h"
+#include "lib/simd/each_isa.h"
+#include "lib/dense/weight_gradient.simd.h"
+#include "lib/math/softmax.simd.h"
+#include "lib/segments/set_pieces.simd.h"
+#include "lib/simd/dot.simd.h"
+#include "lib/simd/elementary.simd.h"
+#include "lib/simd/rows.simd.h"
+#include "lib/simd/sums.simd.h"
 
 UPS_SIMD_BEGIN
 

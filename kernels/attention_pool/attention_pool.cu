@@ -4,8 +4,8 @@
 #include "attention_pool/attention_pool.h"
 
 #include "attention_pool/attention_pool_call.h"
-#include "common/dense.h"
-#include "common/row_pieces.cuh"
+#include "lib/dense/dense.h"
+#include "lib/segments/row_pieces.cuh"
 
 namespace upsilon {
 namespace {

@@ -2,8 +2,8 @@
 #include "batch_norm/batch_norm.h"
 
 #include "batch_norm/batch_norm_call.h"
-#include "common/activation.h"
-#include "common/kernel.h"
+#include "lib/math/activation.h"
+#include "lib/kernel.h"
 
 namespace upsilon {
 namespace {

@@ -8,10 +8,10 @@
 #include "batch_norm/batch_norm_call.h"
 
 #define UPS_SIMD_SOURCE "batch_norm/batch_norm.cpu.cc"
-#include "common/each_isa.h"
-#include "common/dot.simd.h"
-#include "common/elementary.simd.h"
-#include "common/moments.simd.h"
+#include "lib/simd/each_isa.h"
+#include "lib/math/moments.simd.h"
+#include "lib/simd/dot.simd.h"
+#include "lib/simd/elementary.simd.h"
 
 UPS_SIMD_BEGIN
 

@@ -2,10 +2,10 @@
 // side by side or for one channel's planes, and are joined in order by one thread for each channel.
 #include "batch_norm/batch_norm.h"
 
-#include "common/cuda.h"
+#include "lib/cuda/cuda.h"
 
 #include "batch_norm/batch_norm_call.h"
-#include "common/activation.cuh"
+#include "lib/math/activation.cuh"
 
 namespace upsilon {
 namespace {

@@ -4,7 +4,7 @@
 #include <type_traits>
 
 #include "batch_norm/batch_norm.h"
-#include "common/moments.h"
+#include "lib/math/moments.h"
 #include "core/operation.h"
 
 namespace upsilon {

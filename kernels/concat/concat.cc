@@ -1,7 +1,7 @@
 // Reference: the definition, in plain loops.
 #include "concat/concat.h"
 
-#include "common/kernel.h"
+#include "lib/kernel.h"
 #include "concat/concat_call.h"
 
 namespace upsilon {

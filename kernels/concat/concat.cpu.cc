@@ -3,8 +3,8 @@
 #include "concat/concat_call.h"
 
 #define UPS_SIMD_SOURCE "concat/concat.cpu.cc"
-#include "common/each_isa.h"
-#include "common/rows.simd.h"
+#include "lib/simd/each_isa.h"
+#include "lib/simd/rows.simd.h"
 
 UPS_SIMD_BEGIN
 

@@ -1,7 +1,7 @@
 // CUDA: threads side by side take the numbers of a row. Floor: memory, every number read and written once.
 #include "concat/concat.h"
 
-#include "common/cuda.h"
+#include "lib/cuda/cuda.h"
 #include "concat/concat_call.h"
 
 namespace upsilon {

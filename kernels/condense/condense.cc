@@ -1,9 +1,9 @@
 // Reference: the definition, in plain loops.
-#include "common/no_contraction.h"
+#include "lib/math/no_contraction.h"
 
 #include "condense/condense.h"
 
-#include "common/kernel.h"
+#include "lib/kernel.h"
 #include "condense/condense_call.h"
 
 namespace upsilon {

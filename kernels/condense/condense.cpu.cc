@@ -2,13 +2,13 @@
 // cluster: it puts hits into the cluster and finds the strongest of those that remain, so nothing is sorted. Floor:
 // 3 D + 4 operations for each hit and cluster; an event of a thousand hits stays in L1 or L2. Products are rounded
 // before they are added, so that a hit at the very radius is inside for every instruction set or for none.
-#include "common/no_contraction.h"
+#include "lib/math/no_contraction.h"
 
 #include "condense/condense.h"
 #include "condense/condense_call.h"
 
 #define UPS_SIMD_SOURCE "condense/condense.cpu.cc"
-#include "common/each_isa.h"
+#include "lib/simd/each_isa.h"
 
 UPS_SIMD_BEGIN
 

@@ -1,10 +1,10 @@
 // CUDA: a block has an event. Per cluster, one pass over its hits puts them into the cluster and finds the strongest of
 // those that remain. Floor: 3 D + 4 operations and 4 D + 8 bytes from L1 or L2 for each hit and cluster.
-#include "common/no_contraction.h"
+#include "lib/math/no_contraction.h"
 
-#include "common/cuda.h"
+#include "lib/cuda/cuda.h"
 
-#include "common/normal.h"
+#include "lib/math/normal.h"
 #include "condense/condense_call.h"
 
 namespace upsilon {

@@ -1,7 +1,7 @@
 // Reference: the definition, in plain loops.
 #include "conv/conv.h"
 
-#include "common/convolution_reference.h"
+#include "lib/convolution/reference.h"
 #include "conv/conv_call.h"
 
 namespace upsilon {

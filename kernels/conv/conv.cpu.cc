@@ -1,13 +1,12 @@
-// SIMD: common/convolution.cpu.cc. Floor: 2 N G O C KD KH KW YD YH YW FLOP against the FMA peak, twice that backward.
+// SIMD: lib/convolution/convolution.cpu.cc. Floor: 2 N G O C KD KH KW YD YH YW FLOP against the FMA peak, twice that backward.
 #include "conv/conv.h"
 
-#include "common/convolution_plan.h"
+#include "lib/convolution/plan.h"
 #include "conv/conv_call.h"
 
 #define UPS_SIMD_SOURCE "conv/conv.cpu.cc"
-#include "common/each_isa.h"
-#include "common/convolution.simd.h"
-#include "common/convolution_call.simd.h"
+#include "lib/simd/each_isa.h"
+#include "lib/convolution/call.simd.h"
 
 UPS_SIMD_BEGIN
 

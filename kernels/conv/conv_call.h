@@ -1,5 +1,5 @@
 #pragma once
-#include "common/convolution_call.h"
+#include "lib/convolution/call.h"
 #include "conv/conv.h"
 
 namespace upsilon {

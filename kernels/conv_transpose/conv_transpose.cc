@@ -1,7 +1,7 @@
 // Reference: the definition, in plain loops.
 #include "conv_transpose/conv_transpose.h"
 
-#include "common/convolution_reference.h"
+#include "lib/convolution/reference.h"
 #include "conv_transpose/conv_transpose_call.h"
 
 namespace upsilon {

@@ -1,13 +1,12 @@
-// SIMD: common/convolution.cpu.cc. Floor: 2 N G C O KD KH KW D H W FLOP against the FMA peak, twice that backward.
+// SIMD: lib/convolution/convolution.cpu.cc. Floor: 2 N G C O KD KH KW D H W FLOP against the FMA peak, twice that backward.
 #include "conv_transpose/conv_transpose.h"
 
-#include "common/convolution_plan.h"
+#include "lib/convolution/plan.h"
 #include "conv_transpose/conv_transpose_call.h"
 
 #define UPS_SIMD_SOURCE "conv_transpose/conv_transpose.cpu.cc"
-#include "common/each_isa.h"
-#include "common/convolution.simd.h"
-#include "common/convolution_call.simd.h"
+#include "lib/simd/each_isa.h"
+#include "lib/convolution/call.simd.h"
 
 UPS_SIMD_BEGIN
 

@@ -1,7 +1,7 @@
-// CUDA: the gathered products of common/convolution.cu.
+// CUDA: the gathered products of lib/convolution/convolution.cu.
 #include "conv_transpose/conv_transpose.h"
 
-#include "common/convolution_call.cuh"
+#include "lib/convolution/call.cuh"
 #include "conv_transpose/conv_transpose_call.h"
 
 namespace upsilon {

@@ -95,7 +95,7 @@ ups_status ups_deep_set_forward(ups_context* context, const ups_tensor* x, const
                                 const ups_tensor* particle_weights, const ups_tensor* const* weights,
                                 const ups_tensor* const* biases, const ups_tensor* y,
                                 const ups_deep_set_options* options) {
-  const ups_tensor* tensors[4 + 2 * UPS_MLP_MAX_LAYERS] = {x, offsets, particle_weights};
+  const ups_tensor* tensors[4 + 2 * upsilon::max_layers] = {x, offsets, particle_weights};
   upsilon::put_layers(weights, biases, tensors + 3);
   tensors[11] = y;
   return upsilon::call(context, upsilon::forward, tensors, options);
@@ -106,7 +106,7 @@ ups_status ups_deep_set_backward(ups_context* context, const ups_tensor* x, cons
                                  const ups_tensor* const* biases, const ups_tensor* dy, const ups_tensor* dx,
                                  const ups_tensor* dparticle_weights, const ups_tensor* const* dweights,
                                  const ups_tensor* const* dbiases, const ups_deep_set_options* options) {
-  const ups_tensor* tensors[6 + 4 * UPS_MLP_MAX_LAYERS] = {x, offsets, particle_weights};
+  const ups_tensor* tensors[6 + 4 * upsilon::max_layers] = {x, offsets, particle_weights};
   upsilon::put_layers(weights, biases, tensors + 3);
   upsilon::put_layers(dweights, dbiases, tensors + 14);
   tensors[11] = dy;

@@ -1,8 +1,8 @@
-// CUDA: common/pooled_layers.cuh, for one set per event. Floor: 2 N (sum of M_l M_(l-1)) FLOP, three times that for
+// CUDA: lib/dense/pooled_layers.cuh, for one set per event. Floor: 2 N (sum of M_l M_(l-1)) FLOP, three times that for
 // backward and once more for extremes, or x once through memory.
 #include "deep_set/deep_set.h"
 
-#include "common/pooled_layers.cuh"
+#include "lib/dense/pooled_layers.cuh"
 #include "deep_set/deep_set_call.h"
 
 namespace upsilon {

@@ -1,11 +1,11 @@
 // A checked call of deep_set, as plain numbers and pointers.
 #pragma once
-#include "common/pooled_layers.h"
+#include "lib/dense/pooled_layers.h"
 #include "deep_set/deep_set.h"
 
 namespace upsilon {
 
-static_assert(UPS_DEEP_SET_MAX_LAYERS == UPS_MLP_MAX_LAYERS);
+static_assert(UPS_DEEP_SET_MAX_LAYERS == max_layers);
 
 // What forward and backward have in common.
 template <class T>

@@ -2,12 +2,12 @@
 // variable about 0.4 KB of traffic per element and level at n = 10^6, in cache below 10^5. Nothing is O(n²).
 #include <utility>
 
-#include "common/radix_sort.h"
+#include "lib/segments/radix_sort.h"
 #include "distance_correlation/distance_correlation.h"
 #include "distance_correlation/distance_correlation_call.h"
 
 #define UPS_SIMD_SOURCE "distance_correlation/distance_correlation.cpu.cc"
-#include "common/each_isa.h"
+#include "lib/simd/each_isa.h"
 #include "distance_correlation/dominance.simd.h"
 
 UPS_SIMD_BEGIN

@@ -8,7 +8,7 @@
 // float64. The gradient by weights needs dominated sums of p x besides those of p: the same once more.
 #include "distance_correlation/distance_correlation.h"
 
-#include "common/set_sort.cuh"
+#include "lib/segments/set_sort.cuh"
 #include "distance_correlation/distance_correlation_call.h"
 
 namespace upsilon {

@@ -3,7 +3,7 @@
 #pragma once
 #include <cmath>
 
-#include "common/kernel.h"
+#include "lib/kernel.h"
 #include "distance_correlation/distance_correlation.h"
 
 #if !defined(UPS_HD)

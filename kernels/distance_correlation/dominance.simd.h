@@ -6,6 +6,17 @@
 // A most-significant-digit radix sort by rank, with 16 digits a level: what an element adds to its sum at a level is what
 // elements of smaller digits have left in its block so far, p and p y, kept as running sums over the digits below each.
 // Every pair meets at exactly one level. log16 n passes, each 32 bytes read and written per element.
+#if defined(UPS_DISTANCE_CORRELATION_DOMINANCE_SIMD_H) == \
+    defined(UPS_SIMD_TOGGLE)  // once per instruction set: see lib/simd/each_isa.h
+#ifdef UPS_DISTANCE_CORRELATION_DOMINANCE_SIMD_H
+#undef UPS_DISTANCE_CORRELATION_DOMINANCE_SIMD_H
+#else
+#define UPS_DISTANCE_CORRELATION_DOMINANCE_SIMD_H
+#endif
+
+#include <utility>
+
+#include "lib/simd/simd.h"
 
 UPS_SIMD_BEGIN
 
@@ -173,3 +184,5 @@ E* sum_dominated(Runner& runner, E* from, E* to, int64_t count, LevelChunk* chun
 }
 
 UPS_SIMD_END
+
+#endif

@@ -8,7 +8,7 @@
 #include "distance_correlation/multivariate_call.h"
 
 #define UPS_SIMD_SOURCE "distance_correlation/multivariate.cpu.cc"
-#include "common/each_isa.h"
+#include "lib/simd/each_isa.h"
 
 UPS_SIMD_BEGIN
 

@@ -2,7 +2,7 @@
 // operations for the sums. A block takes `rows` points and four segments of the others; everybody in a warp looks at the
 // same other point, so its coordinates are one load. What is about one point or about all of them is one block's work.
 // Everything is added up in an order that depends on the number of points alone.
-#include "common/cuda.h"
+#include "lib/cuda/cuda.h"
 #include "distance_correlation/distance_correlation.h"
 #include "distance_correlation/multivariate_call.h"
 

@@ -3,7 +3,7 @@
 #include "divergence/sums.h"
 
 #define UPS_SIMD_SOURCE "divergence/divergence.cpu.cc"
-#include "common/each_isa.h"
+#include "lib/simd/each_isa.h"
 
 UPS_SIMD_BEGIN
 

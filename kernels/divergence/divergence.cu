@@ -1,7 +1,7 @@
 // CUDA. One block: histograms have few bins. Thread t adds up the bins t, t + 128, ..., and the threads are added up in order.
 #include "divergence/divergence.h"
 
-#include "common/cuda.h"
+#include "lib/cuda/cuda.h"
 #include "divergence/divergence_call.h"
 
 namespace upsilon {

@@ -2,7 +2,7 @@
 #pragma once
 #include <cmath>
 
-#include "common/kernel.h"
+#include "lib/kernel.h"
 #include "divergence/divergence.h"
 
 #ifndef UPS_HD

@@ -1,7 +1,7 @@
 // Reference: the definition, in plain loops.
 #include "dropout/dropout.h"
 
-#include "common/kernel.h"
+#include "lib/kernel.h"
 #include "dropout/dropout_call.h"
 
 namespace upsilon {

@@ -3,8 +3,8 @@
 #include "dropout/dropout_call.h"
 
 #define UPS_SIMD_SOURCE "dropout/dropout.cpu.cc"
-#include "common/each_isa.h"
-#include "common/philox_block.simd.h"
+#include "lib/simd/each_isa.h"
+#include "lib/math/philox_block.simd.h"
 
 UPS_SIMD_BEGIN
 

@@ -1,7 +1,7 @@
 // CUDA: a thread draws the four numbers of one Philox counter. Floor: memory, x and y once.
 #include "dropout/dropout.h"
 
-#include "common/cuda.h"
+#include "lib/cuda/cuda.h"
 #include "dropout/dropout_call.h"
 
 namespace upsilon {

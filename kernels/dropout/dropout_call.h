@@ -1,6 +1,6 @@
 // A checked call of dropout, as plain numbers and pointers. The backward pass does to dy what the forward one does to x.
 #pragma once
-#include "common/keep.h"
+#include "lib/math/keep.h"
 #include "core/operation.h"
 #include "dropout/dropout.h"
 

@@ -1,15 +1,15 @@
 // Reference: the definition, in plain loops, edge by edge.
 #include "edge_conv/edge_conv.h"
 
-#include "common/activation.h"
-#include "common/kernel.h"
-#include "common/layers.h"
+#include "lib/math/activation.h"
+#include "lib/kernel.h"
+#include "lib/dense/layers.h"
 #include "edge_conv/edge_conv_call.h"
 
 namespace upsilon {
 namespace {
 
-static_assert(UPS_EDGE_CONV_MAX_LAYERS == UPS_MLP_MAX_LAYERS);
+static_assert(UPS_EDGE_CONV_MAX_LAYERS == max_layers);
 
 // One edge's input, and its sums before (z) and values behind (h) the activation of each layer.
 template <class T>

@@ -10,13 +10,13 @@
 #include "edge_conv/edge_conv_call.h"
 
 #define UPS_SIMD_SOURCE "edge_conv/edge_conv.cpu.cc"
-#include "common/each_isa.h"
-#include "common/activate_rows.simd.h"
-#include "common/elementary.simd.h"
-#include "common/matmul.simd.h"
-#include "common/rows.simd.h"
-#include "common/sums.simd.h"
-#include "common/weight_gradient.simd.h"
+#include "lib/simd/each_isa.h"
+#include "lib/dense/matmul.simd.h"
+#include "lib/dense/weight_gradient.simd.h"
+#include "lib/math/activate_rows.simd.h"
+#include "lib/simd/elementary.simd.h"
+#include "lib/simd/rows.simd.h"
+#include "lib/simd/sums.simd.h"
 
 UPS_SIMD_BEGIN
 

@@ -4,10 +4,10 @@
 // the edges once to memory and back per layer.
 #include "edge_conv/edge_conv.h"
 
-#include "common/activation.cuh"
-#include "common/counting_sort.h"
-#include "common/dense.h"
-#include "common/segments.h"
+#include "lib/math/activation.cuh"
+#include "lib/segments/counting_sort.h"
+#include "lib/dense/dense.h"
+#include "lib/segments/segments.h"
 #include "edge_conv/edge_conv_call.h"
 
 namespace upsilon {

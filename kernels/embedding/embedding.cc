@@ -1,7 +1,7 @@
 // Reference: the definition, in plain loops.
 #include "embedding/embedding.h"
 
-#include "common/kernel.h"
+#include "lib/kernel.h"
 #include "embedding/embedding_call.h"
 
 namespace upsilon {

@@ -4,11 +4,9 @@
 #include "embedding/embedding_call.h"
 
 #define UPS_SIMD_SOURCE "embedding/embedding.cpu.cc"
-#include "common/each_isa.h"
-#include "common/matmul.simd.h"
-#include "common/rows.simd.h"
-#include "common/sums.simd.h"
-#include "common/weight_gradient.simd.h"
+#include "lib/simd/each_isa.h"
+#include "lib/dense/weight_gradient.simd.h"
+#include "lib/simd/rows.simd.h"
 
 UPS_SIMD_BEGIN
 

@@ -1,8 +1,8 @@
 // CUDA: a gather of rows; backward sorts the elements by table entry and adds up each entry's rows.
 #include "embedding/embedding.h"
 
-#include "common/counting_sort.h"
-#include "common/segments.h"
+#include "lib/segments/counting_sort.h"
+#include "lib/segments/segments.h"
 #include "embedding/embedding_call.h"
 
 namespace upsilon {

@@ -1,9 +1,9 @@
 // Reference: the definitions, in plain loops over particles and pairs.
-#include "common/no_contraction.h"
+#include "lib/math/no_contraction.h"
 
 #include "event_shapes/event_shapes.h"
 
-#include "common/kernel.h"
+#include "lib/kernel.h"
 #include "event_shapes/event_shapes_call.h"
 #include "event_shapes/shapes.h"
 

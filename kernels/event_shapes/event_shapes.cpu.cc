@@ -2,14 +2,14 @@
 // arithmetic and the signs are the reference's. Moments are made of monomials (shapes.h), 22 to 57 products a particle
 // instead of about 20 operations a pair. Floor: arithmetic, about 250 n + 16 n^2 (n^2 by lanes) operations for n
 // particles and 3 steps; memory (21 bytes a particle) is never the limit.
-#include "common/no_contraction.h"
+#include "lib/math/no_contraction.h"
 
 #include "event_shapes/event_shapes.h"
 #include "event_shapes/event_shapes_call.h"
 #include "event_shapes/shapes.h"
 
 #define UPS_SIMD_SOURCE "event_shapes/event_shapes.cpu.cc"
-#include "common/each_isa.h"
+#include "lib/simd/each_isa.h"
 
 UPS_SIMD_BEGIN
 

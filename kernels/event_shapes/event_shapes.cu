@@ -1,9 +1,9 @@
 // CUDA: a warp has an event. Its lanes are the first axes of the thrust search, then the monomials of the moments, then
 // the cones; each walks the particles, which all lanes read together, from cache after the first time. Floor: arithmetic
 // in float64, about 16 n^2 operations of thrust search for n particles, spread over min(n, 32) lanes.
-#include "common/no_contraction.h"
+#include "lib/math/no_contraction.h"
 
-#include "common/cuda.h"
+#include "lib/cuda/cuda.h"
 
 #include "event_shapes/event_shapes_call.h"
 #include "event_shapes/shapes.h"

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "common/philox.h"
+#include "lib/math/philox.h"
 
 namespace upsilon {
 

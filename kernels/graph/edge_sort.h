@@ -1,7 +1,7 @@
 // The stable counting sort behind graph_from_edges and graph_transpose. Integer work bound by memory latency: one plain
 // loop serves every instruction set, and the order of equal keys is the order of the input by construction.
 #pragma once
-#include "common/kernel.h"
+#include "lib/kernel.h"
 #include "graph/graph_call.h"
 
 namespace upsilon {

@@ -1,7 +1,7 @@
 #include "graph/edge_sort.h"
 
 #define UPS_SIMD_SOURCE "graph/graph.cpu.cc"
-#include "common/each_isa.h"
+#include "lib/simd/each_isa.h"
 
 UPS_SIMD_BEGIN
 

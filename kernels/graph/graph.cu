@@ -1,7 +1,7 @@
-// CUDA: the stable sort of common/counting_sort.cu, by target or by source.
+// CUDA: the stable sort of lib/segments/counting_sort.cu, by target or by source.
 #include "graph/graph.h"
 
-#include "common/counting_sort.h"
+#include "lib/segments/counting_sort.h"
 #include "graph/graph_call.h"
 
 namespace upsilon {

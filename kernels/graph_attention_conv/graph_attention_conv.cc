@@ -3,8 +3,8 @@
 
 #include <limits>
 
-#include "common/activation.h"
-#include "common/kernel.h"
+#include "lib/math/activation.h"
+#include "lib/kernel.h"
 #include "graph_attention_conv/graph_attention_conv_call.h"
 
 namespace upsilon {

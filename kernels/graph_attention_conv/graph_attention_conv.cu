@@ -5,8 +5,8 @@
 // attention vectors are the diagonal blocks of (dsource | dtarget)^T h.
 #include "graph_attention_conv/graph_attention_conv.h"
 
-#include "common/activation.cuh"
-#include "common/dense.h"
+#include "lib/math/activation.cuh"
+#include "lib/dense/dense.h"
 #include "graph_attention_conv/graph_attention_conv_call.h"
 
 namespace upsilon {

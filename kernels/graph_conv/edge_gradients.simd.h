@@ -1,5 +1,16 @@
 // The gradient of graph_conv's edge weights; the formulas are in graph_conv.h. Work: 2 N Fin Fout FLOP for one product with
 // the weight, 2 (E + N) min(Fin, Fout) for the products over the edges; nothing of E x F is stored.
+#if defined(UPS_GRAPH_CONV_EDGE_GRADIENTS_SIMD_H) == \
+    defined(UPS_SIMD_TOGGLE)  // once per instruction set: see lib/simd/each_isa.h
+#ifdef UPS_GRAPH_CONV_EDGE_GRADIENTS_SIMD_H
+#undef UPS_GRAPH_CONV_EDGE_GRADIENTS_SIMD_H
+#else
+#define UPS_GRAPH_CONV_EDGE_GRADIENTS_SIMD_H
+#endif
+
+#include "graph_conv/graph_conv_call.h"
+#include "lib/dense/matmul.simd.h"
+#include "lib/graph/edge_products.simd.h"
 
 UPS_SIMD_BEGIN
 
@@ -83,3 +94,5 @@ void edge_gradients(const Call& call, const GraphConvBackward<float>& f, const N
 }
 
 UPS_SIMD_END
+
+#endif

@@ -1,8 +1,8 @@
 // Reference: the definition, in plain loops.
 #include "graph_conv/graph_conv.h"
 
-#include "common/activation.h"
-#include "common/kernel.h"
+#include "lib/math/activation.h"
+#include "lib/kernel.h"
 #include "graph_conv/graph_conv_call.h"
 
 namespace upsilon {

@@ -10,15 +10,14 @@
 #include "graph_conv/graph_conv_call.h"
 
 #define UPS_SIMD_SOURCE "graph_conv/graph_conv.cpu.cc"
-#include "common/each_isa.h"
-#include "common/activate_rows.simd.h"
-#include "common/aggregate.simd.h"
-#include "common/dot.simd.h"
-#include "common/edge_products.simd.h"
-#include "common/matmul.simd.h"
-#include "common/sums.simd.h"
-#include "common/weight_gradient.simd.h"
+#include "lib/simd/each_isa.h"
 #include "graph_conv/edge_gradients.simd.h"
+#include "lib/dense/matmul.simd.h"
+#include "lib/dense/weight_gradient.simd.h"
+#include "lib/graph/aggregate.simd.h"
+#include "lib/math/activate_rows.simd.h"
+#include "lib/simd/dot.simd.h"
+#include "lib/simd/sums.simd.h"
 
 UPS_SIMD_BEGIN
 

@@ -6,10 +6,10 @@
 // a product.
 #include "graph_conv/graph_conv.h"
 
-#include "common/aggregate.cuh"
-#include "common/dense.h"
-#include "common/edge_products.cuh"
-#include "common/panel.cuh"
+#include "lib/graph/aggregate.cuh"
+#include "lib/dense/dense.h"
+#include "lib/graph/edge_products.cuh"
+#include "lib/dense/panel.cuh"
 #include "graph_conv/graph_conv_call.h"
 
 namespace upsilon {

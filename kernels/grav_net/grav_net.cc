@@ -1,7 +1,7 @@
 // Reference: the definition, in plain loops.
 #include "grav_net/grav_net.h"
 
-#include "common/kernel.h"
+#include "lib/kernel.h"
 #include "grav_net/grav_net_call.h"
 
 namespace upsilon {

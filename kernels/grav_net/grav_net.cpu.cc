@@ -6,8 +6,8 @@
 #include "grav_net/grav_net_call.h"
 
 #define UPS_SIMD_SOURCE "grav_net/grav_net.cpu.cc"
-#include "common/each_isa.h"
-#include "common/elementary.simd.h"
+#include "lib/simd/each_isa.h"
+#include "lib/simd/elementary.simd.h"
 
 UPS_SIMD_BEGIN
 

@@ -3,7 +3,7 @@
 // from the edges into it and out of it. Floor: the gathered rows of h, 4 P bytes an edge.
 #include "grav_net/grav_net.h"
 
-#include "common/counting_sort.h"
+#include "lib/segments/counting_sort.h"
 #include "grav_net/grav_net_call.h"
 
 namespace upsilon {

@@ -1,6 +1,6 @@
 // A checked call of grav_net, as plain numbers and pointers.
 #pragma once
-#include "common/kernel.h"
+#include "lib/kernel.h"
 #include "grav_net/grav_net.h"
 
 namespace upsilon {

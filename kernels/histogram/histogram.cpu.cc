@@ -5,8 +5,8 @@
 #include "histogram/histogram_call.h"
 
 #define UPS_SIMD_SOURCE "histogram/histogram.cpu.cc"
-#include "common/each_isa.h"
-#include "common/each_item.simd.h"
+#include "lib/simd/each_isa.h"
+#include "lib/simd/each_item.simd.h"
 
 UPS_SIMD_BEGIN
 

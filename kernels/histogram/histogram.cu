@@ -3,7 +3,7 @@
 // part, and the order of the additions is the elements'. The chunks are added up in order.
 #include "histogram/histogram.h"
 
-#include "common/cuda.h"
+#include "lib/cuda/cuda.h"
 #include "histogram/histogram_call.h"
 
 namespace upsilon {

@@ -1,6 +1,6 @@
 // Checked calls of histogram and histogram_2d, as plain numbers and pointers, and where an element counts.
 #pragma once
-#include "common/kernel.h"
+#include "lib/kernel.h"
 #include "histogram/histogram.h"
 
 #ifndef UPS_HD

@@ -1,7 +1,7 @@
 // Reference: the definition, in plain loops.
 #include "knn_graph/knn_graph.h"
 
-#include "common/kernel.h"
+#include "lib/kernel.h"
 #include "knn_graph/knn_graph_call.h"
 
 namespace upsilon {

@@ -10,7 +10,7 @@
 #include "knn_graph/knn_graph_call.h"
 
 #define UPS_SIMD_SOURCE "knn_graph/knn_graph.cpu.cc"
-#include "common/each_isa.h"
+#include "lib/simd/each_isa.h"
 
 UPS_SIMD_BEGIN
 

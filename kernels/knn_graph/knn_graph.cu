@@ -1,8 +1,8 @@
 // CUDA: a warp for each point. Its lanes hold the 32 nearest so far in order, one each; 32 candidates at a time are
 // compared with the last of them, and those that are nearer move in by a shuffle. Rows of more than 32 neighbours take
 // further passes, which begin behind the last neighbour found. Floor: 3 n D FLOP in float64 per point and pass.
-#include "common/cuda.h"
-#include "common/counting_sort.h"
+#include "lib/cuda/cuda.h"
+#include "lib/segments/counting_sort.h"
 #include "knn_graph/knn_graph_call.h"
 
 namespace upsilon {

@@ -1,8 +1,8 @@
 // Reference: the definition, in plain loops.
 #include "layer_norm/layer_norm.h"
 
-#include "common/activation.h"
-#include "common/kernel.h"
+#include "lib/math/activation.h"
+#include "lib/kernel.h"
 #include "layer_norm/layer_norm_call.h"
 
 namespace upsilon {

@@ -1,18 +1,17 @@
 // SIMD. Floor: memory, x and y once (backward x, y, dy and dx). A row is read in chunks that stay in L1: the chunk's sum,
 // then sums of its deviations from its mean, joined over chunks in float64; so only rows beyond the cache come from memory
 // twice, and none whose moments are given.
-#include "common/moments.h"
+#include "lib/math/moments.h"
 #include "layer_norm/layer_norm.h"
 #include "layer_norm/layer_norm_call.h"
 
 #define UPS_SIMD_SOURCE "layer_norm/layer_norm.cpu.cc"
-#include "common/each_isa.h"
-#include "common/dot.simd.h"
-#include "common/elementary.simd.h"
-#include "common/matmul.simd.h"
-#include "common/moments.simd.h"
-#include "common/sums.simd.h"
-#include "common/weight_gradient.simd.h"
+#include "lib/simd/each_isa.h"
+#include "lib/dense/weight_gradient.simd.h"
+#include "lib/math/moments.simd.h"
+#include "lib/simd/dot.simd.h"
+#include "lib/simd/elementary.simd.h"
+#include "lib/simd/sums.simd.h"
 
 UPS_SIMD_BEGIN
 

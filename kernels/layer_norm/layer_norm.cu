@@ -3,8 +3,8 @@
 // summed over fixed chunks of rows, added up in order.
 #include "layer_norm/layer_norm.h"
 
-#include "common/activation.cuh"
-#include "common/cuda.h"
+#include "lib/math/activation.cuh"
+#include "lib/cuda/cuda.h"
 #include "layer_norm/layer_norm_call.h"
 
 namespace upsilon {

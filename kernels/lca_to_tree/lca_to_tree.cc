@@ -1,7 +1,7 @@
 // Reference: the definition, in plain loops.
 #include "lca_to_tree/lca_to_tree.h"
 
-#include "common/kernel.h"
+#include "lib/kernel.h"
 #include "lca_to_tree/lca_to_tree_call.h"
 
 namespace upsilon {

@@ -4,8 +4,8 @@
 #include "lca_to_tree/lca_to_tree_call.h"
 
 #define UPS_SIMD_SOURCE "lca_to_tree/lca_to_tree.cpu.cc"
-#include "common/each_isa.h"
-#include "common/each_item.simd.h"
+#include "lib/simd/each_isa.h"
+#include "lib/simd/each_item.simd.h"
 
 UPS_SIMD_BEGIN
 

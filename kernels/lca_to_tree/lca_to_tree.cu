@@ -1,6 +1,6 @@
 // CUDA: a thread makes the tree of an event, as each step waits for the one before; blocks move the trees together. Floor:
 // 8 bytes an entry and stage.
-#include "common/pair_matrices.cuh"
+#include "lib/segments/pair_matrices.cuh"
 
 #include "lca_to_tree/lca_to_tree_call.h"
 

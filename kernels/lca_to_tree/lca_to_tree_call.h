@@ -1,6 +1,6 @@
 // A checked call of lca_to_tree, as plain numbers and pointers, and one event of it.
 #pragma once
-#include "common/pair_matrices.h"
+#include "lib/segments/pair_matrices.h"
 #include "core/operation.h"
 #include "lca_to_tree/lca_to_tree.h"
 

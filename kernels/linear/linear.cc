@@ -1,8 +1,8 @@
 // Reference: the definition, in plain loops.
 #include "linear/linear.h"
 
-#include "common/activation.h"
-#include "common/kernel.h"
+#include "lib/math/activation.h"
+#include "lib/kernel.h"
 #include "linear/linear_call.h"
 
 namespace upsilon {

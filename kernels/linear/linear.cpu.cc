@@ -5,14 +5,14 @@
 #include "linear/linear_call.h"
 
 #define UPS_SIMD_SOURCE "linear/linear.cpu.cc"
-#include "common/each_isa.h"
-#include "common/activate_rows.simd.h"
-#include "common/matmul.simd.h"
-#include "common/transpose.simd.h"
-#include "common/few_rows.simd.h"
-#include "common/large_weight.simd.h"
-#include "common/sums.simd.h"
-#include "common/weight_gradient.simd.h"
+#include "lib/simd/each_isa.h"
+#include "lib/dense/few_rows.simd.h"
+#include "lib/dense/large_weight.simd.h"
+#include "lib/dense/matmul.simd.h"
+#include "lib/dense/weight_gradient.simd.h"
+#include "lib/math/activate_rows.simd.h"
+#include "lib/simd/sums.simd.h"
+#include "lib/simd/transpose.simd.h"
 
 UPS_SIMD_BEGIN
 

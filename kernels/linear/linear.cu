@@ -1,7 +1,7 @@
-// CUDA: the products of common/dense.cu.
+// CUDA: the products of lib/dense/dense.cu.
 #include "linear/linear.h"
 
-#include "common/dense.h"
+#include "lib/dense/dense.h"
 #include "linear/linear_call.h"
 
 namespace upsilon {

@@ -1,7 +1,7 @@
 // Reference: the definition, in plain loops.
 #include "linear_sum_assignment/linear_sum_assignment.h"
 
-#include "common/kernel.h"
+#include "lib/kernel.h"
 #include "linear_sum_assignment/linear_sum_assignment_call.h"
 
 namespace upsilon {

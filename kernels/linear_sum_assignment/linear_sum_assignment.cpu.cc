@@ -7,11 +7,11 @@
 // sums, the least of the lanes, its place, its row): they keep all in registers.
 #include "linear_sum_assignment/linear_sum_assignment.h"
 
-#include "common/kernel.h"
+#include "lib/kernel.h"
 #include "linear_sum_assignment/linear_sum_assignment_call.h"
 
 #define UPS_SIMD_SOURCE "linear_sum_assignment/linear_sum_assignment.cpu.cc"
-#include "common/each_isa.h"
+#include "lib/simd/each_isa.h"
 
 UPS_SIMD_BEGIN
 

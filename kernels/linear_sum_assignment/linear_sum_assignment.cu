@@ -1,7 +1,7 @@
 // CUDA: a team of threads has a problem: a warp up to 64 rows or columns, a block up to 320, both with their state in shared
 // memory; a block with its state in global memory beyond. Floor: a cost, 3 sums and 3 comparisons for each column of each
 // step of a search, which is latency: a step is a pass over the columns, five (a block: ten) shuffles, two barriers.
-#include "common/cuda.h"
+#include "lib/cuda/cuda.h"
 
 #include "linear_sum_assignment/linear_sum_assignment_call.h"
 

@@ -2,7 +2,7 @@
 #pragma once
 #include <cmath>
 
-#include "common/philox.h"
+#include "lib/math/philox.h"
 #include "core/operation.h"
 #include "linear_sum_assignment/linear_sum_assignment.h"
 

@@ -1,7 +1,7 @@
 // Reference: the definition, in plain loops.
 #include "matched_loss/matched_loss.h"
 
-#include "common/kernel.h"
+#include "lib/kernel.h"
 #include "matched_loss/matched_loss_call.h"
 
 namespace upsilon {

@@ -4,8 +4,8 @@
 #include "matched_loss/matched_loss_call.h"
 
 #define UPS_SIMD_SOURCE "matched_loss/matched_loss.cpu.cc"
-#include "common/each_isa.h"
-#include "common/each_item.simd.h"
+#include "lib/simd/each_isa.h"
+#include "lib/simd/each_item.simd.h"
 
 UPS_SIMD_BEGIN
 

@@ -1,6 +1,6 @@
 // CUDA: a thread sums up an event, a block all events in the order of its threads. Floor: 8 N bytes and a sector for every
 // pair; backward writes 4 P bytes.
-#include "common/pair_matrices.cuh"
+#include "lib/segments/pair_matrices.cuh"
 
 #include "matched_loss/matched_loss_call.h"
 

@@ -2,7 +2,7 @@
 #pragma once
 #include <cmath>
 
-#include "common/pair_matrices.h"
+#include "lib/segments/pair_matrices.h"
 #include "core/operation.h"
 #include "matched_loss/matched_loss.h"
 

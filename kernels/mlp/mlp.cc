@@ -1,8 +1,8 @@
 // Reference: the definition, in plain loops, row by row.
 #include "mlp/mlp.h"
 
-#include "common/kernel.h"
-#include "common/layers_of_row.h"
+#include "lib/kernel.h"
+#include "lib/dense/layers_of_row.h"
 #include "mlp/mlp_call.h"
 
 namespace upsilon {

@@ -5,12 +5,9 @@
 #include "mlp/mlp_call.h"
 
 #define UPS_SIMD_SOURCE "mlp/mlp.cpu.cc"
-#include "common/each_isa.h"
-#include "common/activate_rows.simd.h"
-#include "common/matmul.simd.h"
-#include "common/sums.simd.h"
-#include "common/weight_gradient.simd.h"
-#include "common/layers.simd.h"
+#include "lib/simd/each_isa.h"
+#include "lib/dense/layers.simd.h"
+#include "lib/dense/weight_gradient.simd.h"
 
 UPS_SIMD_BEGIN
 

@@ -3,8 +3,8 @@
 // from the last to the first. Floor: 2 rows (sum of K M) FLOP, or x and y once through memory.
 #include "mlp/mlp.h"
 
-#include "common/dense.h"
-#include "common/panel.cuh"
+#include "lib/dense/dense.h"
+#include "lib/dense/panel.cuh"
 #include "mlp/mlp_call.h"
 
 namespace upsilon {

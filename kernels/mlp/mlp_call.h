@@ -1,8 +1,11 @@
 // A checked call of mlp, as plain numbers and pointers.
 #pragma once
-#include "common/layers.h"
+#include "lib/dense/layers.h"
+#include "mlp/mlp.h"
 
 namespace upsilon {
+
+static_assert(UPS_MLP_MAX_LAYERS == max_layers);
 
 // What forward and backward have in common.
 template <class T>

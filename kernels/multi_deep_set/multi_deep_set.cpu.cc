@@ -1,19 +1,14 @@
-// SIMD: common/pooled_layers.simd.h for one set after the other, in the same scratch; their rows meet in y. Floor: the sum
+// SIMD: lib/dense/pooled_layers.simd.h for one set after the other, in the same scratch; their rows meet in y. Floor: the sum
 // over the sets of 2 N (sum of M_l M_(l-1)) FLOP against the FMA peak, three to four times that for backward, which
 // computes the layers again, and one time more for the extremes of all sets together.
 #include "multi_deep_set/multi_deep_set.h"
 #include "multi_deep_set/multi_deep_set_call.h"
 
 #define UPS_SIMD_SOURCE "multi_deep_set/multi_deep_set.cpu.cc"
-#include "common/each_isa.h"
-#include "common/activate_rows.simd.h"
-#include "common/matmul.simd.h"
-#include "common/rows.simd.h"
-#include "common/set_pieces.simd.h"
-#include "common/sums.simd.h"
-#include "common/weight_gradient.simd.h"
-#include "common/layers.simd.h"
-#include "common/pooled_layers.simd.h"
+#include "lib/simd/each_isa.h"
+#include "lib/dense/pooled_layers.simd.h"
+#include "lib/dense/weight_gradient.simd.h"
+#include "lib/segments/set_pieces.simd.h"
 
 UPS_SIMD_BEGIN
 

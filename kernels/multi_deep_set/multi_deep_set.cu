@@ -1,9 +1,9 @@
-// CUDA: common/pooled_layers.cuh for one set after the other, in the same scratch; their pooled rows go to their
+// CUDA: lib/dense/pooled_layers.cuh for one set after the other, in the same scratch; their pooled rows go to their
 // columns of y, or are joined. Floor: the sum over the sets of 2 N (sum of M_l M_(l-1)) FLOP, three times that for backward and
 // once more for extremes, or every x once through memory.
 #include "multi_deep_set/multi_deep_set.h"
 
-#include "common/pooled_layers.cuh"
+#include "lib/dense/pooled_layers.cuh"
 #include "multi_deep_set/multi_deep_set_call.h"
 
 namespace upsilon {

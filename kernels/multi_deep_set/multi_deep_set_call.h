@@ -1,18 +1,18 @@
 // A checked call of multi_deep_set, as plain numbers and pointers.
 #pragma once
-#include "common/pooled_layers.h"
+#include "lib/dense/pooled_layers.h"
 #include "multi_deep_set/multi_deep_set.h"
 
 namespace upsilon {
 
-static_assert(UPS_MULTI_DEEP_SET_MAX_LAYERS == UPS_MLP_MAX_LAYERS);
+static_assert(UPS_MULTI_DEEP_SET_MAX_LAYERS == max_layers);
 
 // Where a set's arguments and dimensions begin.
-constexpr int multi_deep_set_inputs = 3 + 2 * UPS_MLP_MAX_LAYERS, multi_deep_set_outputs = 2 + 2 * UPS_MLP_MAX_LAYERS;
+constexpr int multi_deep_set_inputs = 3 + 2 * max_layers, multi_deep_set_outputs = 2 + 2 * max_layers;
 constexpr int multi_deep_set_y = UPS_MULTI_DEEP_SET_MAX_SETS * multi_deep_set_inputs;
 constexpr int multi_deep_set_gradient(int s) { return multi_deep_set_y + 1 + s * multi_deep_set_outputs; }
 // N0, K0, B, M0_0 ... M0_3, then N1, K1, M1_0 ... and W at the end.
-constexpr int multi_deep_set_dim(int s) { return s == 0 ? 0 : 1 + (2 + UPS_MLP_MAX_LAYERS) * s; }
+constexpr int multi_deep_set_dim(int s) { return s == 0 ? 0 : 1 + (2 + max_layers) * s; }
 constexpr int multi_deep_set_first_width(int s) { return multi_deep_set_dim(s) + (s == 0 ? 3 : 2); }
 constexpr int multi_deep_set_width = multi_deep_set_dim(UPS_MULTI_DEEP_SET_MAX_SETS);
 

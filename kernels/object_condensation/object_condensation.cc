@@ -1,7 +1,7 @@
 // Reference: the definition, in plain loops.
 #include "object_condensation/object_condensation.h"
 
-#include "common/kernel.h"
+#include "lib/kernel.h"
 #include "object_condensation/object_condensation_call.h"
 #include "object_condensation/potentials.h"
 

@@ -2,14 +2,14 @@
 // Floor: arithmetic, 3 D + 8 operations for each hit and object forward (an exponential more for cmsPepr), 6 D + 14
 // backward; an event of a thousand hits stays in L1 or L2.
 #include "object_condensation/object_condensation.h"
-#include "common/normal.h"
+#include "lib/math/normal.h"
 #include "object_condensation/object_condensation_call.h"
 #include "object_condensation/potentials.h"
 
 #define UPS_SIMD_SOURCE "object_condensation/object_condensation.cpu.cc"
-#include "common/activation.h"
-#include "common/each_isa.h"
-#include "common/elementary.simd.h"
+#include "lib/math/activation.h"
+#include "lib/simd/each_isa.h"
+#include "lib/simd/elementary.simd.h"
 
 UPS_SIMD_BEGIN
 

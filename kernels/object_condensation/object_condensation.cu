@@ -3,7 +3,7 @@
 // twice (6 D + 14) backward, as both sides of a pair sum it; and two comparisons for every two hits of an event.
 #include "object_condensation/object_condensation.h"
 
-#include "common/cuda.h"
+#include "lib/cuda/cuda.h"
 
 #include "object_condensation/object_condensation_call.h"
 #include "object_condensation/potentials.h"

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "common/philox.h"
+#include "lib/math/philox.h"
 #include "object_condensation/object_condensation.h"
 
 namespace upsilon {

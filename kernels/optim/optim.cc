@@ -1,7 +1,7 @@
 // Reference: the definition, in plain loops.
 #include "optim/optim.h"
 
-#include "common/kernel.h"
+#include "lib/kernel.h"
 #include "optim/optim_call.h"
 
 namespace upsilon {

@@ -3,7 +3,7 @@
 #include "optim/optim_call.h"
 
 #define UPS_SIMD_SOURCE "optim/optim.cpu.cc"
-#include "common/each_isa.h"
+#include "lib/simd/each_isa.h"
 
 UPS_SIMD_BEGIN
 

@@ -1,7 +1,7 @@
 // CUDA: one pass over parameter, gradient and state. Floor: each of them once through memory.
 #include "optim/optim.h"
 
-#include "common/cuda.h"
+#include "lib/cuda/cuda.h"
 #include "optim/optim_call.h"
 
 namespace upsilon {

@@ -2,8 +2,8 @@
 // dq, and the only key of another, for dk and dv; the bias of both is the same row.
 #include "pair_attention/pair_attention.h"
 
-#include "attention/one_head.h"
-#include "common/layers_of_row.h"
+#include "lib/attention/one_head.h"
+#include "lib/dense/layers_of_row.h"
 #include "pair_attention/pair_attention_call.h"
 
 namespace upsilon {
@@ -131,7 +131,7 @@ ups_status ups_pair_attention_forward(ups_context* context, const ups_tensor* mo
                                       const ups_tensor* q, const ups_tensor* k, const ups_tensor* v,
                                       const ups_tensor* y, const ups_tensor* softmax,
                                       const ups_pair_attention_options* options) {
-  const ups_tensor* tensors[7 + 2 * UPS_MLP_MAX_LAYERS] = {momenta, offsets};
+  const ups_tensor* tensors[7 + 2 * upsilon::max_layers] = {momenta, offsets};
   upsilon::put_layers(weights, biases, tensors + 2);
   tensors[10] = q;
   tensors[11] = k;
@@ -148,7 +148,7 @@ ups_status ups_pair_attention_backward(ups_context* context, const ups_tensor* m
                                        const ups_tensor* dmomenta, const ups_tensor* const* dweights,
                                        const ups_tensor* const* dbiases, const ups_tensor* dq, const ups_tensor* dk,
                                        const ups_tensor* dv, const ups_pair_attention_options* options) {
-  const ups_tensor* tensors[12 + 4 * UPS_MLP_MAX_LAYERS] = {momenta, offsets};
+  const ups_tensor* tensors[12 + 4 * upsilon::max_layers] = {momenta, offsets};
   upsilon::put_layers(weights, biases, tensors + 2);
   upsilon::put_layers(dweights, dbiases, tensors + 17);
   tensors[10] = q;

@@ -10,31 +10,26 @@
 //
 // Backward, such rows are the queries of one attention to the whole event and the keys of another, so that every
 // particle's gradients have one owner; what arrives at the bias of a pair and its mirror image is added up before it goes
-// down the layers. The gradients of the parameters are summed as in mlp (common/weight_gradient.simd.h).
+// down the layers. The gradients of the parameters are summed as in mlp (lib/dense/weight_gradient.simd.h).
 #include "pair_attention/pair_attention.h"
 
 #include <limits>
 #include <optional>
 #include <utility>
 
-#include "attention/one_head.h"
+#include "lib/attention/one_head.h"
 #include "pair_attention/pair_attention_call.h"
-#include "set_pool/set_pool.h"  // the pools that common/set_pieces.simd.h names
 
 #define UPS_SIMD_SOURCE "pair_attention/pair_attention.cpu.cc"
-#include "common/each_isa.h"
-#include "attention/products.simd.h"
-#include "common/dot.simd.h"
-#include "common/philox_block.simd.h"
-#include "common/rows.simd.h"
-#include "common/set_pieces.simd.h"
-#include "attention/one_head.simd.h"
-#include "common/activate_rows.simd.h"
-#include "common/matmul.simd.h"
-#include "common/pair_rows.simd.h"
-#include "common/sums.simd.h"
-#include "common/weight_gradient.simd.h"
-#include "common/layers.simd.h"
+#include "lib/simd/each_isa.h"
+#include "lib/attention/one_head.simd.h"
+#include "lib/attention/products.simd.h"
+#include "lib/dense/layers.simd.h"
+#include "lib/dense/weight_gradient.simd.h"
+#include "lib/math/pair_rows.simd.h"
+#include "lib/math/philox_block.simd.h"
+#include "lib/segments/set_pieces.simd.h"
+#include "lib/simd/sums.simd.h"
 
 UPS_SIMD_BEGIN
 

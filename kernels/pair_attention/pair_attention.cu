@@ -1,5 +1,5 @@
 // CUDA. A block owns a few particles of an event, and goes through the event in tiles of up to 32 others: 64 pairs at a
-// time go through the layers in shared memory (common/layer_panels.cuh) and leave their bias there, a row for each pair. Then
+// time go through the layers in shared memory (lib/dense/layer_panels.cuh) and leave their bias there, a row for each pair. Then
 // a warp takes an own particle and a head at a time, its lanes first being the other particles, whose scores it shuffles
 // into largest and sum, then columns of y; sums over tiles are carried along as in attention.cu, y itself holding them.
 //
@@ -14,9 +14,9 @@
 
 #include <limits>
 
-#include "common/event_pairs.cuh"
-#include "common/layer_panels.cuh"
-#include "attention/means.cuh"
+#include "lib/segments/event_pairs.cuh"
+#include "lib/dense/layer_panels.cuh"
+#include "lib/attention/means.cuh"
 
 #include "pair_attention/pair_attention_call.h"
 

@@ -1,14 +1,14 @@
 // A checked call of pair_attention, as plain numbers and pointers.
 #pragma once
-#include "attention/attention_call.h"
-#include "common/kernel.h"
-#include "common/layers.h"
-#include "common/pair_kinematics.h"
+#include "lib/attention/attention.h"
+#include "lib/kernel.h"
+#include "lib/dense/layers.h"
+#include "lib/math/pair_kinematics.h"
 #include "pair_attention/pair_attention.h"
 
 namespace upsilon {
 
-static_assert(UPS_PAIR_ATTENTION_MAX_LAYERS == UPS_MLP_MAX_LAYERS);
+static_assert(UPS_PAIR_ATTENTION_MAX_LAYERS == max_layers);
 
 // Some particles of an event as queries, some as keys: from the first to behind the last.
 struct QueriesAndKeys {

@@ -1,7 +1,7 @@
 // Reference: the definition, in plain loops.
 #include "pair_cost/pair_cost.h"
 
-#include "common/kernel.h"
+#include "lib/kernel.h"
 #include "pair_cost/pair_cost_call.h"
 
 namespace upsilon {

@@ -6,8 +6,8 @@
 #include "pair_cost/pair_cost_call.h"
 
 #define UPS_SIMD_SOURCE "pair_cost/pair_cost.cpu.cc"
-#include "common/each_isa.h"
-#include "common/elementary.simd.h"
+#include "lib/simd/each_isa.h"
+#include "lib/simd/elementary.simd.h"
 
 UPS_SIMD_BEGIN
 

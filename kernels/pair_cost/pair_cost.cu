@@ -1,6 +1,6 @@
 // CUDA: a block has an event. A thread has a cost, or in backward a feature of a prediction or target, and goes along its
 // row or column of dcost. Floor: 3 FLOP a feature and pair, which come from L1.
-#include "common/pair_matrices.cuh"
+#include "lib/segments/pair_matrices.cuh"
 
 #include "pair_cost/pair_cost_call.h"
 

@@ -5,13 +5,12 @@
 #include "pair_features/pair_features.h"
 
 #include "pair_features/pair_features_call.h"
-#include "set_pool/set_pool.h"  // the pools that common/set_pieces.simd.h names
 
 #define UPS_SIMD_SOURCE "pair_features/pair_features.cpu.cc"
-#include "common/each_isa.h"
-#include "common/pair_rows.simd.h"
-#include "common/rows.simd.h"
-#include "common/set_pieces.simd.h"
+#include "lib/simd/each_isa.h"
+#include "lib/math/pair_rows.simd.h"
+#include "lib/segments/set_pieces.simd.h"
+#include "lib/simd/rows.simd.h"
 
 UPS_SIMD_BEGIN
 

@@ -2,7 +2,7 @@
 // lanes share its pairs, and whose sums are added up in a tree. Floor: memory, 16 bytes for each pair, 32 backward.
 #include "pair_features/pair_features.h"
 
-#include "common/event_pairs.cuh"
+#include "lib/segments/event_pairs.cuh"
 #include "pair_features/pair_features_call.h"
 
 namespace upsilon {

@@ -1,7 +1,7 @@
 // A checked call of pair_features, as plain numbers and pointers.
 #pragma once
-#include "common/kernel.h"
-#include "common/pair_kinematics.h"
+#include "lib/kernel.h"
+#include "lib/math/pair_kinematics.h"
 #include "pair_features/pair_features.h"
 
 namespace upsilon {

@@ -1,10 +1,10 @@
 // Reference: the definition, in plain loops.
-#include "common/no_contraction.h"
+#include "lib/math/no_contraction.h"
 
 #include "random/random.h"
 
-#include "common/kernel.h"
-#include "common/normal.h"
+#include "lib/kernel.h"
+#include "lib/math/normal.h"
 #include "random/random_call.h"
 
 namespace upsilon {

@@ -1,15 +1,15 @@
 // SIMD: plain loops over blocks of counters, which the compiler turns into vectors; the same scalar functions as the
 // reference, so the same bits. A block takes the quads of as many rows as it has room for, so that short rows fill vectors
 // too. Floor: about 25 integer operations per number for Philox, as many again for a normal; memory is never the limit.
-#include "common/no_contraction.h"
+#include "lib/math/no_contraction.h"
 
 #include "random/random.h"
-#include "common/normal.h"
+#include "lib/math/normal.h"
 #include "random/random_call.h"
 
 #define UPS_SIMD_SOURCE "random/random.cpu.cc"
-#include "common/each_isa.h"
-#include "common/philox_block.simd.h"
+#include "lib/simd/each_isa.h"
+#include "lib/math/philox_block.simd.h"
 
 UPS_SIMD_BEGIN
 

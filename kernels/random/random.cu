@@ -1,9 +1,9 @@
 // CUDA: a thread draws the four numbers of one Philox counter. Floor: y once to memory.
-#include "common/no_contraction.h"
+#include "lib/math/no_contraction.h"
 
-#include "common/cuda.h"
+#include "lib/cuda/cuda.h"
 
-#include "common/normal.h"
+#include "lib/math/normal.h"
 #include "random/random_call.h"
 
 namespace upsilon {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "common/kernel.h"
-#include "common/normal.h"
+#include "lib/kernel.h"
+#include "lib/math/normal.h"
 #include "random/random.h"
 
 namespace upsilon {

@@ -2,12 +2,12 @@
 // order of the scores, whose sums stand in that order and are one thread's. There is nothing for lanes here.
 #include <limits>
 
-#include "common/radix_sort.h"
+#include "lib/segments/radix_sort.h"
 #include "roc/roc.h"
 #include "roc/roc_call.h"
 
 #define UPS_SIMD_SOURCE "roc/roc.cpu.cc"
-#include "common/each_isa.h"
+#include "lib/simd/each_isa.h"
 
 UPS_SIMD_BEGIN
 

@@ -2,7 +2,7 @@
 // 1,024, which are summed up by one thread each part and added up in order: the bits depend on the scores alone.
 #include "roc/roc.h"
 
-#include "common/set_sort.cuh"
+#include "lib/segments/set_sort.cuh"
 #include "roc/roc_call.h"
 
 namespace upsilon {

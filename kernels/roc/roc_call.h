@@ -1,6 +1,6 @@
 // A checked call of roc, as plain numbers and pointers.
 #pragma once
-#include "common/kernel.h"
+#include "lib/kernel.h"
 #include "roc/roc.h"
 
 namespace upsilon {

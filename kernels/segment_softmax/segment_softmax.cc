@@ -1,7 +1,7 @@
 // Reference: the definition, in plain loops.
 #include "segment_softmax/segment_softmax.h"
 
-#include "common/softmax.h"
+#include "lib/math/softmax.h"
 #include "segment_softmax/segment_softmax_call.h"
 
 namespace upsilon {

@@ -1,15 +1,14 @@
-// SIMD: the steps of common/softmax.simd.h, set by set in L1. Floor: memory, x and y once (backward y, dy and dx); below
+// SIMD: the steps of lib/math/softmax.simd.h, set by set in L1. Floor: memory, x and y once (backward y, dy and dx); below
 // the cache, one exponential for each number. Pieces of large sets are scaled by what all pieces of the set have found.
 #include "segment_softmax/segment_softmax.h"
 #include "segment_softmax/segment_softmax_call.h"
-#include "set_pool/set_pool.h"
 
 #define UPS_SIMD_SOURCE "segment_softmax/segment_softmax.cpu.cc"
-#include "common/each_isa.h"
-#include "common/elementary.simd.h"
-#include "common/rows.simd.h"
-#include "common/set_pieces.simd.h"
-#include "common/softmax.simd.h"
+#include "lib/simd/each_isa.h"
+#include "lib/math/softmax.simd.h"
+#include "lib/segments/set_pieces.simd.h"
+#include "lib/simd/elementary.simd.h"
+#include "lib/simd/rows.simd.h"
 
 UPS_SIMD_BEGIN
 

@@ -3,8 +3,8 @@
 // and finishes the pieces.
 #include "segment_softmax/segment_softmax.h"
 
-#include "common/row_pieces.cuh"
-#include "common/softmax.cuh"
+#include "lib/segments/row_pieces.cuh"
+#include "lib/math/softmax.cuh"
 #include "segment_softmax/segment_softmax_call.h"
 
 namespace upsilon {

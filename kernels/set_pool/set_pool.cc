@@ -1,7 +1,7 @@
 // Reference: the definition, in plain loops.
 #include "set_pool/set_pool.h"
 
-#include "common/kernel.h"
+#include "lib/kernel.h"
 #include "set_pool/set_pool_call.h"
 
 namespace upsilon {

@@ -4,10 +4,10 @@
 #include "set_pool/set_pool_call.h"
 
 #define UPS_SIMD_SOURCE "set_pool/set_pool.cpu.cc"
-#include "common/each_isa.h"
-#include "common/dot.simd.h"
-#include "common/rows.simd.h"
-#include "common/set_pieces.simd.h"
+#include "lib/simd/each_isa.h"
+#include "lib/segments/set_pieces.simd.h"
+#include "lib/simd/dot.simd.h"
+#include "lib/simd/rows.simd.h"
 
 UPS_SIMD_BEGIN
 

@@ -1,8 +1,8 @@
-// CUDA: the segment reductions of common/segments.cu; with weights after products of rows that go through the workspace.
+// CUDA: the segment reductions of lib/segments/segments.cu; with weights after products of rows that go through the workspace.
 #include "set_pool/set_pool.h"
 
-#include "common/pooled_layers.cuh"
-#include "common/segments.h"
+#include "lib/dense/pooled_layers.cuh"
+#include "lib/segments/segments.h"
 #include "set_pool/set_pool_call.h"
 
 namespace upsilon {

@@ -19,8 +19,6 @@ extern "C" {
   "x?: real[N, C], offsets: i32[B+1] splits N, weights?: real[N], dy: real[B, C] -> dx?: real[N, C], " \
   "dweights?: real[N]; pool: sum|mean|max|min"
 
-typedef enum ups_pool { UPS_POOL_SUM, UPS_POOL_MEAN, UPS_POOL_MAX, UPS_POOL_MIN } ups_pool;
-
 typedef struct ups_set_pool_options {
   int32_t pool; /* ups_pool */
 } ups_set_pool_options;

@@ -1,6 +1,7 @@
 // A checked call of set_pool, as plain numbers and pointers.
 #pragma once
 #include "core/operation.h"
+#include "lib/segments/pool.h"
 #include "set_pool/set_pool.h"
 
 namespace upsilon {
@@ -35,23 +36,6 @@ struct SetPoolBackward : SetPool<T> {
   explicit SetPoolBackward(const Call& call)
       : SetPool<T>(call), dy(call.data<const T>(3)), dx(call.data<T>(4)), dweights(call.data<T>(5)) {}
 };
-
-inline bool is_extreme(int32_t pool) { return pool == UPS_POOL_MAX || pool == UPS_POOL_MIN; }
-
-// What the sum over the elements [begin, end) is divided by for its mean: without weights, their number.
-template <class T>
-T total_weight(const T* weights, int64_t begin, int64_t end) {
-  if (!weights) return static_cast<T>(end - begin);
-  T total(0);
-  for (int64_t i = begin; i < end; ++i) total += weights[i];
-  return total;
-}
-
-// The factor that makes a mean of a sum over weights of this total.
-template <class T>
-T mean_scale(T total) {
-  return total == T(0) ? T(0) : T(1) / total;
-}
 
 // An extreme of weighted elements would have two meanings.
 inline bool set_pool_supports(const Call& call) {

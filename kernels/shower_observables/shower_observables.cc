@@ -1,9 +1,9 @@
 // Reference: the definitions, in plain loops.
-#include "common/no_contraction.h"
+#include "lib/math/no_contraction.h"
 
 #include "shower_observables/shower_observables.h"
 
-#include "common/kernel.h"
+#include "lib/kernel.h"
 #include "shower_observables/shower_observables_call.h"
 
 namespace upsilon {

@@ -1,13 +1,13 @@
 // SIMD: one pass over the cells, layer by layer. A vector of cells in which there is no hit, which in showers is the normal
 // case, costs a load and a comparison; the others are added to a float64 image of the shower seen along its axis, in L1, of
 // which everything transverse is made, and the spectrum looks at their hits one by one. Floor: memory, 4 bytes a cell.
-#include "common/no_contraction.h"
+#include "lib/math/no_contraction.h"
 
 #include "shower_observables/shower_observables.h"
 #include "shower_observables/shower_observables_call.h"
 
 #define UPS_SIMD_SOURCE "shower_observables/shower_observables.cpu.cc"
-#include "common/each_isa.h"
+#include "lib/simd/each_isa.h"
 
 UPS_SIMD_BEGIN
 

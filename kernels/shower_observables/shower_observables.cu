@@ -1,9 +1,9 @@
 // CUDA: a block has a shower. Its warps take the layers, then its threads the columns of cells along the axis, in the order
 // of the layers, as every variant does; the second reading of the cells, 108 KB for 30^3, is from cache. What is transverse is
 // made of the image of columns, which lies in the workspace. Floor: memory, 4 bytes a cell.
-#include "common/no_contraction.h"
+#include "lib/math/no_contraction.h"
 
-#include "common/cuda.h"
+#include "lib/cuda/cuda.h"
 
 #include "shower_observables/shower_observables.h"
 #include "shower_observables/shower_observables_call.h"

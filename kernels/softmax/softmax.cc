@@ -1,7 +1,7 @@
 // Reference: the definition, in plain loops.
 #include "softmax/softmax.h"
 
-#include "common/softmax.h"
+#include "lib/math/softmax.h"
 #include "softmax/softmax_call.h"
 
 namespace upsilon {

@@ -4,9 +4,8 @@
 #include "softmax/softmax_call.h"
 
 #define UPS_SIMD_SOURCE "softmax/softmax.cpu.cc"
-#include "common/each_isa.h"
-#include "common/elementary.simd.h"
-#include "common/softmax.simd.h"
+#include "lib/simd/each_isa.h"
+#include "lib/math/softmax.simd.h"
 
 UPS_SIMD_BEGIN
 

@@ -3,7 +3,7 @@
 // finds their parts, the next joins these and finishes the pieces.
 #include "softmax/softmax.h"
 
-#include "common/softmax.cuh"
+#include "lib/math/softmax.cuh"
 #include "softmax/softmax_call.h"
 
 namespace upsilon {

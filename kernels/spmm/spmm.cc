@@ -1,7 +1,7 @@
 // Reference: the definition, in plain loops.
 #include "spmm/spmm.h"
 
-#include "common/kernel.h"
+#include "lib/kernel.h"
 #include "spmm/spmm_call.h"
 
 namespace upsilon {

@@ -5,10 +5,9 @@
 #include "spmm/spmm_call.h"
 
 #define UPS_SIMD_SOURCE "spmm/spmm.cpu.cc"
-#include "common/each_isa.h"
-#include "common/aggregate.simd.h"
-#include "common/dot.simd.h"
-#include "common/edge_products.simd.h"
+#include "lib/simd/each_isa.h"
+#include "lib/graph/aggregate.simd.h"
+#include "lib/graph/edge_products.simd.h"
 
 UPS_SIMD_BEGIN
 

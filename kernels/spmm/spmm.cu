@@ -1,7 +1,7 @@
 // CUDA: a team of threads per row, neighbouring threads having neighbouring columns. Floor: the gathered rows of x.
 #include "spmm/spmm.h"
 
-#include "common/edge_products.cuh"
+#include "lib/graph/edge_products.cuh"
 #include "spmm/spmm_call.h"
 
 namespace upsilon {

@@ -1,8 +1,8 @@
 // Reference: the definition, in plain loops.
 #include "tree_conv/tree_conv.h"
 
-#include "common/activation.h"
-#include "common/kernel.h"
+#include "lib/math/activation.h"
+#include "lib/kernel.h"
 #include "tree_conv/tree_conv_call.h"
 
 namespace upsilon {

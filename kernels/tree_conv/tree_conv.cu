@@ -7,8 +7,8 @@
 // weights W [3 Fout, Fin]. Floor: x and y once through memory, or 6 N Fin Fout FLOP.
 #include "tree_conv/tree_conv.h"
 
-#include "common/dense.h"
-#include "common/panel.cuh"
+#include "lib/dense/dense.h"
+#include "lib/dense/panel.cuh"
 #include "tree_conv/tree_conv_call.h"
 
 namespace upsilon {

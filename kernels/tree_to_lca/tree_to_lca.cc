@@ -1,7 +1,7 @@
 // Reference: the definition, in plain loops.
 #include "tree_to_lca/tree_to_lca.h"
 
-#include "common/kernel.h"
+#include "lib/kernel.h"
 #include "tree_to_lca/tree_to_lca_call.h"
 
 namespace upsilon {

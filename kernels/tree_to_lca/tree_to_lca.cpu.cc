@@ -4,8 +4,8 @@
 #include "tree_to_lca/tree_to_lca_call.h"
 
 #define UPS_SIMD_SOURCE "tree_to_lca/tree_to_lca.cpu.cc"
-#include "common/each_isa.h"
-#include "common/each_item.simd.h"
+#include "lib/simd/each_isa.h"
+#include "lib/simd/each_item.simd.h"
 
 UPS_SIMD_BEGIN
 

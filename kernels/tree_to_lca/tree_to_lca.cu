@@ -1,6 +1,6 @@
 // CUDA: a thread finds the leaves and stages of an event, a block writes its matrix, a thread an entry. Floor: 4 bytes an
 // entry.
-#include "common/pair_matrices.cuh"
+#include "lib/segments/pair_matrices.cuh"
 
 #include "tree_to_lca/tree_to_lca_call.h"
 

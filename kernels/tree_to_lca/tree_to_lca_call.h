@@ -1,6 +1,6 @@
 // A checked call of tree_to_lca, as plain numbers and pointers, and one event of it.
 #pragma once
-#include "common/philox.h"
+#include "lib/math/philox.h"
 #include "core/operation.h"
 #include "tree_to_lca/tree_to_lca.h"
 

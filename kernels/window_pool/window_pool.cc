@@ -1,7 +1,7 @@
 // Reference: the definition, in plain loops.
 #include "window_pool/window_pool.h"
 
-#include "common/kernel.h"
+#include "lib/kernel.h"
 #include "window_pool/window_pool_call.h"
 
 namespace upsilon {

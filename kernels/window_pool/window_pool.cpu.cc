@@ -4,8 +4,8 @@
 #include "window_pool/window_pool_call.h"
 
 #define UPS_SIMD_SOURCE "window_pool/window_pool.cpu.cc"
-#include "common/each_isa.h"
-#include "common/each_item.simd.h"
+#include "lib/simd/each_isa.h"
+#include "lib/simd/each_item.simd.h"
 
 UPS_SIMD_BEGIN
 

@@ -2,7 +2,7 @@
 // order. Floor: memory; neighbouring windows read from the caches.
 #include "window_pool/window_pool.h"
 
-#include "common/cuda.h"
+#include "lib/cuda/cuda.h"
 #include "window_pool/window_pool_call.h"
 
 namespace upsilon {

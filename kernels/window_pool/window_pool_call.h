@@ -1,8 +1,7 @@
 // A checked call of window_pool, as plain numbers and pointers. The dimensions come as I D H W YD YH YW.
 #pragma once
-#include "common/convolution.h"
+#include "lib/convolution/geometry.h"
 #include "core/operation.h"
-#include "set_pool/set_pool.h"
 #include "window_pool/window_pool.h"
 
 #if !defined(UPS_HD)

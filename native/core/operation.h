@@ -1,5 +1,5 @@
 // What an operation is to the library: a schema line, and one kernel per variant. Kernels include this header (through
-// kernels/common/kernel.h); it is compiled into the core and into the CUDA plug-ins alike, so it stays plain.
+// kernels/lib/kernel.h); it is compiled into the core and into the CUDA plug-ins alike, so it stays plain.
 #pragma once
 #include <atomic>
 #include <cstddef>

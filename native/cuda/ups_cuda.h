@@ -22,8 +22,8 @@
 #include "emulation/math.h"
 #endif
 
-#include "common/formats.h"
-#include "common/fragments.h"
+#include "portable/formats.h"
+#include "portable/fragments.h"
 
 #if defined(__CUDACC__)
 #include "nvcc/async_copy.h"
@@ -35,5 +35,5 @@
 #include "emulation/launch.h"
 #endif
 
-#include "common/tile.h"
-#include "common/launch.h"
+#include "portable/tile.h"
+#include "portable/launch.h"

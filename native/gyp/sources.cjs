@@ -6,17 +6,13 @@ const path = require('node:path');
 
 const root = path.join(__dirname, '..', '..');
 const sourcesIn = (folder) =>
-  readdirSync(path.join(root, folder))
+  readdirSync(path.join(root, folder), { recursive: true })
+    .map((name) => `${folder}/${name.split(path.sep).join('/')}`)
     .filter((name) => name.endsWith('.cc'))
-    .sort()
-    .map((name) => `${folder}/${name}`);
-const kernelFolders = readdirSync(path.join(root, 'kernels'), { withFileTypes: true })
-  .filter((entry) => entry.isDirectory())
-  .map((entry) => `kernels/${entry.name}`)
-  .sort();
+    .sort();
 
-const kernels = kernelFolders.flatMap(sourcesIn);
-const isReference = (file) => !file.endsWith('.cpu.cc') && !file.startsWith('kernels/common/');
+const kernels = sourcesIn('kernels');
+const isReference = (file) => !file.endsWith('.cpu.cc') && !file.startsWith('kernels/lib/');
 const lists = {
   reference: kernels.filter(isReference),
   rest: [...sourcesIn('native/addon'), ...sourcesIn('native/core'), ...kernels.filter((file) => !isReference(file))],

@@ -1,5 +1,6 @@
-// Fails when binding.gyp and CMakeLists.txt do not make the addon of the same sources, or do not agree on which of them
-// are the reference that no vectoriser may touch. Reads what the two builds compiled.
+// Fails when binding.gyp and CMakeLists.txt do not make the addon of the same sources, when one of the sources that are
+// there is not among them, or when they do not agree on which are the reference that no vectoriser may touch. Reads what
+// the two builds compiled.
 //   node test/build/same_sources.cjs <build folder of node-gyp> <build folder of CMake>
 'use strict';
 const assert = require('node:assert');
@@ -24,6 +25,13 @@ const files = (list) => list.map(({ file }) => file).sort();
 
 const reference = compiledByGyp('upsilon_reference').sort();
 const rest = compiledByGyp('upsilon').sort();
+const root = path.join(__dirname, '..', '..');
+const there = ['kernels', 'native/addon', 'native/core'].flatMap((folder) =>
+  readdirSync(path.join(root, folder), { recursive: true })
+    .filter((name) => name.endsWith('.cc'))
+    .map((name) => `${folder}/${name}`),
+);
+assert.deepStrictEqual([...reference, ...rest].sort(), there.sort());
 assert.deepStrictEqual(reference, files(commands.filter(isUnvectorised)));
 assert.deepStrictEqual(rest, files(commands.filter((entry) => !isUnvectorised(entry))));
 console.log(`node-gyp and CMake compile the same: ${reference.length} reference sources, ${rest.length} others`);

@@ -2,8 +2,8 @@
 #include <cmath>
 #include <cstdio>
 
-#include "common/normal.h"
-#include "common/philox.h"
+#include "lib/math/normal.h"
+#include "lib/math/philox.h"
 
 namespace {
 

@@ -1,4 +1,4 @@
-// mma and ldmatrix by the fragment layouts of common/fragments.h.
+// mma and ldmatrix by the fragment layouts of portable/fragments.h.
 #pragma once
 
 #include "executor.h"

@@ -176,6 +176,9 @@ typedef enum ups_activation {
   UPS_ACTIVATION_LEAKY_RELU_02
 } ups_activation;
 
+/* How the rows of a set or the places of a window become one. */
+typedef enum ups_pool { UPS_POOL_SUM, UPS_POOL_MEAN, UPS_POOL_MAX, UPS_POOL_MIN } ups_pool;
+
 /* ---- operations, by name -----------------------------------------------------------------------------------------
  * The schema line of an operation is its contract:
  *   "x: real[N,K], weight: real[M,K], bias?: real[M] -> y: real[N,M]; activation: none|relu, scale: f32 = 1"

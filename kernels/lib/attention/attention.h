@@ -1,0 +1,35 @@
+// Attention over sets as plain numbers and pointers, however a call came by them.
+#pragma once
+#include "lib/math/keep.h"
+
+namespace upsilon {
+
+// What both directions have.
+template <class T>
+struct Attention {
+  int64_t queries = 0, heads = 0, width = 0, keys = 0, value_width = 0, sets = 0;
+  const T *q = nullptr, *k = nullptr, *v = nullptr;
+  const int32_t *offsets = nullptr, *key_offsets = nullptr;
+  const T* bias = nullptr;
+  T scale = 1;
+  bool causal = false;
+  Keep<T> keep{0, 0, 0};
+};
+
+template <class T>
+struct AttentionForward : Attention<T> {
+  T *y = nullptr, *softmax = nullptr;
+
+  // Whether the place of a pair among all pairs matters.
+  bool needs_pairs() const { return this->bias || this->keep.drops(); }
+};
+
+template <class T>
+struct AttentionBackward : Attention<T> {
+  const T *y = nullptr, *softmax = nullptr, *dy = nullptr;
+  T *dq = nullptr, *dk = nullptr, *dv = nullptr, *dbias = nullptr;
+
+  bool needs_pairs() const { return this->bias || dbias || this->keep.drops(); }
+};
+
+}  // namespace upsilon

@@ -1,0 +1,71 @@
+// What conv and conv_transpose do with a call, on the device: the gathered products of convolution.cu.
+#pragma once
+#include "lib/convolution/call.h"
+#include "lib/convolution/device.h"
+
+namespace upsilon {
+
+template <class Forward>
+struct ConvolutionForwardScratch {
+  ConvolutionMoments moments;
+  ConvolutionForwardScratch(const Forward& f, Pieces& pieces)
+      : moments{f.moments, pieces.take<TileMoments>(f.moments ? tile_moments(f.shape, Forward::y_grid) : 0)} {}
+};
+
+template <class Forward>
+size_t convolution_forward_workspace(const Call& call) {
+  Pieces pieces(nullptr);
+  (void)ConvolutionForwardScratch<Forward>(Forward(call), pieces);
+  return pieces.bytes();
+}
+
+template <class Forward>
+ups_status convolution_forward(const Call& call) {
+  const Forward f(call);
+  Pieces pieces(call.workspace);
+  const ConvolutionForwardScratch<Forward> scratch(f, pieces);
+  Launcher launch(call);
+  gather(launch, call.precision, f.shape, Forward::y_grid, f.x, f.weight, f.bias, f.activation, f.y, scratch.moments);
+  return launch.status();
+}
+
+template <class Backward>
+struct ConvolutionBackwardScratch {
+  float *dz, *parts;
+  double* sums;
+  ConvolutionBackwardScratch(const Backward& f, Pieces& pieces)
+      : dz(pieces.take<float>(f.activation == UPS_ACTIVATION_NONE ? 0 : f.shape.count(Backward::y_grid))),
+        parts(pieces.take<float>(weight_gradient_floats(f.shape))),
+        sums(pieces.take<double>(f.shape.samples * f.shape.all_channels(Backward::y_grid))) {}
+};
+
+template <class Backward>
+size_t convolution_backward_workspace(const Call& call) {
+  Pieces pieces(nullptr);
+  (void)ConvolutionBackwardScratch<Backward>(Backward(call), pieces);
+  return pieces.bytes();
+}
+
+template <class Backward>
+ups_status convolution_backward(const Call& call) {
+  constexpr Towards y_grid = Backward::y_grid, x_grid = Backward::x_grid;
+  const Backward f(call);
+  Pieces pieces(call.workspace);
+  const ConvolutionBackwardScratch<Backward> scratch(f, pieces);
+  Launcher launch(call);
+  const float* dz = f.dy;
+  if (f.activation != UPS_ACTIVATION_NONE) {
+    const bool gelu = f.activation == UPS_ACTIVATION_GELU;
+    if (gelu) gather(launch, call.precision, f.shape, y_grid, f.x, f.weight, f.bias, UPS_ACTIVATION_NONE, scratch.dz);
+    slopes(launch, gelu ? scratch.dz : f.y, f.dy, scratch.dz, f.shape.count(y_grid), f.activation);
+    dz = scratch.dz;
+  }
+  if (f.dx) gather(launch, call.precision, f.shape, x_grid, dz, f.weight, nullptr, UPS_ACTIVATION_NONE, f.dx);
+  if (f.dweight) weight_gradient(launch, call.precision, f.shape, f.fine(dz), f.coarse(dz), scratch.parts, f.dweight);
+  if (f.dbias)
+    channel_sums(launch, dz, f.shape.samples, f.shape.all_channels(y_grid), f.shape.places(y_grid), scratch.sums,
+                 f.dbias);
+  return launch.status();
+}
+
+}  // namespace upsilon

@@ -1,0 +1,98 @@
+// Layers over the particles of one set per event and the pooling of their results, as deep_set takes them once and
+// multi_deep_set several times: a part of a checked call, as plain numbers and pointers, and what a reference needs.
+#pragma once
+#include "lib/dense/layers_of_row.h"
+#include "lib/segments/pool.h"
+
+namespace upsilon {
+
+template <class T>
+struct PooledLayers : Layers<T> {
+  int64_t particles = 0, sets = 0;
+  const T* x = nullptr;
+  const int32_t* offsets = nullptr;
+  const T* particle_weights = nullptr;  // or null
+  int32_t pool = 0;
+
+  PooledLayers() = default;
+  // x, offsets, particle_weights, weight0... are the arguments from `first` on, M0... the dimensions from `first_dim` on.
+  PooledLayers(const Call& call, int first, int64_t particles_, int64_t inputs, int64_t sets_, int first_dim,
+               const int32_t* activations, int32_t pool_)
+      : Layers<T>(call, inputs, first + 3, first_dim, activations), particles(particles_), sets(sets_),
+        x(call.data<const T>(first)), offsets(call.data<const int32_t>(first + 1)),
+        particle_weights(call.data<const T>(first + 2)), pool(pool_) {}
+
+  int64_t size(int64_t set) const { return offsets[set + 1] - offsets[set]; }
+  T weight_of(int64_t particle) const { return particle_weights ? particle_weights[particle] : T(1); }
+  // What the sum over a set is divided by for its mean.
+  T total_weight(int64_t set) const { return upsilon::total_weight(particle_weights, offsets[set], offsets[set + 1]); }
+};
+
+template <class T>
+struct PooledLayersGradients : LayerGradients<T> {
+  T *dx = nullptr, *dparticle_weights = nullptr;
+
+  PooledLayersGradients() = default;
+  // dx, dparticle_weights, dweight0... are the arguments from `first` on.
+  PooledLayersGradients(const Call& call, int first)
+      : LayerGradients<T>(call, first + 2), dx(call.data<T>(first)), dparticle_weights(call.data<T>(first + 1)) {}
+};
+
+// An extreme of weighted elements would have two meanings.
+inline bool pooled_layers_are_whole(const Call& call, int first, int32_t pool) {
+  return layers_are_whole(call, first + 3) && !(call.given(first + 2) && is_extreme(pool));
+}
+inline bool pooled_gradients_have_layers(const Call& call, int first, int first_gradient) {
+  return gradients_have_layers(call, first + 3, first_gradient + 2) &&
+         (call.given(first + 2) || !call.given(first_gradient + 1));
+}
+
+// The layers of one particle at a time: for references.
+template <class T>
+struct Particle : LayersOfRow<T> {
+  using LayersOfRow<T>::LayersOfRow;
+
+  const T* apply(const PooledLayers<T>& f, int64_t particle) const {
+    return LayersOfRow<T>::apply(f, f.x + particle * f.inputs(0));
+  }
+  // From dh, the gradient of this particle's last values, to those of x and the parameters. Comes after apply().
+  void add_gradients(const PooledLayers<T>& f, const PooledLayersGradients<T>& to, int64_t particle) const {
+    const int64_t at = particle * f.inputs(0);
+    LayersOfRow<T>::add_gradients(f, to, f.x + at, to.dx ? to.dx + at : nullptr);
+  }
+};
+
+template <class T>
+void clear_gradients(const PooledLayers<T>& f, const PooledLayersGradients<T>& to) {
+  clear_layer_gradients(f, to);
+  clear(to.dx, f.particles * f.inputs(0));
+  clear(to.dparticle_weights, f.particles);
+}
+
+// The extremes of an event, by column, and the particles that have them: the first of equal ones, and the first NaN.
+template <class T>
+struct Extremes {
+  T* value;
+  int64_t* particle;
+  int32_t* kind;  // of which set, where an event has several
+  bool any = false;
+
+  Extremes(int64_t width, Pieces& pieces)
+      : value(pieces.take<T>(width)), particle(pieces.take<int64_t>(width)), kind(pieces.take<int32_t>(width)) {}
+
+  void take(const PooledLayers<T>& f, const Particle<T>& row, int64_t set, int32_t of_kind = 0) {
+    for (int64_t i = f.offsets[set]; i < f.offsets[set + 1]; ++i) {
+      const T* h = row.apply(f, i);
+      for (int64_t c = 0; c < f.last_width(); ++c) {
+        const bool beyond = f.pool == UPS_POOL_MAX ? h[c] > value[c] : h[c] < value[c];
+        if (any && (std::isnan(value[c]) || !(beyond || std::isnan(h[c])))) continue;
+        value[c] = h[c];
+        particle[c] = i;
+        kind[c] = of_kind;
+      }
+      any = true;
+    }
+  }
+};
+
+}  // namespace upsilon
