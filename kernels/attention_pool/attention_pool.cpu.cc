@@ -2,6 +2,8 @@
 // a vector has lanes gets its scores, then their exponentials at once, then enters the sums, which are rescaled where a
 // block has a larger score (the online softmax of Milakov and Gimelshein, arXiv:1805.02867). Pieces of large sets do the
 // same by themselves and are joined in order.
+#include <atomic>
+
 #include "attention_pool/attention_pool.h"
 #include "attention_pool/attention_pool_call.h"
 

@@ -1,5 +1,7 @@
 // SIMD: the steps of lib/math/softmax.simd.h, set by set in L1. Floor: memory, x and y once (backward y, dy and dx); below
 // the cache, one exponential for each number. Pieces of large sets are scaled by what all pieces of the set have found.
+#include <atomic>
+
 #include "segment_softmax/segment_softmax.h"
 #include "segment_softmax/segment_softmax_call.h"
 

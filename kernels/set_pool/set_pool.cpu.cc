@@ -1,5 +1,7 @@
 // SIMD: the channels lie across the vectors, the elements of a set stream through registers. Floor: memory, 4 C bytes
 // per element (twice that for max and min backward, and for the gradients of weights).
+#include <atomic>
+
 #include "set_pool/set_pool.h"
 #include "set_pool/set_pool_call.h"
 

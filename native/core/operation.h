@@ -1,7 +1,6 @@
 // What an operation is to the library: a schema line, and one kernel per variant. Kernels include this header (through
 // kernels/lib/kernel.h); it is compiled into the core and into the CUDA plug-ins alike, so it stays plain.
 #pragma once
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -61,7 +60,7 @@ struct OperationEntry {
   size_t options_size;
   KernelEntry reference_f32, reference_f64;
   const OperationEntry* next = nullptr;
-  mutable std::atomic<const ups_operation*> found{nullptr};  // its parsed form, once looked up
+  mutable const ups_operation* found = nullptr;  // its parsed form, once looked up; see operation_of
 
   OperationEntry(const char* name_, const char* schema_, size_t options_size_, KernelEntry f32, KernelEntry f64);
 };

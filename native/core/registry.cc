@@ -70,8 +70,9 @@ const ups_operation* find_operation(const char* name) {
 }
 
 const ups_operation& operation_of(const OperationEntry& entry) {
-  const ups_operation* found = entry.found.load(std::memory_order_acquire);
-  if (!found) entry.found.store(found = find_operation(entry.name), std::memory_order_release);
+  // Not std::atomic, whose header every kernel source would read.
+  const ups_operation* found = __atomic_load_n(&entry.found, __ATOMIC_ACQUIRE);
+  if (!found) __atomic_store_n(&entry.found, found = find_operation(entry.name), __ATOMIC_RELEASE);
   return *found;
 }
 

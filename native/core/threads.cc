@@ -118,25 +118,29 @@ struct Threads::Pool {
 };
 
 Threads::Threads(int32_t count) : count_(count < 1 ? 1 : count) {}
-Threads::~Threads() { forget_parents_pool(); }
+Threads::~Threads() {
+  forget_parents_pool();
+  delete pool_;
+}
 
 // After a fork only the forking thread lives on: the parent's workers are gone and its mutex may be in any state, so
 // the child leaves that pool alone (a few hundred bytes, once per fork) and starts its own.
 void Threads::forget_parents_pool() {
-  if (pool_ && pool_->owner != ups_getpid()) (void)pool_.release();
+  if (pool_ && pool_->owner != ups_getpid()) pool_ = nullptr;
 }
 
 void Threads::resize(int32_t count) {
   if (count < 1) count = 1;
   if (count == count_) return;
   forget_parents_pool();
-  pool_.reset();
+  delete pool_;
+  pool_ = nullptr;
   count_ = count;
 }
 
 void Threads::run_erased(int64_t tasks, Erased task, void* body) {
   forget_parents_pool();
-  if (!pool_) pool_.reset(new (std::nothrow) Pool(count_));
+  if (!pool_) pool_ = new (std::nothrow) Pool(count_);
   if (pool_) return pool_->run(tasks, task, body);
   for (int64_t index = 0; index < tasks; ++index) task(body, index, 0);
 }

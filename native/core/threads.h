@@ -2,7 +2,6 @@
 // are, so results keep their bits.
 #pragma once
 #include <cstdint>
-#include <memory>
 #include <type_traits>
 
 namespace upsilon {
@@ -39,7 +38,7 @@ class Threads {
   void run_erased(int64_t tasks, Erased task, void* body);
 
   int32_t count_;
-  std::unique_ptr<Pool> pool_;  // started at the first parallel call
+  Pool* pool_ = nullptr;  // owned; started at the first parallel call
 };
 
 }  // namespace upsilon

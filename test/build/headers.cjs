@@ -19,7 +19,7 @@ for (const folder of ['native/include', 'native', 'native/core', 'kernels', 'nat
 flags.push(`-I${path.join(build, 'include')}`);
 
 // Parts of each_isa.h.
-const parts = new Set(['lib/simd/each_isa.h', 'lib/simd/next_isa.h', 'lib/simd/simd.h']);
+const parts = new Set(['lib/precompiled.h', 'lib/simd/each_isa.h', 'lib/simd/next_isa.h', 'lib/simd/simd.h']);
 const headers = readdirSync(path.join(root, 'kernels'), { recursive: true })
   .map((name) => name.split(path.sep).join('/'))
   .filter((name) => /^lib\/.*\.h$|\.simd\.h$|\.cuh$/.test(name) && !parts.has(name));

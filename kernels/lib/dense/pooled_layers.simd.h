@@ -8,6 +8,8 @@
 #define UPS_LIB_DENSE_POOLED_LAYERS_SIMD_H
 #endif
 
+#include <atomic>
+
 #include "lib/dense/layers.simd.h"
 #include "lib/dense/pooled_layers.h"
 #include "lib/segments/set_pieces.simd.h"
