@@ -8,7 +8,7 @@
       '<!(node -p "path.dirname(require.resolve(\'node-addon-api/package.json\'))")',
     ],
     'defines': [
-      'UPS_BUILDING', 'NAPI_VERSION=9', 'NODE_ADDON_API_CPP_EXCEPTIONS_ALL', 'NODE_ADDON_API_DISABLE_DEPRECATED',
+      '<!@(node native/gyp/sources.cjs defines)', 'NAPI_VERSION=9', 'NODE_ADDON_API_CPP_EXCEPTIONS_ALL', 'NODE_ADDON_API_DISABLE_DEPRECATED',
     ],
     'cflags!': ['-fno-exceptions'],
     'cflags_cc!': ['-fno-exceptions', '-fno-rtti', '-std=gnu++17', '-std=gnu++20'],

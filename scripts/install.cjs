@@ -1,12 +1,27 @@
 // npm's install step: leaves a binary that loads, or says in one paragraph why there is none.
 //   a prebuilt binary of this platform, else CMake, else node-gyp.
-// UPSILON_BUILD_FROM_SOURCE=1 passes the prebuilt binary over, UPSILON_CUDA=OFF leaves the CUDA plug-in out,
-// UPSILON_SKIP_INSTALL=1 does nothing, UPSILON_REQUIRE_BUILD=1 makes a missing binary an error.
+// It compiles what this machine can run: kernels for the instruction sets of its processor, and the CUDA plug-in where there
+// is a GPU, for that GPU. `npm run build:emulated` and `npm run prebuild` make the rest.
+//   UPSILON_BUILD_FROM_SOURCE=1   passes the prebuilt binary over
+//   UPSILON_CUDA=ON | OFF         the CUDA plug-in even without a GPU (then for every target), or not at all
+//   UPSILON_CMAKE_OPTIONS="-D..." further options of CMake
+//   UPSILON_SKIP_INSTALL=1        does nothing
+//   UPSILON_REQUIRE_BUILD=1       makes a missing binary an error
 'use strict';
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { configure, findNvcc, hasCMake, loads, platform, root, run } = require('./machine.cjs');
+const {
+  configure,
+  findNvcc,
+  gpuArchitectures,
+  hasCMake,
+  lacksAvx512,
+  loads,
+  platform,
+  root,
+  run,
+} = require('./machine.cjs');
 
 const { env } = process;
 const say = (text) => console.error(`upsilon-kernels: ${text}`);
@@ -21,13 +36,16 @@ function hasPrebuilt() {
 
 function buildWithCMake() {
   if (!hasCMake()) return false;
-  const nvcc = env.UPSILON_CUDA === 'OFF' ? undefined : findNvcc();
+  const gpu = gpuArchitectures();
+  const nvcc = env.UPSILON_CUDA === 'ON' || (gpu && env.UPSILON_CUDA !== 'OFF') ? findNvcc() : undefined;
   say(`building with CMake${nvcc ? ', and the CUDA plug-in with nvcc (UPSILON_CUDA=OFF leaves it out)' : ''}`);
   const configured = configure('build', [
     '-DCMAKE_BUILD_TYPE=Release',
     '-DUPSILON_BUILD_SHARED=OFF',
-    `-DUPSILON_EMULATED=${isCheckout ? 'ON' : 'OFF'}`,
+    '-DUPSILON_EMULATED=OFF',
+    `-DUPSILON_AVX512=${lacksAvx512() ? 'OFF' : 'ON'}`,
     `-DUPSILON_CUDA=${nvcc ? 'ON' : 'OFF'}`,
+    ...(nvcc && gpu ? [`-DCMAKE_CUDA_ARCHITECTURES=${gpu}`] : []),
   ]);
   const build = (target) => run('cmake', ['--build', 'build', '-j', jobs, '--target', target]);
   if (!configured || !build('upsilon_loadable') || !loads(built)) return false;

@@ -39,6 +39,20 @@ function findNvcc() {
   return candidates.find((nvcc) => answer(nvcc, ['--version']) !== null);
 }
 
+// Compute capabilities of the GPUs of this machine, as CMake wants them: "90", "80;90". "" without any.
+function gpuArchitectures() {
+  const capabilities = answer('nvidia-smi', ['--query-gpu=compute_cap', '--format=csv,noheader']) ?? '';
+  return [...new Set(capabilities.match(/\d+\.\d+/g))].map((capability) => capability.replace('.', '')).join(';');
+}
+
+// Whether this processor lacks AVX-512, as far as the operating system tells. Kernels that cannot run here are a third of
+// what there is to compile.
+function lacksAvx512() {
+  if (process.platform !== 'linux' || process.arch !== 'x64') return false;
+  const flags = /^flags\s*:(.*)$/m.exec(fs.readFileSync('/proc/cpuinfo', 'utf8'))?.[1].split(' ') ?? [];
+  return flags.includes('avx2') && !['f', 'bw', 'dq', 'vl'].every((set) => flags.includes(`avx512${set}`));
+}
+
 // Configures a build folder; a folder left over from another tool, place or generator is made anew.
 function configure(folder, options) {
   const generator = answer('ninja', ['--version']) ? ['-G', 'Ninja'] : [];
@@ -50,6 +64,7 @@ function configure(folder, options) {
     ...generator,
     '--log-level=NOTICE',
     ...options,
+    ...(process.env.UPSILON_CMAKE_OPTIONS ?? '').split(' ').filter(Boolean),
     `-DNODE_EXECUTABLE=${process.execPath}`,
   ];
   const where = path.join(root, folder);
@@ -59,4 +74,15 @@ function configure(folder, options) {
   return run('cmake', args, { stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
-module.exports = { answer, configure, findNvcc, hasCMake, loads, platform, root, run };
+module.exports = {
+  answer,
+  configure,
+  findNvcc,
+  gpuArchitectures,
+  hasCMake,
+  lacksAvx512,
+  loads,
+  platform,
+  root,
+  run,
+};

@@ -26,6 +26,7 @@ const configured = configure('build', [
   '-DCMAKE_BUILD_TYPE=Release',
   '-DUPSILON_BUILD_SHARED=OFF',
   '-DUPSILON_STATIC_RUNTIME=ON',
+  '-DUPSILON_AVX512=ON',
   `-DUPSILON_CUDA=${nvcc ? 'ON' : 'OFF'}`,
 ]);
 must(configured, 'CMake could not configure the build');

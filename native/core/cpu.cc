@@ -26,9 +26,11 @@ bool cpu_can_run(Variant variant) {
     // __builtin_cpu_supports also asks the operating system whether it keeps the wide registers.
     case Variant::avx2:
     case Variant::lanes16: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#if !defined(UPS_WITHOUT_AVX512)
     case Variant::avx512:
       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+#endif
 #endif
     default: return false;
   }

@@ -1,8 +1,9 @@
 // Prints the sources that binding.gyp compiles, one per line: `node native/gyp/sources.cjs reference|rest`. The globs
-// are those of CMakeLists.txt.
+// are those of CMakeLists.txt. With `defines`, what they are compiled with on this machine.
 'use strict';
 const { readdirSync } = require('node:fs');
 const path = require('node:path');
+const { lacksAvx512 } = require('../../scripts/machine.cjs');
 
 const root = path.join(__dirname, '..', '..');
 const sourcesIn = (folder) =>
@@ -17,4 +18,5 @@ const lists = {
   reference: kernels.filter(isReference),
   rest: [...sourcesIn('native/addon'), ...sourcesIn('native/core'), ...kernels.filter((file) => !isReference(file))],
 };
+lists.defines = ['UPS_BUILDING', ...(lacksAvx512() ? ['UPS_WITHOUT_AVX512'] : [])];
 console.log(lists[process.argv[2]].join('\n'));

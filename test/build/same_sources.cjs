@@ -18,7 +18,7 @@ function compiledByGyp(target) {
 }
 
 const commands = JSON.parse(readFileSync(path.join(cmakeBuild, 'compile_commands.json'), 'utf8'))
-  .filter(({ command }) => /-o CMakeFiles\/upsilon_(objects|node)\.dir\//.test(command))
+  .filter(({ command, file }) => file.endsWith('.cc') && /-o CMakeFiles\/upsilon_(objects|node)\.dir\//.test(command))
   .map(({ command, file }) => ({ command, file: /\/((?:kernels|native)\/(?:[^/]+\/)*[^/]+)$/.exec(file)[1] }));
 const isUnvectorised = ({ command }) => command.includes('-fno-tree-vectorize');
 const files = (list) => list.map(({ file }) => file).sort();

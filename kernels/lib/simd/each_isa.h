@@ -15,6 +15,8 @@
 //
 // A *.simd.h includes what it needs, as any header does, and is guarded once per instruction set: UPS_SIMD_TOGGLE changes
 // with every reading, and a header whose guard agrees with it has not been read yet.
+//
+// UPS_WITHOUT_AVX512: for processors that have none, to compile faster.
 
 // clang-format off: macros that open and close scopes, and the order of what is defined and read
 #ifndef UPS_SIMD_READING
@@ -24,33 +26,41 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
+#if defined(UPS_ONLY_LANES16)
+// The 16-lane source in AVX2 instructions, for tests on machines without AVX-512.
+#define UPS_ISA lanes16
+#define UPS_LANES 16
+#define UPS_TARGET "avx2,fma"
+#define UPS_HAS_AVX2
+#else
+
 #define UPS_ISA baseline
 #define UPS_LANES 4
 #define UPS_TARGET "sse2"
 #include UPS_SIMD_SOURCE
 #include "lib/simd/next_isa.h"
 
+#if !defined(UPS_WITHOUT_AVX512)
 #define UPS_ISA avx2
 #define UPS_LANES 8
 #define UPS_TARGET "avx2,fma"
 #define UPS_HAS_AVX2
 #include UPS_SIMD_SOURCE
 #include "lib/simd/next_isa.h"
-
-#if defined(UPS_WITH_LANES16)
-// The 16-lane source in AVX2 instructions, for tests on machines without AVX-512.
-#define UPS_ISA lanes16
-#define UPS_LANES 16
-#define UPS_TARGET "avx2,fma"
-#define UPS_HAS_AVX2
-#include UPS_SIMD_SOURCE
-#include "lib/simd/next_isa.h"
 #endif
 
+#if defined(UPS_WITHOUT_AVX512)
+#define UPS_ISA avx2
+#define UPS_LANES 8
+#define UPS_TARGET "avx2,fma"
+#define UPS_HAS_AVX2
+#else
 #define UPS_ISA avx512
 #define UPS_LANES 16
 #define UPS_TARGET "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"
 #define UPS_HAS_AVX512
+#endif
+#endif
 #else
 #define UPS_ISA baseline  // the compiler's 4-lane vectors: NEON on arm64
 #define UPS_LANES 4
