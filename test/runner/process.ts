@@ -25,5 +25,5 @@ export function inProcess<Argument>(body: Body<Argument>, argument: Argument): v
 export function inProcess<Argument>(body: Body<Argument>, argument?: Argument): void {
   const child = JSON.stringify(join(__dirname, 'child.js'));
   const program = `void require(${child}).run(${body.toString()}, ${JSON.stringify(argument)});`;
-  execFileSync(process.execPath, ['--expose-gc', '-'], { input: program, encoding: 'utf8' });
+  execFileSync(process.execPath, ['--expose-gc', '-'], { input: program, encoding: 'utf8', stdio: 'pipe' });
 }
