@@ -69,4 +69,32 @@ export default tseslint.config(
       '@typescript-eslint/unbound-method': 'off',
     },
   },
+  {
+    // What a test sees is the same every time, whatever ran before it and beside it.
+    files: ['test/**/*.test.ts'],
+    rules: {
+      'no-restricted-properties': [
+        'error',
+        { object: 'Math', property: 'random', message: 'Take numbers() or random() of test/helpers, or a property.' },
+        ...['Date', 'performance'].map((object) => ({ object, property: 'now', message: 'No test asserts a time.' })),
+        ...['hrtime', 'chdir'].map((property) => ({ object: 'process', property, message: 'See test/README.md.' })),
+      ],
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: "MemberExpression[property.name='counters']:not(CallExpression[callee.name='inProcess'] *)",
+          message: 'Counters are of the whole process: look at them in one of its own, by inProcess().',
+        },
+        {
+          selector: "CallExpression[callee.name='tmpdir']:not(CallExpression[callee.name='mkdtempSync'] *)",
+          message: 'Another run may use the same name: make a folder by mkdtempSync().',
+        },
+        {
+          selector:
+            "Property[key.name='seed']:matches(CallExpression[callee.property.name='assert'] > ObjectExpression > *)",
+          message: 'Properties have the seed of the run: see test/README.md.',
+        },
+      ],
+    },
+  },
 );

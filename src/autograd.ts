@@ -99,7 +99,7 @@ export function backward(root: Tensor, given: Tensor | undefined): void {
   noGrad(() => {
     // Gradients so far, and whether their memory is ours to add to.
     const found = new Map<Tensor, { gradient: Tensor; own: boolean }>();
-    found.set(root, { gradient: given ?? filled(root, 1), own: given === undefined });
+    found.set(root, { gradient: given ?? filled(root, 1, 'backward', 'gradient'), own: given === undefined });
     const add = (tensor: Tensor, gradient: Tensor, own: boolean): void => {
       const before = found.get(tensor);
       if (!before) {
@@ -136,7 +136,7 @@ export function backward(root: Tensor, given: Tensor | undefined): void {
 }
 
 function copyOf(tensor: Tensor): Tensor {
-  const copy = filled(tensor, 0);
+  const copy = filled(tensor, 0, 'backward', 'gradient');
   addTo(tensor, copy);
   return copy;
 }

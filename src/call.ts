@@ -249,7 +249,7 @@ export class Plan {
   /** Parameters in camelCase: inputs, then outputs. */
   readonly names: readonly string[];
   readonly types: readonly string[];
-  readonly outputs: readonly { dims: DimensionDescription[]; type: string; inPlace: boolean }[];
+  readonly outputs: readonly { name: string; dims: DimensionDescription[]; type: string; inPlace: boolean }[];
   /** In camelCase. */
   readonly optionNames: readonly string[];
   private readonly options: readonly (OptionDescription & { publicName: string })[];
@@ -309,7 +309,7 @@ export class Plan {
       if (extent >= 0) shape.push(extent);
     }
     const dtype = type === 'real' ? this.realType(inputs) : dtypeCode[type];
-    return empty(dtype, shape, device);
+    return empty(dtype, shape, device, this.operation, this.outputs[k].name);
   }
 
   /** The options are in the frame by now. */

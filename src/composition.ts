@@ -5,9 +5,9 @@ import { dtypes } from './dtype';
 import { Kind } from './memory';
 import { empty, filled, Tensor } from './tensor';
 
-/** a + b, of one shape: residual connections. @internal */
-export function sum(a: Tensor, b: Tensor): Tensor {
-  const result = empty(a._dtype, a.shape, a._device);
+/** a + b, of one shape: residual connections of the model `name`. @internal */
+export function sum(a: Tensor, b: Tensor, name: string): Tensor {
+  const result = empty(a._dtype, a.shape, a._device, name, 'x');
   copyKernel(a, result);
   addTo(b, result);
   return record(result, [a, b], (gradient) => [gradient, gradient]);
@@ -29,7 +29,7 @@ export function rowsOf(whole: Tensor, begin: number, end: number): Tensor {
     whole._device,
   );
   return record(view, [whole], (gradient) => {
-    const spread = filled(whole, 0);
+    const spread = filled(whole, 0, 'backward', 'gradient');
     copyKernel(gradient, rowsOf(spread, begin, end));
     return [spread];
   });

@@ -104,11 +104,31 @@ export function saidOf(error: unknown, operation: string): unknown {
   return error;
 }
 
+/** What users call an argument of an operation of the C library. Public names stay what they are. */
+function publicWord(operation: string, word: string): string {
+  return renamed.get(operation)?.words[word] ?? camelCase(word);
+}
+
+/**
+ * The same error of memory that could not be had, now about who needs it and for which argument.
+ * @param operation - of the C library, or public; so is `argument`
+ * @internal
+ */
+export function noMemoryFor(error: unknown, operation: string, argument: string): unknown {
+  if (!(error instanceof UpsilonError) || error.operation !== '') return error;
+  const before = error.message;
+  const name = renamed.get(operation)?.operation ?? publicName(operation);
+  const where = publicWord(operation, argument);
+  error.message = `${name}: there is no memory for ${where}: ${before}`;
+  error.stack = error.stack?.replace(before, () => error.message);
+  Object.assign(error, { operation: name, argument: where });
+  return error;
+}
+
 /** The order is that of `ups_status`. @internal */
 export function errorOf(status: number, operation: string, argument: string, text: string): UpsilonError {
-  const names = renamed.get(operation);
-  const name = names?.operation ?? publicName(operation);
-  const translated = (word: string): string => names?.words[word] ?? camelCase(word);
+  const name = renamed.get(operation)?.operation ?? publicName(operation);
+  const translated = (word: string): string => publicWord(operation, word);
   const where = translated(argument);
   // Only texts about an operation name arguments; others may quote a file's name, which stays as it is.
   const said = operation

@@ -116,7 +116,9 @@ export class Graph {
     return (this.transposed ??= immediately(() => {
       const { rowOffsets, sources } = this.edgeRows();
       const device = sources._device;
-      const outputs = [this.numNodes + 1, sources.size, sources.size].map((size) => empty(int32, [size], device));
+      const outputs = [this.numNodes + 1, sources.size, sources.size].map((size) =>
+        empty(int32, [size], device, 'graph', 'sources'),
+      );
       const [transposedOffsets, targets, edges] = transpose.run([rowOffsets, sources], undefined, outputs);
       return { transposedOffsets: transposedOffsets!, targets: targets!, edges: edges! };
     }));
@@ -162,9 +164,9 @@ function edgeOrder(
   // Places travel as weights, on the CPU in float64, which holds every one.
   const places = tensor(Float64Array.from({ length: sources.size }, (_, edge) => edge));
   const outputs = [
-    empty(int32, [numNodes + 1], cpu),
-    empty(int32, sources.shape, cpu),
-    empty(places._dtype, places.shape, cpu),
+    empty(int32, [numNodes + 1], cpu, 'graph', 'numNodes'),
+    empty(int32, sources.shape, cpu, 'graph', 'sources'),
+    empty(places._dtype, places.shape, cpu, 'graph', 'sources'),
   ];
   const [rowOffsets, sorted, order] = immediately(() =>
     fromEdges.run([sources.to('cpu'), targets.to('cpu'), places], undefined, outputs),
@@ -191,9 +193,9 @@ function rowsOf(
     return { rowOffsets, sources: sorted, weights: taken };
   }
   const outputs = [
-    empty(int32, [numNodes + 1], device),
-    empty(int32, [sources.size], device),
-    weights && empty(weights._dtype, weights.shape, device),
+    empty(int32, [numNodes + 1], device, 'graph', 'numNodes'),
+    empty(int32, [sources.size], device, 'graph', 'sources'),
+    weights && empty(weights._dtype, weights.shape, device, 'graph', 'weights'),
   ];
   const [rowOffsets, sorted, sortedWeights] = fromEdges.run([sources, targets, weights], undefined, outputs, [
     true,

@@ -1,7 +1,7 @@
 import { shown } from './check';
 import { cpu, type Device } from './device';
 import { dtypes, isShared, type TypedArray } from './dtype';
-import { ValueError } from './errors';
+import { noMemoryFor, OutOfMemoryError, ValueError } from './errors';
 import { native, type NativeBlock } from './native';
 
 /** `MemoryKind` of native/addon/frame.h. @internal */
@@ -31,6 +31,8 @@ const smallestBlock = 16384;
  * frees at any time.
  */
 const largestTurn = 256 * 2 ** 20;
+/** No machine has so many bytes, and from here on their number is not exact. */
+const addressable = 2 ** 52;
 let bytesThisTurn = 0;
 let turnIsCounted = false;
 
@@ -64,8 +66,13 @@ export function wrapArray(array: TypedArray): Memory {
   return { kind: isShared(array) ? Kind.shared : Kind.array, array, block: 0, keeper: undefined, byteOffset: 0 };
 }
 
-/** Memory for `elements` elements, not initialised. @internal */
-export function allocate(dtype: number, elements: number, device: Device): Memory {
+/**
+ * Memory for `elements` elements, not initialised.
+ * @param operation - who needs it, and for which `argument`: of the C library, or public
+ * @throws OutOfMemoryError, DeviceError that say so
+ * @internal
+ */
+export function allocate(dtype: number, elements: number, device: Device, operation: string, argument: string): Memory {
   const { bytes, Array: Elements } = dtypes[dtype];
   const size = elements * bytes;
   if (device === cpu) {
@@ -76,19 +83,31 @@ export function allocate(dtype: number, elements: number, device: Device): Memor
         // The engine has no memory left: a block may still be had, and if not, its error has a type.
       }
     }
-    if (!turnIsCounted) {
-      turnIsCounted = true;
-      setImmediate(() => {
-        bytesThisTurn = 0;
-        turnIsCounted = false;
-      }).unref();
-    }
-    bytesThisTurn += size;
   }
-  const made = known(native.block(size, device.type, device.id));
+  const made = known(createBlock(size, device, operation, argument));
+  if (device === cpu) countThisTurn(size);
   const array = made.buffer && new Elements(made.buffer, 0, elements);
   if (made.id === undefined) return wrapArray(array!);
   return { kind: Kind.block, array, block: made.id, keeper: made, byteOffset: 0 };
+}
+
+function createBlock(size: number, device: Device, operation: string, argument: string): NativeBlock {
+  try {
+    if (size > addressable) throw new OutOfMemoryError('', '', `there are no ${size} bytes`);
+    return native.block(size, device.type, device.id);
+  } catch (error) {
+    throw noMemoryFor(error, operation, argument);
+  }
+}
+
+function countThisTurn(size: number): void {
+  bytesThisTurn += size;
+  if (turnIsCounted) return;
+  turnIsCounted = true;
+  setImmediate(() => {
+    bytesThisTurn = 0;
+    turnIsCounted = false;
+  }).unref();
 }
 
 /** Frees a block now; memory of the engine is left to the engine. @internal */

@@ -72,7 +72,10 @@ export class Adam extends Optimizer {
     super(parameters);
     knownAdamOptions.check(options, 'adam');
     this.options = options;
-    this.state = this.parameters.map((parameter) => ({ mean: filled(parameter, 0), square: filled(parameter, 0) }));
+    this.state = this.parameters.map((parameter) => ({
+      mean: filled(parameter, 0, 'optim', 'parameters'),
+      square: filled(parameter, 0, 'optim', 'parameters'),
+    }));
   }
 
   protected update(parameter: Tensor, gradient: Tensor, index: number, step: number): void {
@@ -105,7 +108,9 @@ export class Sgd extends Optimizer {
     super(parameters);
     knownSgdOptions.check(options, 'sgd');
     this.options = options;
-    this.velocity = this.parameters.map((parameter) => (options.momentum ? filled(parameter, 0) : undefined));
+    this.velocity = this.parameters.map((parameter) =>
+      options.momentum ? filled(parameter, 0, 'optim', 'parameters') : undefined,
+    );
   }
 
   protected update(parameter: Tensor, gradient: Tensor, index: number, step: number): void {

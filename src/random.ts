@@ -56,7 +56,9 @@ function generator<Options extends RandomOptions>(
     if (seed === undefined) throw new ValueError(as, 'seed', 'seed is missing (expected an integer)');
     const range = rangeOf(options);
     const made =
-      out === undefined ? empty(codeOf(dtype, as), [...shape], deviceOf(device, as)) : toOutput(out, as).reshape(shape);
+      out === undefined
+        ? empty(codeOf(dtype, as), [...shape], deviceOf(device, as), as, 'shape')
+        : toOutput(out, as).reshape(shape);
     return kernel.run([], { seed, stream, perStream, ...range }, [made])[0]!;
   };
 }

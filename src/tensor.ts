@@ -143,7 +143,7 @@ export class Tensor {
     const target = deviceOf(device);
     if (target === this._device) return this;
     if (target.type !== cpu.type && this._device.type !== cpu.type) return this.to('cpu').to(device);
-    const copy = new Tensor(allocate(this._dtype, this.size, target), this._dtype, this.shape, target);
+    const copy = empty(this._dtype, this.shape, target, 'tensor', 'device');
     copyKernel(this, copy);
     return autograd.record(copy, [this], (gradient) => [gradient.to(this.device)]);
   }
@@ -410,17 +410,36 @@ export function rowsOf(all: Tensor): Tensor[] {
   });
 }
 
-/** @internal */
-export function empty(dtype: number, shape: readonly number[], device: Device): Tensor {
-  return new Tensor(allocate(dtype, elementsOf(shape), device), dtype, shape, device);
+/**
+ * A tensor whose elements may be anything yet.
+ * @param operation - who needs it, and for which `argument`; errors name them
+ * @throws OutOfMemoryError
+ * @internal
+ */
+export function empty(
+  dtype: number,
+  shape: readonly number[],
+  device: Device,
+  operation: string,
+  argument: string,
+): Tensor {
+  return new Tensor(allocate(dtype, elementsOf(shape), device, operation, argument), dtype, shape, device);
 }
 
-/** @internal */
-export function filled(like: Tensor, value: number): Tensor {
-  const made = empty(like._dtype, like.shape, cpu);
-  if (made._dtype === dtypeCode['int64']) (made.data as BigInt64Array).fill(BigInt(value));
+/**
+ * A tensor of one value; the other parameters are those of {@link empty}.
+ * @internal
+ */
+export function filled(
+  { _dtype: dtype, shape, _device: device }: Pick<Tensor, '_dtype' | 'shape' | '_device'>,
+  value: number,
+  operation: string,
+  argument: string,
+): Tensor {
+  const made = empty(dtype, shape, cpu, operation, argument);
+  if (dtype === dtypeCode['int64']) (made.data as BigInt64Array).fill(BigInt(value));
   else (made.data as Float32Array).fill(value);
-  return made.to(like.device);
+  return made.to(device.name);
 }
 
 const knownZerosOptions = new KnownOptions('dtype', 'device', 'requiresGrad');
@@ -437,5 +456,8 @@ export function zeros(
   const { dtype = 'float32', device = 'cpu', requiresGrad = false } = options;
   const code = codeOf(dtype, 'zeros');
   checkShape(shape, undefined, 'zeros');
-  return tensor(filled(empty(code, [...shape], cpu), 0), { device, requiresGrad });
+  return tensor(filled({ _dtype: code, shape: [...shape], _device: cpu }, 0, 'zeros', 'shape'), {
+    device,
+    requiresGrad,
+  });
 }

@@ -153,7 +153,7 @@ export class BackgroundFilter {
     return noGrad(() => {
       const events = eventsOf(particles, this.features);
       const scores = new Float32Array(events.count);
-      const layers = new LayerMemory(this.device);
+      const layers = new LayerMemory('BackgroundFilter', 'particles', this.device);
       for (const forest of this.forests(events)) {
         const start = performance.now();
         scores.set(this.run(forest, layers).to('cpu').data as Float32Array, forest.firstEvent);

@@ -132,7 +132,7 @@ export class BibAe {
 function sampled({ mu, logVariance }: Posterior, noise: Tensor): Tensor {
   const inputs = [mu, logVariance, noise].map((value) => value.to(cpu.name));
   const [means, logs, numbers] = inputs.map(({ data }) => data as Float32Array);
-  const z = empty(noise._dtype, noise.shape, cpu);
+  const z = empty(noise._dtype, noise.shape, cpu, 'BibAe', 'noise');
   const values = z.data as Float32Array;
   values.set(numbers);
   /** Goes over what is encoded: its place in `mu`, and in z. */
@@ -143,7 +143,7 @@ function sampled({ mu, logVariance }: Posterior, noise: Tensor): Tensor {
   each((i, k) => (values[k] = means[i] + spread(i) * numbers[k]));
   return record(z, inputs, (gradient) => {
     const dz = gradient.data as Float32Array;
-    const gradients = inputs.map(({ _dtype, shape }) => empty(_dtype, shape, cpu));
+    const gradients = inputs.map(({ _dtype, shape }) => empty(_dtype, shape, cpu, 'backward', 'gradient'));
     const [dmu, dlogs, dnoise] = gradients.map(({ data }) => data as Float32Array);
     dnoise.set(dz);
     each((i, k) => {

@@ -138,7 +138,7 @@ export class BibAeEncoder {
     const { _dtype: dtype } = parameters['fc1.weight'];
     const energies = energiesOf(options.energies, { network, dtype });
     const showers = rowsFor(energies.size, options.showers, 'showers', cube(cells), { network, dtype }).to(device);
-    return runOnce({ parameters, dtype, device }, showers, (memory) => this._run(showers, energies, memory));
+    return runOnce({ network, parameters, dtype, device }, showers, (memory) => this._run(showers, energies, memory));
   }
 
   /** @internal */

@@ -132,7 +132,7 @@ export class BibAePostProcessor {
       throw new ShapeError(network, 'showers', `showers is ${shapeText(shape)} (expected [B, ${volume.join(', ')}])`);
     const { _dtype: dtype } = this.parameters['conv6.weight'];
     const column = given.reshape([shape[0], 1, ...volume]);
-    return runOnce({ parameters: this.parameters, dtype, device: this.device }, column, (memory) =>
+    return runOnce({ network, parameters: this.parameters, dtype, device: this.device }, column, (memory) =>
       this.run(column, memory),
     ).reshape(shape);
   }

@@ -7,7 +7,10 @@ export class LayerMemory {
   private readonly memory = new Map<string, Tensor>();
   private readonly onDevice: Tensor[] = [];
 
+  /** @param model - and which of its `argument`s the sizes come from: errors name both */
   constructor(
+    readonly model: string,
+    readonly argument: string,
     private readonly device: string,
     private readonly dtype = dtypeCode['float32'],
   ) {}
@@ -19,7 +22,7 @@ export class LayerMemory {
     let memory = this.memory.get(name);
     if (!memory || memory.size < size) {
       memory?.dispose();
-      this.memory.set(name, (memory = empty(dtype, [size], cpu)));
+      this.memory.set(name, (memory = empty(dtype, [size], cpu, this.model, this.argument)));
     }
     return tensor(memory.data.subarray(0, size), { shape });
   }

@@ -103,12 +103,12 @@ export function checkedLabel(network: string, labelPerGeV: unknown = 100): numbe
  * @internal
  */
 export function runOnce<T>(
-  { parameters, dtype, device }: Pick<Recipe, 'parameters' | 'dtype' | 'device'>,
+  { network, parameters, dtype, device }: Pick<Recipe, 'network' | 'parameters' | 'dtype' | 'device'>,
   input: Tensor,
   run: (memory: LayerMemory | undefined) => T,
 ): T {
   if (wantsGradient([input, ...Object.values(parameters)])) return run(undefined);
-  const memory = new LayerMemory(device, dtype);
+  const memory = new LayerMemory(network, 'showers', device, dtype);
   try {
     return run(memory);
   } finally {
@@ -131,7 +131,7 @@ export function inPieces(
 ): Tensor {
   const [count] = x.shape;
   if (!memory || x.device !== cpu.name || count <= showers) return layers(x, out);
-  const results = out ?? empty(x._dtype, [count, 1, cells, cells, cells], cpu);
+  const results = out ?? empty(x._dtype, [count, 1, cells, cells, cells], cpu, memory.model, memory.argument);
   for (let begin = 0; begin < count; begin += showers) {
     const end = Math.min(count, begin + showers);
     layers(rowsOf(x, begin, end), rowsOf(results, begin, end));
@@ -163,7 +163,8 @@ export function normalised(
   const [weight, bias] = ['weight', 'bias'].map((part) => parameters[`${name}.${part}`].reshape(places));
   const pairs = [samples, channels, 2],
     float64 = dtypeCode['float64'];
-  const moments = memory?.place('moments', pairs, float64) ?? empty(float64, pairs, weight._device);
+  const moments =
+    memory?.place('moments', pairs, float64) ?? empty(float64, pairs, weight._device, 'layerNorm', 'moments');
   memory?.use(moments);
   const x = convolve({ out: memory?.place('convolved', shape), moments });
   memory?.use(x);
@@ -228,7 +229,7 @@ export function generate(recipe: Recipe, options: GenerateOptions): Tensor {
   const showers = showersFor(count, options.out, recipe);
   const values = showers.data as Float32Array,
     volume = cells ** 3;
-  const memory = new LayerMemory(device, dtype);
+  const memory = new LayerMemory(network, 'energies', device, dtype);
   noGrad(() => {
     for (let begin = 0; begin < count; begin += together) {
       const end = Math.min(count, begin + together);
@@ -254,7 +255,7 @@ function dropBelowThreshold(hits: Float32Array): void {
 /** Where to write so many showers. */
 function showersFor(count: number, out: TensorLike | undefined, { network, dtype }: Recipe): Tensor {
   const shape = [count, cells, cells, cells];
-  if (out === undefined) return empty(dtype, shape, cpu);
+  if (out === undefined) return empty(dtype, shape, cpu, network, 'out');
   const given = rowsFor(count, toOutput(out, network), 'out', shape.slice(1), { network, dtype });
   if (given._dtype !== dtype)
     throw new DTypeError(network, 'out', `out is ${given.dtype} (expected ${dtypes[dtype].name})`);

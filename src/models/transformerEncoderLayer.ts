@@ -190,11 +190,11 @@ export class TransformerEncoderLayer {
       throw new ShapeError(name, 'x', `x is ${shapeText(values.shape)} (expected x [N, ${this.width}])`);
     const attend = (rows: Tensor): Tensor => this.attend(events.with(rows), options, dropping);
     if (this.options.normFirst) {
-      const attended = sum(values, attend(this.norm('norm1', values)));
-      return events.with(sum(attended, this.network(this.norm('norm2', attended), dropping)));
+      const attended = sum(values, attend(this.norm('norm1', values)), name);
+      return events.with(sum(attended, this.network(this.norm('norm2', attended), dropping), name));
     }
-    const attended = this.norm('norm1', sum(values, attend(values)));
-    return events.with(this.norm('norm2', sum(attended, this.network(attended, dropping))));
+    const attended = this.norm('norm1', sum(values, attend(values), name));
+    return events.with(this.norm('norm2', sum(attended, this.network(attended, dropping), name)));
   }
 
   /** Undefined when nothing is dropped. */

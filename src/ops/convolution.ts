@@ -204,7 +204,9 @@ export class Convolution<Options extends SharedOptions> {
         bias,
       ],
       values,
-      options.out === undefined ? empty(x._dtype, inner, x._device) : this.output('out', options.out, shape, inner),
+      options.out === undefined
+        ? empty(x._dtype, inner, x._device, this.name, 'out')
+        : this.output('out', options.out, shape, inner),
       undefined,
       [
         options.moments === undefined

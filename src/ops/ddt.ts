@@ -115,7 +115,7 @@ export function ddt(scores: TensorLike, variable: TensorLike, options: DdtOption
 
   const order = argsort(given, { descending: true }).to('cpu'),
     before = given.to('cpu');
-  const result = empty(given._dtype, given.shape, given._device),
+  const result = empty(given._dtype, given.shape, given._device, name, 'scores'),
     centres = centresOf(edges),
     cuts = tensor(new Float64Array(centres.length));
   afterwards(() => {

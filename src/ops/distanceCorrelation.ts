@@ -171,7 +171,7 @@ function ofTwo(
     return [x, y, weights].map((input, i) => {
       const found = gradients[i];
       if (!input || !found || !needed[i]) return undefined;
-      const scaled = filled(found, 0);
+      const scaled = filled(found, 0, 'backward', 'gradient');
       accumulate.run([found], { scale: factor }, [scaled]);
       return scaled.reshape(input.shape);
     });

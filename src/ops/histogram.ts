@@ -114,7 +114,7 @@ function count(
   const ofElements =
     weights === undefined ? undefined : asTensor(weights, Array.isArray(weights) ? dtype : undefined, name, 'weights');
   const shape = edges.map(({ size }) => size - 1);
-  const found = squares ? empty(float64, shape, device) : undefined;
+  const found = squares ? empty(float64, shape, device, name, 'squares') : undefined;
   const placed = edges.map((cuts) => cuts.to(values[0].device));
   const counts = kernel.run([...values, ...placed, ofElements], { outside, spread }, undefined, undefined, [found]);
   return found ? { counts, squares: found } : { counts };

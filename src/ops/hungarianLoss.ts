@@ -85,7 +85,7 @@ function costsOf(
   const { values } = prediction;
   if (!dtypes[values._dtype].floating)
     throw new DTypeError(operation, 'prediction', `prediction is ${values.dtype} (expected float32 or float64)`);
-  const out = empty(values._dtype, [entries], values._device);
+  const out = empty(values._dtype, [entries], values._device, operation, 'prediction');
   const inputs = [values, prediction.offsets, target.values, target.offsets];
   const problems = {
     values: pairCosts.run(inputs, { kind }, out),
@@ -108,7 +108,7 @@ function lossOf(
   operation: string,
 ): Tensor {
   const { maximize, reduction, unmatchedWeight, out } = options;
-  const { columnOfRow, rowOfColumn, status } = assign(problems, { maximize }, false);
+  const { columnOfRow, rowOfColumn, status } = assign(problems, { maximize }, false, operation);
   const inputs = [losses, problems.rowOffsets, problems.columnOffsets, columnOfRow, rowOfColumn, status, unmatched];
   const result = out === undefined ? undefined : asTensor(out, undefined, operation, 'out').reshape([1]);
   return matching.run(inputs, { reduction, unmatchedWeight }, result).reshape([]);
@@ -146,7 +146,8 @@ export function matchedLoss(
   options: MatchedLossOptions = {},
 ): Tensor {
   matchedLossOptions.check(options, 'matchedLoss');
-  const problems = problemsOf(cost, 'matchedLoss');
+  // A row without a partner may cost something, a column does not.
+  const problems = problemsOf(cost, 'matchedLoss', { rows: true, columns: false });
   const dtype = Array.isArray(pairLoss) ? problems.values._dtype : undefined;
   const losses = asTensor(pairLoss, dtype, 'matchedLoss', 'pairLoss');
   if (losses.size !== problems.values.size)
@@ -191,7 +192,11 @@ export function hungarianLoss(prediction: Sets, target: Sets, options: Hungarian
       wanted.reshape([1, features]),
       tensor(Int32Array.of(0, 1), { device }),
     ];
-    unmatched = pairCosts.run(inputs, { kind }, empty(values._dtype, [count], values._device));
+    unmatched = pairCosts.run(
+      inputs,
+      { kind },
+      empty(values._dtype, [count], values._device, 'hungarianLoss', 'noObject'),
+    );
   }
   return lossOf(
     problems,

@@ -57,7 +57,7 @@ export function knnGraph(x: Ragged | RaggedLike | Vector, k: number, options?: K
     throw new ValueError('knnGraph', 'k', text);
   }
   const device = values._device;
-  const outputs = [empty(int32, [points + 1], device), empty(int32, [points, width], device)];
+  const outputs = [[points + 1], [points, width]].map((shape) => empty(int32, shape, device, 'knnGraph', 'k'));
   const [rowOffsets, padded] = kernel.run([values, offsets], options as Record<string, unknown>, outputs);
   const memory = device === cpu ? wrapArray(padded!.data.subarray(0, edges)) : padded!._memory;
   const sources = new Tensor(memory, int32, [edges], device);

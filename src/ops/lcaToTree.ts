@@ -82,12 +82,9 @@ export function lcaToTree(lca: TensorLike | LcaMatrices): LcaTrees {
       `values is ${shapeText(values.shape)} but sizes say ${entries} entries`,
     );
   const device = values._device;
-  const outputs = [
-    empty(int32, [leaves, 2], device),
-    empty(int32, [leaves, 2], device),
-    empty(int32, [sizes.length + 1], device),
-    empty(int32, [sizes.length], device),
-  ];
+  const outputs = [[leaves, 2], [leaves, 2], [sizes.length + 1], [sizes.length]].map((shape) =>
+    empty(int32, shape, device, 'lcaToTree', 'values'),
+  );
   const leafOffsets = tensor(offsets, { device: device.name });
   const [mothers, stages, nodeOffsets, status] = toTree.run(
     [values.reshape([entries]), leafOffsets],
@@ -140,7 +137,7 @@ export function treeToLca(
   const entries = sizes.reduce((sum, size) => sum + size * size, 0);
   const stage = options.stage === undefined ? undefined : int32Of(options.stage, 'treeToLca', 'stage');
   const device = values._device;
-  const outputs = [empty(int32, [sizes.length + 1], device), empty(int32, [entries], device)];
+  const outputs = [[sizes.length + 1], [entries]].map((shape) => empty(int32, shape, device, 'treeToLca', 'values'));
   const found = toLca.run([offsets, values, stage], undefined, outputs);
   return { values: found[1]!, sizes: tensor(sizes) };
 }

@@ -93,26 +93,40 @@ export interface Problems {
   shape: readonly number[] | undefined;
 }
 
-/** Boundaries from sizes. */
-function boundariesOf(sizes: Int32Array, operation: string, argument: string): Int32Array {
-  const offsets = new Int32Array(sizes.length + 1);
-  for (let b = 0, sum = 0; b < sizes.length; ++b) {
-    const size = sizes[b];
+/**
+ * What has no partner because the other side of its problem is empty. There may be any number of them without a single
+ * cost, so they are left out of what the kernel sees wherever the answer does not tell of them.
+ */
+export interface Idle {
+  rows: boolean;
+  columns: boolean;
+}
+
+function checkSizes(sizes: Int32Array, operation: string, argument: string): void {
+  let sum = 0;
+  sizes.forEach((size, b) => {
     if (size < 0)
       throw new ValueError(operation, argument, `${argument} has ${size} at position ${b} (expected at least 0)`);
     sum += size;
     if (sum > mostRows)
       throw new ValueError(operation, argument, `${argument} add up to more than ${mostRows} (expected fewer)`);
-    offsets[b + 1] = sum;
-  }
+  });
+}
+
+/**
+ * Boundaries from sizes.
+ * @param others - sizes of the other side
+ * @param idle - whether those count that the other side has nothing for
+ */
+function boundariesOf(sizes: Int32Array, others: Int32Array, idle: boolean): Int32Array {
+  const offsets = new Int32Array(sizes.length + 1);
+  for (let b = 0; b < sizes.length; ++b) offsets[b + 1] = offsets[b] + (idle || others[b] > 0 ? sizes[b] : 0);
   return offsets;
 }
 
-function evenBoundaries(problems: number, size: number, operation: string, argument: string): Int32Array {
-  if (problems * size > mostRows)
-    throw new ShapeError(operation, 'cost', `cost has ${problems * size} ${argument} (expected at most ${mostRows})`);
-  const offsets = new Int32Array(problems + 1);
-  for (let b = 1; b <= problems; ++b) offsets[b] = b * size;
+function evenBoundaries(problems: number, size: number, operation: string): Int32Array {
+  const offsets = empty(int32, [problems + 1], cpu, operation, 'cost').data as Int32Array;
+  for (let b = 0; b <= problems; ++b) offsets[b] = b * size;
   return offsets;
 }
 
@@ -127,7 +141,7 @@ function costsOf(source: TensorLike, operation: string, argument: string): Tenso
   return dtypes[made._dtype].floating ? made : tensor(made, { dtype: 'float64' });
 }
 
-function raggedProblems(cost: RaggedCosts, operation: string): Problems {
+function raggedProblems(cost: RaggedCosts, operation: string, idle: Idle): Problems {
   const values = costsOf(cost.values, operation, 'values');
   if (values.shape.length !== 1)
     throw new ShapeError(operation, 'values', `values is ${shapeText(values.shape)} (expected one dimension)`);
@@ -143,8 +157,10 @@ function raggedProblems(cost: RaggedCosts, operation: string): Problems {
       'columns',
       `columns is [${columns.length}] but rows is [${rows.length}] (expected one of each per problem)`,
     );
-  const rowOffsets = boundariesOf(rows, operation, 'rows'),
-    columnOffsets = boundariesOf(columns, operation, 'columns');
+  checkSizes(rows, operation, 'rows');
+  checkSizes(columns, operation, 'columns');
+  const rowOffsets = boundariesOf(rows, columns, idle.rows),
+    columnOffsets = boundariesOf(columns, rows, idle.columns);
   let entries = 0,
     pairs = 0;
   for (let b = 0; b < rows.length; ++b) {
@@ -164,10 +180,14 @@ function raggedProblems(cost: RaggedCosts, operation: string): Problems {
   };
 }
 
-/** One problem, a batch, or problems of different sizes. @internal */
-export function problemsOf(cost: TensorLike | RaggedCosts, operation: string): Problems {
+/**
+ * One problem, a batch, or problems of different sizes.
+ * @param idle - which of the idle rows and columns the answer tells of
+ * @internal
+ */
+export function problemsOf(cost: TensorLike | RaggedCosts, operation: string, idle: Idle): Problems {
   if (typeof cost === 'object' && cost !== null && 'values' in cost) {
-    if ('rows' in cost && 'columns' in cost) return raggedProblems(cost, operation);
+    if ('rows' in cost && 'columns' in cost) return raggedProblems(cost, operation, idle);
     if ('offsets' in cost)
       throw new DTypeError(operation, 'cost', 'cost has values and offsets (expected values, rows and columns)');
   }
@@ -175,13 +195,21 @@ export function problemsOf(cost: TensorLike | RaggedCosts, operation: string): P
   const { shape } = costs;
   if (shape.length !== 2 && shape.length !== 3)
     throw new ShapeError(operation, 'cost', `cost is ${shapeText(shape)} (expected [R, C] or [B, R, C])`);
-  const [problems, rows, columns] = shape.length === 2 ? [1, ...shape] : shape;
-  const rowOffsets = onDevice(evenBoundaries(problems, rows, operation, 'rows'), costs._device);
+  const [problems, ...extents] = shape.length === 2 ? [1, ...shape] : shape;
+  extents.forEach((extent, side) => {
+    if (problems * extent > mostRows) {
+      const found = `${problems * extent} ${side === 0 ? 'rows' : 'columns'}`;
+      throw new ShapeError(operation, 'cost', `cost has ${found} (expected at most ${mostRows})`);
+    }
+  });
+  const rows = idle.rows || extents[1] > 0 ? extents[0] : 0,
+    columns = idle.columns || extents[0] > 0 ? extents[1] : 0;
+  const rowOffsets = onDevice(evenBoundaries(problems, rows, operation), costs._device);
   return {
     values: costs.reshape([costs.size]),
     rowOffsets,
     columnOffsets:
-      rows === columns ? rowOffsets : onDevice(evenBoundaries(problems, columns, operation, 'columns'), costs._device),
+      rows === columns ? rowOffsets : onDevice(evenBoundaries(problems, columns, operation), costs._device),
     rows: problems * rows,
     columns: problems * columns,
     pairs: problems * Math.min(rows, columns),
@@ -243,26 +271,31 @@ function outputsOf(
 
 /**
  * @param pairs - whether the pairs are wanted
+ * @param operation - what errors name
  * @internal
  */
-export function assign(problems: Problems, options: AssignmentOptions, pairs: boolean): Found {
+export function assign(problems: Problems, options: AssignmentOptions, pairs: boolean, operation: string): Found {
   const { values, rowOffsets, columnOffsets } = problems;
   const device = values._device,
     count = rowOffsets.size - 1,
     duals = options.duals === true;
   const given = outputsOf(problems, options);
-  const made = (wanted: boolean, dtype: number, size: number, out?: Tensor): Tensor | undefined =>
-    wanted ? (out ?? empty(dtype, [size], device)) : undefined;
+  const made = (output: string, wanted: boolean, dtype: number, size: number, out?: Tensor): Tensor | undefined =>
+    wanted ? (out ?? empty(dtype, [size], device, operation, output)) : undefined;
+  const total = made('cost', true, float64, count, given.cost),
+    status = made('status', true, int32, count, given.status),
+    u = made('u', duals, float64, problems.rows, given.u),
+    v = made('v', duals, float64, problems.columns, given.v);
   const outputs = [
-    made(true, int32, problems.rows),
-    made(true, int32, problems.columns),
-    made(true, float64, count, given.cost),
-    made(true, int32, count, given.status),
-    made(pairs, int32, count + 1),
-    made(pairs, int32, problems.pairs, given.rows),
-    made(pairs, int32, problems.pairs, given.columns),
-    made(duals, float64, problems.rows, given.u),
-    made(duals, float64, problems.columns, given.v),
+    made('rows', true, int32, problems.rows),
+    made('columns', true, int32, problems.columns),
+    total,
+    status,
+    made('rows', pairs, int32, count + 1),
+    made('rows', pairs, int32, problems.pairs, given.rows),
+    made('columns', pairs, int32, problems.pairs, given.columns),
+    u,
+    v,
   ];
   const wanted = outputs.map((output) => output !== undefined);
   const found = kernel.run([values, rowOffsets, columnOffsets], { maximize: options.maximize }, outputs, wanted);
@@ -318,9 +351,10 @@ export function linearSumAssignment(
   const { maximize, duals } = options;
   if (duals !== undefined && typeof duals !== 'boolean')
     throw new ValueError(name, 'duals', `duals is ${shown(duals)} (expected true or false)`);
-  const problems = problemsOf(cost, name);
+  // Duals are of every row and column.
+  const problems = problemsOf(cost, name, { rows: duals === true, columns: duals === true });
   const { shape } = problems;
-  const found = assign(problems, options, true);
+  const found = assign(problems, options, true, name);
   if (!shape)
     return {
       rows: new Ragged(found.rows!, found.pairOffsets!),

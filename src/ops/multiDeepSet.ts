@@ -83,7 +83,8 @@ export function multiDeepSet(sets: readonly (Ragged | RaggedLike | Vector)[], op
   const width = fuse === 'before' ? widths[0] : widths.reduce((sum, one) => sum + one, 0);
   const first = ragged[0];
   const dtype = dtypes[first.values._dtype].floating ? first.values._dtype : dtypeCode.float32;
-  const place = rhoLayers || out === undefined ? empty(dtype, [first.length, width], first.values._device) : out;
+  const place =
+    rhoLayers || out === undefined ? empty(dtype, [first.length, width], first.values._device, name, 'out') : out;
   const pooled = operation.run(inputs, choices, place);
   return rhoLayers ? mlp(pooled, rhoLayers, { out }) : pooled;
 }

@@ -41,7 +41,9 @@ export function pairFeatures(momenta: Ragged | RaggedLike | Vector, options: Pai
   const offsets = pairOffsets(events, name);
   const { values } = events;
   const room =
-    out === undefined ? empty(values._dtype, [offsets.last, featureCount], values._device) : toOutput(out, name);
+    out === undefined
+      ? empty(values._dtype, [offsets.last, featureCount], values._device, name, 'out')
+      : toOutput(out, name);
   if (room.shape.length !== 2 || room.shape[1] !== featureCount)
     throw new ShapeError(name, 'out', `out is ${shapeText(room.shape)} (expected out [P, ${featureCount}])`);
   const features = operation.run([values, events.offsets], { eps }, room.reshape([room.size]));

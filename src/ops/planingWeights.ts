@@ -80,7 +80,7 @@ export function planingWeights(variable: TensorLike, options: PlaningOptions): T
   const [counts] = count.run(inputs, undefined, undefined, [true, false]);
   const contents = counts!.to('cpu'),
     ownOnHost = own?.to('cpu');
-  const result = empty(dtype, given.shape, given._device);
+  const result = empty(dtype, given.shape, given._device, name, 'variable');
   afterwards(() => {
     const factors = tensor(factorsOf(contents.data as Float64Array, wanted), { shape: contents.shape, device });
     const found = lookUp.run([...inputs, factors], undefined, undefined, [false, false, true])[2]!.to('cpu');

@@ -76,7 +76,7 @@ export function showerObservables(showers: TensorLike, options: ShowerObservable
   const { axis } = options;
   const about =
     axis === undefined ? undefined : asTensor(axis, Array.isArray(axis) ? cells._dtype : undefined, name, 'axis');
-  const make = (shape: number[], dtype = cells._dtype): Tensor => empty(dtype, shape, cells._device);
+  const make = (shape: number[], dtype = cells._dtype): Tensor => empty(dtype, shape, cells._device, name, 'showers');
   const int32 = dtypeCode['int32'];
   const [energy, hits, longitudinal, centre, radial, spectrum] = kernel.run(
     [cells, about],

@@ -120,7 +120,7 @@ function pooled(
       throw new ShapeError(name, 'out', `out is ${shapeText(given.shape)} (expected ${shapeText(shape)})`);
     return given.reshape(inner);
   };
-  const target = out === undefined ? empty(x._dtype, inner, x._device) : view(toOutput(out, name));
+  const target = out === undefined ? empty(x._dtype, inner, x._device, name, 'out') : view(toOutput(out, name));
   return operation.run([x.reshape([samples * channels, ...ones, ...axes])], values, target).reshape(shape);
 }
 

@@ -1,5 +1,4 @@
 // Whatever JavaScript does while a call is under way, the call ends with what was asked for or with a typed error.
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +8,7 @@ import * as ups from 'upsilon-kernels';
 import * as promises from 'upsilon-kernels/promises';
 
 import { collectGarbage, random } from '../helpers';
+import { inProcess } from '../runner/process';
 
 type Transferable = ArrayBuffer & { transfer?(bytes?: number): ArrayBuffer; resize(bytes: number): void };
 const growable = (bytes: number): Transferable =>
@@ -184,25 +184,18 @@ test('shared memory is used where it is', async () => {
 
 const onLinux = process.platform === 'linux' ? test : test.skip;
 onLinux('a core is left to the event loop, unless the number of threads was set', () => {
-  const program = `
-    const { promises: files, readdirSync } = require('node:fs');
-    const ups = require(process.argv[1]);
-    const promises = require(process.argv[1].replace('index.js', 'promises.js'));
-    const threads = () => readdirSync('/proc/self/task').length;
-    const call = () => promises.linear(ups.zeros([1024, 256]), ups.zeros([256, 256]));
-    (async () => {
-      await Promise.all(Array.from({ length: 8 }, () => files.stat('.'))); // starts libuv's threads
-      const before = threads();
-      await call();
-      const byDefault = threads() - before;
-      ups.setThreads(5);
-      await call();
-      console.log(JSON.stringify([ups.devices()[0].threads, byDefault, threads() - before]));
-    })();`;
-  const entry = join(__dirname, '..', '..', 'dist', 'index.js');
-  const said = execFileSync(process.execPath, ['-e', program, entry], { encoding: 'utf8' });
-  const [cores, byDefault, five] = JSON.parse(said) as number[];
-  // One of them is libuv's own.
-  expect(byDefault).toBe(Math.max(cores - 1, 1) - 1);
-  expect(five).toBe(4);
+  inProcess(async ({ ups, promises, assert }) => {
+    const { promises: files, readdirSync } = require('node:fs') as typeof import('node:fs');
+    const threads = (): number => readdirSync('/proc/self/task').length;
+    const call = (): Promise<unknown> => promises.linear(ups.zeros([1024, 256]), ups.zeros([256, 256]));
+    await Promise.all(Array.from({ length: 8 }, () => files.stat('.'))); // starts libuv's threads
+    const before = threads();
+    await call();
+    // One of those that work is libuv's own.
+    const cores = ups.devices()[0].threads!;
+    assert.equal(threads() - before, Math.max(cores - 1, 1) - 1);
+    ups.setThreads(5);
+    await call();
+    assert.equal(threads() - before, 4);
+  });
 });

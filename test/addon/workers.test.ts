@@ -1,9 +1,7 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 
-import * as ups from 'upsilon-kernels';
-
-import { collectGarbage } from '../helpers';
+import { inProcess } from '../runner/process';
 
 const entry = join(__dirname, '..', '..', 'dist', 'index.js');
 const program = `
@@ -32,13 +30,30 @@ test('eight workers use the library at once', async () => {
   await Promise.all(workers.map((worker) => worker.terminate()));
 });
 
-test('workers are terminated amid their operations', async () => {
-  for (let round = 0; round < 2; ++round) {
-    const workers = Array.from({ length: 8 }, () => new Worker(program, { eval: true, workerData: entry }));
-    await Promise.all(workers.map((worker) => new Promise((resolve) => worker.once('online', resolve))));
-    await new Promise((resolve) => setTimeout(resolve, 30 + 60 * round));
-    await Promise.all(workers.map((worker) => worker.terminate()));
-  }
-  await collectGarbage();
-  expect(ups.counters()).toMatchObject({ blocks: 0, blockBytes: 0 });
+/** Works until it is terminated, with blocks of synchronous calls and of promises. */
+const endless = `
+  const { parentPort, workerData } = require('node:worker_threads');
+  const ups = require(workerData);
+  const promises = require(workerData.replace('index.js', 'promises.js'));
+  const x = ups.zeros([2048, 64]), weight = ups.zeros([64, 64]);
+  const repeat = () => promises.linear(x, weight).then(repeat);
+  const loop = () => { ups.linear(x, weight); setImmediate(loop); };
+  repeat();
+  loop();
+  parentPort.postMessage('at work');
+`;
+
+test('workers are terminated while they load and amid their operations, and nothing of them is left', () => {
+  inProcess(
+    async ({ ups, until }, { program, entry }) => {
+      const { Worker } = require('node:worker_threads') as typeof import('node:worker_threads');
+      for (const sign of ['online', 'message', 'message']) {
+        const workers = Array.from({ length: 8 }, () => new Worker(program, { eval: true, workerData: entry }));
+        await Promise.all(workers.map((worker) => new Promise((resolve) => worker.once(sign, resolve))));
+        await Promise.all(workers.map((worker) => worker.terminate()));
+      }
+      await until(() => ups.counters().blocks === 0 && ups.counters().blockBytes === 0, ups.counters);
+    },
+    { program: endless, entry },
+  );
 });

@@ -1,11 +1,13 @@
 // The examples run, learn, and read files that hold what they say.
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import * as ups from 'upsilon-kernels';
 
+const folder = mkdtempSync(join(tmpdir(), 'upsilon-examples-'));
+afterAll(() => rmSync(folder, { recursive: true }));
 const examples = join(__dirname, '..', '..', 'examples');
 const run = (...words: string[]): string =>
   execFileSync(
@@ -18,7 +20,7 @@ const numbersOf = (text: string, pattern: RegExp): number[] =>
 
 describe('continuum-suppression', () => {
   test('learns more than thrust knows', () => {
-    const picture = join(tmpdir(), `continuum-suppression-${process.pid}.svg`);
+    const picture = join(folder, 'continuum-suppression.svg');
     const output = run('continuum-suppression/train.mjs', '--epochs', '6', '--picture', picture);
     const [after, before] = numbersOf(output, /^fused .*: AUC ([\d.]+)/gm);
     const [thrust] = numbersOf(output, /^thrust alone: AUC ([\d.]+)/gm);
@@ -31,7 +33,7 @@ describe('continuum-suppression', () => {
 
 describe('decay-reconstruction', () => {
   test('learns, twice the same', () => {
-    const picture = join(tmpdir(), `decay-reconstruction-${process.pid}.svg`);
+    const picture = join(folder, 'decay-reconstruction.svg');
     const train = (): string => run('decay-reconstruction/train.mjs', '--quick', '--picture', picture);
     const output = train();
     const losses = numbersOf(output, /^step \d+: loss ([\d.]+)/gm);

@@ -7,6 +7,7 @@ import * as ups from 'upsilon-kernels';
 import * as promises from 'upsilon-kernels/promises';
 
 import { numbers, thrown } from '../helpers';
+import { inProcess } from '../runner/process';
 
 /** As in tools/golden/assignment.py. */
 class Random {
@@ -303,6 +304,71 @@ test('messages', () => {
   expect(message({ values: [1], offsets: [0, 1] })).toContain('expected values, rows and columns');
   expect(message([[1]], { maximise: true } as ups.AssignmentOptions)).toContain('maximise');
   expect(message([[1]], { duals: 1 } as unknown as ups.AssignmentOptions)).toContain('expected true or false');
+});
+
+/** Sizes of a problem; of one that has no costs, the other side may be of any size. */
+const costless = fc
+  .tuple(fc.boolean(), fc.integer({ min: 0, max: 2 ** 29 }))
+  .map(([rows, size]) => (rows ? [size, 0] : [0, size]));
+const few = fc.tuple(fc.integer({ min: 0, max: 3 }), fc.integer({ min: 0, max: 3 }));
+
+test('problems without costs take no memory for what has no partner', () => {
+  inProcess(({ ups, assert }) => {
+    const found = ups.linearSumAssignment({ values: [], rows: [0], columns: [1073741825] });
+    assert.deepEqual([...found.cost.data], [0]);
+    assert.deepEqual([...found.status.data], [0]);
+    assert.deepEqual([found.rows.values.size, found.columns.values.size], [0, 0]);
+    const mixed = ups.linearSumAssignment({ values: [2, 1], rows: [2 ** 31 - 2, 1, 0], columns: [0, 2, 2 ** 31 - 3] });
+    assert.deepEqual([...mixed.columns.values.data], [1]);
+    assert.deepEqual(ups.linearSumAssignment(ups.zeros([2 ** 31 - 1, 0])).rows.shape, [0]);
+    assert.deepEqual(ups.linearSumAssignment(ups.zeros([2, 0, 2 ** 30 - 1])).cost.toArray(), [0, 0]);
+    assert.equal(ups.matchedLoss({ values: [], rows: [0], columns: [2 ** 31 - 1] }, []).item(), 0);
+    assert.equal(ups.counters().blocks, 0);
+  });
+});
+
+test('problems without costs change nothing for the others', () => {
+  fc.assert(
+    fc.property(fc.array(fc.oneof(few, costless), { maxLength: 4 }), fc.gen(), (sizes, gen) => {
+      const values = sizes.flatMap(([r, c]) =>
+        Array.from({ length: r * c }, () => gen(fc.integer, { min: 0, max: 9 })),
+      );
+      const [rows, columns] = [0, 1].map((side) => sizes.map((both) => both[side]));
+      fc.pre([rows, columns].every((side) => side.reduce((sum, size) => sum + size, 0) < 2 ** 31));
+      const all = ups.linearSumAssignment({ values, rows, columns });
+      const kept = sizes.flatMap(([r, c], b) => (r * c > 0 ? [b] : []));
+      const some = ups.linearSumAssignment({
+        values,
+        rows: kept.map((b) => rows[b]),
+        columns: kept.map((b) => columns[b]),
+      });
+      expect(all.columns.values.toArray()).toEqual(some.columns.values.toArray());
+      expect(all.rows.values.toArray()).toEqual(some.rows.values.toArray());
+      const costs = sizes.map((_, b) => (kept.includes(b) ? some.cost.data[kept.indexOf(b)] : 0));
+      expect([...all.cost.data]).toEqual(costs);
+      expect(all.status.data.every((status) => status === 0)).toBe(true);
+      const pairs = sizes.map(([r, c]) => Math.min(r, c));
+      expect([...all.rows.offsets.data]).toEqual([
+        0,
+        ...pairs.map((_, b) => pairs.slice(0, b + 1).reduce((x, y) => x + y)),
+      ]);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test('duals are of every row and column, also of those in problems without costs', () => {
+  const { u, v } = ups.linearSumAssignment(
+    { values: [4, 1, 3, 2], rows: [3, 2, 0], columns: [0, 2, 2] },
+    { duals: true },
+  );
+  expect(u!.offsets.toArray()).toEqual([0, 3, 5, 5]);
+  expect(v!.offsets.toArray()).toEqual([0, 0, 2, 4]);
+  expect((u!.values.toArray() as number[]).slice(0, 3)).toEqual([0, 0, 0]);
+  expect((v!.values.toArray() as number[]).slice(2)).toEqual([0, 0]);
+  expect(
+    thrown(() => ups.linearSumAssignment({ values: [], rows: [0], columns: [1073741825] }, { duals: true })),
+  ).toMatchObject({ name: 'OutOfMemoryError', operation: 'linearSumAssignment', argument: 'v' });
 });
 
 test('no input crashes or goes unnoticed', () => {

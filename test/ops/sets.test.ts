@@ -1,5 +1,4 @@
 // Operations over sets of particles.
-import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 
 import * as fc from 'fast-check';
@@ -7,6 +6,7 @@ import * as ups from 'upsilon-kernels';
 import * as promises from 'upsilon-kernels/promises';
 
 import { checkGradients, random, thrown } from '../helpers';
+import { inProcess } from '../runner/process';
 
 const pools = ['sum', 'mean', 'max', 'min'] as const;
 
@@ -463,24 +463,23 @@ describe("PyTorch's results", () => {
 const peakOf = process.platform === 'linux' ? test : test.skip;
 
 peakOf('deepSet needs memory for the events, not for the particles', () => {
-  const events = 30_000,
-    particles = 20 * events,
-    width = 64;
-  const program = `
-    const ups = require('upsilon-kernels');
-    const peak = () => Number(/VmHWM:\\s+(\\d+)/.exec(require('node:fs').readFileSync('/proc/self/status', 'utf8'))[1]);
-    const layer = (outputs, inputs) => ({ weight: ups.random.normal([outputs, inputs], { seed: 1 }), activation: 'relu' });
-    const phi = [layer(${width}, 8), layer(${width}, ${width})], rho = [layer(1, ${width})];
-    const deepSet = (values, offsets) => ups.deepSet({ values, offsets }, { phi, pool: 'mean', rho });
-    const values = ups.random.normal([${particles}, 8], { seed: 2 });
-    const offsets = Int32Array.from({ length: ${events + 1} }, (_, event) => 20 * event);
-    deepSet(ups.random.normal([10, 8], { seed: 3 }), [0, 10]);    // threads and code are there from now on
+  inProcess(({ ups, assert }) => {
+    const { readFileSync } = require('node:fs') as typeof import('node:fs');
+    const peak = (): number => 1024 * Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))![1]);
+    const events = 30_000,
+      particles = 20 * events,
+      width = 64;
+    const layer = (outputs: number, inputs: number) =>
+      ({ weight: ups.random.normal([outputs, inputs], { seed: 1 }), activation: 'relu' }) as const;
+    const phi = [layer(width, 8), layer(width, width)],
+      rho = [layer(1, width)];
+    const values = ups.random.normal([particles, 8], { seed: 2 });
+    const offsets = Int32Array.from({ length: events + 1 }, (_, event) => 20 * event);
+    // Threads and code are there from now on.
+    ups.deepSet({ values: ups.random.normal([10, 8], { seed: 3 }), offsets: [0, 10] }, { phi, pool: 'mean', rho });
     const before = peak();
-    const y = deepSet(values, offsets);
-    console.log(y.shape[0], peak() - before);`;
-  const { stdout, stderr } = spawnSync(process.execPath, ['-e', program], { encoding: 'utf8', timeout: 60_000 });
-  expect(stderr).toBe('');
-  const [rows, kibibytes] = stdout.split(' ').map(Number);
-  expect(rows).toBe(events);
-  expect(1024 * kibibytes).toBeLessThan((particles * width * 4) / 4); // of one layer's values
+    assert.equal(ups.deepSet({ values, offsets }, { phi, pool: 'mean', rho }).shape[0], events);
+    const ofOneLayer = particles * width * 4;
+    assert.ok(peak() - before < ofOneLayer / 4);
+  });
 });

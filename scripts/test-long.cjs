@@ -1,0 +1,120 @@
+// What takes too long for every change: `npm run test:long`. What it finds becomes a case of the tests that always run.
+//   node scripts/test-long.cjs [--only <step>]... [--list] [--runs <n>] [--repetitions <n>]
+'use strict';
+const { spawnSync } = require('node:child_process');
+const { randomInt } = require('node:crypto');
+const fs = require('node:fs');
+const path = require('node:path');
+const { parseArgs } = require('node:util');
+
+const root = path.join(__dirname, '..');
+const seconds = (since) => `${((performance.now() - since) / 1000).toFixed(0)} s`;
+
+/** Runs a command; what it says is shown when it fails. True when it passes. */
+function passes(command, args, env = {}) {
+  const said = { cwd: root, env: { ...process.env, ...env }, encoding: 'utf8', maxBuffer: 2 ** 30 };
+  const { status, signal, error, stdout, stderr } = spawnSync(command, args, said);
+  if (status === 0) return true;
+  process.stdout.write(`${stdout ?? ''}${stderr ?? ''}`);
+  console.log(`${path.basename(command)} ended with ${error?.message ?? signal ?? `code ${status}`}`);
+  return false;
+}
+
+function jest(args, env) {
+  return passes(process.execPath, ['--expose-gc', path.join('node_modules', 'jest', 'bin', 'jest.js'), ...args], env);
+}
+
+/** The test files that have properties, as Jest's patterns. */
+function filesWithProperties() {
+  return fs
+    .readdirSync(path.join(root, 'test'), { recursive: true })
+    .filter((file) => file.endsWith('.test.ts'))
+    .filter((file) => /from 'fast-check'/.test(fs.readFileSync(path.join(root, 'test', file), 'utf8')))
+    .map((file) => `dist-test/${file.replaceAll(path.sep, '/').replace(/\.ts$/, '\\.js$')}`);
+}
+
+/** Every step is done whatever became of the others. */
+const steps = [
+  {
+    name: 'properties',
+    what: 'property tests with a random seed and --runs times as many tries',
+    run({ runs }) {
+      const seed = randomInt(2 ** 31);
+      console.log(`UPSILON_TEST_SEED=${seed} UPSILON_TEST_RUNS=${runs}`);
+      return jest(filesWithProperties(), { UPSILON_TEST_SEED: String(seed), UPSILON_TEST_RUNS: String(runs) });
+    },
+  },
+  {
+    name: 'order',
+    what: 'all tests --repetitions times, files and tests in random order',
+    run({ repetitions }) {
+      let passed = 0;
+      for (let number = 1; number <= repetitions; ++number) {
+        const begin = performance.now();
+        const seed = randomInt(2 ** 31);
+        const good = jest(['--randomize', `--seed=${seed}`]);
+        passed += good ? 1 : 0;
+        console.log(
+          `${number} of ${repetitions}: --randomize --seed=${seed} ${good ? 'passed' : 'FAILED'} in ${seconds(begin)}`,
+        );
+      }
+      console.log(`${passed} of ${repetitions} passed`);
+      return passed === repetitions;
+    },
+  },
+];
+
+function fail(text) {
+  console.error(`test-long: ${text}`);
+  process.exit(2);
+}
+
+function optionsOf(args) {
+  try {
+    return parseArgs({
+      args,
+      options: {
+        only: { type: 'string', multiple: true, default: [] },
+        list: { type: 'boolean', default: false },
+        runs: { type: 'string', default: '10' },
+        repetitions: { type: 'string', default: '20' },
+      },
+    }).values;
+  } catch (error) {
+    return fail(error.message);
+  }
+}
+
+function count(text, option) {
+  const number = Number(text);
+  return Number.isSafeInteger(number) && number > 0
+    ? number
+    : fail(`--${option} is ${text} (expected a positive integer)`);
+}
+
+function main() {
+  const { only, list, runs, repetitions } = optionsOf(process.argv.slice(2));
+  if (list) {
+    for (const { name, what } of steps) console.log(`${name.padEnd(12)}${what}`);
+    return;
+  }
+  const settings = { runs: count(runs, 'runs'), repetitions: count(repetitions, 'repetitions') };
+  const names = steps.map(({ name }) => name);
+  const unknown = only.filter((name) => !names.includes(name));
+  if (unknown.length > 0) fail(`there is no step ${unknown.join(', ')} (expected ${names.join(', ')})`);
+
+  const failed = [];
+  for (const step of steps.filter(({ name }) => only.length === 0 || only.includes(name))) {
+    console.log(`\n==== ${step.name}: ${step.what} ====`);
+    const begin = performance.now();
+    const good = step.run(settings);
+    if (!good) failed.push(step.name);
+    console.log(`==== ${step.name}: ${good ? 'passed' : 'FAILED'} in ${seconds(begin)} ====`);
+  }
+  if (failed.length > 0) {
+    console.error(`FAILED: ${failed.join(', ')}`);
+    process.exitCode = 1;
+  }
+}
+
+main();
