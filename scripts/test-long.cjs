@@ -4,8 +4,10 @@
 const { spawnSync } = require('node:child_process');
 const { randomInt } = require('node:crypto');
 const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
+const { configure } = require('./machine.cjs');
 
 const root = path.join(__dirname, '..');
 const seconds = (since) => `${((performance.now() - since) / 1000).toFixed(0)} s`;
@@ -32,6 +34,18 @@ function filesWithProperties() {
     .filter((file) => /from 'fast-check'/.test(fs.readFileSync(path.join(root, 'test', file), 'utf8')))
     .map((file) => `dist-test/${file.replaceAll(path.sep, '/').replace(/\.ts$/, '\\.js$')}`);
 }
+
+/** A folder with the native tests, configured and built; `sanitizers` as UPSILON_SANITIZE takes them. */
+function builds(folder, sanitizers) {
+  const options = ['-DUPSILON_BUILD_TESTS=ON', '-DUPSILON_LONG_TESTS=ON', '-DUPSILON_EMULATED=ON'];
+  options.push('-DUPSILON_BUILD_ADDON=OFF', '-DUPSILON_BUILD_SHARED=OFF', `-DUPSILON_SANITIZE=${sanitizers}`);
+  return (
+    configure(folder, options) && passes('cmake', ['--build', folder, '--parallel', String(os.availableParallelism())])
+  );
+}
+
+const conformance = (folder) => path.join(folder, 'Release', 'upsilon_conformance');
+const ctest = (folder) => passes('ctest', ['--test-dir', folder, '--parallel', '2', '--output-on-failure']);
 
 /** Every step is done whatever became of the others. */
 const steps = [
@@ -61,6 +75,35 @@ const steps = [
       console.log(`${passed} of ${repetitions} passed`);
       return passed === repetitions;
     },
+  },
+  {
+    name: 'native',
+    what: 'all native tests with all cases, 20 schedules of the emulated device',
+    run: () => builds('build-long', '') && ctest('build-long'),
+  },
+  {
+    name: 'memory',
+    what: 'the same under AddressSanitizer and UndefinedBehaviorSanitizer',
+    run: () => builds('build-long-asan', 'address,undefined') && ctest('build-long-asan'),
+  },
+  {
+    name: 'races',
+    what: 'conformance on the CPU and on the emulated device under ThreadSanitizer',
+    run() {
+      if (!builds('build-long-tsan', 'thread')) return false;
+      const program = conformance('build-long-tsan');
+      const env = { TSAN_OPTIONS: 'halt_on_error=1' };
+      const onDevice = ['--quick', '--device', 'emulated:0', '--schedules', '2'];
+      return passes(program, ['--quick'], env) && passes(program, onDevice, env);
+    },
+  },
+  {
+    name: 'barriers',
+    what: 'every barrier of the CUDA kernels is missed when it does not happen',
+    run: () =>
+      builds('build-long', '') &&
+      builds('build-long-tsan', 'thread') &&
+      passes('test/conformance/barriers.sh', [conformance('build-long'), conformance('build-long-tsan')]),
   },
 ];
 

@@ -14,7 +14,7 @@ export TSAN_OPTIONS='atexit_sleep_ms=0 halt_on_error=1'
 passes() {
   local folder filter=()
   folder=$(dirname "${1%%:*}")
-  [ "$folder" = common ] || filter=(--filter "$(basename "$folder")")
+  [[ $folder == lib/* ]] || filter=(--filter "$(basename "$folder")")
   UPSILON_EMULATION_SKIP=$(basename "$1") timeout 1200 "$2" --device emulated:0 --schedules "$3" --quick "${filter[@]}" \
     > /dev/null 2>&1
 }
