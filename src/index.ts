@@ -6,9 +6,18 @@ export * from './operations';
 export * as arrow from './arrow';
 export * as safetensors from './safetensors';
 export { recordBatch } from './arrow';
-export { noGrad } from './autograd';
-export { counters, devices, info, lastVariant, type Precision, setPrecision, setThreads, synchronize } from './device';
-export type { DType, TypedArray } from './dtype';
+export { noGrad } from './autograd/tape';
+export {
+  counters,
+  devices,
+  info,
+  lastVariant,
+  type Precision,
+  setPrecision,
+  setThreads,
+  synchronize,
+} from './runtime/device';
+export type { DType, TypedArray } from './runtime/dtype';
 export {
   DeviceError,
   DTypeError,
@@ -17,8 +26,8 @@ export {
   ShapeError,
   UpsilonError,
   ValueError,
-} from './errors';
-export { type Edges, Graph, graph, tree } from './graph';
+} from './runtime/errors';
+export { type Edges, Graph, graph, tree } from './graph/graph';
 export * as models from './models';
 export type { Activation } from './ops/activation';
 export type { AttentionPoolOptions } from './ops/attentionPool';
@@ -70,6 +79,6 @@ export type { ShowerObservables, ShowerObservablesOptions } from './ops/showerOb
 export type { TreeConvOptions } from './ops/treeConv';
 export type { AvgPoolOptions, GlobalPoolOptions, MaxPoolOptions } from './ops/windowPool';
 export * as optim from './optim';
-export type { NormalOptions, RandomOptions, UniformOptions } from './random';
-export { Ragged, ragged, type RaggedLike } from './ragged';
-export { type NestedArray, Tensor, tensor, type TensorLike, type TensorOptions, zeros } from './tensor';
+export type { NormalOptions, RandomOptions, UniformOptions } from './ops/random';
+export { Ragged, ragged, type RaggedLike } from './tensor/ragged';
+export { type NestedArray, Tensor, tensor, type TensorLike, type TensorOptions, zeros } from './tensor/tensor';

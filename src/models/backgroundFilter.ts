@@ -1,12 +1,12 @@
-import { noGrad } from '../autograd';
-import { cpu, deviceOf } from '../device';
-import { ShapeError, ValueError } from '../errors';
+import { noGrad } from '../autograd/tape';
+import { cpu, deviceOf } from '../runtime/device';
+import { ShapeError, ValueError } from '../runtime/errors';
 import { embedding } from '../ops/embedding';
 import { linear } from '../ops/linear';
 import { setPool } from '../ops/setPool';
 import { treeConv } from '../ops/treeConv';
 import { load, metadata, type Source } from '../safetensors';
-import { shapeText, type Tensor, tensor } from '../tensor';
+import { shapeText, type Tensor, tensor } from '../tensor/tensor';
 import {
   type DecayForest,
   endOfBatch,

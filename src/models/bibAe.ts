@@ -1,10 +1,10 @@
-import { record } from '../autograd';
-import { KnownOptions, shown } from '../check';
-import { rowsOf } from '../composition';
-import { cpu } from '../device';
-import { ValueError } from '../errors';
+import { record } from '../autograd/tape';
+import { KnownOptions, shown } from '../runtime/check';
+import { rowsOf } from '../operation/composition';
+import { cpu } from '../runtime/device';
+import { ValueError } from '../runtime/errors';
 import type { Source } from '../safetensors';
-import { empty, type Tensor, type TensorLike } from '../tensor';
+import { empty, type Tensor, type TensorLike } from '../tensor/tensor';
 import { BibAeDecoder, decoderShapes, latent } from './bibAeDecoder';
 import {
   BibAeEncoder,

@@ -1,6 +1,6 @@
-import { cpu } from '../device';
-import { dtypeCode } from '../dtype';
-import { elementsOf, empty, type Tensor, tensor } from '../tensor';
+import { cpu } from '../runtime/device';
+import { dtypeCode } from '../runtime/dtype';
+import { elementsOf, empty, type Tensor, tensor } from '../tensor/tensor';
 
 /** Memory of the layers, which a loop over many batches must not leave to the garbage collector. @internal */
 export class LayerMemory {

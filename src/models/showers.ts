@@ -1,15 +1,15 @@
 // What the shower generators share: energies, noise, the loop over batches, and the threshold.
-import { noGrad, wantsGradient } from '../autograd';
-import { KnownOptions, shown } from '../check';
-import { rowsOf } from '../composition';
-import { cpu } from '../device';
-import { dtypeCode, dtypes } from '../dtype';
-import { DeviceError, DTypeError, ShapeError, ValueError } from '../errors';
-import { toOutput } from '../operation';
+import { noGrad, wantsGradient } from '../autograd/tape';
+import { KnownOptions, shown } from '../runtime/check';
+import { rowsOf } from '../operation/composition';
+import { cpu } from '../runtime/device';
+import { dtypeCode, dtypes } from '../runtime/dtype';
+import { DeviceError, DTypeError, ShapeError, ValueError } from '../runtime/errors';
+import { toOutput } from '../operation/operation';
 import type { Activation } from '../ops/activation';
 import { layerNorm } from '../ops/layerNorm';
-import { normal, uniform } from '../random';
-import { asTensor, empty, shapeText, type Tensor, type TensorLike, tensor } from '../tensor';
+import { normal, uniform } from '../ops/random';
+import { asTensor, empty, shapeText, type Tensor, type TensorLike, tensor } from '../tensor/tensor';
 import { LayerMemory } from './layerMemory';
 import { countOf, type Parameters, seedOf } from './parameters';
 

@@ -1,13 +1,13 @@
 import type { Vector } from 'apache-arrow';
 
-import { isList as isListVector, isVector } from '../arrow/column';
-import { Kernel } from '../call';
-import { KnownOptions } from '../check';
-import { dtypeCode } from '../dtype';
-import { ShapeError } from '../errors';
-import { toOutput } from '../operation';
-import { asRagged, Ragged, type RaggedLike } from '../ragged';
-import { asTensor, shapeText, tensor, type Tensor, type TensorLike } from '../tensor';
+import { isList as isListVector, isVector } from '../tensor/column';
+import { Kernel } from '../operation/kernel';
+import { KnownOptions } from '../runtime/check';
+import { dtypeCode } from '../runtime/dtype';
+import { ShapeError } from '../runtime/errors';
+import { toOutput } from '../operation/operation';
+import { asRagged, Ragged, type RaggedLike } from '../tensor/ragged';
+import { asTensor, shapeText, tensor, type Tensor, type TensorLike } from '../tensor/tensor';
 
 export interface ArgsortOptions {
   /** Largest keys first (default false). Equal keys keep their order either way. */

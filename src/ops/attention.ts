@@ -1,10 +1,10 @@
 import type { Vector } from 'apache-arrow';
 
-import { shown } from '../check';
-import { ShapeError, ValueError } from '../errors';
-import { Operation, toOutput } from '../operation';
-import { asRagged, type Ragged, type RaggedLike } from '../ragged';
-import { shapeText, type Tensor, type TensorLike } from '../tensor';
+import { shown } from '../runtime/check';
+import { ShapeError, ValueError } from '../runtime/errors';
+import { Operation, toOutput } from '../operation/operation';
+import { asRagged, type Ragged, type RaggedLike } from '../tensor/ragged';
+import { shapeText, type Tensor, type TensorLike } from '../tensor/tensor';
 import { type PairBias, pairBiasArguments, pairBiasWords } from './pairBias';
 
 const name = 'attention';

@@ -1,9 +1,9 @@
-import { wantsGradient } from '../autograd';
-import { KnownOptions, shown } from '../check';
-import { ShapeError, ValueError } from '../errors';
-import { wrapArray } from '../memory';
-import { Operation } from '../operation';
-import { asTensor, elementsOf, shapeText, Tensor, type TensorLike } from '../tensor';
+import { wantsGradient } from '../autograd/tape';
+import { KnownOptions, shown } from '../runtime/check';
+import { ShapeError, ValueError } from '../runtime/errors';
+import { wrapArray } from '../runtime/memory';
+import { Operation } from '../operation/operation';
+import { asTensor, elementsOf, shapeText, Tensor, type TensorLike } from '../tensor/tensor';
 
 const operation = new Operation('concat');
 const knownOptions = new KnownOptions('out');

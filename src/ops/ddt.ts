@@ -1,8 +1,8 @@
-import { afterwards, copyKernel } from '../call';
-import { KnownOptions, shown } from '../check';
-import { dtypes } from '../dtype';
-import { ValueError } from '../errors';
-import { empty, tensor, type Tensor, type TensorLike } from '../tensor';
+import { afterwards, copyKernel } from '../operation/kernel';
+import { KnownOptions, shown } from '../runtime/check';
+import { dtypes } from '../runtime/dtype';
+import { ValueError } from '../runtime/errors';
+import { empty, tensor, type Tensor, type TensorLike } from '../tensor/tensor';
 import { argsort } from './argsort';
 import { type Binning, edgesOf } from './histogram';
 import { column, labelsOf } from './inverseJsd';

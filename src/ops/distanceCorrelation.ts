@@ -1,11 +1,11 @@
-import { record, wantsGradient } from '../autograd';
-import { Kernel, type OptionValues } from '../call';
-import { KnownOptions } from '../check';
-import { dtypes } from '../dtype';
-import { ShapeError, ValueError } from '../errors';
-import { Operation } from '../operation';
-import { indices, Ragged, type RaggedLike } from '../ragged';
-import { asTensor, filled, shapeText, type Tensor, tensor, type TensorLike } from '../tensor';
+import { record, wantsGradient } from '../autograd/tape';
+import { Kernel, type OptionValues } from '../operation/kernel';
+import { KnownOptions } from '../runtime/check';
+import { dtypes } from '../runtime/dtype';
+import { ShapeError, ValueError } from '../runtime/errors';
+import { Operation } from '../operation/operation';
+import { indices, Ragged, type RaggedLike } from '../tensor/ragged';
+import { asTensor, filled, shapeText, type Tensor, tensor, type TensorLike } from '../tensor/tensor';
 
 /** For one variable against another. */
 export interface DistanceOptions {

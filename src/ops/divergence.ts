@@ -1,8 +1,8 @@
-import { KnownOptions, shown } from '../check';
-import { dtypeCode, dtypes } from '../dtype';
-import { DTypeError, ShapeError, ValueError } from '../errors';
-import { Operation } from '../operation';
-import { asTensor, shapeText, tensor, type Tensor, type TensorLike } from '../tensor';
+import { KnownOptions, shown } from '../runtime/check';
+import { dtypeCode, dtypes } from '../runtime/dtype';
+import { DTypeError, ShapeError, ValueError } from '../runtime/errors';
+import { Operation } from '../operation/operation';
+import { asTensor, shapeText, tensor, type Tensor, type TensorLike } from '../tensor/tensor';
 
 export interface DivergenceOptions {
   /** Of the logarithm: 2 (default) for bits, `Math.E` for nats; any positive number but 1. */

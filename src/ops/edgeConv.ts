@@ -1,8 +1,8 @@
-import { KnownOptions, shown } from '../check';
-import { ValueError } from '../errors';
-import { checkGraph, type Graph } from '../graph';
-import { Operation, transposeOf } from '../operation';
-import type { Tensor, TensorLike } from '../tensor';
+import { KnownOptions, shown } from '../runtime/check';
+import { ValueError } from '../runtime/errors';
+import { checkGraph, type Graph } from '../graph/graph';
+import { Operation, transposeOf } from '../operation/operation';
+import type { Tensor, TensorLike } from '../tensor/tensor';
 import type { Layer } from './mlp';
 
 const operation = new Operation('edge_conv', ['layers']);

@@ -1,10 +1,10 @@
-import { wantsGradient } from '../autograd';
-import { immediately } from '../call';
-import { KnownOptions, shown } from '../check';
-import { dtypeCode, dtypes } from '../dtype';
-import { ShapeError, ValueError } from '../errors';
-import { checkGraph, type Graph } from '../graph';
-import { asTensor, shapeText, tensor, type Tensor, type TensorLike } from '../tensor';
+import { wantsGradient } from '../autograd/tape';
+import { immediately } from '../operation/kernel';
+import { KnownOptions, shown } from '../runtime/check';
+import { dtypeCode, dtypes } from '../runtime/dtype';
+import { ShapeError, ValueError } from '../runtime/errors';
+import { checkGraph, type Graph } from '../graph/graph';
+import { asTensor, shapeText, tensor, type Tensor, type TensorLike } from '../tensor/tensor';
 import { batchNorm } from './batchNorm';
 import { edgeConv } from './edgeConv';
 import { embedding } from './embedding';

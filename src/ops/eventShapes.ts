@@ -1,12 +1,12 @@
 import type { Vector } from 'apache-arrow';
 
-import { Kernel } from '../call';
-import { KnownOptions, shown } from '../check';
-import { dtypeCode } from '../dtype';
-import { ValueError } from '../errors';
-import { toOutput } from '../operation';
-import { asRagged, type Ragged, type RaggedLike } from '../ragged';
-import { asTensor, rowsOf, type Tensor, type TensorLike } from '../tensor';
+import { Kernel } from '../operation/kernel';
+import { KnownOptions, shown } from '../runtime/check';
+import { dtypeCode } from '../runtime/dtype';
+import { ValueError } from '../runtime/errors';
+import { toOutput } from '../operation/operation';
+import { asRagged, type Ragged, type RaggedLike } from '../tensor/ragged';
+import { asTensor, rowsOf, type Tensor, type TensorLike } from '../tensor/tensor';
 
 /** The thirty variables by basf2's names, in their order. */
 export const eventShapeNames = [

@@ -1,10 +1,10 @@
 import type { Vector } from 'apache-arrow';
 
-import { KnownOptions, shown } from '../check';
-import { ShapeError, ValueError } from '../errors';
-import { Operation, transposeOf } from '../operation';
-import { asRagged, Ragged, type RaggedLike } from '../ragged';
-import { asTensor, shapeText, type Tensor, tensor, type TensorLike } from '../tensor';
+import { KnownOptions, shown } from '../runtime/check';
+import { ShapeError, ValueError } from '../runtime/errors';
+import { Operation, transposeOf } from '../operation/operation';
+import { asRagged, Ragged, type RaggedLike } from '../tensor/ragged';
+import { asTensor, shapeText, type Tensor, tensor, type TensorLike } from '../tensor/tensor';
 import type { Activation } from './activation';
 import { concat } from './concat';
 import { knnGraph } from './knnGraph';

@@ -1,8 +1,8 @@
-import { KnownOptions, shown } from '../check';
-import { dtypeCode } from '../dtype';
-import { ShapeError, ValueError } from '../errors';
-import { Operation } from '../operation';
-import { asTensor, empty, shapeText, tensor, type Tensor, type TensorLike } from '../tensor';
+import { KnownOptions, shown } from '../runtime/check';
+import { dtypeCode } from '../runtime/dtype';
+import { ShapeError, ValueError } from '../runtime/errors';
+import { Operation } from '../operation/operation';
+import { asTensor, empty, shapeText, tensor, type Tensor, type TensorLike } from '../tensor/tensor';
 
 /** Where the bins of a variable are: `{ bins, range }` of one width, or `edges`. */
 export interface Binning {

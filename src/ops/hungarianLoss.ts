@@ -1,12 +1,12 @@
 import type { Vector } from 'apache-arrow';
 
-import { immediately } from '../call';
-import { KnownOptions } from '../check';
-import { dtypes } from '../dtype';
-import { DTypeError, ShapeError } from '../errors';
-import { Operation } from '../operation';
-import { asRagged, checkBoundaries, type Ragged, type RaggedLike } from '../ragged';
-import { asTensor, empty, shapeText, tensor, type Tensor, type TensorLike } from '../tensor';
+import { immediately } from '../operation/kernel';
+import { KnownOptions } from '../runtime/check';
+import { dtypes } from '../runtime/dtype';
+import { DTypeError, ShapeError } from '../runtime/errors';
+import { Operation } from '../operation/operation';
+import { asRagged, checkBoundaries, type Ragged, type RaggedLike } from '../tensor/ragged';
+import { asTensor, empty, shapeText, tensor, type Tensor, type TensorLike } from '../tensor/tensor';
 import { assign, type Problems, problemsOf, type RaggedCosts } from './linearSumAssignment';
 
 /**

@@ -1,7 +1,7 @@
-import { KnownOptions, shown } from '../check';
-import { ShapeError, ValueError } from '../errors';
-import { Operation, toOutput } from '../operation';
-import { asTensor, shapeText, type Tensor, type TensorLike, tensor } from '../tensor';
+import { KnownOptions, shown } from '../runtime/check';
+import { ShapeError, ValueError } from '../runtime/errors';
+import { Operation, toOutput } from '../operation/operation';
+import { asTensor, shapeText, type Tensor, type TensorLike, tensor } from '../tensor/tensor';
 import type { Activation } from './activation';
 import { embedding } from './embedding';
 import { momentsOf } from './moments';

@@ -1,9 +1,9 @@
-import { afterwards, copyKernel, immediately, Kernel } from '../call';
-import { KnownOptions, shown } from '../check';
-import { rowsOf } from '../composition';
-import { dtypeCode, dtypes } from '../dtype';
-import { DTypeError, ShapeError, ValueError } from '../errors';
-import { asTensor, shapeText, tensor, type Tensor, type TensorLike } from '../tensor';
+import { afterwards, copyKernel, immediately, Kernel } from '../operation/kernel';
+import { KnownOptions, shown } from '../runtime/check';
+import { rowsOf } from '../operation/composition';
+import { dtypeCode, dtypes } from '../runtime/dtype';
+import { DTypeError, ShapeError, ValueError } from '../runtime/errors';
+import { asTensor, shapeText, tensor, type Tensor, type TensorLike } from '../tensor/tensor';
 import { jsDivergence } from './divergence';
 import { type Binning, edgesOf } from './histogram';
 import { backgroundRejection } from './roc';

@@ -1,14 +1,14 @@
 import type { Vector } from 'apache-arrow';
 
-import { immediately, Kernel } from '../call';
-import { KnownOptions, shown } from '../check';
-import { cpu } from '../device';
-import { dtypeCode } from '../dtype';
-import { ValueError } from '../errors';
-import { Graph } from '../graph';
-import { wrapArray } from '../memory';
-import { asRagged, checkBoundaries, type Ragged, type RaggedLike } from '../ragged';
-import { empty, Tensor } from '../tensor';
+import { immediately, Kernel } from '../operation/kernel';
+import { KnownOptions, shown } from '../runtime/check';
+import { cpu } from '../runtime/device';
+import { dtypeCode } from '../runtime/dtype';
+import { ValueError } from '../runtime/errors';
+import { Graph } from '../graph/graph';
+import { wrapArray } from '../runtime/memory';
+import { asRagged, checkBoundaries, type Ragged, type RaggedLike } from '../tensor/ragged';
+import { empty, Tensor } from '../tensor/tensor';
 
 const kernel = new Kernel('knn_graph', { K: 'k' });
 const knownOptions = new KnownOptions('loop');

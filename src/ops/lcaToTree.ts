@@ -1,11 +1,11 @@
 import type { Vector } from 'apache-arrow';
 
-import { immediately, Kernel } from '../call';
-import { KnownOptions } from '../check';
-import { dtypeCode } from '../dtype';
-import { DTypeError, ShapeError, ValueError } from '../errors';
-import { asRagged, checkBoundaries, indices, Ragged, type RaggedLike } from '../ragged';
-import { asTensor, empty, shapeText, tensor, type Tensor, type TensorLike } from '../tensor';
+import { immediately, Kernel } from '../operation/kernel';
+import { KnownOptions } from '../runtime/check';
+import { dtypeCode } from '../runtime/dtype';
+import { DTypeError, ShapeError, ValueError } from '../runtime/errors';
+import { asRagged, checkBoundaries, indices, Ragged, type RaggedLike } from '../tensor/ragged';
+import { asTensor, empty, shapeText, tensor, type Tensor, type TensorLike } from '../tensor/tensor';
 
 /** Matrices of lowest common ancestors, of events with different numbers of leaves: all rows one after the other. */
 export interface LcaMatrices {

@@ -1,12 +1,12 @@
-import { afterwards, immediately, Kernel } from '../call';
-import { KnownOptions, shown } from '../check';
-import { cpu, type Device } from '../device';
-import { dtypeCode, dtypes } from '../dtype';
-import { DTypeError, ShapeError, ValueError } from '../errors';
-import { wrapArray } from '../memory';
-import { toOutput } from '../operation';
-import { indices, Ragged } from '../ragged';
-import { asTensor, empty, shapeText, Tensor, tensor, type TensorLike } from '../tensor';
+import { afterwards, immediately, Kernel } from '../operation/kernel';
+import { KnownOptions, shown } from '../runtime/check';
+import { cpu, type Device } from '../runtime/device';
+import { dtypeCode, dtypes } from '../runtime/dtype';
+import { DTypeError, ShapeError, ValueError } from '../runtime/errors';
+import { wrapArray } from '../runtime/memory';
+import { toOutput } from '../operation/operation';
+import { indices, Ragged } from '../tensor/ragged';
+import { asTensor, empty, shapeText, Tensor, tensor, type TensorLike } from '../tensor/tensor';
 
 const name = 'linearSumAssignment';
 const kernel = new Kernel('linear_sum_assignment');

@@ -1,11 +1,11 @@
 import type { Vector } from 'apache-arrow';
 
-import { KnownOptions, shown } from '../check';
-import { dtypeCode, dtypes } from '../dtype';
-import { publish, ShapeError, ValueError } from '../errors';
-import { Operation } from '../operation';
-import { asRagged, type Ragged, type RaggedLike } from '../ragged';
-import { asTensor, empty, type Tensor, type TensorLike } from '../tensor';
+import { KnownOptions, shown } from '../runtime/check';
+import { dtypeCode, dtypes } from '../runtime/dtype';
+import { publish, ShapeError, ValueError } from '../runtime/errors';
+import { Operation } from '../operation/operation';
+import { asRagged, type Ragged, type RaggedLike } from '../tensor/ragged';
+import { asTensor, empty, type Tensor, type TensorLike } from '../tensor/tensor';
 import { checkLayers, type Layer, layerArguments, layersPerCall, mlp } from './mlp';
 import type { Pool } from './setPool';
 

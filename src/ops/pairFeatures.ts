@@ -1,14 +1,14 @@
 import type { Vector } from 'apache-arrow';
 
-import { immediately } from '../call';
-import { KnownOptions, shown } from '../check';
-import { cpu } from '../device';
-import { dtypeCode } from '../dtype';
-import { ShapeError, ValueError } from '../errors';
-import { wrapArray } from '../memory';
-import { Operation, toOutput } from '../operation';
-import { asRagged, checkBoundaries, Ragged, type RaggedLike } from '../ragged';
-import { empty, shapeText, Tensor, type TensorLike } from '../tensor';
+import { immediately } from '../operation/kernel';
+import { KnownOptions, shown } from '../runtime/check';
+import { cpu } from '../runtime/device';
+import { dtypeCode } from '../runtime/dtype';
+import { ShapeError, ValueError } from '../runtime/errors';
+import { wrapArray } from '../runtime/memory';
+import { Operation, toOutput } from '../operation/operation';
+import { asRagged, checkBoundaries, Ragged, type RaggedLike } from '../tensor/ragged';
+import { empty, shapeText, Tensor, type TensorLike } from '../tensor/tensor';
 
 const name = 'pairFeatures';
 const operation = new Operation('pair_features');

@@ -1,8 +1,8 @@
-import { afterwards, copyKernel, Kernel } from '../call';
-import { KnownOptions } from '../check';
-import { dtypeCode, dtypes } from '../dtype';
-import { ShapeError, ValueError } from '../errors';
-import { asTensor, empty, shapeText, tensor, type Tensor, type TensorLike } from '../tensor';
+import { afterwards, copyKernel, Kernel } from '../operation/kernel';
+import { KnownOptions } from '../runtime/check';
+import { dtypeCode, dtypes } from '../runtime/dtype';
+import { ShapeError, ValueError } from '../runtime/errors';
+import { asTensor, empty, shapeText, tensor, type Tensor, type TensorLike } from '../tensor/tensor';
 import { type Binning, edgesOf } from './histogram';
 import { alike, column, labelsOf } from './inverseJsd';
 

@@ -1,8 +1,8 @@
-import { Kernel } from '../call';
-import { KnownOptions } from '../check';
-import { dtypeCode } from '../dtype';
-import { ShapeError } from '../errors';
-import { asTensor, shapeText, tensor, type Tensor, type TensorLike } from '../tensor';
+import { Kernel } from '../operation/kernel';
+import { KnownOptions } from '../runtime/check';
+import { dtypeCode } from '../runtime/dtype';
+import { ShapeError } from '../runtime/errors';
+import { asTensor, shapeText, tensor, type Tensor, type TensorLike } from '../tensor/tensor';
 
 export interface RocOptions {
   /** `[N]`, also zero or negative. Default: all 1. */

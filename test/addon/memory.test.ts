@@ -1,5 +1,5 @@
 import * as ups from 'upsilon-kernels';
-import { native } from 'upsilon-kernels/internal/native';
+import { native } from 'upsilon-kernels/internal/runtime/native';
 import * as promises from 'upsilon-kernels/promises';
 
 import { collectGarbage, random, thrown } from '../helpers';

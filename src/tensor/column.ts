@@ -20,8 +20,8 @@ import {
   type Vector,
 } from 'apache-arrow';
 
-import { codeOfArray, dtypeCode, dtypes, type TypedArray } from '../dtype';
-import { DTypeError, UpsilonError, ValueError } from '../errors';
+import { codeOfArray, dtypeCode, dtypes, type TypedArray } from '../runtime/dtype';
+import { DTypeError, UpsilonError, ValueError } from '../runtime/errors';
 
 /** Type numbers of Arrow's flatbuffer format. */
 const INT = 2,

@@ -1,11 +1,11 @@
 import type { Vector } from 'apache-arrow';
 
-import { isVector, listColumnOf, listVectorOf } from './arrow/column';
-import { KnownOptions, shown } from './check';
-import { cpu } from './device';
-import { dtypeCode } from './dtype';
-import { DTypeError, ShapeError, ValueError } from './errors';
-import { wrapArray } from './memory';
+import { isVector, listColumnOf, listVectorOf } from './column';
+import { KnownOptions, shown } from '../runtime/check';
+import { cpu } from '../runtime/device';
+import { dtypeCode } from '../runtime/dtype';
+import { DTypeError, ShapeError, ValueError } from '../runtime/errors';
+import { wrapArray } from '../runtime/memory';
 import { asTensor, Tensor, type TensorLike } from './tensor';
 
 const int32 = dtypeCode['int32'];

@@ -1,18 +1,18 @@
 // Packs calls into the frame (native/addon/frame.h). Nothing here knows an operation: names, options and the shapes of
 // outputs come from the schemas that the library tells. Shapes are not checked here: the gate does that.
-import { shown } from './check';
-import { cpu, type Device } from './device';
-import { dtypeCode, dtypes, type TypedArray } from './dtype';
-import { camelCase, errorOf, publicName, publish, saidOf, UpsilonError } from './errors';
-import { blockUnder, Kind } from './memory';
+import { shown } from '../runtime/check';
+import { cpu, type Device } from '../runtime/device';
+import { dtypeCode, dtypes, type TypedArray } from '../runtime/dtype';
+import { camelCase, errorOf, publicName, publish, saidOf, UpsilonError } from '../runtime/errors';
+import { blockUnder, Kind } from '../runtime/memory';
 import {
   type DimensionDescription,
   frameLayout,
   native,
   type OperationDescription,
   type OptionDescription,
-} from './native';
-import { empty, Tensor } from './tensor';
+} from '../runtime/native';
+import { empty, Tensor } from '../tensor/tensor';
 
 const frame = new Float64Array(frameLayout.buffer);
 const frameBits = new BigInt64Array(frameLayout.buffer);

@@ -107,7 +107,7 @@ function platformName(): string {
 
 /** Tries the places where a binary may be: one built here, one that came with the package, one of its own package. */
 function load(): Native {
-  const root = join(__dirname, '..');
+  const root = join(__dirname, '..', '..');
   const built = join(root, 'build', 'Release', 'upsilon.node');
   const tried: string[] = [];
   const attempt = (place: string): Native | undefined => {

@@ -1,9 +1,9 @@
 // Gradients in reverse, on a tape: every operation records how to get from the gradient of its result to those of its
 // inputs. The recording is a graph of tensors; nothing is global but the switch of noGrad.
-import { Kernel } from './call';
-import { shown } from './check';
-import { ShapeError, ValueError } from './errors';
-import { filled, shapeText, Tensor } from './tensor';
+import { Kernel } from '../operation/kernel';
+import { shown } from '../runtime/check';
+import { ShapeError, ValueError } from '../runtime/errors';
+import { filled, shapeText, Tensor } from '../tensor/tensor';
 
 /** Gradients of the inputs, in their order, from the gradient of the result. `needed` says which are asked for. */
 export type Backward = (gradient: Tensor, needed: readonly boolean[]) => readonly (Tensor | undefined)[];

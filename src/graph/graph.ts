@@ -1,15 +1,15 @@
 import type { Vector } from 'apache-arrow';
 
-import { isVector } from './arrow/column';
-import { wantsGradient } from './autograd';
-import { immediately, Kernel } from './call';
-import { KnownOptions, shown } from './check';
-import { cpu } from './device';
-import { dtypeCode } from './dtype';
-import { DeviceError, ValueError } from './errors';
-import { embedding } from './ops/embedding';
-import { asRagged, checkBoundaries, indices, type Ragged } from './ragged';
-import { asTensor, empty, Tensor, tensor, type TensorLike } from './tensor';
+import { isVector } from '../tensor/column';
+import { wantsGradient } from '../autograd/tape';
+import { immediately, Kernel } from '../operation/kernel';
+import { KnownOptions, shown } from '../runtime/check';
+import { cpu } from '../runtime/device';
+import { dtypeCode } from '../runtime/dtype';
+import { DeviceError, ValueError } from '../runtime/errors';
+import { embedding } from '../ops/embedding';
+import { asRagged, checkBoundaries, indices, type Ragged } from '../tensor/ragged';
+import { asTensor, empty, Tensor, tensor, type TensorLike } from '../tensor/tensor';
 
 const fromEdges = new Kernel(
   'graph_from_edges',

@@ -1,12 +1,12 @@
 // What every public operation does: turn arguments into tensors, run the forward kernel, record the backward one. That
 // backward belongs to forward is read off the names: a gradient is `d` plus the name of what it is the gradient of.
-import { record, wantsGradient } from './autograd';
-import { Kernel, type OptionValues, type Plan } from './call';
-import { KnownOptions } from './check';
-import { dtypeCode } from './dtype';
-import { publicName, ValueError } from './errors';
-import { type Graph } from './graph';
-import { asTensor, Tensor, type TensorLike } from './tensor';
+import { record, wantsGradient } from '../autograd/tape';
+import { Kernel, type OptionValues, type Plan } from './kernel';
+import { KnownOptions } from '../runtime/check';
+import { dtypeCode } from '../runtime/dtype';
+import { publicName, ValueError } from '../runtime/errors';
+import { type Graph } from '../graph/graph';
+import { asTensor, Tensor, type TensorLike } from '../tensor/tensor';
 
 /** Where the backward kernel's inputs come from, and whose gradients its outputs are. */
 interface BackwardPlan {

@@ -1,9 +1,9 @@
 // What networks are put together with, besides the operations: both have gradients. @internal
-import { addTo, record } from './autograd';
-import { copyKernel } from './call';
-import { dtypes } from './dtype';
-import { Kind } from './memory';
-import { empty, filled, Tensor } from './tensor';
+import { addTo, record } from '../autograd/tape';
+import { copyKernel } from './kernel';
+import { dtypes } from '../runtime/dtype';
+import { Kind } from '../runtime/memory';
+import { empty, filled, Tensor } from '../tensor/tensor';
 
 /** a + b, of one shape: residual connections. @internal */
 export function sum(a: Tensor, b: Tensor): Tensor {

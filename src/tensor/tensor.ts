@@ -1,13 +1,13 @@
 import type { Vector } from 'apache-arrow';
 
-import { columnOf, isVector, vectorOf } from './arrow/column';
-import * as autograd from './autograd';
-import { copyKernel } from './call';
-import { KnownOptions, shown } from './check';
-import { cpu, type Device, deviceOf } from './device';
-import { codeOfArray, type DType, dtypeCode, dtypes, isTypedArray, type TypedArray } from './dtype';
-import { DeviceError, DTypeError, ShapeError, ValueError } from './errors';
-import { allocate, type Memory, release, wrapArray } from './memory';
+import { columnOf, isVector, vectorOf } from './column';
+import * as autograd from '../autograd/tape';
+import { copyKernel } from '../operation/kernel';
+import { KnownOptions, shown } from '../runtime/check';
+import { cpu, type Device, deviceOf } from '../runtime/device';
+import { codeOfArray, type DType, dtypeCode, dtypes, isTypedArray, type TypedArray } from '../runtime/dtype';
+import { DeviceError, DTypeError, ShapeError, ValueError } from '../runtime/errors';
+import { allocate, type Memory, release, wrapArray } from '../runtime/memory';
 
 /** Nested lists of numbers: `[[1, 2], [3, 4]]`; bigints for int64. */
 export type NestedArray = number | bigint | readonly NestedArray[];
