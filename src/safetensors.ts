@@ -8,7 +8,8 @@ import { cpu } from './runtime/device';
 import { type DType, dtypeCode, dtypes, type TypedArray } from './runtime/dtype';
 import { DTypeError, ValueError } from './runtime/errors';
 import { mapFile, wrapArray } from './runtime/memory';
-import { asTensor, elementsOf, Tensor, type TensorLike } from './tensor/tensor';
+import { elementsOf } from './tensor/shape';
+import { asTensor, Tensor, type TensorLike } from './tensor/tensor';
 
 const typeOf: Readonly<Record<string, DType>> = Object.assign(Object.create(null) as Record<string, DType>, {
   F32: 'float32',

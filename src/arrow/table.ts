@@ -14,9 +14,10 @@ import {
 import { shown } from '../runtime/check';
 import { DTypeError, ShapeError, ValueError } from '../runtime/errors';
 import { mapFile } from '../runtime/memory';
-import { asRagged, checkBoundaries, Ragged } from '../tensor/ragged';
-import { asTensor, elementsOf, Tensor } from '../tensor/tensor';
 import { isList } from '../tensor/column';
+import { asRagged, checkBoundaries, Ragged } from '../tensor/ragged';
+import { elementsOf } from '../tensor/shape';
+import { asTensor, Tensor } from '../tensor/tensor';
 import { checkFooter } from './footer';
 
 /** Columns that become or come from a record batch. */

@@ -2,8 +2,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 
-import { BibAeDecoder, BibAePostProcessor, WganGenerator } from '../models';
-import type { GenerateOptions } from '../models';
+import { BibAeDecoder, BibAePostProcessor, type GenerateOptions, WganGenerator } from '../models';
 import { uniform } from '../ops/random';
 import { load } from '../safetensors';
 import type { Tensor } from '../tensor/tensor';

@@ -8,7 +8,7 @@ import { RecordBatch, RecordBatchStreamWriter, Schema } from 'apache-arrow';
 import { recordBatch } from '../arrow';
 import { Flat } from '../arrow/flat';
 import { ValueError } from '../runtime/errors';
-import { tensor } from '../tensor/tensor';
+import { tensor } from '../tensor/create';
 
 /** Cells along each axis. */
 export const cells = 30;

@@ -1,8 +1,8 @@
-import { KnownOptions } from '../runtime/check';
 import { concat } from '../ops/concat';
 import { conv3d } from '../ops/conv';
 import { convTranspose3d } from '../ops/convTranspose';
 import { linear } from '../ops/linear';
+import { KnownOptions } from '../runtime/check';
 import type { Source } from '../safetensors';
 import type { Tensor } from '../tensor/tensor';
 import type { LayerMemory } from './layerMemory';
@@ -10,12 +10,12 @@ import { drawnAsInTorch, type Parameters, parametersOf, seedOf, type Shapes, ten
 import {
   checkedLabel,
   inPieces,
-  labelsOf,
   normalised,
   ShowerGenerator,
   type ShowerInitialOptions,
   type ShowerNetworkOptions,
   type Target,
+  labelsOf,
 } from './showers';
 
 const network = 'BibAeDecoder';

@@ -1,8 +1,8 @@
-import { KnownOptions, shown } from '../runtime/check';
-import { ValueError } from '../runtime/errors';
 import { concat } from '../ops/concat';
 import { conv3d } from '../ops/conv';
 import { linear } from '../ops/linear';
+import { KnownOptions, shown } from '../runtime/check';
+import { ValueError } from '../runtime/errors';
 import type { Source } from '../safetensors';
 import type { Tensor, TensorLike } from '../tensor/tensor';
 import type { LayerMemory } from './layerMemory';
@@ -11,13 +11,13 @@ import {
   cells,
   checkedLabel,
   energiesOf,
-  labelsOf,
   normalised,
   rowsFor,
   runOnce,
   type ShowerInitialOptions,
   type ShowerNetworkOptions,
   type Target,
+  labelsOf,
 } from './showers';
 
 const network = 'BibAeEncoder';

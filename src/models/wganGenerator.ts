@@ -1,8 +1,8 @@
-import { KnownOptions, shown } from '../runtime/check';
-import { ValueError } from '../runtime/errors';
 import { concat } from '../ops/concat';
 import { conv1d } from '../ops/conv';
 import { convTranspose3d } from '../ops/convTranspose';
+import { KnownOptions, shown } from '../runtime/check';
+import { ValueError } from '../runtime/errors';
 import type { Source } from '../safetensors';
 import type { Tensor } from '../tensor/tensor';
 import type { LayerMemory } from './layerMemory';

@@ -1,12 +1,12 @@
 // What every public operation does: turn arguments into tensors, run the forward kernel, record the backward one. That
 // backward belongs to forward is read off the names: a gradient is `d` plus the name of what it is the gradient of.
 import { record, wantsGradient } from '../autograd/tape';
-import { Kernel, type OptionValues, type Plan } from './kernel';
 import { KnownOptions } from '../runtime/check';
 import { dtypeCode } from '../runtime/dtype';
 import { publicName, ValueError } from '../runtime/errors';
-import { type Graph } from '../graph/graph';
+import type { OptionValues, Plan } from '../runtime/plan';
 import { asTensor, Tensor, type TensorLike } from '../tensor/tensor';
+import { Kernel } from './kernel';
 
 /** Where the backward kernel's inputs come from, and whose gradients its outputs are. */
 interface BackwardPlan {
@@ -188,9 +188,4 @@ export function toOutput(out: TensorLike, operation: string, argument = 'out'): 
   }
   if (Array.isArray(out)) refuse('is a list of numbers', 'a tensor or typed array');
   return asTensor(out, undefined, operation, argument);
-}
-
-/** The transposed graph, for backward. */
-export function transposeOf(graph: Graph): Extra {
-  return (name) => graph._transposed()[name as 'transposedOffsets' | 'targets' | 'edges'];
 }

@@ -1,13 +1,15 @@
 import type { Vector } from 'apache-arrow';
 
-import { isList as isListVector, isVector } from '../tensor/column';
 import { Kernel } from '../operation/kernel';
+import { toOutput } from '../operation/operation';
 import { KnownOptions } from '../runtime/check';
 import { dtypeCode } from '../runtime/dtype';
 import { ShapeError } from '../runtime/errors';
-import { toOutput } from '../operation/operation';
+import { isList as isListVector, isVector } from '../tensor/column';
+import { tensor } from '../tensor/create';
 import { asRagged, Ragged, type RaggedLike } from '../tensor/ragged';
-import { asTensor, shapeText, tensor, type Tensor, type TensorLike } from '../tensor/tensor';
+import { shapeText } from '../tensor/shape';
+import { asTensor, type Tensor, type TensorLike } from '../tensor/tensor';
 
 export interface ArgsortOptions {
   /** Largest keys first (default false). Equal keys keep their order either way. */

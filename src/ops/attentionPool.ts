@@ -1,8 +1,8 @@
 import type { Vector } from 'apache-arrow';
 
+import { Operation } from '../operation/operation';
 import { KnownOptions } from '../runtime/check';
 import { ShapeError } from '../runtime/errors';
-import { Operation } from '../operation/operation';
 import { asRagged, type Ragged, type RaggedLike } from '../tensor/ragged';
 import { asTensor, Tensor, type TensorLike } from '../tensor/tensor';
 import { checkLayers, type Layer, mlp } from './mlp';

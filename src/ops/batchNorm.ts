@@ -1,7 +1,8 @@
+import { Operation, toOutput } from '../operation/operation';
 import { shown } from '../runtime/check';
 import { ShapeError, ValueError } from '../runtime/errors';
-import { Operation, toOutput } from '../operation/operation';
-import { asTensor, shapeText, Tensor, type TensorLike } from '../tensor/tensor';
+import { shapeText } from '../tensor/shape';
+import { asTensor, Tensor, type TensorLike } from '../tensor/tensor';
 import type { Activation } from './activation';
 import { momentsOf } from './moments';
 

@@ -1,8 +1,10 @@
-import { afterwards, copyKernel } from '../operation/kernel';
 import { KnownOptions, shown } from '../runtime/check';
 import { dtypes } from '../runtime/dtype';
 import { ValueError } from '../runtime/errors';
-import { empty, tensor, type Tensor, type TensorLike } from '../tensor/tensor';
+import { copy } from '../runtime/frame';
+import { afterwards } from '../runtime/queue';
+import { tensor } from '../tensor/create';
+import { empty, type Tensor, type TensorLike } from '../tensor/tensor';
 import { argsort } from './argsort';
 import { type Binning, edgesOf } from './histogram';
 import { column, labelsOf } from './inverseJsd';
@@ -132,7 +134,7 @@ export function ddt(scores: TensorLike, variable: TensorLike, options: DdtOption
       heights = filled.map((bin) => byBin[bin]);
     const shifted = new dtypes[given._dtype].Array(found.length) as Float64Array;
     for (let i = 0; i < shifted.length; ++i) shifted[i] = found[i] - cutAt(positions[i], knots, heights);
-    copyKernel(tensor(shifted, { device: given.device }), result);
+    copy(tensor(shifted, { device: given.device }), result);
   });
   return { scores: result, centres: tensor(centres), cuts };
 }

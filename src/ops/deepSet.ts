@@ -1,8 +1,8 @@
 import type { Vector } from 'apache-arrow';
 
+import { Operation } from '../operation/operation';
 import { KnownOptions, shown } from '../runtime/check';
 import { ValueError } from '../runtime/errors';
-import { Operation } from '../operation/operation';
 import { asRagged, type Ragged, type RaggedLike } from '../tensor/ragged';
 import type { Tensor, TensorLike } from '../tensor/tensor';
 import { checkLayers, type Layer, layerArguments, layersPerCall, mlp } from './mlp';

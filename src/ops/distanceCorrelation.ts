@@ -1,11 +1,14 @@
 import { record, wantsGradient } from '../autograd/tape';
-import { Kernel, type OptionValues } from '../operation/kernel';
+import { Kernel } from '../operation/kernel';
+import { Operation } from '../operation/operation';
 import { KnownOptions } from '../runtime/check';
 import { dtypes } from '../runtime/dtype';
 import { ShapeError, ValueError } from '../runtime/errors';
-import { Operation } from '../operation/operation';
+import type { OptionValues } from '../runtime/plan';
+import { tensor } from '../tensor/create';
 import { indices, Ragged, type RaggedLike } from '../tensor/ragged';
-import { asTensor, filled, shapeText, type Tensor, tensor, type TensorLike } from '../tensor/tensor';
+import { shapeText } from '../tensor/shape';
+import { asTensor, filled, type Tensor, type TensorLike } from '../tensor/tensor';
 
 /** For one variable against another. */
 export interface DistanceOptions {

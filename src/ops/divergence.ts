@@ -1,8 +1,10 @@
+import { Operation } from '../operation/operation';
 import { KnownOptions, shown } from '../runtime/check';
 import { dtypeCode, dtypes } from '../runtime/dtype';
 import { DTypeError, ShapeError, ValueError } from '../runtime/errors';
-import { Operation } from '../operation/operation';
-import { asTensor, shapeText, tensor, type Tensor, type TensorLike } from '../tensor/tensor';
+import { tensor } from '../tensor/create';
+import { shapeText } from '../tensor/shape';
+import { asTensor, type Tensor, type TensorLike } from '../tensor/tensor';
 
 export interface DivergenceOptions {
   /** Of the logarithm: 2 (default) for bits, `Math.E` for nats; any positive number but 1. */

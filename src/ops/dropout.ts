@@ -1,6 +1,6 @@
+import { Operation } from '../operation/operation';
 import { shown } from '../runtime/check';
 import { ValueError } from '../runtime/errors';
-import { Operation } from '../operation/operation';
 import { asTensor, type Tensor, type TensorLike } from '../tensor/tensor';
 
 const operation = new Operation('dropout', ['training']);

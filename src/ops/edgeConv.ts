@@ -1,7 +1,7 @@
+import { checkGraph, type Graph, transposeOf } from '../graph/graph';
+import { Operation } from '../operation/operation';
 import { KnownOptions, shown } from '../runtime/check';
 import { ValueError } from '../runtime/errors';
-import { checkGraph, type Graph } from '../graph/graph';
-import { Operation, transposeOf } from '../operation/operation';
 import type { Tensor, TensorLike } from '../tensor/tensor';
 import type { Layer } from './mlp';
 

@@ -1,10 +1,12 @@
 import { wantsGradient } from '../autograd/tape';
-import { immediately } from '../operation/kernel';
+import { checkGraph, type Graph } from '../graph/graph';
 import { KnownOptions, shown } from '../runtime/check';
 import { dtypeCode, dtypes } from '../runtime/dtype';
 import { ShapeError, ValueError } from '../runtime/errors';
-import { checkGraph, type Graph } from '../graph/graph';
-import { asTensor, shapeText, tensor, type Tensor, type TensorLike } from '../tensor/tensor';
+import { immediately } from '../runtime/queue';
+import { tensor } from '../tensor/create';
+import { shapeText } from '../tensor/shape';
+import { asTensor, type Tensor, type TensorLike } from '../tensor/tensor';
 import { batchNorm } from './batchNorm';
 import { edgeConv } from './edgeConv';
 import { embedding } from './embedding';

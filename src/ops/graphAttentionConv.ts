@@ -1,7 +1,7 @@
+import { checkGraph, type Graph, transposeOf } from '../graph/graph';
+import { Operation } from '../operation/operation';
 import { shown } from '../runtime/check';
 import { ShapeError, ValueError } from '../runtime/errors';
-import { checkGraph, type Graph } from '../graph/graph';
-import { Operation, transposeOf } from '../operation/operation';
 import { asTensor, type Tensor, type TensorLike } from '../tensor/tensor';
 import type { Activation } from './activation';
 

@@ -1,5 +1,5 @@
-import { checkGraph, type Graph } from '../graph/graph';
-import { Operation, transposeOf } from '../operation/operation';
+import { checkGraph, type Graph, transposeOf } from '../graph/graph';
+import { Operation } from '../operation/operation';
 import type { Tensor, TensorLike } from '../tensor/tensor';
 import type { Activation } from './activation';
 

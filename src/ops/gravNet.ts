@@ -1,10 +1,13 @@
 import type { Vector } from 'apache-arrow';
 
+import { transposeOf } from '../graph/graph';
+import { Operation } from '../operation/operation';
 import { KnownOptions, shown } from '../runtime/check';
 import { ShapeError, ValueError } from '../runtime/errors';
-import { Operation, transposeOf } from '../operation/operation';
+import { tensor } from '../tensor/create';
 import { asRagged, Ragged, type RaggedLike } from '../tensor/ragged';
-import { asTensor, shapeText, type Tensor, tensor, type TensorLike } from '../tensor/tensor';
+import { shapeText } from '../tensor/shape';
+import { asTensor, type Tensor, type TensorLike } from '../tensor/tensor';
 import type { Activation } from './activation';
 import { concat } from './concat';
 import { knnGraph } from './knnGraph';

@@ -1,8 +1,10 @@
+import { Operation } from '../operation/operation';
 import { KnownOptions, shown } from '../runtime/check';
 import { dtypeCode } from '../runtime/dtype';
 import { ShapeError, ValueError } from '../runtime/errors';
-import { Operation } from '../operation/operation';
-import { asTensor, empty, shapeText, tensor, type Tensor, type TensorLike } from '../tensor/tensor';
+import { tensor } from '../tensor/create';
+import { shapeText } from '../tensor/shape';
+import { asTensor, empty, type Tensor, type TensorLike } from '../tensor/tensor';
 
 /** Where the bins of a variable are: `{ bins, range }` of one width, or `edges`. */
 export interface Binning {

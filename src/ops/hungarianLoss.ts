@@ -1,12 +1,14 @@
 import type { Vector } from 'apache-arrow';
 
-import { immediately } from '../operation/kernel';
+import { Operation } from '../operation/operation';
 import { KnownOptions } from '../runtime/check';
 import { dtypes } from '../runtime/dtype';
 import { DTypeError, ShapeError } from '../runtime/errors';
-import { Operation } from '../operation/operation';
+import { immediately } from '../runtime/queue';
+import { tensor } from '../tensor/create';
 import { asRagged, checkBoundaries, type Ragged, type RaggedLike } from '../tensor/ragged';
-import { asTensor, empty, shapeText, tensor, type Tensor, type TensorLike } from '../tensor/tensor';
+import { shapeText } from '../tensor/shape';
+import { asTensor, empty, type Tensor, type TensorLike } from '../tensor/tensor';
 import { assign, type Problems, problemsOf, type RaggedCosts } from './linearSumAssignment';
 
 /**

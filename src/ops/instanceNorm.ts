@@ -1,7 +1,9 @@
+import { Operation, toOutput } from '../operation/operation';
 import { KnownOptions, shown } from '../runtime/check';
 import { ShapeError, ValueError } from '../runtime/errors';
-import { Operation, toOutput } from '../operation/operation';
-import { asTensor, shapeText, type Tensor, type TensorLike, tensor } from '../tensor/tensor';
+import { tensor } from '../tensor/create';
+import { shapeText } from '../tensor/shape';
+import { asTensor, type Tensor, type TensorLike } from '../tensor/tensor';
 import type { Activation } from './activation';
 import { embedding } from './embedding';
 import { momentsOf } from './moments';

@@ -1,9 +1,13 @@
-import { afterwards, copyKernel, immediately, Kernel } from '../operation/kernel';
+import { Kernel } from '../operation/kernel';
 import { KnownOptions, shown } from '../runtime/check';
-import { rowsOf } from '../operation/composition';
 import { dtypeCode, dtypes } from '../runtime/dtype';
 import { DTypeError, ShapeError, ValueError } from '../runtime/errors';
-import { asTensor, shapeText, tensor, type Tensor, type TensorLike } from '../tensor/tensor';
+import { copy } from '../runtime/frame';
+import { afterwards, immediately } from '../runtime/queue';
+import { tensor } from '../tensor/create';
+import { shapeText } from '../tensor/shape';
+import { asTensor, type Tensor, type TensorLike } from '../tensor/tensor';
+import { rowsOf } from '../tensor/views';
 import { jsDivergence } from './divergence';
 import { type Binning, edgesOf } from './histogram';
 import { backgroundRejection } from './roc';
@@ -100,7 +104,7 @@ export function inverseJsd(
 
   // Failing and passing are two bins of the score, whose common edge is known once the curve is.
   const cuts = tensor(Float64Array.of(-Infinity, 0, Infinity), { device });
-  copyKernel(points.thresholds, rowsOf(cuts, 1, 2));
+  copy(points.thresholds, rowsOf(cuts, 1, 2));
   const inputs = [wide, position, cuts, bins.to(device), tensor(ofBackground, { device })];
   const [counts] = sculpted.run(inputs, undefined, undefined, [true, false]);
   const divergence = jsDivergence(rowsOf(counts!, 1, 2), rowsOf(counts!, 0, 1)).to('cpu');

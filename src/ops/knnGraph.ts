@@ -1,14 +1,13 @@
 import type { Vector } from 'apache-arrow';
 
-import { immediately, Kernel } from '../operation/kernel';
+import { Graph } from '../graph/graph';
+import { Kernel } from '../operation/kernel';
 import { KnownOptions, shown } from '../runtime/check';
-import { cpu } from '../runtime/device';
 import { dtypeCode } from '../runtime/dtype';
 import { ValueError } from '../runtime/errors';
-import { Graph } from '../graph/graph';
-import { wrapArray } from '../runtime/memory';
+import { immediately } from '../runtime/queue';
 import { asRagged, checkBoundaries, type Ragged, type RaggedLike } from '../tensor/ragged';
-import { empty, Tensor } from '../tensor/tensor';
+import { empty } from '../tensor/tensor';
 
 const kernel = new Kernel('knn_graph', { K: 'k' });
 const knownOptions = new KnownOptions('loop');
@@ -59,7 +58,6 @@ export function knnGraph(x: Ragged | RaggedLike | Vector, k: number, options?: K
   const device = values._device;
   const outputs = [empty(int32, [points + 1], device), empty(int32, [points, width], device)];
   const [rowOffsets, padded] = kernel.run([values, offsets], options as Record<string, unknown>, outputs);
-  const memory = device === cpu ? wrapArray(padded!.data.subarray(0, edges)) : padded!._memory;
-  const sources = new Tensor(memory, int32, [edges], device);
+  const sources = padded!._view(0, [edges]);
   return new Graph(points, { rows: { rowOffsets: rowOffsets!, sources }, nodeOffsets: offsets });
 }

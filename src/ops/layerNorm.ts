@@ -1,6 +1,6 @@
+import { Operation, toOutput } from '../operation/operation';
 import { shown } from '../runtime/check';
 import { ShapeError, ValueError } from '../runtime/errors';
-import { Operation, toOutput } from '../operation/operation';
 import { asTensor, type Tensor, type TensorLike } from '../tensor/tensor';
 import type { Activation } from './activation';
 import { momentsOf } from './moments';

@@ -1,11 +1,14 @@
 import type { Vector } from 'apache-arrow';
 
-import { immediately, Kernel } from '../operation/kernel';
+import { Kernel } from '../operation/kernel';
 import { KnownOptions } from '../runtime/check';
 import { dtypeCode } from '../runtime/dtype';
 import { DTypeError, ShapeError, ValueError } from '../runtime/errors';
+import { immediately } from '../runtime/queue';
+import { tensor } from '../tensor/create';
 import { asRagged, checkBoundaries, indices, Ragged, type RaggedLike } from '../tensor/ragged';
-import { asTensor, empty, shapeText, tensor, type Tensor, type TensorLike } from '../tensor/tensor';
+import { shapeText } from '../tensor/shape';
+import { asTensor, empty, type Tensor, type TensorLike } from '../tensor/tensor';
 
 /** Matrices of lowest common ancestors, of events with different numbers of leaves: all rows one after the other. */
 export interface LcaMatrices {

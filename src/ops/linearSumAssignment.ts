@@ -1,12 +1,15 @@
-import { afterwards, immediately, Kernel } from '../operation/kernel';
+import { Kernel } from '../operation/kernel';
+import { toOutput } from '../operation/operation';
 import { KnownOptions, shown } from '../runtime/check';
 import { cpu, type Device } from '../runtime/device';
 import { dtypeCode, dtypes } from '../runtime/dtype';
 import { DTypeError, ShapeError, ValueError } from '../runtime/errors';
 import { wrapArray } from '../runtime/memory';
-import { toOutput } from '../operation/operation';
+import { afterwards, immediately } from '../runtime/queue';
+import { tensor } from '../tensor/create';
 import { indices, Ragged } from '../tensor/ragged';
-import { asTensor, empty, shapeText, Tensor, tensor, type TensorLike } from '../tensor/tensor';
+import { shapeText } from '../tensor/shape';
+import { asTensor, empty, Tensor, type TensorLike } from '../tensor/tensor';
 
 const name = 'linearSumAssignment';
 const kernel = new Kernel('linear_sum_assignment');

@@ -1,6 +1,6 @@
+import { Operation } from '../operation/operation';
 import { KnownOptions, shown } from '../runtime/check';
 import { ValueError } from '../runtime/errors';
-import { Operation } from '../operation/operation';
 import type { Tensor, TensorLike } from '../tensor/tensor';
 import type { Activation } from './activation';
 

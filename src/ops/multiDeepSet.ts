@@ -1,9 +1,9 @@
 import type { Vector } from 'apache-arrow';
 
+import { Operation } from '../operation/operation';
 import { KnownOptions, shown } from '../runtime/check';
 import { dtypeCode, dtypes } from '../runtime/dtype';
 import { publish, ShapeError, ValueError } from '../runtime/errors';
-import { Operation } from '../operation/operation';
 import { asRagged, type Ragged, type RaggedLike } from '../tensor/ragged';
 import { asTensor, empty, type Tensor, type TensorLike } from '../tensor/tensor';
 import { checkLayers, type Layer, layerArguments, layersPerCall, mlp } from './mlp';

@@ -1,9 +1,9 @@
 import type { Vector } from 'apache-arrow';
 
 import { Kernel } from '../operation/kernel';
+import { Operation } from '../operation/operation';
 import { KnownOptions } from '../runtime/check';
 import { dtypeCode } from '../runtime/dtype';
-import { Operation } from '../operation/operation';
 import { asRagged, type Ragged, type RaggedLike } from '../tensor/ragged';
 import { asTensor, type Tensor, type TensorLike } from '../tensor/tensor';
 

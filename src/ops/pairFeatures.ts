@@ -1,14 +1,15 @@
 import type { Vector } from 'apache-arrow';
 
-import { immediately } from '../operation/kernel';
+import { Operation, toOutput } from '../operation/operation';
 import { KnownOptions, shown } from '../runtime/check';
 import { cpu } from '../runtime/device';
 import { dtypeCode } from '../runtime/dtype';
 import { ShapeError, ValueError } from '../runtime/errors';
 import { wrapArray } from '../runtime/memory';
-import { Operation, toOutput } from '../operation/operation';
+import { immediately } from '../runtime/queue';
 import { asRagged, checkBoundaries, Ragged, type RaggedLike } from '../tensor/ragged';
-import { empty, shapeText, Tensor, type TensorLike } from '../tensor/tensor';
+import { shapeText } from '../tensor/shape';
+import { empty, Tensor, type TensorLike } from '../tensor/tensor';
 
 const name = 'pairFeatures';
 const operation = new Operation('pair_features');

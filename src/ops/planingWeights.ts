@@ -1,8 +1,12 @@
-import { afterwards, copyKernel, Kernel } from '../operation/kernel';
+import { Kernel } from '../operation/kernel';
 import { KnownOptions } from '../runtime/check';
 import { dtypeCode, dtypes } from '../runtime/dtype';
 import { ShapeError, ValueError } from '../runtime/errors';
-import { asTensor, empty, shapeText, tensor, type Tensor, type TensorLike } from '../tensor/tensor';
+import { copy } from '../runtime/frame';
+import { afterwards } from '../runtime/queue';
+import { tensor } from '../tensor/create';
+import { shapeText } from '../tensor/shape';
+import { asTensor, empty, type Tensor, type TensorLike } from '../tensor/tensor';
 import { type Binning, edgesOf } from './histogram';
 import { alike, column, labelsOf } from './inverseJsd';
 
@@ -87,7 +91,7 @@ export function planingWeights(variable: TensorLike, options: PlaningOptions): T
     const planed = new dtypes[dtype].Array(found.size) as Float64Array;
     for (let i = 0; i < planed.length; ++i)
       planed[i] = Number(found.data[i]) * (ownOnHost ? Number(ownOnHost.data[i]) : 1);
-    copyKernel(tensor(planed, { device }), result);
+    copy(tensor(planed, { device }), result);
   });
   return result;
 }

@@ -1,10 +1,11 @@
 import { Kernel } from '../operation/kernel';
-import { deviceOf } from '../runtime/device';
-import { KnownOptions, shown } from '../runtime/check';
-import { type DType } from '../runtime/dtype';
-import { ValueError } from '../runtime/errors';
 import { toOutput } from '../operation/operation';
-import { checkShape, codeOf, empty, type Tensor, type TensorLike } from '../tensor/tensor';
+import { KnownOptions, shown } from '../runtime/check';
+import { deviceOf } from '../runtime/device';
+import { codeOf, type DType } from '../runtime/dtype';
+import { ValueError } from '../runtime/errors';
+import { checkShape } from '../tensor/shape';
+import { empty, type Tensor, type TensorLike } from '../tensor/tensor';
 
 export interface RandomOptions {
   /** Key of the generator, below 2^64 (a bigint from 2^53 on). */

@@ -2,7 +2,9 @@ import { Kernel } from '../operation/kernel';
 import { KnownOptions } from '../runtime/check';
 import { dtypeCode } from '../runtime/dtype';
 import { ShapeError } from '../runtime/errors';
-import { asTensor, shapeText, tensor, type Tensor, type TensorLike } from '../tensor/tensor';
+import { tensor } from '../tensor/create';
+import { shapeText } from '../tensor/shape';
+import { asTensor, type Tensor, type TensorLike } from '../tensor/tensor';
 
 export interface RocOptions {
   /** `[N]`, also zero or negative. Default: all 1. */

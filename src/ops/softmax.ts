@@ -1,7 +1,7 @@
 import type { Vector } from 'apache-arrow';
 
-import { ShapeError } from '../runtime/errors';
 import { Operation, toOutput } from '../operation/operation';
+import { ShapeError } from '../runtime/errors';
 import { asRagged, type Ragged, type RaggedLike } from '../tensor/ragged';
 import type { Tensor, TensorLike } from '../tensor/tensor';
 

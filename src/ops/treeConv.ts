@@ -1,6 +1,6 @@
-import { ValueError } from '../runtime/errors';
 import { checkGraph, type Graph } from '../graph/graph';
 import { Operation } from '../operation/operation';
+import { ValueError } from '../runtime/errors';
 import type { Tensor, TensorLike } from '../tensor/tensor';
 import type { Activation } from './activation';
 

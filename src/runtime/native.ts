@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-import { errorOf, UpsilonError } from './errors';
 import type { TypedArray } from './dtype';
+import { errorOf, UpsilonError } from './errors';
 
 /**
  * One dimension of a parameter: `B+1` is `{ sum: ['B'], constant: 1 }`, `M1|M0` is `{ firstOf: ['M1', 'M0'] }`, `H^concat*F`

@@ -1,11 +1,11 @@
 import type { Vector } from 'apache-arrow';
 
-import { isVector, listColumnOf, listVectorOf } from './column';
 import { KnownOptions, shown } from '../runtime/check';
 import { cpu } from '../runtime/device';
 import { dtypeCode } from '../runtime/dtype';
 import { DTypeError, ShapeError, ValueError } from '../runtime/errors';
 import { wrapArray } from '../runtime/memory';
+import { isVector, listColumnOf, listVectorOf } from './column';
 import { asTensor, Tensor, type TensorLike } from './tensor';
 
 const int32 = dtypeCode['int32'];
