@@ -24,11 +24,26 @@ class Workspace {
   size_t size_ = 0;
 };
 
+// A part of a text that is a name from the schema, of an argument, an option or a dimension.
+struct Mention {
+  uint16_t begin = 0, length = 0;
+};
+// A name that is part of a text: Error::set takes the marks off and keeps its place, so that a binding whose users know
+// it by another name can put that there.
+std::string named(const std::string& name);
+
 struct Error {
+  static constexpr int32_t max_mentions = 8;
+
   ups_status status = UPS_OK;
   std::string operation, argument, text;
+  Mention mentions[max_mentions];  // in the order of the text; names beyond these are kept as they are
+  int32_t mention_count = 0;
   ups_error view{};
   ups_status set(ups_status status_, std::string operation_, std::string argument_, std::string text_) noexcept;
+
+ private:
+  void take_mentions() noexcept;
 };
 
 // Host memory for blocks and workspaces: 64-byte aligned, huge pages asked for where large, recycled (recycled.h).

@@ -13,7 +13,7 @@ const fromEdges = new Kernel(
   { edge_sources: 'sources', edge_targets: 'targets', edge_weights: 'weights', N: 'numNodes' },
   'graph',
 );
-const lookUp = new Operation('embedding');
+const lookUp = new Operation('embedding', [], { table: 'weights' }, 'graph');
 const int32 = dtypeCode['int32'];
 
 /** Row i lists the sources of the edges that end at node i. @internal */

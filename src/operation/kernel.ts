@@ -1,5 +1,4 @@
 import { cpu, type Device } from '../runtime/device';
-import { publish, saidOf } from '../runtime/errors';
 import { call } from '../runtime/frame';
 import { type OptionValues, Plan } from '../runtime/plan';
 import { empty, type Tensor } from '../tensor/tensor';
@@ -15,14 +14,12 @@ export class Kernel {
    */
   constructor(
     readonly name: string,
-    words?: Readonly<Record<string, string>>,
+    private readonly words?: Readonly<Record<string, string>>,
     private readonly as?: string,
-  ) {
-    if (words || as) publish(name, words ?? {}, as);
-  }
+  ) {}
 
   get description(): Plan {
-    return (this.plan ??= new Plan(this.name));
+    return (this.plan ??= new Plan(this.name, this.words, this.as));
   }
 
   /**
@@ -36,20 +33,6 @@ export class Kernel {
     options?: OptionValues,
     outputs?: readonly (Tensor | undefined)[],
     wanted?: readonly boolean[],
-  ): (Tensor | undefined)[] {
-    if (this.as === undefined) return this.call(inputs, options, outputs, wanted);
-    try {
-      return this.call(inputs, options, outputs, wanted);
-    } catch (error) {
-      throw saidOf(error, this.as);
-    }
-  }
-
-  private call(
-    inputs: readonly (Tensor | undefined)[],
-    options: OptionValues | undefined,
-    outputs: readonly (Tensor | undefined)[] | undefined,
-    wanted: readonly boolean[] | undefined,
   ): (Tensor | undefined)[] {
     const plan = this.description;
     // Looks at the user's object, whose getters may call operations: so it comes before the tensors.
@@ -71,7 +54,7 @@ export class Kernel {
       if (output) device ??= output._device;
       results.push(output);
     }
-    call(plan.index, given, results, device ?? cpu, this.as);
+    call(plan.index, given, results, device ?? cpu, plan.caller);
     return results;
   }
 }

@@ -164,14 +164,14 @@ function toTensors(
     if (input === undefined || input instanceof Tensor) tensors[i] = input;
     else if (input === null) tensors[i] = undefined;
     else if (Array.isArray(input)) lists = true;
-    else tensors[i] = asTensor(input, undefined, operation, plan.names[i]);
+    else tensors[i] = asTensor(input, undefined, operation, plan.publicNames[i]);
   }
   if (lists) {
     const real = plan.realType(tensors);
     for (let i = 0; i < inputs.length; ++i) {
       if (!Array.isArray(inputs[i])) continue;
       const type = plan.types[i];
-      tensors[i] = asTensor(inputs[i]!, type === 'real' ? real : dtypeCode[type], operation, plan.names[i]);
+      tensors[i] = asTensor(inputs[i]!, type === 'real' ? real : dtypeCode[type], operation, plan.publicNames[i]);
     }
   }
   return tensors;

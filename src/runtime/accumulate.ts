@@ -10,5 +10,5 @@ export function addTo(source: Elements, to: Elements, scale?: number): void {
   if (source._disposed) plan.wasDisposedOf(0);
   if (to._disposed) plan.wasDisposedOf(1);
   plan.writeOptions({ scale });
-  call(plan.index, [source], [to], to._device);
+  call(plan.index, [source], [to], to._device, plan.caller);
 }

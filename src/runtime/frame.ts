@@ -1,7 +1,7 @@
 // Packs calls into the frame (native/addon/frame.h). Nothing here knows an operation.
 import { cpu, type Device } from './device';
 import type { TypedArray } from './dtype';
-import { saidOf } from './errors';
+import { noteDeviceCall } from './failure';
 import { blockUnder, type Elements, Kind } from './memory';
 import { frameLayout, native } from './native';
 import { pending } from './queue';
@@ -12,6 +12,7 @@ export const frameBits = new BigInt64Array(frameLayout.buffer);
 export const { optionsAt } = frameLayout;
 const { tensorsAt, tensorStride } = frameLayout;
 const copyOperation = -1;
+const noCaller = -1;
 
 /**
  * The typed arrays of the call that is being packed. One list for all calls: between the first `pack` and `submit` no
@@ -49,18 +50,16 @@ function pack(at: number, elements: Elements | undefined): void {
   for (let d = 0; d < shape.length && d < 8; ++d) frame[at + 5 + d] = shape[d];
 }
 
-function submit(operation: number, device: Device, as?: string): void {
+function submit(operation: number, device: Device, caller: number): void {
   frame[0] = operation;
   frame[1] = device.type;
   frame[2] = device.id;
+  frame[3] = caller;
   const count = arrayCount;
   arrayCount = 0;
   try {
     if (pending) {
-      const call = native.callAsync(...arrays.slice(0, count));
-      pending.push(
-        as === undefined ? call : call.catch((error: unknown) => Promise.reject(saidOf(error, as) as Error)),
-      );
+      pending.push(native.callAsync(...arrays.slice(0, count)));
       return;
     }
     // Spreading a list costs more than the smallest kernels.
@@ -87,19 +86,21 @@ function submit(operation: number, device: Device, as?: string): void {
  * @param operation - its number
  * @param inputs - in schema order, as many as the operation has; undefined for what is not given
  * @param outputs - likewise
+ * @param caller - whose call it is, for errors
  */
 export function call(
   operation: number,
   inputs: readonly (Elements | undefined)[],
   outputs: readonly (Elements | undefined)[],
   device: Device,
-  as?: string,
+  caller: number,
 ): void {
   let at = tensorsAt;
   arrayCount = 0;
   for (let i = 0; i < inputs.length; ++i, at += tensorStride) pack(at, inputs[i]);
   for (let k = 0; k < outputs.length; ++k, at += tensorStride) pack(at, outputs[k]);
-  submit(operation, device, as);
+  if (device !== cpu) noteDeviceCall(caller);
+  submit(operation, device, caller);
 }
 
 /** Copies elements between memory of one shape and type, on any devices. */
@@ -107,5 +108,5 @@ export function copy(source: Elements, destination: Elements): void {
   arrayCount = 0;
   pack(tensorsAt, source);
   pack(tensorsAt + tensorStride, destination);
-  submit(copyOperation, source._device === cpu ? destination._device : source._device);
+  submit(copyOperation, source._device === cpu ? destination._device : source._device, noCaller);
 }

@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 import type { TypedArray } from './dtype';
-import { errorOf, UpsilonError } from './errors';
+import { UpsilonError } from './errors';
+import { failureOf } from './failure';
 
 /**
  * One dimension of a parameter: `B+1` is `{ sum: ['B'], constant: 1 }`, `M1|M0` is `{ firstOf: ['M1', 'M0'] }`, `H^concat*F`
@@ -75,7 +76,7 @@ export interface Counters {
 }
 
 interface Native {
-  initialize(makeError: (status: number, operation: string, argument: string, text: string) => Error): FrameLayout;
+  initialize(makeError: typeof failureOf): FrameLayout;
   operations(): OperationDescription[];
   call(...arrays: TypedArray[]): void;
   callAsync(...arrays: TypedArray[]): Promise<void>;
@@ -137,7 +138,7 @@ function load(): Native {
 }
 
 export const native = load();
-export const frameLayout = native.initialize(errorOf);
+export const frameLayout = native.initialize(failureOf);
 
 let pluginsSought = false;
 

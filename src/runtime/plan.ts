@@ -2,12 +2,11 @@
 // tells. Shapes are not checked here: the gate does that.
 import { shown } from './check';
 import { dtypeCode, dtypes } from './dtype';
-import { camelCase, errorOf, publicName, publish, UpsilonError } from './errors';
+import { camelCase, publicName, UpsilonError, ValueError } from './errors';
+import { type Caller, register } from './failure';
 import { frame, frameBits, optionsAt } from './frame';
 import type { Elements } from './memory';
 import { type DimensionDescription, native, type OperationDescription, type OptionDescription } from './native';
-
-const VALUE = 3;
 
 const descriptions = new Map<string, [OperationDescription, number]>();
 
@@ -40,32 +39,49 @@ function extentOf(shape: readonly number[], { fromEnd, constant }: DimensionSour
 export type OptionValues = Readonly<Record<string, unknown>>;
 
 /** What of a schema is needed at every call. */
-export class Plan {
+export class Plan implements Caller {
+  readonly publicName: string;
+  /** By which calls say whose they are. */
+  readonly caller: number;
   readonly index: number;
   readonly inputs: number;
-  readonly schemaNames: readonly string[];
   /** Parameters in camelCase: inputs, then outputs. */
   readonly names: readonly string[];
+  /** The same as users know them. */
+  readonly publicNames: readonly string[];
   readonly types: readonly string[];
   readonly outputs: readonly { dims: DimensionDescription[]; type: string; inPlace: boolean }[];
   /** In camelCase. */
   readonly optionNames: readonly string[];
   private readonly options: readonly (OptionDescription & { publicName: string })[];
   private readonly sources = new Map<string, DimensionSource[]>();
+  private readonly words = new Map<string, string>();
 
-  constructor(private readonly operation: string) {
+  /**
+   * @param operation - in the library
+   * @param words - what users call its arguments, by their names in the schema, where that differs
+   * @param as - what users call the operation, where that differs
+   */
+  constructor(
+    readonly operation: string,
+    words?: Readonly<Record<string, string>>,
+    as?: string,
+  ) {
     const [description, index] = describe(operation);
+    this.publicName = as ?? publicName(operation);
+    this.caller = register(this);
     this.index = index;
     this.inputs = description.inputs;
-    this.schemaNames = description.parameters.map((parameter) => parameter.name);
-    this.names = this.schemaNames.map(camelCase);
+    this.names = description.parameters.map(({ name }) => camelCase(name));
     this.types = description.parameters.map((parameter) => parameter.type);
     this.outputs = description.parameters.slice(description.inputs);
     this.options = description.options.map((option) => ({ ...option, publicName: camelCase(option.name) }));
     this.optionNames = this.options.map((option) => option.publicName);
     // What a forward operation computes is known to its users as `out`.
     const result = description.parameters[description.inputs];
-    if (operation.endsWith('_forward') && result) publish(operation, { [result.name]: 'out' });
+    if (operation.endsWith('_forward') && result) this.words.set(result.name, 'out');
+    for (const [name, word] of Object.entries(words ?? {})) this.words.set(name, word);
+    this.publicNames = description.parameters.map(({ name }) => this.argument(name));
     description.parameters.slice(0, description.inputs).forEach((parameter, input) => {
       parameter.dims.forEach((dim, d) => {
         if (dim.sum.length !== 1 || dim.firstOf.length > 0 || dim.product.length > 0) return;
@@ -76,6 +92,10 @@ export class Plan {
         this.sources.set(name, known);
       });
     });
+  }
+
+  argument(name: string): string {
+    return this.words.get(name) ?? camelCase(name);
   }
 
   /** The shape that the inputs imply; where they contradict each other the gate will say so. */
@@ -140,8 +160,8 @@ export class Plan {
 
   /** Refuses a tensor whose memory is gone. */
   wasDisposedOf(parameter: number): never {
-    const name = this.schemaNames[parameter];
-    throw errorOf(VALUE, this.operation, name, `${name} was disposed of`);
+    const name = this.publicNames[parameter];
+    throw new ValueError(this.publicName, name, `${name} was disposed of`);
   }
 
   writeOptions(values: OptionValues | undefined): void {
@@ -165,7 +185,8 @@ export class Plan {
   }
 
   private refuse(option: { name: string }, value: unknown, expected: string): never {
-    throw errorOf(VALUE, this.operation, option.name, `${option.name} is ${shown(value)} (expected ${expected})`);
+    const name = this.argument(option.name);
+    throw new ValueError(this.publicName, name, `${name} is ${shown(value)} (expected ${expected})`);
   }
   private choice(option: OptionDescription, value: unknown): number {
     const index = option.choices.indexOf(value as string);
