@@ -54,10 +54,10 @@ void free_host(void* data);  // back to the system
 // printf into a string, for error messages.
 [[gnu::format(printf, 1, 2)]] std::string format(const char* pattern, ...);
 std::string shape_text(const ups_tensor& tensor);  // "[64, 12]"
-std::string device_text(ups_device device);        // "cpu", "cuda:0", "emulated:0"
-const char* dtype_text(ups_dtype dtype);           // "float32"; "an unknown dtype"
-size_t element_size(ups_dtype dtype);              // 0 for dtypes the library does not know
-int64_t element_count(const ups_tensor& tensor);   // -1 when a dimension is negative or the product overflows
+std::string device_text(ups_device device);  // "cpu", "cuda:0", "emulated:0"
+const char* dtype_text(ups_dtype dtype);  // "float32"; "an unknown dtype"
+size_t element_size(ups_dtype dtype);  // 0 for dtypes the library does not know
+int64_t element_count(const ups_tensor& tensor);  // -1 when a dimension is negative or the product overflows
 
 }  // namespace upsilon
 
@@ -74,7 +74,7 @@ struct ups_context {
   const upsilon::Plugin* plugin = nullptr;  // null: CPU
   void* stream = nullptr;
   int32_t* fault = nullptr;  // device word
-  int64_t owner = 0;         // process that made it: device contexts do not survive a fork
+  int64_t owner = 0;  // process that made it: device contexts do not survive a fork
 
   ~ups_context();
 };

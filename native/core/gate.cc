@@ -101,8 +101,9 @@ class Gate {
       }
       const bool host = t->device.type == UPS_CPU || t->device.type == UPS_CUDA_HOST;
       if (context_.plugin ? (t->device.type != context_.device.type || t->device.id != context_.device.id) : !host)
-        return fail(UPS_DEVICE, p.name,
-                    named(p.name) + " is on " + device_text(t->device) + " (expected " + device_text(context_.device) + ")");
+        return fail(
+            UPS_DEVICE, p.name,
+            named(p.name) + " is on " + device_text(t->device) + " (expected " + device_text(context_.device) + ")");
       if (p.type == ElementType::real && !real_seen && t->dtype.code == UPS_FLOAT) {
         real_seen = true;
         real_from = i;
@@ -112,17 +113,20 @@ class Gate {
         std::string text = named(p.name) + " is " + dtype_text(t->dtype) + " (expected ";
         text +=
             p.type == ElementType::real && !real_seen ? "float32 or float64" : wanted_dtype(p.type, call_.is_double);
-        if (real_seen && real_from != i && p.type == ElementType::real) text += ", as " + named(parameter(real_from).name);
+        if (real_seen && real_from != i && p.type == ElementType::real)
+          text += ", as " + named(parameter(real_from).name);
         return fail(UPS_DTYPE, p.name, text + ")");
       }
       if (t->ndim < 0 || t->ndim > UPS_MAX_DIMENSIONS || (t->ndim > 0 && !t->shape))
-        return fail(UPS_SHAPE, p.name, named(p.name) + format(" has %d dimensions (at most %d)", t->ndim, UPS_MAX_DIMENSIONS));
+        return fail(UPS_SHAPE, p.name,
+                    named(p.name) + format(" has %d dimensions (at most %d)", t->ndim, UPS_MAX_DIMENSIONS));
       const int64_t elements = element_count(*t);
       if (elements < 0) return fail(UPS_SHAPE, p.name, named(p.name) + " has the impossible shape " + shape_text(*t));
       if (elements > 0 && !t->data) return fail(UPS_VALUE, p.name, named(p.name) + " has no memory (its data is null)");
       if ((reinterpret_cast<uintptr_t>(t->data) + t->byte_offset) % element_size(t->dtype) != 0)
         return fail(UPS_VALUE, p.name, named(p.name) + " is not aligned to its element size");
-      if (!is_dense(*t)) return fail(UPS_SHAPE, p.name, named(p.name) + " is strided (expected dense row-major memory)");
+      if (!is_dense(*t))
+        return fail(UPS_SHAPE, p.name, named(p.name) + " is strided (expected dense row-major memory)");
     }
     return UPS_OK;
   }
@@ -212,9 +216,9 @@ class Gate {
 
   ups_status wrong_rank(int i) {
     const Parameter& p = parameter(i);
-    return fail(UPS_SHAPE, p.name,
-                named(p.name) + " is " + shape_text(*tensors_[i]) + " (expected " + named(p.name) + " " + p.shape_text +
-                    ")");
+    return fail(
+        UPS_SHAPE, p.name,
+        named(p.name) + " is " + shape_text(*tensors_[i]) + " (expected " + named(p.name) + " " + p.shape_text + ")");
   }
   ups_status wrong_extent(int i, int d) {
     const Parameter& p = parameter(i);
@@ -225,8 +229,9 @@ class Gate {
       const Parameter& other = parameter(bound_by_[name]);
       const std::string& dim_name = schema_.dim_names[static_cast<size_t>(name)];
       text += " but " + named(other.name) + " is " + shape_text(*tensors_[bound_by_[name]]);
-      text += dim_name == "..." ? ", which has other leading dimensions"
-                                : format(", where %s is %lld", named(dim_name).c_str(), static_cast<long long>(dims_[name]));
+      text += dim_name == "..."
+                  ? ", which has other leading dimensions"
+                  : format(", where %s is %lld", named(dim_name).c_str(), static_cast<long long>(dims_[name]));
     }
     return fail(UPS_SHAPE, p.name, text + " (expected " + named(p.name) + " " + p.shape_text + ")");
   }
@@ -266,7 +271,8 @@ class Gate {
         const auto [other_begin, other_end] = range(k);
         if (k != i && other_begin < end && begin < other_end)
           return fail(UPS_VALUE, parameter(i).name,
-                      named(parameter(i).name) + " shares memory with " + named(parameter(k).name) + " (expected memory of its own)");
+                      named(parameter(i).name) + " shares memory with " + named(parameter(k).name) +
+                          " (expected memory of its own)");
       }
     }
     return UPS_OK;

@@ -146,9 +146,8 @@ bool check_sorts(const int32_t* order, const T* keys, const char* keys_name, con
       if (i == offsets[set]) continue;
       const int32_t before = order[i - 1];
       if (keys[before] < keys[here] || (keys[before] == keys[here] && before < here)) continue;
-      *problem =
-          format("has %d before %d at position %d (expected the stable order of %s)", before, here, i,
-                 named(keys_name).c_str());
+      *problem = format("has %d before %d at position %d (expected the stable order of %s)", before, here, i,
+                        named(keys_name).c_str());
       return false;
     }
   return true;

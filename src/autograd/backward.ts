@@ -11,8 +11,9 @@ export interface Node<T> extends Traced<T> {
 
 /** What has to be done with gradients. */
 export interface Arithmetic<T> {
-  /** A tensor of the same shape, type and device. */
-  filled: (like: T, value: number) => T;
+  /** Ones, of the same shape, type and device. */
+  onesLike: (tensor: T) => T;
+  copyOf: (tensor: T) => T;
   /** `to += source` */
   addTo: (source: T, to: T) => void;
   /** Whether the one may be written to where the other is wanted. */
@@ -62,16 +63,11 @@ function check<T extends Node<T>>(root: T, given: T | undefined): void {
 /** Adds to `grad` of every tensor with `requiresGrad` that `root` was computed from. @internal */
 export function backward<T extends Node<T>>(root: T, given: T | undefined, arithmetic: Arithmetic<T>): void {
   check(root, given);
-  const { filled, addTo, shareMemory } = arithmetic;
-  const copyOf = (tensor: T): T => {
-    const copy = filled(tensor, 0);
-    addTo(tensor, copy);
-    return copy;
-  };
+  const { onesLike, copyOf, addTo, shareMemory } = arithmetic;
   noGrad(() => {
     // Gradients so far, and whether their memory is ours to add to.
     const found = new Map<T, { gradient: T; own: boolean }>();
-    found.set(root, { gradient: given ?? filled(root, 1), own: given === undefined });
+    found.set(root, { gradient: given ?? onesLike(root), own: given === undefined });
     const add = (tensor: T, gradient: T, own: boolean): void => {
       const before = found.get(tensor);
       if (!before) {

@@ -10,12 +10,12 @@ import { drawnAsInTorch, type Parameters, parametersOf, seedOf, type Shapes, ten
 import {
   checkedLabel,
   inPieces,
+  labelsOf,
   normalised,
   ShowerGenerator,
   type ShowerInitialOptions,
   type ShowerNetworkOptions,
   type Target,
-  labelsOf,
 } from './showers';
 
 const network = 'BibAeDecoder';

@@ -11,13 +11,13 @@ import {
   cells,
   checkedLabel,
   energiesOf,
+  labelsOf,
   normalised,
   rowsFor,
   runOnce,
   type ShowerInitialOptions,
   type ShowerNetworkOptions,
   type Target,
-  labelsOf,
 } from './showers';
 
 const network = 'BibAeEncoder';

@@ -2,9 +2,8 @@ import { Operation } from '../operation/operation';
 import { KnownOptions, shown } from '../runtime/check';
 import { dtypeCode, dtypes } from '../runtime/dtype';
 import { DTypeError, ShapeError, ValueError } from '../runtime/errors';
-import { tensor } from '../tensor/create';
 import { shapeText } from '../tensor/shape';
-import { asTensor, type Tensor, type TensorLike } from '../tensor/tensor';
+import { asTensor, ofType, type Tensor, type TensorLike } from '../tensor/tensor';
 
 export interface DivergenceOptions {
   /** Of the logarithm: 2 (default) for bits, `Math.E` for nats; any positive number but 1. */
@@ -25,7 +24,7 @@ function contents(histogram: TensorLike, name: string, argument: string): Tensor
   if (given._dtype === float64) return given;
   if (!dtypes[given._dtype].floating || given.requiresGrad)
     throw new DTypeError(name, argument, `${argument} is ${given.dtype} (expected float64, as histogram gives it)`);
-  return tensor(given, { dtype: 'float64', name: argument, device: given.device });
+  return ofType(given, float64, name, argument);
 }
 
 function divergence(

@@ -4,10 +4,10 @@ import { transposeOf } from '../graph/graph';
 import { Operation } from '../operation/operation';
 import { KnownOptions, shown } from '../runtime/check';
 import { ShapeError, ValueError } from '../runtime/errors';
-import { tensor } from '../tensor/create';
+import { besides } from '../tensor/host';
 import { asRagged, Ragged, type RaggedLike } from '../tensor/ragged';
 import { shapeText } from '../tensor/shape';
-import { asTensor, type Tensor, type TensorLike } from '../tensor/tensor';
+import { asTensor, ofType, type Tensor, type TensorLike } from '../tensor/tensor';
 import type { Activation } from './activation';
 import { concat } from './concat';
 import { knnGraph } from './knnGraph';
@@ -69,7 +69,7 @@ function sumOf(
     }
     return made.reshape([rows, 1]);
   });
-  const ones = tensor([[1, 1]], { dtype: left.dtype, device: left.device });
+  const ones = ofType(besides(left, Float32Array.of(1, 1), [1, 2]), left._dtype, 'gravNet', 'outputSelf');
   return linear(concat([left, right]), ones).reshape([rows]);
 }
 

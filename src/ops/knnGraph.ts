@@ -5,7 +5,7 @@ import { Kernel } from '../operation/kernel';
 import { KnownOptions, shown } from '../runtime/check';
 import { dtypeCode } from '../runtime/dtype';
 import { ValueError } from '../runtime/errors';
-import { immediately } from '../runtime/queue';
+import { onHost } from '../tensor/host';
 import { asRagged, checkBoundaries, type Ragged, type RaggedLike } from '../tensor/ragged';
 import { empty } from '../tensor/tensor';
 
@@ -47,9 +47,9 @@ export function knnGraph(x: Ragged | RaggedLike | Vector, k: number, options?: K
   if (typeof k !== 'number' || !Number.isInteger(k) || k < 1)
     throw new ValueError('knnGraph', 'k', `k is ${shown(k)} (expected a positive integer)`);
   const points = values.shape[0] ?? 0;
-  const boundaries = immediately(() => offsets.to('cpu'));
+  const boundaries = onHost(offsets) as Int32Array;
   checkBoundaries(boundaries, points, 'knnGraph', 'offsets');
-  const { largest, edges } = count(boundaries.data as Int32Array, k, options?.loop === true ? 0 : 1);
+  const { largest, edges } = count(boundaries, k, options?.loop === true ? 0 : 1);
   const width = Math.min(k, largest);
   if (points * width > mostEdges) {
     const text = `k is ${k}, which gives ${points} points ${points * width} edges (expected at most ${mostEdges})`;

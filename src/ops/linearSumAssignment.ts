@@ -1,15 +1,13 @@
 import { Kernel } from '../operation/kernel';
 import { toOutput } from '../operation/operation';
 import { KnownOptions, shown } from '../runtime/check';
-import { cpu, type Device } from '../runtime/device';
 import { dtypeCode, dtypes } from '../runtime/dtype';
 import { DTypeError, ShapeError, ValueError } from '../runtime/errors';
-import { wrapArray } from '../runtime/memory';
-import { afterwards, immediately } from '../runtime/queue';
-import { tensor } from '../tensor/create';
+import { afterwards } from '../runtime/queue';
+import { besides, onHost } from '../tensor/host';
 import { indices, Ragged } from '../tensor/ragged';
 import { shapeText } from '../tensor/shape';
-import { asTensor, empty, Tensor, type TensorLike } from '../tensor/tensor';
+import { asTensor, empty, ofType, Tensor, type TensorLike } from '../tensor/tensor';
 
 const name = 'linearSumAssignment';
 const kernel = new Kernel('linear_sum_assignment');
@@ -119,27 +117,20 @@ function evenBoundaries(problems: number, size: number, operation: string, argum
   return offsets;
 }
 
-function onDevice(offsets: Int32Array, device: Device): Tensor {
-  const made = new Tensor(wrapArray(offsets), int32, [offsets.length], cpu);
-  return device === cpu ? made : made.to(device.name);
-}
-
 /** As float32 or float64: lists of numbers and integers, as in scipy, become float64. */
 function costsOf(source: TensorLike, operation: string, argument: string): Tensor {
   const made = asTensor(source, Array.isArray(source) ? float64 : undefined, operation, argument);
-  return dtypes[made._dtype].floating ? made : tensor(made, { dtype: 'float64' });
+  return dtypes[made._dtype].floating ? made : ofType(made, float64, operation, argument);
 }
 
 function raggedProblems(cost: RaggedCosts, operation: string): Problems {
   const values = costsOf(cost.values, operation, 'values');
   if (values.shape.length !== 1)
     throw new ShapeError(operation, 'values', `values is ${shapeText(values.shape)} (expected one dimension)`);
-  const onHost = (source: TensorLike, argument: string): Int32Array => {
-    const found = indices(source, operation, argument);
-    return immediately(() => found.to('cpu')).data as Int32Array;
-  };
-  const rows = onHost(cost.rows, 'rows'),
-    columns = onHost(cost.columns, 'columns');
+  const sizes = (source: TensorLike, argument: string): Int32Array =>
+    onHost(indices(source, operation, argument)) as Int32Array;
+  const rows = sizes(cost.rows, 'rows'),
+    columns = sizes(cost.columns, 'columns');
   if (rows.length !== columns.length)
     throw new ShapeError(
       operation,
@@ -158,8 +149,8 @@ function raggedProblems(cost: RaggedCosts, operation: string): Problems {
     throw new ShapeError(operation, 'values', `values is [${values.size}] but rows and columns say ${entries} costs`);
   return {
     values,
-    rowOffsets: onDevice(rowOffsets, values._device),
-    columnOffsets: onDevice(columnOffsets, values._device),
+    rowOffsets: besides(values, rowOffsets),
+    columnOffsets: besides(values, columnOffsets),
     rows: rowOffsets[rows.length],
     columns: columnOffsets[columns.length],
     pairs,
@@ -179,12 +170,12 @@ export function problemsOf(cost: TensorLike | RaggedCosts, operation: string): P
   if (shape.length !== 2 && shape.length !== 3)
     throw new ShapeError(operation, 'cost', `cost is ${shapeText(shape)} (expected [R, C] or [B, R, C])`);
   const [problems, rows, columns] = shape.length === 2 ? [1, ...shape] : shape;
-  const rowOffsets = onDevice(evenBoundaries(problems, rows, operation, 'rows'), costs._device);
+  const rowOffsets = besides(costs, evenBoundaries(problems, rows, operation, 'rows'));
   return {
     values: costs.reshape([costs.size]),
     rowOffsets,
     columnOffsets:
-      rows === columns ? rowOffsets : onDevice(evenBoundaries(problems, columns, operation, 'columns'), costs._device),
+      rows === columns ? rowOffsets : besides(costs, evenBoundaries(problems, columns, operation, 'columns')),
     rows: problems * rows,
     columns: problems * columns,
     pairs: problems * Math.min(rows, columns),

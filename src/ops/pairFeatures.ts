@@ -2,11 +2,8 @@ import type { Vector } from 'apache-arrow';
 
 import { Operation, toOutput } from '../operation/operation';
 import { KnownOptions, shown } from '../runtime/check';
-import { cpu } from '../runtime/device';
-import { dtypeCode } from '../runtime/dtype';
 import { ShapeError, ValueError } from '../runtime/errors';
-import { wrapArray } from '../runtime/memory';
-import { immediately } from '../runtime/queue';
+import { besides, onHost } from '../tensor/host';
 import { asRagged, checkBoundaries, Ragged, type RaggedLike } from '../tensor/ragged';
 import { shapeText } from '../tensor/shape';
 import { empty, Tensor, type TensorLike } from '../tensor/tensor';
@@ -65,8 +62,7 @@ export function checkMomenta(events: Ragged, operation_: string): void {
 
 /** Where the pairs of each event begin, and how many there are. @internal */
 export function pairOffsets(events: Ragged, operation_: string): { tensor: Tensor; last: number } {
-  const device = events.offsets._device;
-  const boundaries = immediately(() => events.offsets.to('cpu')).data as Int32Array;
+  const boundaries = onHost(events.offsets) as Int32Array;
   const pairs = new Int32Array(boundaries.length);
   let last = 0;
   for (let b = 1; b < boundaries.length; ++b) {
@@ -75,6 +71,5 @@ export function pairOffsets(events: Ragged, operation_: string): { tensor: Tenso
       throw new ShapeError(operation_, 'momenta', `momenta have more than ${mostRows} pairs (expected fewer)`);
     pairs[b] = last;
   }
-  const made = new Tensor(wrapArray(pairs), dtypeCode['int32'], [pairs.length], cpu);
-  return { tensor: device === cpu ? made : made.to(device.name), last };
+  return { tensor: besides(events.offsets, pairs), last };
 }

@@ -1,6 +1,15 @@
 // Failures of the library as errors. The library names arguments and dimensions as its schemas do, and says which parts of
 // a text are such names; here they get the names that users know.
-import { camelCase, DeviceError, DTypeError, OutOfMemoryError, publicName, ShapeError, UpsilonError, ValueError } from './errors';
+import {
+  camelCase,
+  DeviceError,
+  DTypeError,
+  OutOfMemoryError,
+  publicName,
+  ShapeError,
+  UpsilonError,
+  ValueError,
+} from './errors';
 
 /** Whoever calls an operation of the library: several public functions may share one. */
 export interface Caller {

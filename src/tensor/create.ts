@@ -2,6 +2,7 @@ import { KnownOptions, shown } from '../runtime/check';
 import { cpu } from '../runtime/device';
 import { codeOf, type DType } from '../runtime/dtype';
 import { ValueError } from '../runtime/errors';
+import { immediately } from '../runtime/queue';
 import { checkShape } from './shape';
 import { asTensor, empty, filled, ofType, type Tensor, type TensorLike } from './tensor';
 
@@ -37,7 +38,10 @@ export function tensor(source: TensorLike, options: TensorOptions = {}): Tensor 
     throw new ValueError('tensor', 'requiresGrad', text);
   }
   let made = asTensor(source, wanted, 'tensor', name);
-  if (wanted !== undefined) made = ofType(made, wanted, 'tensor', name);
+  if (wanted !== undefined && made._dtype !== wanted) {
+    const host = immediately(() => made.to('cpu'));
+    made = ofType(host, wanted, 'tensor', name);
+  }
   if (shape !== undefined) {
     checkShape(shape, made.size, 'tensor');
     made = made.reshape(shape);

@@ -209,11 +209,11 @@ export function asTensor(source: TensorLike, wanted: number | undefined, operati
   return new Tensor(wrapArray(array), dtype, shape, cpu);
 }
 
-/** The same numbers of another element type, without a gradient: a copy. @internal */
+/** The same numbers of another element type where they are, without a gradient: a copy. @internal */
 export function ofType(given: Tensor, dtype: number, operation: string, name: string): Tensor {
   if (given._dtype === dtype) return given;
   const array = converted(immediately(() => given.to('cpu')).data, dtype, operation, name);
-  return new Tensor(wrapArray(array), dtype, given.shape, cpu);
+  return new Tensor(wrapArray(array), dtype, given.shape, cpu).to(given.device);
 }
 
 /** @internal */
@@ -231,7 +231,12 @@ export function filled(like: Tensor, value: number): Tensor {
 
 /** What `backward()` does with gradients. */
 const arithmetic: Arithmetic<Tensor> = {
-  filled,
+  onesLike: (tensor) => filled(tensor, 1),
+  copyOf: (tensor) => {
+    const made = empty(tensor._dtype, tensor.shape, tensor._device);
+    copy(tensor, made);
+    return made;
+  },
   addTo,
   shareMemory: (one, other) => shareStorage(one._memory, other._memory),
 };
