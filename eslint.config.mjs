@@ -1,4 +1,5 @@
 import eslint from '@eslint/js';
+import { createNodeResolver, importX } from 'eslint-plugin-import-x';
 import tseslint from 'typescript-eslint';
 
 const nodeGlobals = Object.fromEntries(
@@ -17,6 +18,31 @@ const nodeGlobals = Object.fromEntries(
     .map((name) => [name, 'readonly']),
 );
 const commonJsGlobals = { __dirname: 'readonly', exports: 'writable', module: 'writable', require: 'readonly' };
+
+/**
+ * The floors of src/, from the ground up: each may use what stands before it. What stands on one floor in one entry does
+ * not know the others there.
+ */
+const floors = [
+  'runtime',
+  'autograd',
+  'tensor',
+  ['operation', 'arrow', 'safetensors.ts'],
+  ['graph', 'optim.ts'],
+  'ops',
+  'operations.ts',
+  'models',
+  ['index.ts', 'promises.ts', 'cli'],
+];
+const forbidden = floors.flatMap((floor, level) =>
+  [floor].flat().map((target, _, together) => ({
+    target: `./src/${target}`,
+    from: [...together.filter((other) => other !== target), ...floors.slice(level + 1).flat()].map(
+      (other) => `./src/${other}`,
+    ),
+    message: 'A floor uses those below it only (eslint.config.mjs).',
+  })),
+);
 
 export default tseslint.config(
   {
@@ -53,6 +79,19 @@ export default tseslint.config(
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
       // The addon and, where Arrow's own types are any, its vectors are reached through require and casts.
       '@typescript-eslint/no-require-imports': 'off',
+    },
+  },
+  {
+    files: ['src/**/*.ts'],
+    plugins: { 'import-x': importX },
+    settings: {
+      'import-x/extensions': ['.ts'],
+      'import-x/parsers': { '@typescript-eslint/parser': ['.ts'] },
+      'import-x/resolver-next': [createNodeResolver({ extensions: ['.ts'] })],
+    },
+    rules: {
+      'import-x/no-cycle': 'error',
+      'import-x/no-restricted-paths': ['error', { basePath: import.meta.dirname, zones: forbidden }],
     },
   },
   {

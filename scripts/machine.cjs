@@ -16,7 +16,7 @@ function answer(command, args) {
   return status === 0 ? stdout : null;
 }
 
-// "linux-x64", "linux-x64musl", "darwin-arm64": the folder below prebuilds/, as src/native.ts looks for it.
+// "linux-x64", "linux-x64musl", "darwin-arm64": the folder below prebuilds/, as src/runtime/native.ts looks for it.
 function platform() {
   const musl = process.platform === 'linux' && !process.report.getReport().header.glibcVersionRuntime;
   return `${process.platform}-${process.arch}${musl ? 'musl' : ''}`;

@@ -39,4 +39,4 @@ export { segmentSoftmax, softmax } from './ops/softmax';
 export { spmm } from './ops/spmm';
 export { treeConv } from './ops/treeConv';
 export { avgPool1d, avgPool2d, avgPool3d, globalPool, maxPool1d, maxPool2d, maxPool3d } from './ops/windowPool';
-export * as random from './random';
+export * as random from './ops/random';

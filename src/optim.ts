@@ -1,7 +1,7 @@
-import { Kernel } from './call';
-import { KnownOptions, shown } from './check';
-import { ValueError } from './errors';
-import { filled, Tensor } from './tensor';
+import { Kernel } from './operation/kernel';
+import { KnownOptions, shown } from './runtime/check';
+import { ValueError } from './runtime/errors';
+import { filled, Tensor } from './tensor/tensor';
 
 /** What is trained: tensors with `requiresGrad`. */
 export type Parameters = Iterable<Tensor> | Readonly<Record<string, Tensor>>;

@@ -12,13 +12,13 @@
  * `random` have made, files that `arrow.open` and `safetensors.load` have mapped, tensors on devices, and views on any
  * of them; so is a SharedArrayBuffer. Their contents must not be changed until the promise is settled.
  */
-import { shown } from './check';
-import { DTypeError } from './errors';
-import { Graph } from './graph';
+import { Graph } from './graph/graph';
+import { promised } from './operation/promised';
+import { shown } from './runtime/check';
+import { DTypeError } from './runtime/errors';
+import { Ragged } from './tensor/ragged';
+import { Tensor } from './tensor/tensor';
 import * as operations from './operations';
-import { promised } from './promised';
-import { Ragged } from './ragged';
-import { Tensor } from './tensor';
 
 export const {
   argsort,

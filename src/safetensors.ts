@@ -3,12 +3,13 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { types } from 'node:util';
 
-import { shown } from './check';
-import { cpu } from './device';
-import { type DType, dtypeCode, dtypes, type TypedArray } from './dtype';
-import { DTypeError, ValueError } from './errors';
-import { mapFile, wrapArray } from './memory';
-import { asTensor, elementsOf, Tensor, type TensorLike } from './tensor';
+import { shown } from './runtime/check';
+import { cpu } from './runtime/device';
+import { type DType, dtypeCode, dtypes, type TypedArray } from './runtime/dtype';
+import { DTypeError, ValueError } from './runtime/errors';
+import { mapFile, wrapArray } from './runtime/memory';
+import { elementsOf } from './tensor/shape';
+import { asTensor, Tensor, type TensorLike } from './tensor/tensor';
 
 const typeOf: Readonly<Record<string, DType>> = Object.assign(Object.create(null) as Record<string, DType>, {
   F32: 'float32',

@@ -25,9 +25,8 @@ void Job::release_references(napi_env env) {
   results.clear();
 }
 
-bool Job::fail(int parameter, ups_status status, const std::string& text) {
-  const std::string name = invocation.parameter_name(parameter);
-  failure = {status, invocation.operation_name(), name, name + " " + text};
+bool Job::fail(int parameter, ups_status status, const std::string& message) {
+  failure = invocation.failure(parameter, status, message);
   return false;
 }
 
@@ -54,9 +53,13 @@ bool AsyncQueue::detach(napi_env env, const napi_value* arrays, Job* job) const 
   Invocation& call = job->invocation;
   // The kernels will not see that an output lies in the memory of another argument, so it is asked here.
   int first = 0, second = 0;
-  if (call.find_overlap(&first, &second))
-    return job->fail(first, UPS_VALUE,
-                     "shares memory with " + call.parameter_name(second) + " (expected memory of its own)");
+  if (call.find_overlap(&first, &second)) {
+    job->fail(first, UPS_VALUE, "shares memory with ");
+    std::vector<std::string>& parts = job->failure.message.parts;
+    parts.push_back(call.parameter_name(second));
+    parts.emplace_back(" (expected memory of its own)");
+    return false;
+  }
   for (int i = 0, next = 0; i < call.count; ++i) {
     if (!call.pointers[i] || call.blocks[i]) continue;
     const napi_value array = arrays[next++];
@@ -145,7 +148,10 @@ void AsyncQueue::run(Job& job) {
   }
   ups_status status = job.invocation.run(context);
   if (status == UPS_OK) status = ups_synchronize(context);  // a promise is kept when the result is there
-  if (status != UPS_OK) job.failure = Failure::of(*ups_last_error(context));
+  if (status != UPS_OK) {
+    job.failure = Failure::of(context);
+    job.failure.caller = job.invocation.caller;
+  }
   for (const Job::Result& result : job.results) result.memory->written = status == UPS_OK;
   job.invocation.snapshots.clear();
 }

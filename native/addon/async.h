@@ -58,7 +58,7 @@ struct Job {
   Job() = default;
   ~Job();
   void release_references(napi_env env);
-  bool fail(int parameter, ups_status status, const std::string& text);
+  bool fail(int parameter, ups_status status, const std::string& message);
 };
 
 class AsyncQueue {

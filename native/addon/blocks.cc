@@ -82,7 +82,7 @@ Napi::Value create_block(const Napi::CallbackInfo& info) {
   if (!context) return fail(env, state, failure);
   ups_block* block = nullptr;
   if (ups_block_create(context, device, static_cast<size_t>(bytes), &block) != UPS_OK)
-    return fail(env, state, Failure::of(*ups_last_error(context)));
+    return fail(env, state, Failure::of(context));
   return wrap(env, state, block);
 }
 
@@ -97,8 +97,7 @@ Napi::Value map_file(const Napi::CallbackInfo& info) {
   ups_context* context = state.context({UPS_CPU, 0}, &failure);
   if (!context) return fail(env, state, failure);
   ups_block* block = nullptr;
-  if (ups_block_map_file(context, path.c_str(), &block) != UPS_OK)
-    return fail(env, state, Failure::of(*ups_last_error(context)));
+  if (ups_block_map_file(context, path.c_str(), &block) != UPS_OK) return fail(env, state, Failure::of(context));
   const auto size = static_cast<double>(ups_block_size(block));
   if (size > largest_array_buffer) {
     ups_block_release(block);

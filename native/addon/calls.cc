@@ -35,7 +35,11 @@ napi_value call(napi_env env, napi_callback_info info) {
   ups_context* context = state.context(invocation.device, &failure);
   if (!context) return state.raise(env, failure);
   if (!invocation.take_snapshots(false)) return state.raise(env, {UPS_OUT_OF_MEMORY, "", "", "memory is exhausted"});
-  if (invocation.run(context) != UPS_OK) return state.raise(env, Failure::of(*ups_last_error(context)));
+  if (invocation.run(context) != UPS_OK) {
+    failure = Failure::of(context);
+    failure.caller = invocation.caller;
+    return state.raise(env, failure);
+  }
   state.last_device = invocation.device;
   return nullptr;
 }
@@ -57,7 +61,7 @@ napi_value call_async(napi_env env, napi_callback_info info) {
   for (ups_block* block : job->invocation.blocks) ups_block_retain(block);
   // What synchronous calls have put on the device's stream must be there before another stream reads it.
   if (ups_context* context = state.contexts.find(job->invocation.device))
-    if (ups_synchronize(context) != UPS_OK) return state.raise(env, Failure::of(*ups_last_error(context)));
+    if (ups_synchronize(context) != UPS_OK) return state.raise(env, Failure::of(context));
   if (!state.queue->detach(env, arrays, job.get())) {
     job->release_references(env);
     return state.raise(env, job->failure);

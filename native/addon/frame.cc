@@ -9,6 +9,24 @@
 
 namespace upsilon::addon {
 
+Failure Failure::of(const ups_context* context) {
+  const ups_error& error = *ups_last_error(context);
+  Failure failure{error.status, error.operation, error.argument, std::string(error.text)};
+  if (!context || context->error.mention_count == 0) return failure;
+  std::vector<std::string>& parts = failure.message.parts;
+  const std::string text = std::exchange(parts[0], "");
+  size_t at = 0;
+  for (int32_t i = 0; i < context->error.mention_count; ++i) {
+    const Mention& mention = context->error.mentions[i];
+    parts.back() = text.substr(at, mention.begin - at);
+    parts.push_back(text.substr(mention.begin, mention.length));
+    parts.emplace_back();
+    at = size_t{mention.begin} + mention.length;
+  }
+  parts.back() = text.substr(at);
+  return failure;
+}
+
 bool Invocation::take_snapshots(bool everything) {
   snapshots.clear();
   if (!operation) return true;
@@ -34,6 +52,11 @@ bool Invocation::take_snapshots(bool everything) {
 ups_status Invocation::run(ups_context* context) const {
   if (operation) return ups_call(context, operation, pointers, count, options);
   return ups_copy(context, pointers[0], const_cast<ups_tensor*>(pointers[1]));
+}
+
+Failure Invocation::failure(int parameter, ups_status status, std::string message) const {
+  const std::string name = parameter_name(parameter);
+  return {status, operation_name(), name, {"", name, " " + std::move(message)}, caller};
 }
 
 const char* Invocation::operation_name() const { return operation ? operation->name : "copy"; }

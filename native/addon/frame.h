@@ -3,13 +3,16 @@
 // kernel, reading a double costs nothing.
 //
 //   [0] operation (index in the registry; -1: copy tensor 0 to tensor 1)   [1] device type   [2] device id
+//   [3] caller (a number of JavaScript's, which comes back with the call's error)
 //   [options_at + i]  option i; i64 and u64 as their 64 bits
 //   [tensors_at + i * tensor_stride]  tensor i: memory kind, dtype, dimensions, byte offset, block, shape
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "upsilon/upsilon.h"
@@ -21,7 +24,7 @@ struct ThreadState;
 namespace frame {
 inline constexpr int max_options = 48;
 inline constexpr int max_tensors = 192;
-inline constexpr int operation = 0, device_type = 1, device_id = 2;
+inline constexpr int operation = 0, device_type = 1, device_id = 2, caller = 3;
 inline constexpr int options_at = 4;
 inline constexpr int tensors_at = options_at + max_options;
 inline constexpr int tensor_stride = 5 + UPS_MAX_DIMENSIONS;
@@ -37,17 +40,32 @@ enum class MemoryKind : int { absent, array, shared, block };
 inline constexpr ups_dtype dtypes[] = {
     {UPS_FLOAT, 32, 1}, {UPS_FLOAT, 64, 1}, {UPS_INT, 32, 1}, {UPS_INT, 64, 1}, {UPS_UINT, 8, 1}};
 
+// What is said of a failure: text and names from the schema by turns, beginning with text. JavaScript knows what users
+// call these names.
+struct Message {
+  std::vector<std::string> parts;
+
+  Message(const char* text) : parts{text} {}
+  Message(std::string text) : parts{std::move(text)} {}
+  Message(std::initializer_list<std::string> text_and_names) : parts(text_and_names) {}
+};
+
 // A failure on its way to JavaScript. The texts of the core live only until the next call, so they are copied.
 struct Failure {
   ups_status status = UPS_OK;
-  std::string operation, argument, text;
+  std::string operation, argument;
+  Message message = "";
+  double caller = no_caller;
 
-  static Failure of(const ups_error& error) { return {error.status, error.operation, error.argument, error.text}; }
+  static constexpr double no_caller = -1;
+  // The last one of a context, or, of null, of this thread's last attempt to make one.
+  static Failure of(const ups_context* context);
 };
 
 // A call as the core wants it. The tensors point into typed arrays and blocks, and into `snapshots`.
 struct Invocation {
   const ups_operation* operation = nullptr;  // null: copy
+  double caller = Failure::no_caller;
   ups_device device{UPS_CPU, 0};
   int count = 0;
   ups_tensor tensors[frame::max_tensors];
@@ -68,6 +86,8 @@ struct Invocation {
   bool take_snapshots(bool everything);
   ups_status run(ups_context* context) const;
 
+  // What is wrong with a parameter: "x was disposed of". `message` follows the name.
+  Failure failure(int parameter, ups_status status, std::string message) const;
   const char* operation_name() const;
   std::string parameter_name(int i) const;
   bool is_output(int i) const;

@@ -77,7 +77,7 @@ Napi::Value synchronize(const Napi::CallbackInfo& info) {
   ThreadState& state = state_of(env);
   const auto number = [&](size_t i) { return info[i].IsNumber() ? info[i].As<Napi::Number>().Int32Value() : 0; };
   ups_context* context = state.contexts.find({number(0), number(1)});
-  if (context && ups_synchronize(context) != UPS_OK) state.raise(env, Failure::of(*ups_last_error(context)));
+  if (context && ups_synchronize(context) != UPS_OK) state.raise(env, Failure::of(context));
   return env.Undefined();
 }
 

@@ -30,7 +30,7 @@ ups_context* Contexts::get(ups_device device, int32_t threads, int32_t precision
   options.precision = precision;
   ups_context* context = nullptr;
   if (ups_context_create(&options, &context) != UPS_OK) {
-    *failure = Failure::of(*ups_last_error(nullptr));
+    *failure = Failure::of(nullptr);
     return nullptr;
   }
   entries_.push_back({device, context});
@@ -115,6 +115,7 @@ bool ThreadState::read(napi_env env, const napi_value* arrays, size_t array_coun
   Invocation& call = *into;
   const double number = frame[frame::operation];
   call.operation = nullptr;
+  call.caller = frame[frame::caller];
   call.count = 2;
   if (number != frame::copy) {
     call.operation = number >= 0 && number < 1e6 ? ups_operation_at(static_cast<int32_t>(number)) : nullptr;
@@ -137,9 +138,8 @@ bool ThreadState::read(napi_env env, const napi_value* arrays, size_t array_coun
     call.blocks[i] = nullptr;
     call.shared[i] = kind == MemoryKind::shared;
     if (kind == MemoryKind::absent) continue;
-    const auto fail = [&](ups_status status, const std::string& text) {
-      const std::string name = call.parameter_name(i);
-      *failure = {status, call.operation_name(), name, name + " " + text};
+    const auto fail = [&](ups_status status, const std::string& message) {
+      *failure = call.failure(i, status, message);
       return false;
     };
 
@@ -196,15 +196,24 @@ bool ThreadState::read(napi_env env, const napi_value* arrays, size_t array_coun
 }
 
 napi_value ThreadState::error(napi_env env, const Failure& failure) const {
-  napi_value arguments[4], self, factory, result = nullptr;
+  napi_value arguments[5], self, factory, result = nullptr;
+  const auto text = [&](const std::string& from) {
+    napi_value made = nullptr;
+    napi_create_string_utf8(env, from.data(), from.size(), &made);
+    return made;
+  };
+  const std::vector<std::string>& parts = failure.message.parts;
   napi_create_int32(env, failure.status, &arguments[0]);
-  napi_create_string_utf8(env, failure.operation.data(), failure.operation.size(), &arguments[1]);
-  napi_create_string_utf8(env, failure.argument.data(), failure.argument.size(), &arguments[2]);
-  napi_create_string_utf8(env, failure.text.data(), failure.text.size(), &arguments[3]);
+  arguments[1] = text(failure.operation);
+  arguments[2] = text(failure.argument);
+  napi_create_array_with_length(env, parts.size(), &arguments[3]);
+  for (size_t i = 0; i < parts.size(); ++i)
+    napi_set_element(env, arguments[3], static_cast<uint32_t>(i), text(parts[i]));
+  napi_create_double(env, failure.caller, &arguments[4]);
   napi_get_undefined(env, &self);
   napi_get_reference_value(env, make_error, &factory);
   // Fails when the thread is being terminated: there is nobody left to tell.
-  return napi_call_function(env, self, factory, 4, arguments, &result) == napi_ok ? result : nullptr;
+  return napi_call_function(env, self, factory, 5, arguments, &result) == napi_ok ? result : nullptr;
 }
 
 napi_value ThreadState::raise(napi_env env, const Failure& failure) const {

@@ -33,6 +33,7 @@ int64_t process_id() {
 #endif
 }
 
+constexpr char name_begins = '\x01', name_ends = '\x02';
 constexpr size_t huge_page = size_t{2} << 20, small_page = 4096;
 
 ups_status open_device(ups_context& context) {
@@ -83,6 +84,8 @@ std::string format(const char* pattern, ...) {
   va_end(arguments);
   return buffer;
 }
+
+std::string named(const std::string& name) { return name_begins + name + name_ends; }
 
 std::string shape_text(const ups_tensor& tensor) {
   std::string text = "[";
@@ -186,7 +189,23 @@ ups_status Error::set(ups_status status_, std::string operation_, std::string ar
   operation = std::move(operation_);
   argument = std::move(argument_);
   text = std::move(text_);
+  mention_count = 0;
+  if (!operation.empty()) take_mentions();  // other texts quote files
   return status;
+}
+
+void Error::take_mentions() noexcept {
+  size_t kept = 0, begin = 0;
+  for (const char c : text) {
+    if (c == name_begins) {
+      begin = kept;
+    } else if (c != name_ends) {
+      text[kept++] = c;
+    } else if (mention_count < max_mentions) {
+      mentions[mention_count++] = {static_cast<uint16_t>(begin), static_cast<uint16_t>(kept - begin)};
+    }
+  }
+  text.resize(kept);
 }
 
 }  // namespace upsilon
@@ -291,7 +310,7 @@ ups_status ups_synchronize(ups_context* context) {
   static_assert(std::size(broken) == static_cast<size_t>(Rule::pairs) + 1);
   return context->error.set(
       p.rule == Rule::pairs ? UPS_SHAPE : UPS_VALUE, operation->name, p.name,
-      p.name + " " + broken[static_cast<int>(p.rule)] + " (found on " + device_text(context->device) + ")");
+      named(p.name) + " " + broken[static_cast<int>(p.rule)] + " (found on " + device_text(context->device) + ")");
 }
 
 ups_status ups_set_threads(ups_context* context, int32_t threads) {

@@ -24,11 +24,26 @@ class Workspace {
   size_t size_ = 0;
 };
 
+// A part of a text that is a name from the schema, of an argument, an option or a dimension.
+struct Mention {
+  uint16_t begin = 0, length = 0;
+};
+// A name that is part of a text: Error::set takes the marks off and keeps its place, so that a binding whose users know
+// it by another name can put that there.
+std::string named(const std::string& name);
+
 struct Error {
+  static constexpr int32_t max_mentions = 8;
+
   ups_status status = UPS_OK;
   std::string operation, argument, text;
+  Mention mentions[max_mentions];  // in the order of the text; names beyond these are kept as they are
+  int32_t mention_count = 0;
   ups_error view{};
   ups_status set(ups_status status_, std::string operation_, std::string argument_, std::string text_) noexcept;
+
+ private:
+  void take_mentions() noexcept;
 };
 
 // Host memory for blocks and workspaces: 64-byte aligned, huge pages asked for where large, recycled (recycled.h).
@@ -39,10 +54,10 @@ void free_host(void* data);  // back to the system
 // printf into a string, for error messages.
 [[gnu::format(printf, 1, 2)]] std::string format(const char* pattern, ...);
 std::string shape_text(const ups_tensor& tensor);  // "[64, 12]"
-std::string device_text(ups_device device);        // "cpu", "cuda:0", "emulated:0"
-const char* dtype_text(ups_dtype dtype);           // "float32"; "an unknown dtype"
-size_t element_size(ups_dtype dtype);              // 0 for dtypes the library does not know
-int64_t element_count(const ups_tensor& tensor);   // -1 when a dimension is negative or the product overflows
+std::string device_text(ups_device device);  // "cpu", "cuda:0", "emulated:0"
+const char* dtype_text(ups_dtype dtype);  // "float32"; "an unknown dtype"
+size_t element_size(ups_dtype dtype);  // 0 for dtypes the library does not know
+int64_t element_count(const ups_tensor& tensor);  // -1 when a dimension is negative or the product overflows
 
 }  // namespace upsilon
 
@@ -59,7 +74,7 @@ struct ups_context {
   const upsilon::Plugin* plugin = nullptr;  // null: CPU
   void* stream = nullptr;
   int32_t* fault = nullptr;  // device word
-  int64_t owner = 0;         // process that made it: device contexts do not survive a fork
+  int64_t owner = 0;  // process that made it: device contexts do not survive a fork
 
   ~ups_context();
 };

@@ -97,32 +97,36 @@ class Gate {
       const ups_tensor* t = tensors_[i];
       if (!t) {
         if (p.optional) continue;
-        return fail(UPS_VALUE, p.name, p.name + " is missing (expected " + p.shape_text + ")");
+        return fail(UPS_VALUE, p.name, named(p.name) + " is missing (expected " + p.shape_text + ")");
       }
       const bool host = t->device.type == UPS_CPU || t->device.type == UPS_CUDA_HOST;
       if (context_.plugin ? (t->device.type != context_.device.type || t->device.id != context_.device.id) : !host)
-        return fail(UPS_DEVICE, p.name,
-                    p.name + " is on " + device_text(t->device) + " (expected " + device_text(context_.device) + ")");
+        return fail(
+            UPS_DEVICE, p.name,
+            named(p.name) + " is on " + device_text(t->device) + " (expected " + device_text(context_.device) + ")");
       if (p.type == ElementType::real && !real_seen && t->dtype.code == UPS_FLOAT) {
         real_seen = true;
         real_from = i;
         call_.is_double = t->dtype.bits == 64;
       }
       if (!dtype_is(t->dtype, p.type, call_.is_double)) {
-        std::string text = p.name + " is " + dtype_text(t->dtype) + " (expected ";
+        std::string text = named(p.name) + " is " + dtype_text(t->dtype) + " (expected ";
         text +=
             p.type == ElementType::real && !real_seen ? "float32 or float64" : wanted_dtype(p.type, call_.is_double);
-        if (real_seen && real_from != i && p.type == ElementType::real) text += ", as " + parameter(real_from).name;
+        if (real_seen && real_from != i && p.type == ElementType::real)
+          text += ", as " + named(parameter(real_from).name);
         return fail(UPS_DTYPE, p.name, text + ")");
       }
       if (t->ndim < 0 || t->ndim > UPS_MAX_DIMENSIONS || (t->ndim > 0 && !t->shape))
-        return fail(UPS_SHAPE, p.name, p.name + format(" has %d dimensions (at most %d)", t->ndim, UPS_MAX_DIMENSIONS));
+        return fail(UPS_SHAPE, p.name,
+                    named(p.name) + format(" has %d dimensions (at most %d)", t->ndim, UPS_MAX_DIMENSIONS));
       const int64_t elements = element_count(*t);
-      if (elements < 0) return fail(UPS_SHAPE, p.name, p.name + " has the impossible shape " + shape_text(*t));
-      if (elements > 0 && !t->data) return fail(UPS_VALUE, p.name, p.name + " has no memory (its data is null)");
+      if (elements < 0) return fail(UPS_SHAPE, p.name, named(p.name) + " has the impossible shape " + shape_text(*t));
+      if (elements > 0 && !t->data) return fail(UPS_VALUE, p.name, named(p.name) + " has no memory (its data is null)");
       if ((reinterpret_cast<uintptr_t>(t->data) + t->byte_offset) % element_size(t->dtype) != 0)
-        return fail(UPS_VALUE, p.name, p.name + " is not aligned to its element size");
-      if (!is_dense(*t)) return fail(UPS_SHAPE, p.name, p.name + " is strided (expected dense row-major memory)");
+        return fail(UPS_VALUE, p.name, named(p.name) + " is not aligned to its element size");
+      if (!is_dense(*t))
+        return fail(UPS_SHAPE, p.name, named(p.name) + " is strided (expected dense row-major memory)");
     }
     return UPS_OK;
   }
@@ -178,9 +182,9 @@ class Gate {
           }
         if (extent(p, *tensors_[i], d) != wanted)
           return fail(UPS_SHAPE, p.name,
-                      p.name + " is " + shape_text(*tensors_[i]) +
+                      named(p.name) + " is " + shape_text(*tensors_[i]) +
                           format(" but %lld are wanted in dimension %d (expected ", static_cast<long long>(wanted), d) +
-                          p.name + " " + p.shape_text + ")");
+                          named(p.name) + " " + p.shape_text + ")");
       }
     }
     return UPS_OK;
@@ -212,22 +216,24 @@ class Gate {
 
   ups_status wrong_rank(int i) {
     const Parameter& p = parameter(i);
-    return fail(UPS_SHAPE, p.name,
-                p.name + " is " + shape_text(*tensors_[i]) + " (expected " + p.name + " " + p.shape_text + ")");
+    return fail(
+        UPS_SHAPE, p.name,
+        named(p.name) + " is " + shape_text(*tensors_[i]) + " (expected " + named(p.name) + " " + p.shape_text + ")");
   }
   ups_status wrong_extent(int i, int d) {
     const Parameter& p = parameter(i);
     const Dimension& dim = p.dims[static_cast<size_t>(d)];
-    std::string text = p.name + " is " + shape_text(*tensors_[i]);
+    std::string text = named(p.name) + " is " + shape_text(*tensors_[i]);
     if (!dim.names.empty() && dims_[dim.names[0]] != unbound) {
       const int name = dim.names[0];
       const Parameter& other = parameter(bound_by_[name]);
       const std::string& dim_name = schema_.dim_names[static_cast<size_t>(name)];
-      text += " but " + other.name + " is " + shape_text(*tensors_[bound_by_[name]]);
-      text += dim_name == "..." ? ", which has other leading dimensions"
-                                : format(", where %s is %lld", dim_name.c_str(), static_cast<long long>(dims_[name]));
+      text += " but " + named(other.name) + " is " + shape_text(*tensors_[bound_by_[name]]);
+      text += dim_name == "..."
+                  ? ", which has other leading dimensions"
+                  : format(", where %s is %lld", named(dim_name).c_str(), static_cast<long long>(dims_[name]));
     }
-    return fail(UPS_SHAPE, p.name, text + " (expected " + p.name + " " + p.shape_text + ")");
+    return fail(UPS_SHAPE, p.name, text + " (expected " + named(p.name) + " " + p.shape_text + ")");
   }
 
   template <class T>
@@ -244,7 +250,7 @@ class Gate {
       const int64_t value = wide ? read<int64_t>(options + o.offset) : read<int32_t>(options + o.offset);
       const auto refuse = [&](const std::string& expected) {
         return fail(UPS_VALUE, o.name,
-                    o.name + format(" is %lld (expected ", static_cast<long long>(value)) + expected + ")");
+                    named(o.name) + format(" is %lld (expected ", static_cast<long long>(value)) + expected + ")");
       };
       if (wide || o.type == OptionType::i32) {
         if (static_cast<double>(value) < o.least) return refuse(format("at least %.0f", o.least));
@@ -265,7 +271,8 @@ class Gate {
         const auto [other_begin, other_end] = range(k);
         if (k != i && other_begin < end && begin < other_end)
           return fail(UPS_VALUE, parameter(i).name,
-                      parameter(i).name + " shares memory with " + parameter(k).name + " (expected memory of its own)");
+                      named(parameter(i).name) + " shares memory with " + named(parameter(k).name) +
+                          " (expected memory of its own)");
       }
     }
     return UPS_OK;
@@ -309,7 +316,7 @@ class Gate {
                          : p.rule == Rule::pairs  ? check_pairs(count, bound, offset_data, others, events, &problem)
                          : call_.is_double        ? check_reals<double>(i, offset_data, events, &problem)
                                                   : check_reals<float>(i, offset_data, events, &problem);
-      if (!holds) return fail(p.rule == Rule::pairs ? UPS_SHAPE : UPS_VALUE, p.name, p.name + " " + problem);
+      if (!holds) return fail(p.rule == Rule::pairs ? UPS_SHAPE : UPS_VALUE, p.name, named(p.name) + " " + problem);
     }
     if (device_rule_count == 0) return UPS_OK;
     const ups_status status = context_.plugin->check_rules(context_.device.id, context_.stream, device_rules,

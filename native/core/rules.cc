@@ -25,7 +25,8 @@ bool check_splits(const int32_t* offsets, int64_t count, int64_t bound, const ch
           format("decreases from %d to %d at position %lld", offsets[i - 1], offsets[i], static_cast<long long>(i));
       return false;
     }
-  *problem = format("ends with %d but %s is only %lld", offsets[count - 1], bound_name, static_cast<long long>(bound));
+  *problem = format("ends with %d but %s is only %lld", offsets[count - 1], named(bound_name).c_str(),
+                    static_cast<long long>(bound));
   return false;
 }
 
@@ -37,7 +38,7 @@ bool check_below(const int32_t* indices, int64_t count, int64_t bound, const cha
   for (int64_t i = 0; i < count; ++i)
     if (static_cast<uint32_t>(indices[i]) >= limit) {
       *problem = format("has %d at position %lld (expected 0 <= index < %s = %lld)", indices[i],
-                        static_cast<long long>(i), bound_name, static_cast<long long>(bound));
+                        static_cast<long long>(i), named(bound_name).c_str(), static_cast<long long>(bound));
       return false;
     }
   return true;
@@ -145,8 +146,8 @@ bool check_sorts(const int32_t* order, const T* keys, const char* keys_name, con
       if (i == offsets[set]) continue;
       const int32_t before = order[i - 1];
       if (keys[before] < keys[here] || (keys[before] == keys[here] && before < here)) continue;
-      *problem =
-          format("has %d before %d at position %d (expected the stable order of %s)", before, here, i, keys_name);
+      *problem = format("has %d before %d at position %d (expected the stable order of %s)", before, here, i,
+                        named(keys_name).c_str());
       return false;
     }
   return true;

@@ -1,2 +1,2 @@
-export { open, recordBatch, table, tensors } from './table';
 export { save } from './save';
+export { open, recordBatch, table, tensors } from './table';

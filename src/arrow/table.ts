@@ -11,12 +11,13 @@ import {
   type Vector,
 } from 'apache-arrow';
 
-import { shown } from '../check';
-import { DTypeError, ShapeError, ValueError } from '../errors';
-import { mapFile } from '../memory';
-import { asRagged, checkBoundaries, Ragged } from '../ragged';
-import { asTensor, elementsOf, Tensor } from '../tensor';
-import { isList } from './column';
+import { shown } from '../runtime/check';
+import { DTypeError, ShapeError, ValueError } from '../runtime/errors';
+import { mapFile } from '../runtime/memory';
+import { isList } from '../tensor/column';
+import { asRagged, checkBoundaries, Ragged } from '../tensor/ragged';
+import { elementsOf } from '../tensor/shape';
+import { asTensor, Tensor } from '../tensor/tensor';
 import { checkFooter } from './footer';
 
 /** Columns that become or come from a record batch. */

@@ -1,4 +1,4 @@
-import { type ErrorCode, UpsilonError } from '../errors';
+import { type ErrorCode, UpsilonError } from '../runtime/errors';
 
 /** What is wrong with a command line: it is said without a stack, and the exit code is 2. */
 export class UsageError extends Error {

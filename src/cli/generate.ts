@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 
-import { ValueError } from '../errors';
+import { ValueError } from '../runtime/errors';
 import { UsageError } from './errors';
 import { generate, type Production } from './generation';
 import { fingerprintOf, generatorOf } from './generator';

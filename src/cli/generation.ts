@@ -2,8 +2,8 @@
 // to and fro: the one is filled while the other is written, and whoever is slower is waited for.
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 
-import { setThreads } from '../device';
-import { tensor } from '../tensor';
+import { setThreads } from '../runtime/machine';
+import { tensor } from '../tensor/create';
 import { errorFrom, type ErrorParts, partsOf } from './errors';
 import { drawEnergies, generatorOf, type ModelChoice } from './generator';
 import { cells, firstOf, sharedBatch, type ShowerBatch } from './showerStream';

@@ -2,11 +2,10 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 
-import { BibAeDecoder, BibAePostProcessor, WganGenerator } from '../models';
-import type { GenerateOptions } from '../models';
-import { uniform } from '../random';
+import { BibAeDecoder, BibAePostProcessor, type GenerateOptions, WganGenerator } from '../models';
+import { uniform } from '../ops/random';
 import { load } from '../safetensors';
-import type { Tensor } from '../tensor';
+import type { Tensor } from '../tensor/tensor';
 import { UsageError } from './errors';
 
 /** A generator as it is named on the command line; plain data, for other threads. */

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { UpsilonError } from '../errors';
+import { UpsilonError } from '../runtime/errors';
 import { UsageError } from './errors';
 import * as generate from './generate';
 

@@ -7,8 +7,8 @@ import { RecordBatch, RecordBatchStreamWriter, Schema } from 'apache-arrow';
 
 import { recordBatch } from '../arrow';
 import { Flat } from '../arrow/flat';
-import { ValueError } from '../errors';
-import { tensor } from '../tensor';
+import { ValueError } from '../runtime/errors';
+import { tensor } from '../tensor/create';
 
 /** Cells along each axis. */
 export const cells = 30;

@@ -1,18 +1,18 @@
-import { record } from '../autograd';
-import { KnownOptions, shown } from '../check';
-import { rowsOf } from '../composition';
-import { cpu } from '../device';
-import { ValueError } from '../errors';
+import { record } from '../autograd/tape';
+import { KnownOptions, shown } from '../runtime/check';
+import { cpu } from '../runtime/device';
+import { ValueError } from '../runtime/errors';
 import type { Source } from '../safetensors';
-import { empty, type Tensor, type TensorLike } from '../tensor';
+import { empty, type Tensor, type TensorLike } from '../tensor/tensor';
+import { rowsOf } from '../tensor/views';
 import { BibAeDecoder, decoderShapes, latent } from './bibAeDecoder';
 import {
   BibAeEncoder,
   type BibAeEncoderInitialOptions,
   type BibAeEncoderOptions,
   encoded,
-  encoderShapes,
   type EncodeOptions,
+  encoderShapes,
   type Posterior,
 } from './bibAeEncoder';
 import { countOf, drawnAsInTorch, type Parameters, parametersOf, seedOf, type Shapes, tensorsOf } from './parameters';

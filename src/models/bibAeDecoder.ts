@@ -1,10 +1,10 @@
-import { KnownOptions } from '../check';
 import { concat } from '../ops/concat';
 import { conv3d } from '../ops/conv';
 import { convTranspose3d } from '../ops/convTranspose';
 import { linear } from '../ops/linear';
+import { KnownOptions } from '../runtime/check';
 import type { Source } from '../safetensors';
-import type { Tensor } from '../tensor';
+import type { Tensor } from '../tensor/tensor';
 import type { LayerMemory } from './layerMemory';
 import { drawnAsInTorch, type Parameters, parametersOf, seedOf, type Shapes, tensorsOf } from './parameters';
 import {

@@ -1,10 +1,10 @@
-import { KnownOptions, shown } from '../check';
-import { ValueError } from '../errors';
 import { concat } from '../ops/concat';
 import { conv3d } from '../ops/conv';
 import { linear } from '../ops/linear';
+import { KnownOptions, shown } from '../runtime/check';
+import { ValueError } from '../runtime/errors';
 import type { Source } from '../safetensors';
-import type { Tensor, TensorLike } from '../tensor';
+import type { Tensor, TensorLike } from '../tensor/tensor';
 import type { LayerMemory } from './layerMemory';
 import { countOf, drawnAsInTorch, type Parameters, parametersOf, seedOf, type Shapes, tensorsOf } from './parameters';
 import {

@@ -1,9 +1,11 @@
-import { KnownOptions, shown } from '../check';
-import { ShapeError, ValueError } from '../errors';
 import { conv1d } from '../ops/conv';
 import { linear } from '../ops/linear';
+import { KnownOptions, shown } from '../runtime/check';
+import { ShapeError, ValueError } from '../runtime/errors';
 import type { Source } from '../safetensors';
-import { asTensor, shapeText, type Tensor, type TensorLike, tensor } from '../tensor';
+import { tensor } from '../tensor/create';
+import { shapeText } from '../tensor/shape';
+import { asTensor, type Tensor, type TensorLike } from '../tensor/tensor';
 import { BibAeDecoder } from './bibAeDecoder';
 import type { LayerMemory } from './layerMemory';
 import { countOf, drawnAsInTorch, type Parameters, parametersOf, seedOf, type Shapes, tensorsOf } from './parameters';

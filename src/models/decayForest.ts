@@ -1,10 +1,12 @@
 import type { Vector } from 'apache-arrow';
 
-import type { TypedArray } from '../dtype';
-import { DTypeError, ShapeError, ValueError } from '../errors';
-import { type Graph, tree } from '../graph';
-import { type Ragged, ragged, type RaggedLike } from '../ragged';
-import { Tensor, tensor } from '../tensor';
+import type { Graph } from '../graph/graph';
+import { tree } from '../graph/tree';
+import type { TypedArray } from '../runtime/dtype';
+import { DTypeError, ShapeError, ValueError } from '../runtime/errors';
+import { tensor } from '../tensor/create';
+import { type Ragged, ragged, type RaggedLike } from '../tensor/ragged';
+import { Tensor } from '../tensor/tensor';
 
 /** One value per particle, one list per event: an Arrow `List` column, or its values and offsets. */
 export type ParticleColumn = Vector | Ragged | RaggedLike;

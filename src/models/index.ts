@@ -13,7 +13,7 @@ export {
   type BibAePostProcessorInitialOptions,
   type BibAePostProcessorOptions,
 } from './bibAePostProcessor';
-export { type DecayForest, type ParticleColumn, type Particles, type Selection } from './decayForest';
+export type { DecayForest, ParticleColumn, Particles, Selection } from './decayForest';
 export { ParticleNet, type ParticleNetInitialOptions, ParticleNetLite, type ParticleNetOptions } from './particleNet';
 export { type GenerateOptions, ShowerGenerator, type ShowerInitialOptions, type ShowerNetworkOptions } from './showers';
 export {

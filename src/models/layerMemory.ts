@@ -1,6 +1,7 @@
-import { cpu } from '../device';
-import { dtypeCode } from '../dtype';
-import { elementsOf, empty, type Tensor, tensor } from '../tensor';
+import { cpu } from '../runtime/device';
+import { dtypeCode } from '../runtime/dtype';
+import { elementsOf } from '../tensor/shape';
+import { empty, type Tensor } from '../tensor/tensor';
 
 /** Memory of the layers, which a loop over many batches must not leave to the garbage collector. @internal */
 export class LayerMemory {
@@ -24,7 +25,7 @@ export class LayerMemory {
       memory?.dispose();
       this.memory.set(name, (memory = empty(dtype, [size], cpu, this.model, this.argument)));
     }
-    return tensor(memory.data.subarray(0, size), { shape });
+    return memory._view(0, shape);
   }
 
   /** Notes what is to be freed after the batch. */

@@ -1,11 +1,12 @@
 // Parameters of networks by PyTorch's names: taken from files, checked, or drawn.
-import { shown } from '../check';
-import { cpu, deviceOf } from '../device';
-import { dtypes } from '../dtype';
-import { DTypeError, ShapeError, ValueError } from '../errors';
-import { normal, uniform } from '../random';
+import { normal, uniform } from '../ops/random';
+import { shown } from '../runtime/check';
+import { cpu, deviceOf } from '../runtime/device';
+import { dtypes } from '../runtime/dtype';
+import { DTypeError, ShapeError, ValueError } from '../runtime/errors';
 import { load, type Source } from '../safetensors';
-import { elementsOf, shapeText, Tensor } from '../tensor';
+import { elementsOf, shapeText } from '../tensor/shape';
+import { Tensor } from '../tensor/tensor';
 
 /** Names and shapes, in PyTorch's order. @internal */
 export type Shapes = Readonly<Record<string, readonly number[]>>;

@@ -1,18 +1,20 @@
 import type { Vector } from 'apache-arrow';
 
-import { KnownOptions, shown } from '../check';
-import { deviceOf } from '../device';
-import { ShapeError, ValueError } from '../errors';
 import { batchNorm } from '../ops/batchNorm';
 import { dropout } from '../ops/dropout';
 import { edgeConvBlock, type NormalisedLayer } from '../ops/edgeConvBlock';
 import { knnGraph } from '../ops/knnGraph';
 import { linear } from '../ops/linear';
+import { uniform } from '../ops/random';
 import { setPool } from '../ops/setPool';
-import { uniform } from '../random';
-import { asRagged, type Ragged, type RaggedLike } from '../ragged';
+import { KnownOptions, shown } from '../runtime/check';
+import { deviceOf } from '../runtime/device';
+import { ShapeError, ValueError } from '../runtime/errors';
 import { load, type Source } from '../safetensors';
-import { shapeText, Tensor, tensor } from '../tensor';
+import { tensor } from '../tensor/create';
+import { asRagged, type Ragged, type RaggedLike } from '../tensor/ragged';
+import { shapeText } from '../tensor/shape';
+import { Tensor } from '../tensor/tensor';
 
 /** What a network of this kind consists of. */
 interface Architecture {

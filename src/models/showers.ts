@@ -1,15 +1,17 @@
 // What the shower generators share: energies, noise, the loop over batches, and the threshold.
-import { noGrad, wantsGradient } from '../autograd';
-import { KnownOptions, shown } from '../check';
-import { rowsOf } from '../composition';
-import { cpu } from '../device';
-import { dtypeCode, dtypes } from '../dtype';
-import { DeviceError, DTypeError, ShapeError, ValueError } from '../errors';
-import { toOutput } from '../operation';
+import { noGrad, wantsGradient } from '../autograd/tape';
+import { toOutput } from '../operation/operation';
 import type { Activation } from '../ops/activation';
 import { layerNorm } from '../ops/layerNorm';
-import { normal, uniform } from '../random';
-import { asTensor, empty, shapeText, type Tensor, type TensorLike, tensor } from '../tensor';
+import { normal, uniform } from '../ops/random';
+import { KnownOptions, shown } from '../runtime/check';
+import { cpu } from '../runtime/device';
+import { dtypeCode, dtypes } from '../runtime/dtype';
+import { DeviceError, DTypeError, ShapeError, ValueError } from '../runtime/errors';
+import { tensor } from '../tensor/create';
+import { shapeText } from '../tensor/shape';
+import { asTensor, empty, type Tensor, type TensorLike } from '../tensor/tensor';
+import { rowsOf } from '../tensor/views';
 import { LayerMemory } from './layerMemory';
 import { countOf, type Parameters, seedOf } from './parameters';
 
@@ -234,9 +236,10 @@ export function generate(recipe: Recipe, options: GenerateOptions): Tensor {
     for (let begin = 0; begin < count; begin += together) {
       const end = Math.min(count, begin + together);
       const noise = memory.use(noiseOf(recipe, seed, first + begin, end - begin)),
-        given = tensor(energies.data.subarray(begin, end)),
+        given = rowsOf(energies, begin, end),
         batch = values.subarray(begin * volume, end * volume);
-      const out = onCpu ? tensor(batch, { shape: [end - begin, 1, cells, cells, cells] }) : undefined;
+      const shape = [end - begin, 1, cells, cells, cells];
+      const out = onCpu ? showers._view(begin * volume, shape) : undefined;
       const made = recipe.run(noise, memory.use(given.to(device)), memory, out, begin);
       if (!out) batch.set(memory.use(made).to(cpu.name).data as Float32Array);
       dropBelowThreshold(batch);

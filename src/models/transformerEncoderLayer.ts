@@ -1,18 +1,20 @@
 import type { Vector } from 'apache-arrow';
 
-import { KnownOptions, shown } from '../check';
-import { rowsOf, sum } from '../composition';
-import { cpu, deviceOf } from '../device';
-import { ShapeError, ValueError } from '../errors';
 import { attention, type AttentionOptions } from '../ops/attention';
 import { dropout } from '../ops/dropout';
 import { layerNorm } from '../ops/layerNorm';
 import { linear } from '../ops/linear';
 import { mlp } from '../ops/mlp';
-import { uniform } from '../random';
-import { asRagged, type Ragged, type RaggedLike } from '../ragged';
+import { uniform } from '../ops/random';
+import { sum } from '../ops/sum';
+import { KnownOptions, shown } from '../runtime/check';
+import { cpu, deviceOf } from '../runtime/device';
+import { ShapeError, ValueError } from '../runtime/errors';
 import { load, type Source } from '../safetensors';
-import { shapeText, Tensor } from '../tensor';
+import { asRagged, type Ragged, type RaggedLike } from '../tensor/ragged';
+import { shapeText } from '../tensor/shape';
+import { Tensor } from '../tensor/tensor';
+import { rowsOf } from '../tensor/views';
 
 const name = 'TransformerEncoderLayer';
 

@@ -1,10 +1,10 @@
-import { KnownOptions, shown } from '../check';
-import { ValueError } from '../errors';
 import { concat } from '../ops/concat';
 import { conv1d } from '../ops/conv';
 import { convTranspose3d } from '../ops/convTranspose';
+import { KnownOptions, shown } from '../runtime/check';
+import { ValueError } from '../runtime/errors';
 import type { Source } from '../safetensors';
-import type { Tensor } from '../tensor';
+import type { Tensor } from '../tensor/tensor';
 import type { LayerMemory } from './layerMemory';
 import { constant, drawn, missing, type Parameters, parametersOf, seedOf, type Shapes, tensorsOf } from './parameters';
 import {

@@ -1,13 +1,15 @@
 import type { Vector } from 'apache-arrow';
 
-import { isList as isListVector, isVector } from '../arrow/column';
-import { Kernel } from '../call';
-import { KnownOptions } from '../check';
-import { dtypeCode } from '../dtype';
-import { ShapeError } from '../errors';
-import { toOutput } from '../operation';
-import { asRagged, Ragged, type RaggedLike } from '../ragged';
-import { asTensor, shapeText, tensor, type Tensor, type TensorLike } from '../tensor';
+import { Kernel } from '../operation/kernel';
+import { toOutput } from '../operation/operation';
+import { KnownOptions } from '../runtime/check';
+import { dtypeCode } from '../runtime/dtype';
+import { ShapeError } from '../runtime/errors';
+import { isList as isListVector, isVector } from '../tensor/column';
+import { besides } from '../tensor/host';
+import { asRagged, Ragged, type RaggedLike } from '../tensor/ragged';
+import { shapeText } from '../tensor/shape';
+import { asTensor, type Tensor, type TensorLike } from '../tensor/tensor';
 
 export interface ArgsortOptions {
   /** Largest keys first (default false). Equal keys keep their order either way. */
@@ -38,7 +40,7 @@ export function argsort(keys: TensorLike | Ragged | RaggedLike, options: Argsort
   const values = list ? list.values : asTensor(keys as TensorLike, undefined, 'argsort', 'keys');
   if (values.shape.length !== 1)
     throw new ShapeError('argsort', 'keys', `keys is ${shapeText(values.shape)} (expected [N])`);
-  const offsets = list ? list.offsets : tensor(Int32Array.of(0, values.size)).to(values.device);
+  const offsets = list ? list.offsets : besides(values, Int32Array.of(0, values.size));
   const { out, ...settings } = options;
   const made = out === undefined ? undefined : [toOutput(out, 'argsort')];
   const order = (values._dtype === int32 ? integers : reals).run([values, offsets], settings, made)[0]!;

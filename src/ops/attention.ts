@@ -1,10 +1,12 @@
 import type { Vector } from 'apache-arrow';
 
-import { shown } from '../check';
-import { ShapeError, ValueError } from '../errors';
-import { Operation, toOutput } from '../operation';
-import { asRagged, type Ragged, type RaggedLike } from '../ragged';
-import { shapeText, type Tensor, type TensorLike } from '../tensor';
+import { Operation, toOutput } from '../operation/operation';
+import { shown } from '../runtime/check';
+import { ShapeError, ValueError } from '../runtime/errors';
+import { beginTogether } from '../runtime/view';
+import { asRagged, type Ragged, type RaggedLike } from '../tensor/ragged';
+import { shapeText } from '../tensor/shape';
+import type { Tensor, TensorLike } from '../tensor/tensor';
 import { type PairBias, pairBiasArguments, pairBiasWords } from './pairBias';
 
 const name = 'attention';
@@ -117,8 +119,8 @@ function byHeads(values: Tensor, heads: number, argument: string): Tensor {
 
 /** Contents on a device are not looked at: whoever brings a tensor there has made it from one list, as a rule. */
 function sameBoundaries(one: Ragged, other: Ragged): boolean {
-  if (one.offsets === other.offsets || one.offsets._memory === other.offsets._memory) return true;
   if (one.offsets.size !== other.offsets.size) return false;
+  if (beginTogether(one.offsets._memory, other.offsets._memory)) return true;
   if (one.device !== 'cpu' || other.device !== 'cpu') return true;
   const a = one.offsets.data as Int32Array,
     b = other.offsets.data as Int32Array;

@@ -1,10 +1,10 @@
 import type { Vector } from 'apache-arrow';
 
-import { KnownOptions } from '../check';
-import { ShapeError } from '../errors';
-import { Operation } from '../operation';
-import { asRagged, type Ragged, type RaggedLike } from '../ragged';
-import { asTensor, Tensor, type TensorLike } from '../tensor';
+import { Operation } from '../operation/operation';
+import { KnownOptions } from '../runtime/check';
+import { ShapeError } from '../runtime/errors';
+import { asRagged, type Ragged, type RaggedLike } from '../tensor/ragged';
+import { asTensor, Tensor, type TensorLike } from '../tensor/tensor';
 import { checkLayers, type Layer, mlp } from './mlp';
 
 /** Where the weights of the particles come from. */

@@ -1,7 +1,8 @@
-import { shown } from '../check';
-import { ShapeError, ValueError } from '../errors';
-import { Operation, toOutput } from '../operation';
-import { asTensor, shapeText, Tensor, type TensorLike } from '../tensor';
+import { Operation, toOutput } from '../operation/operation';
+import { shown } from '../runtime/check';
+import { ShapeError, ValueError } from '../runtime/errors';
+import { shapeText } from '../tensor/shape';
+import { asTensor, Tensor, type TensorLike } from '../tensor/tensor';
 import type { Activation } from './activation';
 import { momentsOf } from './moments';
 

@@ -1,9 +1,10 @@
-import { wantsGradient } from '../autograd';
-import { KnownOptions, shown } from '../check';
-import { ShapeError, ValueError } from '../errors';
-import { wrapArray } from '../memory';
-import { Operation } from '../operation';
-import { asTensor, elementsOf, shapeText, Tensor, type TensorLike } from '../tensor';
+import { wantsGradient } from '../autograd/tape';
+import { Operation } from '../operation/operation';
+import { KnownOptions, shown } from '../runtime/check';
+import { ShapeError, ValueError } from '../runtime/errors';
+import { joined } from '../runtime/view';
+import { elementsOf, shapeText } from '../tensor/shape';
+import { asTensor, Tensor, type TensorLike } from '../tensor/tensor';
 
 const operation = new Operation('concat');
 const knownOptions = new KnownOptions('out');
@@ -56,19 +57,11 @@ function join(parts: readonly Tensor[], out?: TensorLike): Tensor {
 
 /** Single rows that follow each other in host memory, as one. */
 function alreadyTogether(parts: readonly Tensor[]): Tensor | undefined {
-  const { shape, _dtype: dtype, _memory: memory, _device: device } = parts[0];
+  const { shape, _dtype: dtype, _device: device } = parts[0];
   const leading = shape.slice(0, -1);
-  if (elementsOf(leading) !== 1 || wantsGradient(parts) || !memory.array) return undefined;
-  let end = memory.array.byteOffset,
-    width = 0;
-  for (const { _memory: own, _dtype: type, size, _disposed: gone } of parts) {
-    const { array } = own;
-    if (!array || gone || type !== dtype || array.buffer !== memory.array.buffer || array.byteOffset !== end)
-      return undefined;
-    end += array.byteLength;
-    width += size;
-  }
-  const Elements = memory.array.constructor as new (buffer: ArrayBufferLike, begin: number, length: number) => never;
-  const whole = new Elements(memory.array.buffer, memory.array.byteOffset, width);
-  return new Tensor(wrapArray(whole), dtype, [...leading, width], device);
+  if (elementsOf(leading) !== 1 || wantsGradient(parts)) return undefined;
+  if (parts.some((part) => part._disposed || part._dtype !== dtype)) return undefined;
+  const whole = joined(parts.map((part) => part._memory));
+  const width = parts.reduce((sum, { size }) => sum + size, 0);
+  return whole && new Tensor(whole, dtype, [...leading, width], device);
 }

@@ -1,6 +1,6 @@
-import { shown } from '../check';
-import { ValueError } from '../errors';
-import type { Tensor, TensorLike } from '../tensor';
+import { shown } from '../runtime/check';
+import { ValueError } from '../runtime/errors';
+import type { Tensor, TensorLike } from '../tensor/tensor';
 import { type Axis, Convolution, type Padding, paddings, type SharedOptions } from './convolution';
 
 export interface ConvOptions extends SharedOptions {

@@ -1,5 +1,5 @@
-import { ShapeError, ValueError } from '../errors';
-import type { Tensor, TensorLike } from '../tensor';
+import { ShapeError, ValueError } from '../runtime/errors';
+import type { Tensor, TensorLike } from '../tensor/tensor';
 import {
   type Axis,
   Convolution,

@@ -1,8 +1,9 @@
 // What conv1d ... convTranspose3d share: the geometry along the axes, and views of one native operation's three axes.
-import { KnownOptions, shown } from '../check';
-import { camelCase, ShapeError, ValueError } from '../errors';
-import { Operation, toOutput } from '../operation';
-import { asTensor, empty, shapeText, type Tensor, type TensorLike } from '../tensor';
+import { Operation, toOutput } from '../operation/operation';
+import { KnownOptions, shown } from '../runtime/check';
+import { camelCase, ShapeError, ValueError } from '../runtime/errors';
+import { shapeText } from '../tensor/shape';
+import { asTensor, empty, type Tensor, type TensorLike } from '../tensor/tensor';
 import type { Activation } from './activation';
 
 /** One number for all axes, or one for each. */

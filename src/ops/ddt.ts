@@ -1,8 +1,11 @@
-import { afterwards, copyKernel } from '../call';
-import { KnownOptions, shown } from '../check';
-import { dtypes } from '../dtype';
-import { ValueError } from '../errors';
-import { empty, tensor, type Tensor, type TensorLike } from '../tensor';
+import { KnownOptions, shown } from '../runtime/check';
+import { dtypes } from '../runtime/dtype';
+import { ValueError } from '../runtime/errors';
+import { copy } from '../runtime/frame';
+import { afterwards } from '../runtime/queue';
+import { tensor } from '../tensor/create';
+import { besides, onHost } from '../tensor/host';
+import { empty, type Tensor, type TensorLike } from '../tensor/tensor';
 import { argsort } from './argsort';
 import { type Binning, edgesOf } from './histogram';
 import { column, labelsOf } from './inverseJsd';
@@ -100,18 +103,14 @@ export function ddt(scores: TensorLike, variable: TensorLike, options: DdtOption
   const { efficiency, labels, weights, ...binning } = options ?? {};
   if (typeof efficiency !== 'number' || !(efficiency > 0 && efficiency < 1))
     throw new ValueError(name, 'efficiency', `efficiency is ${shown(efficiency)} (expected a number between 0 and 1)`);
-  const edges = edgesOf(binning, name).to('cpu').data as Float64Array;
+  const edges = onHost(edgesOf(binning, name)) as Float64Array;
   const given = column(scores, undefined, name, 'scores'),
     values = column(variable, given, name, 'variable').to('cpu');
   const bytes = labels === undefined ? undefined : labelsOf(labels, given, name);
-  const own = weights === undefined ? undefined : column(weights, given, name, 'weights').to('cpu');
-  const negative = own ? Array.from(own.data as Float64Array).findIndex((weight) => weight < 0) : -1;
+  const own = weights === undefined ? undefined : (onHost(column(weights, given, name, 'weights')) as Float64Array);
+  const negative = own ? own.findIndex((weight) => weight < 0) : -1;
   if (negative >= 0)
-    throw new ValueError(
-      name,
-      'weights',
-      `weights has ${String(own!.data[negative])} at position ${negative} (expected 0 or more)`,
-    );
+    throw new ValueError(name, 'weights', `weights has ${own![negative]} at position ${negative} (expected 0 or more)`);
 
   const order = argsort(given, { descending: true }).to('cpu'),
     before = given.to('cpu');
@@ -124,7 +123,7 @@ export function ddt(scores: TensorLike, variable: TensorLike, options: DdtOption
     const bins = Int32Array.from(positions, (value, i) =>
       bytes !== undefined && bytes[i] !== 0 ? -1 : binOf(value, edges),
     );
-    const weight = (i: number): number => (own ? Number(own.data[i]) : 1);
+    const weight = (i: number): number => (own ? own[i] : 1);
     const byBin = cutsOf(found, order.data as Int32Array, bins, weight, centres.length, efficiency);
     (cuts.data as Float64Array).set(byBin);
     const filled = Array.from(byBin.keys()).filter((bin) => !Number.isNaN(byBin[bin]));
@@ -132,7 +131,7 @@ export function ddt(scores: TensorLike, variable: TensorLike, options: DdtOption
       heights = filled.map((bin) => byBin[bin]);
     const shifted = new dtypes[given._dtype].Array(found.length) as Float64Array;
     for (let i = 0; i < shifted.length; ++i) shifted[i] = found[i] - cutAt(positions[i], knots, heights);
-    copyKernel(tensor(shifted, { device: given.device }), result);
+    copy(besides(given, shifted), result);
   });
   return { scores: result, centres: tensor(centres), cuts };
 }

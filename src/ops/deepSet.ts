@@ -1,10 +1,10 @@
 import type { Vector } from 'apache-arrow';
 
-import { KnownOptions, shown } from '../check';
-import { ValueError } from '../errors';
-import { Operation } from '../operation';
-import { asRagged, type Ragged, type RaggedLike } from '../ragged';
-import type { Tensor, TensorLike } from '../tensor';
+import { Operation } from '../operation/operation';
+import { KnownOptions, shown } from '../runtime/check';
+import { ValueError } from '../runtime/errors';
+import { asRagged, type Ragged, type RaggedLike } from '../tensor/ragged';
+import type { Tensor, TensorLike } from '../tensor/tensor';
 import { checkLayers, type Layer, layerArguments, layersPerCall, mlp } from './mlp';
 import type { Pool } from './setPool';
 

@@ -1,11 +1,15 @@
-import { record, wantsGradient } from '../autograd';
-import { Kernel, type OptionValues } from '../call';
-import { KnownOptions } from '../check';
-import { dtypes } from '../dtype';
-import { ShapeError, ValueError } from '../errors';
-import { Operation } from '../operation';
-import { indices, Ragged, type RaggedLike } from '../ragged';
-import { asTensor, filled, shapeText, type Tensor, tensor, type TensorLike } from '../tensor';
+import { record, wantsGradient } from '../autograd/tape';
+import { Kernel } from '../operation/kernel';
+import { Operation } from '../operation/operation';
+import { addTo } from '../runtime/accumulate';
+import { KnownOptions } from '../runtime/check';
+import { dtypes } from '../runtime/dtype';
+import { ShapeError, ValueError } from '../runtime/errors';
+import type { OptionValues } from '../runtime/plan';
+import { besides } from '../tensor/host';
+import { indices, Ragged, type RaggedLike } from '../tensor/ragged';
+import { shapeText } from '../tensor/shape';
+import { asTensor, filled, type Tensor, type TensorLike } from '../tensor/tensor';
 
 /** For one variable against another. */
 export interface DistanceOptions {
@@ -42,7 +46,6 @@ const multivariateWithGradient = new Kernel(
   undefined,
   'distanceCorrelation',
 );
-const accumulate = new Kernel('accumulate');
 const correlationOptions = new KnownOptions('weights', 'estimator', 'weightSum', 'order', 'power', 'out');
 const covarianceOptions = new KnownOptions('weights', 'estimator', 'weightSum', 'order', 'out');
 
@@ -123,8 +126,7 @@ function alike(
 
 function oneSet(y: Tensor, name: string): Tensor {
   if (y.shape.length !== 1) throw new ShapeError(name, 'y', `y is ${shapeText(y.shape)} (expected [n])`);
-  const offsets = tensor(Int32Array.of(0, y.size));
-  return y.device === 'cpu' ? offsets : offsets.to(y.device);
+  return besides(y, Int32Array.of(0, y.size));
 }
 
 /** How many coordinates a variable has: `[n]` and `[n, 1]` have one. */
@@ -163,7 +165,7 @@ function ofTwo(
 
   // Value and gradient share nearly all their work: both are computed now, and backward only multiplies.
   const needed = [x, y, weights].map((input) => input?._requiresGrad ?? false);
-  const one = tensor(Float64Array.of(1), { shape, device: x.device });
+  const one = besides(x, Float64Array.of(1), shape);
   const kernel = several ? multivariateWithGradient : withGradient;
   const [value, ...gradients] = kernel.run([...inputs, one], settings, undefined, [true, ...needed]);
   return record(value!.reshape([]), [x, y, weights], (gradient) => {
@@ -172,7 +174,7 @@ function ofTwo(
       const found = gradients[i];
       if (!input || !found || !needed[i]) return undefined;
       const scaled = filled(found, 0, 'backward', 'gradient');
-      accumulate.run([found], { scale: factor }, [scaled]);
+      addTo(found, scaled, factor);
       return scaled.reshape(input.shape);
     });
   });

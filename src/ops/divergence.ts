@@ -1,8 +1,9 @@
-import { KnownOptions, shown } from '../check';
-import { dtypeCode, dtypes } from '../dtype';
-import { DTypeError, ShapeError, ValueError } from '../errors';
-import { Operation } from '../operation';
-import { asTensor, shapeText, tensor, type Tensor, type TensorLike } from '../tensor';
+import { Operation } from '../operation/operation';
+import { KnownOptions, shown } from '../runtime/check';
+import { dtypeCode, dtypes } from '../runtime/dtype';
+import { DTypeError, ShapeError, ValueError } from '../runtime/errors';
+import { shapeText } from '../tensor/shape';
+import { asTensor, ofType, type Tensor, type TensorLike } from '../tensor/tensor';
 
 export interface DivergenceOptions {
   /** Of the logarithm: 2 (default) for bits, `Math.E` for nats; any positive number but 1. */
@@ -23,7 +24,7 @@ function contents(histogram: TensorLike, name: string, argument: string): Tensor
   if (given._dtype === float64) return given;
   if (!dtypes[given._dtype].floating || given.requiresGrad)
     throw new DTypeError(name, argument, `${argument} is ${given.dtype} (expected float64, as histogram gives it)`);
-  return tensor(given, { dtype: 'float64', name: argument, device: given.device });
+  return ofType(given, float64, name, argument);
 }
 
 function divergence(

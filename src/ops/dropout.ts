@@ -1,7 +1,7 @@
-import { shown } from '../check';
-import { ValueError } from '../errors';
-import { Operation } from '../operation';
-import { asTensor, type Tensor, type TensorLike } from '../tensor';
+import { Operation } from '../operation/operation';
+import { shown } from '../runtime/check';
+import { ValueError } from '../runtime/errors';
+import { asTensor, type Tensor, type TensorLike } from '../tensor/tensor';
 
 const operation = new Operation('dropout', ['training']);
 

@@ -1,8 +1,8 @@
-import { KnownOptions, shown } from '../check';
-import { ValueError } from '../errors';
-import { checkGraph, type Graph } from '../graph';
-import { Operation, transposeOf } from '../operation';
-import type { Tensor, TensorLike } from '../tensor';
+import { checkGraph, type Graph, transposeOf } from '../graph/graph';
+import { Operation } from '../operation/operation';
+import { KnownOptions, shown } from '../runtime/check';
+import { ValueError } from '../runtime/errors';
+import type { Tensor, TensorLike } from '../tensor/tensor';
 import type { Layer } from './mlp';
 
 const operation = new Operation('edge_conv', ['layers']);

@@ -1,10 +1,11 @@
-import { wantsGradient } from '../autograd';
-import { immediately } from '../call';
-import { KnownOptions, shown } from '../check';
-import { dtypeCode, dtypes } from '../dtype';
-import { ShapeError, ValueError } from '../errors';
-import { checkGraph, type Graph } from '../graph';
-import { asTensor, shapeText, tensor, type Tensor, type TensorLike } from '../tensor';
+import { wantsGradient } from '../autograd/tape';
+import { checkGraph, type Graph } from '../graph/graph';
+import { KnownOptions, shown } from '../runtime/check';
+import { dtypeCode, dtypes } from '../runtime/dtype';
+import { ShapeError, ValueError } from '../runtime/errors';
+import { besides, onHost } from '../tensor/host';
+import { shapeText } from '../tensor/shape';
+import { asTensor, type Tensor, type TensorLike } from '../tensor/tensor';
 import { batchNorm } from './batchNorm';
 import { edgeConv } from './edgeConv';
 import { embedding } from './embedding';
@@ -72,7 +73,7 @@ function folded(layer: NormalisedLayer & { weight: Tensor }, eps: number, what: 
     const made = asTensor(value, undefined, name, argument);
     if (made.size !== outputs || made.shape.length !== 1)
       throw new ShapeError(name, argument, `${argument} is ${shapeText(made.shape)} (expected [${outputs}])`);
-    return immediately(() => made.to('cpu')).data as Float32Array;
+    return onHost(made) as Float32Array;
   };
   const { mean, variance } = norm;
   if (mean === undefined || variance === undefined)
@@ -81,7 +82,7 @@ function folded(layer: NormalisedLayer & { weight: Tensor }, eps: number, what: 
     variances = host(variance, `${what}.variance`),
     weights = norm.weight === undefined ? undefined : host(norm.weight, `${what}.weight`),
     biases = norm.bias === undefined ? undefined : host(norm.bias, `${what}.bias`),
-    before = immediately(() => weight.to('cpu')).data as Float32Array;
+    before = onHost(weight) as Float32Array;
   const { Array: Elements } = dtypes[weight._dtype];
   const after = new Elements(before.length) as Float32Array,
     bias = new Elements(outputs) as Float32Array;
@@ -90,15 +91,14 @@ function folded(layer: NormalisedLayer & { weight: Tensor }, eps: number, what: 
     bias[out] = (biases?.[out] ?? 0) - means[out] * scale;
     for (let i = out * inputs; i < (out + 1) * inputs; ++i) after[i] = before[i] * scale;
   }
-  const { device } = weight;
-  return { weight: tensor(after, { shape: weight.shape, device }), bias: tensor(bias, { device }) };
+  return { weight: besides(weight, after, weight.shape), bias: besides(weight, bias) };
 }
 
 /** For every edge its target, and whether it counts: edges of no row, and into padding, do not. */
 function edgesOf(graph: Graph, mask: Tensor | undefined): { targets: Tensor; counts: Tensor | undefined } {
   const { rowOffsets, sources } = graph;
-  const offsets = immediately(() => rowOffsets.to('cpu')).data as Int32Array,
-    nodes = mask && (immediately(() => mask.to('cpu')).data as Uint8Array);
+  const offsets = onHost(rowOffsets) as Int32Array,
+    nodes = mask && (onHost(mask) as Uint8Array);
   const targets = new Int32Array(sources.size),
     counts = new Uint8Array(sources.size);
   let counted = 0;
@@ -108,10 +108,9 @@ function edgesOf(graph: Graph, mask: Tensor | undefined): { targets: Tensor; cou
     counts.fill(1, offsets[node], offsets[node + 1]);
     counted += offsets[node + 1] - offsets[node];
   }
-  const { device } = sources;
   return {
-    targets: tensor(targets, { device }),
-    counts: counted === counts.length ? undefined : tensor(counts, { device }),
+    targets: besides(sources, targets),
+    counts: counted === counts.length ? undefined : besides(sources, counts),
   };
 }
 
@@ -125,7 +124,7 @@ function forEnds(weight: Tensor): Tensor {
     change[i * width + i] = 1;
     if (i < half) change[i * width + i + half] = -1;
   }
-  return linear(weight, tensor(change, { shape: [width, width], device: weight.device }));
+  return linear(weight, besides(weight, change, [width, width]));
 }
 
 /**
@@ -177,8 +176,8 @@ export function edgeConvBlock(graph: Graph, x: TensorLike, options: EdgeConvBloc
   }
   const [zeros, ones] = [0, 1].map((value) => new dtypes[input._dtype].Array(input.shape[1]).fill(value as never));
   const statistics = {
-    mean: tensor(zeros, { device: input.device }),
-    variance: tensor(ones, { device: input.device }),
+    mean: besides(input, zeros),
+    variance: besides(input, ones),
   };
   return batchNorm(input, { ...statistics, eps: 0, mask: padding, residual: collected, activation: 'relu' });
 }

@@ -1,5 +1,5 @@
-import { Operation } from '../operation';
-import type { Tensor, TensorLike } from '../tensor';
+import { Operation } from '../operation/operation';
+import type { Tensor, TensorLike } from '../tensor/tensor';
 
 const operation = new Operation('embedding', ['append']);
 

@@ -1,12 +1,13 @@
 import type { Vector } from 'apache-arrow';
 
-import { Kernel } from '../call';
-import { KnownOptions, shown } from '../check';
-import { dtypeCode } from '../dtype';
-import { ValueError } from '../errors';
-import { toOutput } from '../operation';
-import { asRagged, type Ragged, type RaggedLike } from '../ragged';
-import { asTensor, rowsOf, type Tensor, type TensorLike } from '../tensor';
+import { Kernel } from '../operation/kernel';
+import { toOutput } from '../operation/operation';
+import { KnownOptions, shown } from '../runtime/check';
+import { dtypeCode } from '../runtime/dtype';
+import { ValueError } from '../runtime/errors';
+import { asRagged, type Ragged, type RaggedLike } from '../tensor/ragged';
+import { asTensor, type Tensor, type TensorLike } from '../tensor/tensor';
+import { rowsOf } from '../tensor/views';
 
 /** The thirty variables by basf2's names, in their order. */
 export const eventShapeNames = [
@@ -97,8 +98,11 @@ export function eventShapes(event: EventShapeInputs, options: EventShapeOptions 
   const inputs = [values, given('charge', real), given('role', uint8), offsets, given('energy', real)];
   const { out, ...settings } = options;
   const made = out === undefined ? undefined : [toOutput(out, 'eventShapes')];
-  const rows = rowsOf(shapes.run(inputs, settings, made)[0]!);
-  return Object.fromEntries(eventShapeNames.map((name, v) => [name, rows[v]])) as Record<EventShape, Tensor>;
+  const table = shapes.run(inputs, settings, made)[0]!;
+  const candidates = table.shape.slice(1);
+  return Object.fromEntries(
+    eventShapeNames.map((name, v) => [name, rowsOf(table, v, v + 1).reshape(candidates)]),
+  ) as Record<EventShape, Tensor>;
 }
 
 /**

@@ -1,8 +1,8 @@
-import { shown } from '../check';
-import { ShapeError, ValueError } from '../errors';
-import { checkGraph, type Graph } from '../graph';
-import { Operation, transposeOf } from '../operation';
-import { asTensor, type Tensor, type TensorLike } from '../tensor';
+import { checkGraph, type Graph, transposeOf } from '../graph/graph';
+import { Operation } from '../operation/operation';
+import { shown } from '../runtime/check';
+import { ShapeError, ValueError } from '../runtime/errors';
+import { asTensor, type Tensor, type TensorLike } from '../tensor/tensor';
 import type { Activation } from './activation';
 
 const operation = new Operation('graph_attention_conv', [

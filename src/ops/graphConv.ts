@@ -1,6 +1,6 @@
-import { checkGraph, type Graph } from '../graph';
-import { Operation, transposeOf } from '../operation';
-import type { Tensor, TensorLike } from '../tensor';
+import { checkGraph, type Graph, transposeOf } from '../graph/graph';
+import { Operation } from '../operation/operation';
+import type { Tensor, TensorLike } from '../tensor/tensor';
 import type { Activation } from './activation';
 
 const operation = new Operation('graph_conv', ['bias']);

@@ -1,10 +1,13 @@
 import type { Vector } from 'apache-arrow';
 
-import { KnownOptions, shown } from '../check';
-import { ShapeError, ValueError } from '../errors';
-import { Operation, transposeOf } from '../operation';
-import { asRagged, Ragged, type RaggedLike } from '../ragged';
-import { asTensor, shapeText, type Tensor, tensor, type TensorLike } from '../tensor';
+import { transposeOf } from '../graph/graph';
+import { Operation } from '../operation/operation';
+import { KnownOptions, shown } from '../runtime/check';
+import { ShapeError, ValueError } from '../runtime/errors';
+import { besides } from '../tensor/host';
+import { asRagged, Ragged, type RaggedLike } from '../tensor/ragged';
+import { shapeText } from '../tensor/shape';
+import { asTensor, ofType, type Tensor, type TensorLike } from '../tensor/tensor';
 import type { Activation } from './activation';
 import { concat } from './concat';
 import { knnGraph } from './knnGraph';
@@ -66,7 +69,7 @@ function sumOf(
     }
     return made.reshape([rows, 1]);
   });
-  const ones = tensor([[1, 1]], { dtype: left.dtype, device: left.device });
+  const ones = ofType(besides(left, Float32Array.of(1, 1), [1, 2]), left._dtype, 'gravNet', 'outputSelf');
   return linear(concat([left, right]), ones).reshape([rows]);
 }
 

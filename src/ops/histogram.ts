@@ -1,8 +1,11 @@
-import { KnownOptions, shown } from '../check';
-import { dtypeCode } from '../dtype';
-import { ShapeError, ValueError } from '../errors';
-import { Operation } from '../operation';
-import { asTensor, empty, shapeText, tensor, type Tensor, type TensorLike } from '../tensor';
+import { Operation } from '../operation/operation';
+import { KnownOptions, shown } from '../runtime/check';
+import { dtypeCode } from '../runtime/dtype';
+import { ShapeError, ValueError } from '../runtime/errors';
+import { tensor } from '../tensor/create';
+import { onHost } from '../tensor/host';
+import { shapeText } from '../tensor/shape';
+import { asTensor, empty, type Tensor, type TensorLike } from '../tensor/tensor';
 
 /** Where the bins of a variable are: `{ bins, range }` of one width, or `edges`. */
 export interface Binning {
@@ -74,8 +77,7 @@ export function edgesOf({ bins, range, edges }: Binning, name: string, of = ''):
     const given = asTensor(edges as TensorLike, float64, name, 'edges');
     if (given.shape.length !== 1 || given.size < 2)
       throw new ShapeError(name, 'edges', `edges${of} is ${shapeText(given.shape)} (expected [B + 1], at least two)`);
-    const host = given.to('cpu').data;
-    const made = Float64Array.from(host as Float64Array, Number);
+    const made = Float64Array.from(onHost(given) as Float64Array, Number);
     for (let k = 0; k + 1 < made.length; ++k)
       if (!(made[k] < made[k + 1])) refuse('edges', `${made[k]} and then ${made[k + 1]}`, 'increasing numbers');
     return tensor(made);

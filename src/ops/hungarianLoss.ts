@@ -1,12 +1,14 @@
 import type { Vector } from 'apache-arrow';
 
-import { immediately } from '../call';
-import { KnownOptions } from '../check';
-import { dtypes } from '../dtype';
-import { DTypeError, ShapeError } from '../errors';
-import { Operation } from '../operation';
-import { asRagged, checkBoundaries, type Ragged, type RaggedLike } from '../ragged';
-import { asTensor, empty, shapeText, tensor, type Tensor, type TensorLike } from '../tensor';
+import { Operation } from '../operation/operation';
+import { KnownOptions } from '../runtime/check';
+import { dtypes } from '../runtime/dtype';
+import { DTypeError, ShapeError } from '../runtime/errors';
+import { tensor } from '../tensor/create';
+import { besides, onHost } from '../tensor/host';
+import { asRagged, checkBoundaries, type Ragged, type RaggedLike } from '../tensor/ragged';
+import { shapeText } from '../tensor/shape';
+import { asTensor, empty, type Tensor, type TensorLike } from '../tensor/tensor';
 import { assign, type Problems, problemsOf, type RaggedCosts } from './linearSumAssignment';
 
 /**
@@ -71,9 +73,8 @@ function costsOf(
       `target has ${target.length} events but prediction has ${prediction.length} (expected as many)`,
     );
   const sizesOf = ({ values, offsets }: Ragged, argument: string): Int32Array => {
-    const boundaries = immediately(() => offsets.to('cpu'));
-    checkBoundaries(boundaries, values.shape[0] ?? 0, operation, `${argument}Offsets`);
-    const cuts = boundaries.data as Int32Array;
+    const cuts = onHost(offsets) as Int32Array;
+    checkBoundaries(cuts, values.shape[0] ?? 0, operation, `${argument}Offsets`);
     const sizes = new Int32Array(cuts.length - 1);
     for (let b = 0; b < sizes.length; ++b) sizes[b] = cuts[b + 1] - cuts[b];
     return sizes;
@@ -185,12 +186,11 @@ export function hungarianLoss(prediction: Sets, target: Sets, options: Hungarian
         `noObject is ${shapeText(wanted.shape)} but prediction is ${shapeText(values.shape)} (expected [F])`,
       );
     // All predictions are one event, and this its only target.
-    const { device } = values;
     const inputs = [
       values,
-      tensor(Int32Array.of(0, count), { device }),
+      besides(values, Int32Array.of(0, count)),
       wanted.reshape([1, features]),
-      tensor(Int32Array.of(0, 1), { device }),
+      besides(values, Int32Array.of(0, 1)),
     ];
     unmatched = pairCosts.run(
       inputs,

@@ -1,7 +1,9 @@
-import { KnownOptions, shown } from '../check';
-import { ShapeError, ValueError } from '../errors';
-import { Operation, toOutput } from '../operation';
-import { asTensor, shapeText, type Tensor, type TensorLike, tensor } from '../tensor';
+import { Operation, toOutput } from '../operation/operation';
+import { KnownOptions, shown } from '../runtime/check';
+import { ShapeError, ValueError } from '../runtime/errors';
+import { besides } from '../tensor/host';
+import { shapeText } from '../tensor/shape';
+import { asTensor, type Tensor, type TensorLike } from '../tensor/tensor';
 import type { Activation } from './activation';
 import { embedding } from './embedding';
 import { momentsOf } from './moments';
@@ -53,7 +55,10 @@ export function instanceNorm(x: TensorLike, options: InstanceNormOptions = {}): 
         `${argument} is ${shapeText(one.shape)} but x is ${shapeText(shape)} (expected ${argument} [${channels}])`,
       );
     if (samples === 1) return one;
-    channelOf ??= tensor(Int32Array.from({ length: rows[1] }, (_, row) => row % channels)).to(given.device);
+    channelOf ??= besides(
+      given,
+      Int32Array.from({ length: rows[1] }, (_, row) => row % channels),
+    );
     return embedding(channelOf, one.reshape([channels, 1])).reshape([rows[1]]);
   };
   const { weight, bias, out, eps, activation, moments } = options;

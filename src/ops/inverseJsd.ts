@@ -1,9 +1,14 @@
-import { afterwards, copyKernel, immediately, Kernel } from '../call';
-import { KnownOptions, shown } from '../check';
-import { rowsOf } from '../composition';
-import { dtypeCode, dtypes } from '../dtype';
-import { DTypeError, ShapeError, ValueError } from '../errors';
-import { asTensor, shapeText, tensor, type Tensor, type TensorLike } from '../tensor';
+import { Kernel } from '../operation/kernel';
+import { KnownOptions, shown } from '../runtime/check';
+import { dtypeCode, dtypes } from '../runtime/dtype';
+import { DTypeError, ShapeError, ValueError } from '../runtime/errors';
+import { copy } from '../runtime/frame';
+import { afterwards } from '../runtime/queue';
+import { tensor } from '../tensor/create';
+import { besides, onHost } from '../tensor/host';
+import { shapeText } from '../tensor/shape';
+import { asTensor, ofType, type Tensor, type TensorLike } from '../tensor/tensor';
+import { rowsOf } from '../tensor/views';
 import { jsDivergence } from './divergence';
 import { type Binning, edgesOf } from './histogram';
 import { backgroundRejection } from './roc';
@@ -41,7 +46,7 @@ export function column(values: TensorLike, like: Tensor | undefined, operation: 
     throw new ShapeError(operation, argument, `${argument} is ${shapeText(made.shape)} (expected ${wanted})`);
   }
   const allowed = argument === 'weights' ? Number.isFinite : (value: number) => !Number.isNaN(value);
-  const host = immediately(() => made.to('cpu')).data as Float64Array;
+  const host = onHost(made) as Float64Array;
   const wrong = host.findIndex((value) => !allowed(value));
   if (wrong >= 0)
     throw new ValueError(operation, argument, `${argument} has ${host[wrong]} at position ${wrong} (expected numbers)`);
@@ -49,20 +54,17 @@ export function column(values: TensorLike, like: Tensor | undefined, operation: 
 }
 
 /** Labels as bytes in this process's memory. @internal */
-export function labelsOf(labels: TensorLike, like: Tensor, operation: string): ArrayLike<number> {
+export function labelsOf(labels: TensorLike, like: Tensor, operation: string): Uint8Array {
   const made = asTensor(labels, uint8, operation, 'labels');
   if (made.shape.length !== 1 || made.size !== like.size)
     throw new ShapeError(operation, 'labels', `labels is ${shapeText(made.shape)} (expected [${like.size}])`);
-  const bytes = made._dtype === uint8 ? made : tensor(made, { dtype: 'uint8', name: 'labels' });
-  return immediately(() => bytes.to('cpu')).data as Uint8Array;
+  return onHost(ofType(made, uint8, operation, 'labels')) as Uint8Array;
 }
 
 /** Columns of one element type: the wider one, which holds all of them exactly. @internal */
-export function alike(...columns: Tensor[]): Tensor[] {
+export function alike(operation: string, ...columns: Tensor[]): Tensor[] {
   if (columns.every(({ _dtype }) => _dtype === columns[0]._dtype)) return columns;
-  return columns.map((values) =>
-    values._dtype === float64 ? values : tensor(values, { dtype: 'float64', device: values.device }),
-  );
+  return columns.map((values) => ofType(values, float64, operation, 'values'));
 }
 
 /**
@@ -89,19 +91,17 @@ export function inverseJsd(
   const values = column(variable, given, name, 'variable');
   const bytes = labelsOf(labels, given, name);
   const ofElements = weights === undefined ? undefined : column(weights, given, name, 'weights');
-  const { device } = given;
-
-  const [wide, position, ...rest] = alike(given, values, ...(ofElements ? [ofElements] : []));
-  const points = backgroundRejection(wide, Uint8Array.from(bytes), efficiency, rest.length ? { weights: rest[0] } : {});
+  const [wide, position, ...rest] = alike(name, given, values, ...(ofElements ? [ofElements] : []));
+  const points = backgroundRejection(wide, besides(wide, bytes), efficiency, rest.length ? { weights: rest[0] } : {});
   const { Array: Elements } = dtypes[wide._dtype];
-  const own = rest.length ? (immediately(() => rest[0].to('cpu')).data as Float64Array) : undefined;
+  const own = rest.length ? (onHost(rest[0]) as Float64Array) : undefined;
   const ofBackground = new Elements(bytes.length) as Float64Array;
   for (let i = 0; i < bytes.length; ++i) ofBackground[i] = bytes[i] === 0 ? (own?.[i] ?? 1) : 0;
 
   // Failing and passing are two bins of the score, whose common edge is known once the curve is.
-  const cuts = tensor(Float64Array.of(-Infinity, 0, Infinity), { device });
-  copyKernel(points.thresholds, rowsOf(cuts, 1, 2));
-  const inputs = [wide, position, cuts, bins.to(device), tensor(ofBackground, { device })];
+  const cuts = besides(wide, Float64Array.of(-Infinity, 0, Infinity));
+  copy(points.thresholds, rowsOf(cuts, 1, 2));
+  const inputs = [wide, position, cuts, bins.to(wide.device), besides(wide, ofBackground)];
   const [counts] = sculpted.run(inputs, undefined, undefined, [true, false]);
   const divergence = jsDivergence(rowsOf(counts!, 1, 2), rowsOf(counts!, 0, 1)).to('cpu');
   const inverse = tensor(new Float64Array(1), { shape: [] });

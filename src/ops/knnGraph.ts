@@ -1,14 +1,13 @@
 import type { Vector } from 'apache-arrow';
 
-import { immediately, Kernel } from '../call';
-import { KnownOptions, shown } from '../check';
-import { cpu } from '../device';
-import { dtypeCode } from '../dtype';
-import { ValueError } from '../errors';
-import { Graph } from '../graph';
-import { wrapArray } from '../memory';
-import { asRagged, checkBoundaries, type Ragged, type RaggedLike } from '../ragged';
-import { empty, Tensor } from '../tensor';
+import { Graph } from '../graph/graph';
+import { Kernel } from '../operation/kernel';
+import { KnownOptions, shown } from '../runtime/check';
+import { dtypeCode } from '../runtime/dtype';
+import { ValueError } from '../runtime/errors';
+import { onHost } from '../tensor/host';
+import { asRagged, checkBoundaries, type Ragged, type RaggedLike } from '../tensor/ragged';
+import { empty } from '../tensor/tensor';
 
 const kernel = new Kernel('knn_graph', { K: 'k' });
 const knownOptions = new KnownOptions('loop');
@@ -48,9 +47,9 @@ export function knnGraph(x: Ragged | RaggedLike | Vector, k: number, options?: K
   if (typeof k !== 'number' || !Number.isInteger(k) || k < 1)
     throw new ValueError('knnGraph', 'k', `k is ${shown(k)} (expected a positive integer)`);
   const points = values.shape[0] ?? 0;
-  const boundaries = immediately(() => offsets.to('cpu'));
+  const boundaries = onHost(offsets) as Int32Array;
   checkBoundaries(boundaries, points, 'knnGraph', 'offsets');
-  const { largest, edges } = count(boundaries.data as Int32Array, k, options?.loop === true ? 0 : 1);
+  const { largest, edges } = count(boundaries, k, options?.loop === true ? 0 : 1);
   const width = Math.min(k, largest);
   if (points * width > mostEdges) {
     const text = `k is ${k}, which gives ${points} points ${points * width} edges (expected at most ${mostEdges})`;
@@ -59,7 +58,6 @@ export function knnGraph(x: Ragged | RaggedLike | Vector, k: number, options?: K
   const device = values._device;
   const outputs = [[points + 1], [points, width]].map((shape) => empty(int32, shape, device, 'knnGraph', 'k'));
   const [rowOffsets, padded] = kernel.run([values, offsets], options as Record<string, unknown>, outputs);
-  const memory = device === cpu ? wrapArray(padded!.data.subarray(0, edges)) : padded!._memory;
-  const sources = new Tensor(memory, int32, [edges], device);
+  const sources = padded!._view(0, [edges]);
   return new Graph(points, { rows: { rowOffsets: rowOffsets!, sources }, nodeOffsets: offsets });
 }

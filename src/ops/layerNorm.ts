@@ -1,7 +1,7 @@
-import { shown } from '../check';
-import { ShapeError, ValueError } from '../errors';
-import { Operation, toOutput } from '../operation';
-import { asTensor, type Tensor, type TensorLike } from '../tensor';
+import { Operation, toOutput } from '../operation/operation';
+import { shown } from '../runtime/check';
+import { ShapeError, ValueError } from '../runtime/errors';
+import { asTensor, type Tensor, type TensorLike } from '../tensor/tensor';
 import type { Activation } from './activation';
 import { momentsOf } from './moments';
 

@@ -1,11 +1,14 @@
 import type { Vector } from 'apache-arrow';
 
-import { immediately, Kernel } from '../call';
-import { KnownOptions } from '../check';
-import { dtypeCode } from '../dtype';
-import { DTypeError, ShapeError, ValueError } from '../errors';
-import { asRagged, checkBoundaries, indices, Ragged, type RaggedLike } from '../ragged';
-import { asTensor, empty, shapeText, tensor, type Tensor, type TensorLike } from '../tensor';
+import { Kernel } from '../operation/kernel';
+import { KnownOptions } from '../runtime/check';
+import { dtypeCode } from '../runtime/dtype';
+import { DTypeError, ShapeError, ValueError } from '../runtime/errors';
+import { tensor } from '../tensor/create';
+import { besides, onHost } from '../tensor/host';
+import { asRagged, checkBoundaries, indices, Ragged, type RaggedLike } from '../tensor/ragged';
+import { shapeText } from '../tensor/shape';
+import { asTensor, empty, type Tensor, type TensorLike } from '../tensor/tensor';
 
 /** Matrices of lowest common ancestors, of events with different numbers of leaves: all rows one after the other. */
 export interface LcaMatrices {
@@ -45,7 +48,7 @@ function matricesOf(lca: TensorLike | LcaMatrices): { values: Tensor; sizes: Int
   if (typeof lca === 'object' && lca !== null && 'values' in lca && 'sizes' in lca) {
     const sizes = indices(lca.sizes, 'lcaToTree', 'sizes');
     const values = int32Of(lca.values, 'lcaToTree', 'values');
-    return { values, sizes: immediately(() => sizes.to('cpu')).data as Int32Array };
+    return { values, sizes: onHost(sizes) as Int32Array };
   }
   const made = int32Of(lca, 'lcaToTree', 'lca');
   const { shape } = made;
@@ -85,7 +88,7 @@ export function lcaToTree(lca: TensorLike | LcaMatrices): LcaTrees {
   const outputs = [[leaves, 2], [leaves, 2], [sizes.length + 1], [sizes.length]].map((shape) =>
     empty(int32, shape, device, 'lcaToTree', 'values'),
   );
-  const leafOffsets = tensor(offsets, { device: device.name });
+  const leafOffsets = besides(values, offsets);
   const [mothers, stages, nodeOffsets, status] = toTree.run(
     [values.reshape([entries]), leafOffsets],
     undefined,
@@ -131,9 +134,9 @@ export function treeToLca(
       : int32Of(given, 'treeToLca', 'mother');
   if (values.shape.length !== 1)
     throw new ShapeError('treeToLca', 'mother', `mother is ${shapeText(values.shape)} (expected one dimension)`);
-  const host = immediately(() => [values.to('cpu'), offsets.to('cpu')]);
-  checkBoundaries(host[1], values.size, 'treeToLca', 'offsets');
-  const sizes = countLeaves(host[0].data as Int32Array, host[1].data as Int32Array);
+  const boundaries = onHost(offsets) as Int32Array;
+  checkBoundaries(boundaries, values.size, 'treeToLca', 'offsets');
+  const sizes = countLeaves(onHost(values) as Int32Array, boundaries);
   const entries = sizes.reduce((sum, size) => sum + size * size, 0);
   const stage = options.stage === undefined ? undefined : int32Of(options.stage, 'treeToLca', 'stage');
   const device = values._device;

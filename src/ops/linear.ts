@@ -1,5 +1,5 @@
-import { Operation } from '../operation';
-import type { Tensor, TensorLike } from '../tensor';
+import { Operation } from '../operation/operation';
+import type { Tensor, TensorLike } from '../tensor/tensor';
 import type { Activation } from './activation';
 
 const operation = new Operation('linear', ['bias']);

@@ -1,12 +1,14 @@
-import { afterwards, immediately, Kernel } from '../call';
-import { KnownOptions, shown } from '../check';
-import { cpu, type Device } from '../device';
-import { dtypeCode, dtypes } from '../dtype';
-import { DTypeError, ShapeError, ValueError } from '../errors';
-import { wrapArray } from '../memory';
-import { toOutput } from '../operation';
-import { indices, Ragged } from '../ragged';
-import { asTensor, empty, shapeText, Tensor, tensor, type TensorLike } from '../tensor';
+import { Kernel } from '../operation/kernel';
+import { toOutput } from '../operation/operation';
+import { KnownOptions, shown } from '../runtime/check';
+import { cpu } from '../runtime/device';
+import { dtypeCode, dtypes } from '../runtime/dtype';
+import { DTypeError, ShapeError, ValueError } from '../runtime/errors';
+import { afterwards } from '../runtime/queue';
+import { besides, onHost } from '../tensor/host';
+import { indices, Ragged } from '../tensor/ragged';
+import { shapeText } from '../tensor/shape';
+import { asTensor, empty, ofType, Tensor, type TensorLike } from '../tensor/tensor';
 
 const name = 'linearSumAssignment';
 const kernel = new Kernel('linear_sum_assignment');
@@ -130,27 +132,20 @@ function evenBoundaries(problems: number, size: number, operation: string): Int3
   return offsets;
 }
 
-function onDevice(offsets: Int32Array, device: Device): Tensor {
-  const made = new Tensor(wrapArray(offsets), int32, [offsets.length], cpu);
-  return device === cpu ? made : made.to(device.name);
-}
-
 /** As float32 or float64: lists of numbers and integers, as in scipy, become float64. */
 function costsOf(source: TensorLike, operation: string, argument: string): Tensor {
   const made = asTensor(source, Array.isArray(source) ? float64 : undefined, operation, argument);
-  return dtypes[made._dtype].floating ? made : tensor(made, { dtype: 'float64' });
+  return dtypes[made._dtype].floating ? made : ofType(made, float64, operation, argument);
 }
 
 function raggedProblems(cost: RaggedCosts, operation: string, idle: Idle): Problems {
   const values = costsOf(cost.values, operation, 'values');
   if (values.shape.length !== 1)
     throw new ShapeError(operation, 'values', `values is ${shapeText(values.shape)} (expected one dimension)`);
-  const onHost = (source: TensorLike, argument: string): Int32Array => {
-    const found = indices(source, operation, argument);
-    return immediately(() => found.to('cpu')).data as Int32Array;
-  };
-  const rows = onHost(cost.rows, 'rows'),
-    columns = onHost(cost.columns, 'columns');
+  const sizes = (source: TensorLike, argument: string): Int32Array =>
+    onHost(indices(source, operation, argument)) as Int32Array;
+  const rows = sizes(cost.rows, 'rows'),
+    columns = sizes(cost.columns, 'columns');
   if (rows.length !== columns.length)
     throw new ShapeError(
       operation,
@@ -171,8 +166,8 @@ function raggedProblems(cost: RaggedCosts, operation: string, idle: Idle): Probl
     throw new ShapeError(operation, 'values', `values is [${values.size}] but rows and columns say ${entries} costs`);
   return {
     values,
-    rowOffsets: onDevice(rowOffsets, values._device),
-    columnOffsets: onDevice(columnOffsets, values._device),
+    rowOffsets: besides(values, rowOffsets),
+    columnOffsets: besides(values, columnOffsets),
     rows: rowOffsets[rows.length],
     columns: columnOffsets[columns.length],
     pairs,
@@ -204,12 +199,11 @@ export function problemsOf(cost: TensorLike | RaggedCosts, operation: string, id
   });
   const rows = idle.rows || extents[1] > 0 ? extents[0] : 0,
     columns = idle.columns || extents[0] > 0 ? extents[1] : 0;
-  const rowOffsets = onDevice(evenBoundaries(problems, rows, operation), costs._device);
+  const rowOffsets = besides(costs, evenBoundaries(problems, rows, operation));
   return {
     values: costs.reshape([costs.size]),
     rowOffsets,
-    columnOffsets:
-      rows === columns ? rowOffsets : onDevice(evenBoundaries(problems, columns, operation), costs._device),
+    columnOffsets: rows === columns ? rowOffsets : besides(costs, evenBoundaries(problems, columns, operation)),
     rows: problems * rows,
     columns: problems * columns,
     pairs: problems * Math.min(rows, columns),

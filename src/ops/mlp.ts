@@ -1,7 +1,7 @@
-import { KnownOptions, shown } from '../check';
-import { ValueError } from '../errors';
-import { Operation } from '../operation';
-import type { Tensor, TensorLike } from '../tensor';
+import { Operation } from '../operation/operation';
+import { KnownOptions, shown } from '../runtime/check';
+import { ValueError } from '../runtime/errors';
+import type { Tensor, TensorLike } from '../tensor/tensor';
 import type { Activation } from './activation';
 
 /** A dense layer: `activation(x weight^T + bias)`. */

@@ -1,6 +1,7 @@
-import { dtypeCode } from '../dtype';
-import { ShapeError } from '../errors';
-import { asTensor, shapeText, type Tensor, type TensorLike } from '../tensor';
+import { dtypeCode } from '../runtime/dtype';
+import { ShapeError } from '../runtime/errors';
+import { shapeText } from '../tensor/shape';
+import { asTensor, type Tensor, type TensorLike } from '../tensor/tensor';
 
 /**
  * Mean and variance that a convolution has taken, for the normalisation behind it.

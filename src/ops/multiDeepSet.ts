@@ -1,11 +1,11 @@
 import type { Vector } from 'apache-arrow';
 
-import { KnownOptions, shown } from '../check';
-import { dtypeCode, dtypes } from '../dtype';
-import { publish, ShapeError, ValueError } from '../errors';
-import { Operation } from '../operation';
-import { asRagged, type Ragged, type RaggedLike } from '../ragged';
-import { asTensor, empty, type Tensor, type TensorLike } from '../tensor';
+import { Operation } from '../operation/operation';
+import { KnownOptions, shown } from '../runtime/check';
+import { dtypeCode, dtypes } from '../runtime/dtype';
+import { ShapeError, ValueError } from '../runtime/errors';
+import { asRagged, type Ragged, type RaggedLike } from '../tensor/ragged';
+import { asTensor, empty, type Tensor, type TensorLike } from '../tensor/tensor';
 import { checkLayers, type Layer, layerArguments, layersPerCall, mlp } from './mlp';
 import type { Pool } from './setPool';
 
@@ -28,18 +28,15 @@ export interface MultiDeepSetOptions {
 
 const name = 'multiDeepSet';
 const mostSets = 8;
-const operation = new Operation('multi_deep_set');
+const words = Object.fromEntries(
+  Array.from({ length: mostSets }, (_, s) => [
+    [`x${s}`, `sets[${s}].values`],
+    [`offsets${s}`, `sets[${s}].offsets`],
+    [`particle_weights${s}`, `weights[${s}]`],
+  ]).flat(),
+) as Record<string, string>;
+const operation = new Operation('multi_deep_set', [], words);
 const knownOptions = new KnownOptions('phi', 'pool', 'fuse', 'rho', 'weights', 'out');
-
-for (const direction of ['forward', 'backward']) {
-  const words: Record<string, string> = {};
-  for (let s = 0; s < mostSets; ++s) {
-    words[`x${s}`] = `sets[${s}].values`;
-    words[`offsets${s}`] = `sets[${s}].offsets`;
-    words[`particle_weights${s}`] = `weights[${s}]`;
-  }
-  publish(`multi_deep_set_${direction}`, words);
-}
 
 /**
  * Deep sets over several sets of particles per event, of different features and multiplicities: tracks and photons of the

@@ -1,11 +1,11 @@
 import type { Vector } from 'apache-arrow';
 
-import { Kernel } from '../call';
-import { KnownOptions } from '../check';
-import { dtypeCode } from '../dtype';
-import { Operation } from '../operation';
-import { asRagged, type Ragged, type RaggedLike } from '../ragged';
-import { asTensor, type Tensor, type TensorLike } from '../tensor';
+import { Kernel } from '../operation/kernel';
+import { Operation } from '../operation/operation';
+import { KnownOptions } from '../runtime/check';
+import { dtypeCode } from '../runtime/dtype';
+import { asRagged, type Ragged, type RaggedLike } from '../tensor/ragged';
+import { asTensor, type Tensor, type TensorLike } from '../tensor/tensor';
 
 /** The codes whose definitions of the loss there are; see kernels/object_condensation/object_condensation.h. */
 export type CondensationConvention = 'objectCondensation' | 'catFinder' | 'cmsPepr';

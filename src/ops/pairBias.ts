@@ -1,7 +1,8 @@
 // The bias of attention that comes from pairs of particles: its options, and what the kernel takes of them.
-import { KnownOptions } from '../check';
-import { ShapeError, ValueError } from '../errors';
-import { asTensor, shapeText, type TensorLike } from '../tensor';
+import { KnownOptions } from '../runtime/check';
+import { ShapeError, ValueError } from '../runtime/errors';
+import { shapeText } from '../tensor/shape';
+import { asTensor, type TensorLike } from '../tensor/tensor';
 import type { Activation } from './activation';
 import { checkLayers, type Layer, layerArguments, layersPerCall } from './mlp';
 import { checkLeast } from './pairFeatures';

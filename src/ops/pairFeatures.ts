@@ -1,14 +1,12 @@
 import type { Vector } from 'apache-arrow';
 
-import { immediately } from '../call';
-import { KnownOptions, shown } from '../check';
-import { cpu } from '../device';
-import { dtypeCode } from '../dtype';
-import { ShapeError, ValueError } from '../errors';
-import { wrapArray } from '../memory';
-import { Operation, toOutput } from '../operation';
-import { asRagged, checkBoundaries, Ragged, type RaggedLike } from '../ragged';
-import { empty, shapeText, Tensor, type TensorLike } from '../tensor';
+import { Operation, toOutput } from '../operation/operation';
+import { KnownOptions, shown } from '../runtime/check';
+import { ShapeError, ValueError } from '../runtime/errors';
+import { besides, onHost } from '../tensor/host';
+import { asRagged, checkBoundaries, Ragged, type RaggedLike } from '../tensor/ragged';
+import { shapeText } from '../tensor/shape';
+import { empty, Tensor, type TensorLike } from '../tensor/tensor';
 
 const name = 'pairFeatures';
 const operation = new Operation('pair_features');
@@ -66,8 +64,7 @@ export function checkMomenta(events: Ragged, operation_: string): void {
 
 /** Where the pairs of each event begin, and how many there are. @internal */
 export function pairOffsets(events: Ragged, operation_: string): { tensor: Tensor; last: number } {
-  const device = events.offsets._device;
-  const boundaries = immediately(() => events.offsets.to('cpu')).data as Int32Array;
+  const boundaries = onHost(events.offsets) as Int32Array;
   const pairs = new Int32Array(boundaries.length);
   let last = 0;
   for (let b = 1; b < boundaries.length; ++b) {
@@ -76,6 +73,5 @@ export function pairOffsets(events: Ragged, operation_: string): { tensor: Tenso
       throw new ShapeError(operation_, 'momenta', `momenta have more than ${mostRows} pairs (expected fewer)`);
     pairs[b] = last;
   }
-  const made = new Tensor(wrapArray(pairs), dtypeCode['int32'], [pairs.length], cpu);
-  return { tensor: device === cpu ? made : made.to(device.name), last };
+  return { tensor: besides(events.offsets, pairs), last };
 }

@@ -1,8 +1,12 @@
-import { afterwards, copyKernel, Kernel } from '../call';
-import { KnownOptions } from '../check';
-import { dtypeCode, dtypes } from '../dtype';
-import { ShapeError, ValueError } from '../errors';
-import { asTensor, empty, shapeText, tensor, type Tensor, type TensorLike } from '../tensor';
+import { Kernel } from '../operation/kernel';
+import { KnownOptions } from '../runtime/check';
+import { dtypeCode, dtypes } from '../runtime/dtype';
+import { ShapeError, ValueError } from '../runtime/errors';
+import { copy } from '../runtime/frame';
+import { afterwards } from '../runtime/queue';
+import { besides, onHost } from '../tensor/host';
+import { shapeText } from '../tensor/shape';
+import { asTensor, empty, ofType, type Tensor, type TensorLike } from '../tensor/tensor';
 import { type Binning, edgesOf } from './histogram';
 import { alike, column, labelsOf } from './inverseJsd';
 
@@ -67,27 +71,27 @@ export function planingWeights(variable: TensorLike, options: PlaningOptions): T
     const contents = asTensor(target, float64, name, 'target');
     if (contents.size !== wanted.length)
       throw new ShapeError(name, 'target', `target is ${shapeText(contents.shape)} (expected [${wanted.length}])`);
-    wanted.set(Float64Array.from(contents.to('cpu').data as Float64Array, Number));
+    wanted.set(Float64Array.from(onHost(contents) as Float64Array, Number));
     const wrong = wanted.findIndex((content) => !(content >= 0 && content < Infinity));
     if (wrong >= 0)
       throw new ValueError(name, 'target', `target has ${wanted[wrong]} at position ${wrong} (expected 0 or more)`);
   }
 
   const { device, _dtype: dtype } = given;
-  const [values, own] = before ? alike(given, before) : [given];
-  const ofClass = tensor(classes, { dtype: values.dtype, device });
-  const inputs = [values, ofClass, edges.to(device), tensor(Float64Array.of(0, 0.5, 1), { device }), own];
+  const [values, own] = before ? alike(name, given, before) : [given];
+  const ofClass = ofType(besides(given, classes), values._dtype, name, 'labels');
+  const inputs = [values, ofClass, edges.to(device), besides(given, Float64Array.of(0, 0.5, 1)), own];
   const [counts] = count.run(inputs, undefined, undefined, [true, false]);
   const contents = counts!.to('cpu'),
     ownOnHost = own?.to('cpu');
   const result = empty(dtype, given.shape, given._device, name, 'variable');
   afterwards(() => {
-    const factors = tensor(factorsOf(contents.data as Float64Array, wanted), { shape: contents.shape, device });
+    const factors = besides(given, factorsOf(contents.data as Float64Array, wanted), contents.shape);
     const found = lookUp.run([...inputs, factors], undefined, undefined, [false, false, true])[2]!.to('cpu');
     const planed = new dtypes[dtype].Array(found.size) as Float64Array;
     for (let i = 0; i < planed.length; ++i)
       planed[i] = Number(found.data[i]) * (ownOnHost ? Number(ownOnHost.data[i]) : 1);
-    copyKernel(tensor(planed, { device }), result);
+    copy(besides(given, planed), result);
   });
   return result;
 }

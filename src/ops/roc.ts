@@ -1,8 +1,9 @@
-import { Kernel } from '../call';
-import { KnownOptions } from '../check';
-import { dtypeCode } from '../dtype';
-import { ShapeError } from '../errors';
-import { asTensor, shapeText, tensor, type Tensor, type TensorLike } from '../tensor';
+import { Kernel } from '../operation/kernel';
+import { KnownOptions } from '../runtime/check';
+import { dtypeCode } from '../runtime/dtype';
+import { ShapeError } from '../runtime/errors';
+import { shapeText } from '../tensor/shape';
+import { asTensor, ofType, type Tensor, type TensorLike } from '../tensor/tensor';
 
 export interface RocOptions {
   /** `[N]`, also zero or negative. Default: all 1. */
@@ -46,7 +47,7 @@ function run(
   knownOptions.check(options, name);
   const scores = asTensor(given.scores, undefined, name, 'scores');
   const labels = asTensor(given.labels, uint8, name, 'labels');
-  const bytes = labels._dtype === uint8 ? labels : tensor(labels, { dtype: 'uint8', name: 'labels' });
+  const bytes = ofType(labels, uint8, name, 'labels');
   const { weights } = options ?? {};
   const ofElements =
     weights === undefined
@@ -103,7 +104,7 @@ export function backgroundRejection(
   );
   if (list.shape.length !== 1)
     throw new ShapeError(name, 'efficiencies', `efficiencies is ${shapeText(list.shape)} (expected [K])`);
-  const wanted = list._dtype === float64 ? list : tensor(list, { dtype: 'float64', name: 'efficiencies' });
+  const wanted = ofType(list, float64, name, 'efficiencies');
   const on = asTensor(scores, undefined, name, 'scores');
   const [rejection, thresholds] = run(
     name,

@@ -1,8 +1,10 @@
-import { Kernel } from '../call';
-import { KnownOptions, shown } from '../check';
-import { dtypeCode } from '../dtype';
-import { ShapeError, ValueError } from '../errors';
-import { asTensor, empty, shapeText, tensor, type Tensor, type TensorLike } from '../tensor';
+import { Kernel } from '../operation/kernel';
+import { KnownOptions, shown } from '../runtime/check';
+import { dtypeCode } from '../runtime/dtype';
+import { ShapeError, ValueError } from '../runtime/errors';
+import { tensor } from '../tensor/create';
+import { shapeText } from '../tensor/shape';
+import { asTensor, empty, type Tensor, type TensorLike } from '../tensor/tensor';
 
 export interface ShowerObservablesOptions {
   /** Cells below count as empty, in the showers' unit. Default 0.1. */

@@ -1,9 +1,9 @@
 import type { Vector } from 'apache-arrow';
 
-import { ShapeError } from '../errors';
-import { Operation, toOutput } from '../operation';
-import { asRagged, type Ragged, type RaggedLike } from '../ragged';
-import type { Tensor, TensorLike } from '../tensor';
+import { Operation, toOutput } from '../operation/operation';
+import { ShapeError } from '../runtime/errors';
+import { asRagged, type Ragged, type RaggedLike } from '../tensor/ragged';
+import type { Tensor, TensorLike } from '../tensor/tensor';
 
 const ofRows = new Operation('softmax');
 const ofSegments = new Operation('segment_softmax');

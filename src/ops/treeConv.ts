@@ -1,7 +1,7 @@
-import { ValueError } from '../errors';
-import { checkGraph, type Graph } from '../graph';
-import { Operation } from '../operation';
-import type { Tensor, TensorLike } from '../tensor';
+import { checkGraph, type Graph } from '../graph/graph';
+import { Operation } from '../operation/operation';
+import { ValueError } from '../runtime/errors';
+import type { Tensor, TensorLike } from '../tensor/tensor';
 import type { Activation } from './activation';
 
 const operation = new Operation('tree_conv', ['self', 'parent', 'daughters', 'bias']);

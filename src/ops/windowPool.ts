@@ -1,7 +1,8 @@
-import { KnownOptions, shown } from '../check';
-import { ShapeError, ValueError } from '../errors';
-import { Operation, toOutput } from '../operation';
-import { asTensor, empty, shapeText, type Tensor, type TensorLike } from '../tensor';
+import { Operation, toOutput } from '../operation/operation';
+import { KnownOptions, shown } from '../runtime/check';
+import { ShapeError, ValueError } from '../runtime/errors';
+import { shapeText } from '../tensor/shape';
+import { asTensor, empty, type Tensor, type TensorLike } from '../tensor/tensor';
 import { integer, perAxis, type PerAxis } from './convolution';
 
 export interface MaxPoolOptions {

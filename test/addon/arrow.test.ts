@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import * as arrow from 'apache-arrow';
 import * as ups from 'upsilon-kernels';
-import { native } from 'upsilon-kernels/internal/native';
+import { native } from 'upsilon-kernels/internal/runtime/native';
 
 import { thrown } from '../helpers';
 

@@ -6,7 +6,8 @@ import { random, thrown } from '../helpers';
 
 const emulated = 'emulated:0';
 const present = ups.devices().some(({ name }) => name === emulated);
-if (!present) console.log('skipped: the emulated plug-in is not beside the addon (npm run build:emulated makes it, with CMake)');
+if (!present)
+  console.log('skipped: the emulated plug-in is not beside the addon (npm run build:emulated makes it, with CMake)');
 const onDevice = present ? test : test.skip;
 
 test('a device that cannot be used says why', () => {

@@ -1,10 +1,12 @@
 // The gate: every kind of wrong call gives a typed error that names operation and argument, with a text that says what
 // was found and what was wanted. An operation of the test's own stands for all.
+#include <algorithm>
 #include <climits>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
+#include <string>
 #include <vector>
 
 #include "core/context.h"
@@ -109,6 +111,19 @@ ups_context* make_context() {
   return context;
 }
 
+// The names in the text, by their places.
+std::vector<std::string> mentions(const ups_context* context) {
+  const Error& error = context->error;
+  std::vector<std::string> names;
+  for (int32_t i = 0; i < error.mention_count; ++i)
+    names.push_back(error.text.substr(error.mentions[i].begin, error.mentions[i].length));
+  return names;
+}
+bool mentions_argument(const ups_context* context) {
+  const std::vector<std::string> names = mentions(context);
+  return std::find(names.begin(), names.end(), context->error.argument) != names.end();
+}
+
 void expect(ups_context* context, Good& bad, ups_status status, const char* argument, const char* text) {
   CHECK(bad.call(context) == status);
   CHECK(!kernel_ran);
@@ -117,6 +132,42 @@ void expect(ups_context* context, Good& bad, ups_status status, const char* argu
   CHECK_TEXT(error->operation, "probe");
   CHECK_TEXT(error->argument, argument);
   CHECK_TEXT(error->text, text);
+  CHECK(!*argument || mentions_argument(context));
+}
+
+void names_in_texts(ups_context* context) {
+  using Names = std::vector<std::string>;
+  {
+    Good g;
+    g.tensors[weight].set(f32, {3, 4});
+    expect(context, g, UPS_SHAPE, "weight", "weight is [3, 4] but x is [4, 5], where K is 5 (expected weight [M, K])");
+    CHECK(mentions(context) == Names{"weight", "x", "K", "weight"});
+  }
+  {
+    Good g;
+    g.tensors[offsets].ints()[2] = 9;
+    expect(context, g, UPS_VALUE, "offsets", "offsets ends with 9 but N is only 4");
+    CHECK(mentions(context) == Names{"offsets", "N"});
+  }
+  {
+    Good g;
+    g.tensors[y].view.data = g.tensors[x].view.data;
+    expect(context, g, UPS_VALUE, "y", "y shares memory with x (expected memory of its own)");
+    CHECK(mentions(context) == Names{"y", "x"});
+  }
+  // Marks are taken from texts about operations only; a file's name may hold anything.
+  Error& error = context->error;
+  error.set(UPS_VALUE, "", "path", "\x01 path\x02 is there");
+  CHECK_TEXT(ups_last_error(context)->text, "\x01 path\x02 is there");
+  CHECK(mentions(context).empty());
+  std::string many, plain;
+  for (int i = 0; i < 12; ++i) {
+    many += named("n" + std::to_string(i)) + ", ";
+    plain += "n" + std::to_string(i) + ", ";
+  }
+  error.set(UPS_VALUE, "probe", "", many);
+  CHECK_TEXT(ups_last_error(context)->text, plain);
+  CHECK(mentions(context) == Names{"n0", "n1", "n2", "n3", "n4", "n5", "n6", "n7"});
 }
 
 void presence_and_layout(ups_context* context) {
@@ -501,8 +552,8 @@ void spoilt_at_random(ups_context* context) {
     if (status == UPS_OK) continue;
     ++refused;
     const ups_error* error = ups_last_error(context);
-    const bool named =
-        error->status == status && std::strcmp(error->operation, "probe") == 0 && *error->argument && *error->text;
+    const bool named = error->status == status && std::strcmp(error->operation, "probe") == 0 && *error->argument &&
+                       *error->text && mentions_argument(context);
     if (!named || kernel_ran) CHECK(named && !kernel_ran);
   }
   CHECK(refused > 10000);
@@ -514,6 +565,7 @@ int main() {
   unsetenv("UPSILON_FORCE");
   ups_context* context = make_context();
   presence_and_layout(context);
+  names_in_texts(context);
   dtypes(context);
   shapes(context);
   contents(context);

@@ -199,6 +199,30 @@ test('promises, out, and devices', async () => {
   expect((await promises.thrust(p)).toArray()).toEqual([[0, 0, 1]]);
 });
 
+// The columns lie one behind the other in one memory; each must be found where it is. Few candidates and many: memory of
+// the engine, and of the library.
+test.each([3, 600])('columns of %d candidates go into operations', async (count) => {
+  const energies = Array.from({ length: count }, () => 5.3);
+  const inputs = asFloat32(
+    inputsOf(
+      energies.map((_, i) => event(1 + (i % 5), 4)),
+      energies,
+    ),
+  );
+  const columns = ups.eventShapes(inputs),
+    later = await promises.eventShapes(inputs);
+  for (const name of ups.eventShapeNames) {
+    const column = columns[name];
+    const twice = ups.linear(column.reshape([count, 1]), [[2]]);
+    expect(twice.toArray()).toEqual([...column.data].map((value) => [2 * Number(value)]));
+    expect((await promises.linear(later[name].reshape([count, 1]), [[2]])).toArray()).toEqual(twice.toArray());
+  }
+  const features = ups.concat(ups.eventShapeNames.map((name) => columns[name].reshape([count, 1])));
+  expect(features.shape).toEqual([count, 30]);
+  expect([...features.data].filter((_, i) => i % 30 === 4)).toEqual([...columns.cosTBz.data]);
+  expect(ups.rocAuc(columns['CleoConeCS(9)'], new Uint8Array(count)).item()).toBeNaN(); // there is no signal
+});
+
 test('what cannot be used is told', () => {
   const inputs = inputsOf([event(1, 3)], [5.3]);
   expect(thrown(() => ups.eventShapes({ ...inputs, charge: [1, 0] })).message).toContain('charge');

@@ -9,7 +9,7 @@ import type { Body, Tools } from './process';
 /** Garbage is gone long before; what is there then is held by somebody. */
 const patience = 60_000;
 
-const { native } = require('../../dist/native') as typeof import('upsilon-kernels/internal/native');
+const { native } = require('../../dist/runtime/native') as typeof import('upsilon-kernels/internal/runtime/native');
 
 const tools: Tools = {
   ups,

@@ -7,7 +7,7 @@ export interface Tools {
   promises: typeof import('upsilon-kernels/promises');
   /** Of `node:assert/strict`. */
   assert: Record<'equal' | 'deepEqual', (found: unknown, expected: unknown) => void> & { ok(condition: boolean): void };
-  addressOf: typeof import('upsilon-kernels/internal/native').native.addressOf;
+  addressOf: typeof import('upsilon-kernels/internal/runtime/native').native.addressOf;
   /** Collects garbage until `condition` holds; when it never does, the test fails with `state`. */
   until(condition: () => boolean, state: () => unknown): Promise<void>;
 }

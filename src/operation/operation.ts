@@ -1,12 +1,12 @@
 // What every public operation does: turn arguments into tensors, run the forward kernel, record the backward one. That
 // backward belongs to forward is read off the names: a gradient is `d` plus the name of what it is the gradient of.
-import { record, wantsGradient } from './autograd';
-import { Kernel, type OptionValues, type Plan } from './call';
-import { KnownOptions } from './check';
-import { dtypeCode } from './dtype';
-import { publicName, ValueError } from './errors';
-import { type Graph } from './graph';
-import { asTensor, Tensor, type TensorLike } from './tensor';
+import { record, wantsGradient } from '../autograd/tape';
+import { KnownOptions } from '../runtime/check';
+import { dtypeCode } from '../runtime/dtype';
+import { publicName, ValueError } from '../runtime/errors';
+import type { OptionValues, Plan } from '../runtime/plan';
+import { asTensor, Tensor, type TensorLike } from '../tensor/tensor';
+import { Kernel } from './kernel';
 
 /** Where the backward kernel's inputs come from, and whose gradients its outputs are. */
 interface BackwardPlan {
@@ -164,14 +164,14 @@ function toTensors(
     if (input === undefined || input instanceof Tensor) tensors[i] = input;
     else if (input === null) tensors[i] = undefined;
     else if (Array.isArray(input)) lists = true;
-    else tensors[i] = asTensor(input, undefined, operation, plan.names[i]);
+    else tensors[i] = asTensor(input, undefined, operation, plan.publicNames[i]);
   }
   if (lists) {
     const real = plan.realType(tensors);
     for (let i = 0; i < inputs.length; ++i) {
       if (!Array.isArray(inputs[i])) continue;
       const type = plan.types[i];
-      tensors[i] = asTensor(inputs[i]!, type === 'real' ? real : dtypeCode[type], operation, plan.names[i]);
+      tensors[i] = asTensor(inputs[i]!, type === 'real' ? real : dtypeCode[type], operation, plan.publicNames[i]);
     }
   }
   return tensors;
@@ -188,9 +188,4 @@ export function toOutput(out: TensorLike, operation: string, argument = 'out'): 
   }
   if (Array.isArray(out)) refuse('is a list of numbers', 'a tensor or typed array');
   return asTensor(out, undefined, operation, argument);
-}
-
-/** The transposed graph, for backward. */
-export function transposeOf(graph: Graph): Extra {
-  return (name) => graph._transposed()[name as 'transposedOffsets' | 'targets' | 'edges'];
 }

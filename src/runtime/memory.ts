@@ -20,7 +20,18 @@ export interface Memory {
   /** For `Kind.block`: its number, and what keeps it alive. */
   readonly block: number;
   readonly keeper: NativeBlock | undefined;
+  /** Where the elements begin in what a call is given: in the block {bytes}; 0 for an array, which begins there itself. */
   readonly byteOffset: number;
+}
+
+/** A tensor as calls see it. @internal */
+export interface Elements {
+  readonly _memory: Memory;
+  /** The number of their type in `dtypes`. */
+  readonly _dtype: number;
+  readonly _device: Device;
+  readonly _disposed: boolean;
+  readonly shape: readonly number[];
 }
 
 /** Below this, memory of the JavaScript engine is cheaper than a block (measured: they break even at 4 to 16 KB). */
@@ -68,7 +79,7 @@ export function wrapArray(array: TypedArray): Memory {
 
 /**
  * Memory for `elements` elements, not initialised.
- * @param operation - who needs it, and for which `argument`: of the C library, or public
+ * @param operation - who needs it, and for which `argument`, as users call them
  * @throws OutOfMemoryError, DeviceError that say so
  * @internal
  */

@@ -1,10 +1,11 @@
-import { Kernel } from './call';
-import { deviceOf } from './device';
-import { KnownOptions, shown } from './check';
-import { type DType } from './dtype';
-import { ValueError } from './errors';
-import { toOutput } from './operation';
-import { checkShape, codeOf, empty, type Tensor, type TensorLike } from './tensor';
+import { Kernel } from '../operation/kernel';
+import { toOutput } from '../operation/operation';
+import { KnownOptions, shown } from '../runtime/check';
+import { deviceOf } from '../runtime/device';
+import { codeOf, type DType } from '../runtime/dtype';
+import { ValueError } from '../runtime/errors';
+import { checkShape } from '../tensor/shape';
+import { empty, type Tensor, type TensorLike } from '../tensor/tensor';
 
 export interface RandomOptions {
   /** Key of the generator, below 2^64 (a bigint from 2^53 on). */

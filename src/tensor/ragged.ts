@@ -1,11 +1,11 @@
 import type { Vector } from 'apache-arrow';
 
-import { isVector, listColumnOf, listVectorOf } from './arrow/column';
-import { KnownOptions, shown } from './check';
-import { cpu } from './device';
-import { dtypeCode } from './dtype';
-import { DTypeError, ShapeError, ValueError } from './errors';
-import { wrapArray } from './memory';
+import { KnownOptions, shown } from '../runtime/check';
+import { cpu } from '../runtime/device';
+import { dtypeCode } from '../runtime/dtype';
+import { DTypeError, ShapeError, ValueError } from '../runtime/errors';
+import { wrapArray } from '../runtime/memory';
+import { isVector, listColumnOf, listVectorOf } from './column';
 import { asTensor, Tensor, type TensorLike } from './tensor';
 
 const int32 = dtypeCode['int32'];
@@ -68,12 +68,17 @@ export function indices(source: TensorLike, operation: string, name: string): Te
   return made;
 }
 
-/** Refuses event boundaries that decrease or overrun. Contents on a device are checked there, when they are used. @internal */
-export function checkBoundaries(boundaries: Tensor, rows: number, operation: string, name: string): void {
-  const last = boundaries.size - 1;
+/**
+ * Refuses event boundaries that decrease or overrun. Contents on a device are checked there, when they are used, unless
+ * they have been fetched.
+ * @internal
+ */
+export function checkBoundaries(boundaries: Tensor | Int32Array, rows: number, operation: string, name: string): void {
+  const isTensor = boundaries instanceof Tensor;
+  const last = (isTensor ? boundaries.size : boundaries.length) - 1;
   if (last < 0) throw new ShapeError(operation, name, `${name} is [0] (expected at least one boundary)`);
-  if (boundaries._device !== cpu) return;
-  const offsets = boundaries.data as Int32Array;
+  if (isTensor && boundaries._device !== cpu) return;
+  const offsets = isTensor ? (boundaries.data as Int32Array) : boundaries;
   const refuse = (text: string): never => {
     throw new ValueError(operation, name, `${name} ${text}`);
   };

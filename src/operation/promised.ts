@@ -1,4 +1,4 @@
-import { collect } from './call';
+import { collect } from '../runtime/queue';
 
 /** An operation, or a group of them, giving promises. */
 export type Promised<T> = T extends (...args: infer A) => infer R

@@ -20,8 +20,8 @@ import {
   type Vector,
 } from 'apache-arrow';
 
-import { codeOfArray, dtypeCode, dtypes, type TypedArray } from '../dtype';
-import { DTypeError, UpsilonError, ValueError } from '../errors';
+import { codeOfArray, dtypeCode, dtypes, type TypedArray } from '../runtime/dtype';
+import { DTypeError, UpsilonError, ValueError } from '../runtime/errors';
 
 /** Type numbers of Arrow's flatbuffer format. */
 const INT = 2,
@@ -42,7 +42,8 @@ export interface ListColumn extends Column {
 /** Recognised by its parts: a program may hold several copies of apache-arrow. */
 export function isVector(value: object): value is Vector {
   const parts = value as { data?: unknown; type?: { typeId?: unknown } };
-  return Array.isArray(parts.data) && typeof parts.type?.typeId === 'number';
+  // The type first: of other objects with a `type`, none is asked for data that it may not have at hand.
+  return typeof parts.type?.typeId === 'number' && Array.isArray(parts.data);
 }
 
 export function isList(vector: Vector): boolean {

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-import { errorOf, UpsilonError } from './errors';
 import type { TypedArray } from './dtype';
+import { UpsilonError } from './errors';
+import { failureOf } from './failure';
 
 /**
  * One dimension of a parameter: `B+1` is `{ sum: ['B'], constant: 1 }`, `M1|M0` is `{ firstOf: ['M1', 'M0'] }`, `H^concat*F`
@@ -75,7 +76,7 @@ export interface Counters {
 }
 
 interface Native {
-  initialize(makeError: (status: number, operation: string, argument: string, text: string) => Error): FrameLayout;
+  initialize(makeError: typeof failureOf): FrameLayout;
   operations(): OperationDescription[];
   call(...arrays: TypedArray[]): void;
   callAsync(...arrays: TypedArray[]): Promise<void>;
@@ -107,7 +108,7 @@ function platformName(): string {
 
 /** Tries the places where a binary may be: one built here, one that came with the package, one of its own package. */
 function load(): Native {
-  const root = join(__dirname, '..');
+  const root = join(__dirname, '..', '..');
   const built = join(root, 'build', 'Release', 'upsilon.node');
   const tried: string[] = [];
   const attempt = (place: string): Native | undefined => {
@@ -137,7 +138,7 @@ function load(): Native {
 }
 
 export const native = load();
-export const frameLayout = native.initialize(errorOf);
+export const frameLayout = native.initialize(failureOf);
 
 let pluginsSought = false;
 

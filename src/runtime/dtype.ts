@@ -1,5 +1,8 @@
 import { types } from 'node:util';
 
+import { shown } from './check';
+import { DTypeError } from './errors';
+
 /** Element types of tensors. */
 export type DType = 'float32' | 'float64' | 'int32' | 'int64' | 'uint8';
 /** The arrays that hold them. */
@@ -53,4 +56,12 @@ export function isTypedArray(value: unknown): value is TypedArray {
 /** @internal */
 export function isShared(array: TypedArray): boolean {
   return types.isSharedArrayBuffer(array.buffer);
+}
+
+/** The number of an element type in `dtypes`. @internal */
+export function codeOf(dtype: unknown, operation: string): number {
+  const code = typeof dtype === 'string' ? dtypeCode[dtype] : undefined;
+  if (code !== undefined) return code;
+  const names = dtypes.map(({ name }) => name).join(', ');
+  throw new DTypeError(operation, 'dtype', `dtype is ${shown(dtype)} (expected ${names})`);
 }
