@@ -97,7 +97,7 @@ export interface Problems {
 
 /**
  * What has no partner because the other side of its problem is empty. There may be any number of them without a single
- * cost, so they are left out of what the kernel sees wherever the answer does not tell of them.
+ * cost, so they are left out of what the kernel sees wherever the answer does not tell of them. @internal
  */
 export interface Idle {
   rows: boolean;
@@ -334,6 +334,7 @@ function refuseFailure(status: Tensor, maximize: boolean): void {
  *     every problem whether it has an answer (pairs are -1 where not)
  * @throws ValueError for one problem `[R, C]` without an answer
  * @throws ShapeError, DTypeError; also for `out`
+ * @throws OutOfMemoryError that names the part of the answer that finds no memory
  */
 export function linearSumAssignment(cost: RaggedCosts, options?: AssignmentOptions): RaggedAssignment;
 export function linearSumAssignment(cost: TensorLike, options?: AssignmentOptions): Assignment;

@@ -245,7 +245,10 @@ export function filled(
   const made = empty(dtype, shape, cpu, operation, argument);
   if (dtype === dtypeCode['int64']) (made.data as BigInt64Array).fill(BigInt(value));
   else (made.data as Float32Array).fill(value);
-  return made.to(device.name);
+  if (device === cpu) return made;
+  const there = empty(dtype, shape, device, operation, argument);
+  copy(made, there);
+  return there;
 }
 
 /** What `backward()` does with gradients. */

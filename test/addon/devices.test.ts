@@ -153,6 +153,21 @@ onDevice('tensors on different devices do not mix', () => {
   expect(thrown(() => ups.tensor([1], { device: 'emulated:7' }))).toBeInstanceOf(ups.DeviceError);
 });
 
+onDevice('a result that finds no memory on a device names the operation', () => {
+  const x = ups.zeros([2 ** 44, 0]).to(emulated);
+  const weight = ups.zeros([4, 0]).to(emulated);
+  expect(thrown(() => ups.linear(x, weight))).toMatchObject({
+    name: 'OutOfMemoryError',
+    operation: 'linear',
+    argument: 'out',
+  });
+  expect(thrown(() => ups.random.normal([2 ** 46], { seed: 1, device: emulated }))).toMatchObject({
+    name: 'OutOfMemoryError',
+    operation: 'random.normal',
+    argument: 'shape',
+  });
+});
+
 onDevice('a bad index is reported when the device is next waited for, once', () => {
   const table = random([4, 2], 1, 'float32').to(emulated);
   const bad = ups.tensor(Int32Array.of(1, 4), { device: emulated });
