@@ -4,8 +4,8 @@ import * as promises from 'upsilon-kernels/promises';
 
 import { thrown } from '../helpers';
 
-const { failureOf, noteDeviceCall, register } = require('upsilon-kernels/internal/runtime/failure') as any;
-const { native } = require('upsilon-kernels/internal/runtime/native') as any;
+const { failureOf, noteDeviceCall, register } = require('upsilon-kernels/internal/runtime/failure');
+const { native } = require('upsilon-kernels/internal/runtime/native');
 
 const emulated = 'emulated:0';
 const present = ups.devices().some(({ name }) => name === emulated);
@@ -81,7 +81,7 @@ test('functions that share a kernel are named as they were called', async () => 
   const named = (operation: string) => ({ operation, message: expect.stringMatching(new RegExp(`^${operation}: `)) });
   for (const [operation, call] of calls) expect(thrown(() => call(ups))).toMatchObject(named(operation));
   // All at once: no call may be blamed for another.
-  const refused = await Promise.allSettled(calls.map(async ([, call]) => call(promises)));
+  const refused = await Promise.allSettled(calls.map(([, call]) => call(promises)));
   expect(refused).toMatchObject(calls.map(([operation]) => ({ status: 'rejected', reason: named(operation) })));
 });
 
