@@ -81,7 +81,7 @@ test('functions that share a kernel are named as they were called', async () => 
   const named = (operation: string) => ({ operation, message: expect.stringMatching(new RegExp(`^${operation}: `)) });
   for (const [operation, call] of calls) expect(thrown(() => call(ups))).toMatchObject(named(operation));
   // All at once: no call may be blamed for another.
-  const refused = await Promise.allSettled(calls.map(([, call]) => call(promises)));
+  const refused = await Promise.allSettled(calls.map(([, call]) => Promise.resolve().then(() => call(promises))));
   expect(refused).toMatchObject(calls.map(([operation]) => ({ status: 'rejected', reason: named(operation) })));
 });
 
