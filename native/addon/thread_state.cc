@@ -196,7 +196,7 @@ bool ThreadState::read(napi_env env, const napi_value* arrays, size_t array_coun
 }
 
 napi_value ThreadState::error(napi_env env, const Failure& failure) const {
-  napi_value arguments[5], self, factory, result = nullptr;
+  napi_value arguments[5] = {}, self, factory, result = nullptr;
   const auto text = [&](const std::string& from) {
     napi_value made = nullptr;
     napi_create_string_utf8(env, from.data(), from.size(), &made);

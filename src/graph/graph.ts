@@ -6,6 +6,7 @@ import { dtypeCode } from '../runtime/dtype';
 import { ValueError } from '../runtime/errors';
 import { immediately } from '../runtime/queue';
 import { tensor } from '../tensor/create';
+import { onHost } from '../tensor/host';
 import { indices } from '../tensor/ragged';
 import { asTensor, empty, type Tensor, type TensorLike } from '../tensor/tensor';
 import { type Rows, rowsFromEdges } from './rows';
@@ -101,8 +102,8 @@ export class Graph {
   private edgeRows(): Rows {
     return (this.rows ??= immediately(() => {
       const device = this.mother!.device;
-      const mother = this.mother!.to('cpu').data as Int32Array;
-      const offsets = this.nodeOffsets!.to('cpu').data as Int32Array;
+      const mother = onHost(this.mother!) as Int32Array;
+      const offsets = onHost(this.nodeOffsets!) as Int32Array;
       const from = new Int32Array(2 * mother.length);
       const to = new Int32Array(2 * mother.length);
       let edges = 0;

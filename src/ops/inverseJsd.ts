@@ -31,7 +31,7 @@ export interface Sculpting {
 }
 
 const name = 'inverseJsd';
-const sculpted = new Kernel('histogram_2d_forward', undefined, name);
+const sculpted = new Kernel('histogram_2d_forward', { x: 'scores', y: 'variable' }, name);
 const knownOptions = new KnownOptions('efficiency', 'weights', 'bins', 'range', 'edges');
 const float64 = dtypeCode['float64'],
   uint8 = dtypeCode['uint8'];

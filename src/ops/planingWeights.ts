@@ -21,9 +21,10 @@ export interface PlaningOptions extends Binning {
 
 const name = 'planingWeights';
 const knownOptions = new KnownOptions('labels', 'weights', 'target', 'bins', 'range', 'edges');
-const count = new Kernel('histogram_2d_forward', undefined, name);
+const words = { x: 'variable', y: 'labels', x_edges: 'edges' };
+const count = new Kernel('histogram_2d_forward', words, name);
 /** Its gradient by weights looks up a number for every element. */
-const lookUp = new Kernel('histogram_2d_backward', undefined, name);
+const lookUp = new Kernel('histogram_2d_backward', words, name);
 const float64 = dtypeCode['float64'];
 
 /** What the weights of every bin and class are multiplied with. The sum over a class stays as it is. */

@@ -4,13 +4,15 @@ import type { TypedArray } from './dtype';
 import { noteDeviceCall } from './failure';
 import { blockUnder, type Elements, Kind } from './memory';
 import { frameLayout, native } from './native';
-import { pending } from './queue';
+import { queue } from './queue';
 
-export const frame = new Float64Array(frameLayout.buffer);
+const frame = new Float64Array(frameLayout.buffer);
 /** The same memory, for options of 64 bits. */
-export const frameBits = new BigInt64Array(frameLayout.buffer);
-export const { optionsAt } = frameLayout;
-const { tensorsAt, tensorStride } = frameLayout;
+const frameBits = new BigInt64Array(frameLayout.buffer);
+const { optionsAt, tensorsAt, tensorStride } = frameLayout;
+// Not where they are declared: what is, is looked up in the module's exports at every use.
+export { frame, frameBits, optionsAt };
+const calls = queue;
 const copyOperation = -1;
 const noCaller = -1;
 
@@ -38,7 +40,7 @@ function pack(at: number, elements: Elements | undefined): void {
   if (memory.kind === Kind.block) {
     frame[at + 4] = memory.block;
   } else {
-    const block = pending && blockUnder(array!);
+    const block = calls.pending && blockUnder(array!);
     if (block) {
       frame[at] = Kind.block;
       frame[at + 3] = array!.byteOffset;
@@ -58,6 +60,7 @@ function submit(operation: number, device: Device, caller: number): void {
   const count = arrayCount;
   arrayCount = 0;
   try {
+    const { pending } = calls;
     if (pending) {
       pending.push(native.callAsync(...arrays.slice(0, count)));
       return;

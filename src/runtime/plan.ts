@@ -4,9 +4,12 @@ import { shown } from './check';
 import { dtypeCode, dtypes } from './dtype';
 import { camelCase, publicName, UpsilonError, ValueError } from './errors';
 import { type Caller, register } from './failure';
-import { frame, frameBits, optionsAt } from './frame';
+import * as shared from './frame';
 import type { Elements } from './memory';
 import { type DimensionDescription, native, type OperationDescription, type OptionDescription } from './native';
+
+// Looked up once: calls of the smallest kernels would notice.
+const { frame, frameBits, optionsAt } = shared;
 
 const descriptions = new Map<string, [OperationDescription, number]>();
 

@@ -8,13 +8,15 @@ import { Kind, type Memory } from './memory';
  * @internal
  */
 export function viewOf(memory: Memory, dtype: number, begin: number, elements: number): Memory {
-  const { kind, array } = memory;
+  const { kind, array, block, keeper, byteOffset } = memory;
   const end = begin + elements;
   return {
-    ...memory,
+    kind,
     // Memory that is gone (a disposed block, a detached array) has no parts: whoever uses it is told so by the call.
     array: array && array.length >= end ? array.subarray(begin, end) : array,
-    byteOffset: kind === Kind.block ? memory.byteOffset + begin * dtypes[dtype].bytes : 0,
+    block,
+    keeper,
+    byteOffset: kind === Kind.block ? byteOffset + begin * dtypes[dtype].bytes : 0,
   };
 }
 

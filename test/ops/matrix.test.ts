@@ -101,36 +101,33 @@ async function everyWay(one: Case, place: Place, device: string, expected: Part[
   }
 }
 
+const onDevice = present ? test : test.skip;
+
 describe.each(titled)('%s', (_, one) => {
   const expected = run(one, own, 'cpu');
+  const { gradients = [], tolerance = 1e-5 } = one;
+  const refusesDevices = (wanted: readonly string[]): void =>
+    expect(() => run(one, own, emulated, wanted)).toThrow(expect.objectContaining({ code: one.onDevice }));
 
   test('on the CPU', async () => {
     for (const place of [own, inArray, inBlock]) await everyWay(one, place, 'cpu', expected, 0);
   });
 
-  const gradients = one.gradients ?? [];
-  const withGradients = gradients.length > 0 ? test : test.skip;
-  withGradients('gradients through views', () => {
+  onDevice('on a device', async () => {
+    if (one.onDevice) return refusesDevices([]);
+    for (const place of [own, inArray]) await everyWay(one, place, emulated, expected, tolerance);
+  });
+
+  if (gradients.length === 0) return;
+
+  test('gradients through views', () => {
     const wanted = run(one, own, 'cpu', gradients);
     for (const place of [inArray, inBlock]) compare(run(one, place, 'cpu', gradients), wanted, 0);
   });
 
-  (present ? test : test.skip)('on a device', async () => {
-    const tolerance = one.tolerance ?? 1e-5;
-    if (one.onDevice) {
-      expect(() => run(one, own, emulated)).toThrow(expect.objectContaining({ code: one.onDevice }));
-      return;
-    }
-    for (const place of [own, inArray]) await everyWay(one, place, emulated, expected, tolerance);
-  });
-
-  (present && gradients.length > 0 ? test : test.skip)('gradients on a device', () => {
-    if (one.onDevice) {
-      const code = one.onDevice;
-      expect(() => run(one, own, emulated, gradients)).toThrow(expect.objectContaining({ code }));
-      return;
-    }
+  onDevice('gradients on a device', () => {
+    if (one.onDevice) return refusesDevices(gradients);
     const wanted = run(one, own, 'cpu', gradients);
-    for (const place of [own, inArray]) compare(run(one, place, emulated, gradients), wanted, one.tolerance ?? 1e-5);
+    for (const place of [own, inArray]) compare(run(one, place, emulated, gradients), wanted, tolerance);
   });
 });
