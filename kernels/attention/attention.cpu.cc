@@ -14,6 +14,7 @@
 // Sets with NaN or infinities take the plain loops of one_head.h: products of whole tiles multiply what is masked by 0.
 #include "attention/attention.h"
 
+#include <atomic>
 #include <limits>
 #include <optional>
 #include <utility>
