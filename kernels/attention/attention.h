@@ -40,22 +40,22 @@ extern "C" {
   "real[M, H, V], dbias?: real[P] pairs H offsets key_offsets" UPS_ATTENTION_OPTIONS_SCHEMA
 
 typedef struct ups_attention_options {
-  float scale; /* 1 when no options are given */
-  int32_t causal; /* 0 or 1 */
-  float dropout; /* 0 when no options are given */
-  uint64_t seed, stream; /* of dropout, as dropout.h has them */
+  size_t size UPS_DEFAULT(sizeof(ups_attention_options)); /* of this struct; 0: all defaults */
+  float scale UPS_DEFAULT(1);
+  int32_t causal UPS_DEFAULT(0); /* 0 or 1 */
+  float dropout UPS_DEFAULT(0);
+  uint64_t seed UPS_DEFAULT(0), stream UPS_DEFAULT(0); /* of dropout, as dropout.h has them */
 } ups_attention_options;
 
 UPS_API ups_status ups_attention_forward(ups_context* context, const ups_tensor* q, const ups_tensor* k,
                                          const ups_tensor* v, const ups_tensor* offsets, const ups_tensor* key_offsets,
-                                         const ups_tensor* bias, const ups_tensor* y, const ups_tensor* softmax,
-                                         const ups_attention_options* options);
+                                         const ups_tensor* bias, ups_tensor* y, ups_tensor* softmax,
+                                         const ups_attention_options* options) UPS_NOEXCEPT;
 UPS_API ups_status ups_attention_backward(ups_context* context, const ups_tensor* q, const ups_tensor* k,
                                           const ups_tensor* v, const ups_tensor* offsets, const ups_tensor* key_offsets,
                                           const ups_tensor* bias, const ups_tensor* y, const ups_tensor* softmax,
-                                          const ups_tensor* dy, const ups_tensor* dq, const ups_tensor* dk,
-                                          const ups_tensor* dv, const ups_tensor* dbias,
-                                          const ups_attention_options* options);
+                                          const ups_tensor* dy, ups_tensor* dq, ups_tensor* dk, ups_tensor* dv,
+                                          ups_tensor* dbias, const ups_attention_options* options) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }
