@@ -7,6 +7,7 @@ export type ErrorCode =
   | 'ERR_UPSILON_OUT_OF_MEMORY'
   | 'ERR_UPSILON_UNSUPPORTED'
   | 'ERR_UPSILON_INTERNAL'
+  | 'ERR_UPSILON_BUSY'
   | 'ERR_UPSILON_NO_BINARY';
 
 /** Base of all errors that the library throws. Its message says what was found, what was wanted, and where. */
@@ -127,6 +128,8 @@ export function errorOf(status: number, operation: string, argument: string, tex
       return new OutOfMemoryError(name, where, said);
     case 6:
       return new UpsilonError('ERR_UPSILON_UNSUPPORTED', name, where, said);
+    case 8:
+      return new UpsilonError('ERR_UPSILON_BUSY', name, where, said);
     default:
       return new UpsilonError('ERR_UPSILON_INTERNAL', name, where, said);
   }

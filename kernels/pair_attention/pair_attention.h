@@ -29,7 +29,7 @@ extern "C" {
   "real[M3], q: real[N, M3|M2|M1|M0, D], k: real[N, M3|M2|M1|M0, D], v: real[N, M3|M2|M1|M0, V]"
 #define UPS_PAIR_ATTENTION_OPTIONS_SCHEMA                                                                  \
   "; activation0: activation, activation1: activation, activation2: activation, activation3: activation, " \
-  "scale: f32 = 1, eps: f32 = 1e-8"
+  "scale: f32 = 0, eps: f32 = 1e-8"
 #define UPS_PAIR_ATTENTION_FORWARD_SCHEMA \
   UPS_PAIR_ATTENTION_INPUTS_SCHEMA        \
   " -> y: real[N, M3|M2|M1|M0, V], softmax?: real[N, M3|M2|M1|M0, 2]" UPS_PAIR_ATTENTION_OPTIONS_SCHEMA
@@ -45,7 +45,7 @@ extern "C" {
 typedef struct ups_pair_attention_options {
   size_t size UPS_DEFAULT(sizeof(ups_pair_attention_options)); /* of this struct; 0: all defaults */
   int32_t activation[UPS_PAIR_ATTENTION_MAX_LAYERS] UPS_DEFAULT({}); /* ups_activation of each layer */
-  float scale UPS_DEFAULT(1);
+  float scale UPS_DEFAULT(0); /* 0: 1/sqrt(D) */
   float eps UPS_DEFAULT(1e-8f); /* more than 0 */
 } ups_pair_attention_options;
 

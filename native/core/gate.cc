@@ -75,8 +75,8 @@ class Gate {
     if (status == UPS_OK) status = check_overlap();
     if (status == UPS_OK) status = check_contents();
     if (status == UPS_OK) status = choose_kernel();
-    // Dimensions of arguments without elements can be of any size; a kernel that walks them would not return.
     if (status != UPS_OK || writes_nothing()) return status;
+    drop_rows_of_nothing();
     status = reserve_workspace();
     if (status != UPS_OK) return status;
     status = kernel_.run(call_);
@@ -274,6 +274,30 @@ class Gate {
       if (value < 0 || value >= limit) return refuse(format("0 to %d", limit - 1));
     }
     return UPS_OK;
+  }
+
+  // Dimensions of arguments without elements can be of any size, and a kernel that walks them would not return. Where
+  // there is no output to write it is not run; else the walk is as long as if there were none.
+  void drop_rows_of_nothing() {
+    constexpr int64_t walkable = int64_t{1} << 32;
+    for (int name = 0; name < static_cast<int>(schema_.dim_names.size()); ++name)
+      if (dims_[name] > walkable && !is_backed(name)) dims_[name] = 0;
+  }
+  // Whether an argument that has elements has the dimension, or a rule counts on it.
+  bool is_backed(int name) const {
+    for (int i = 0; i < parameter_count(); ++i) {
+      if (!tensors_[i]) continue;
+      if (parameter(i).rule_dim == name) return true;
+      if (element_count(*tensors_[i]) == 0) continue;
+      for (const Dimension& dim : parameter(i).dims) {
+        const auto is_it = [name](int other) { return other == name; };
+        if (std::any_of(dim.names.begin(), dim.names.end(), is_it) ||
+            std::any_of(dim.alternatives.begin(), dim.alternatives.end(), is_it) ||
+            std::any_of(dim.factors.begin(), dim.factors.end(), [name](const Factor& f) { return f.name == name; }))
+          return true;
+      }
+    }
+    return false;
   }
 
   bool writes_nothing() const {

@@ -29,11 +29,11 @@ bool is_zero_beyond(const void* options, size_t known, size_t size) {
   return size <= known || is_zero(static_cast<const char*>(options) + known, size - known);
 }
 
-std::string size_text(size_t size, size_t known) {
+std::string size_text(size_t size, size_t known, const char* or_else) {
   if (size > known && size <= max_size)
     return format("options.size is %zu, and there are values beyond the %zu bytes of this version (expected zeros)",
                   size, known);
-  return format("options.size is %zu (expected %zu, the size in this version, or 0 for all defaults)", size, known);
+  return format("options.size is %zu (expected %zu, the size in this version%s)", size, known, or_else);
 }
 
 const void* resolve_options(const Schema& schema, const void* given, std::vector<char>* filled, std::string* problem) {
@@ -60,7 +60,7 @@ const void* resolve_options(const Schema& schema, const void* given, std::vector
     std::memcpy(filled->data() + sizeof size, bytes + sizeof size, size - sizeof size);
     return filled->data();
   }
-  *problem = size_text(size, known);
+  *problem = size_text(size, known, ", or 0 for all defaults");
   return nullptr;
 }
 

@@ -13,8 +13,8 @@ namespace upsilon {
 // size that no struct can have.
 bool is_zero_beyond(const void* options, size_t known, size_t size);
 
-// "options.size is 1 (expected 16, the size in this version, or 0 for all defaults)"
-std::string size_text(size_t size, size_t known);
+// "options.size is 1 (expected 16, the size in this version)"; `or_else` is put behind "version".
+std::string size_text(size_t size, size_t known, const char* or_else = "");
 
 // The operation's options as this version's struct: the caller's own, or the defaults, or `filled`, which then holds a
 // shorter struct of the caller with the defaults behind it. Null where `given` is no such struct; `problem` says why.

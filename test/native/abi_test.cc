@@ -3,6 +3,7 @@
 //
 //   test_abi            compares
 //   test_abi --update   writes the list anew, where a change is meant; docs/abi.md says which changes may be
+#include <cmath>
 #include <cstddef>
 #include <cstring>
 #include <fstream>
@@ -176,11 +177,49 @@ void every_operation() {
   CHECK(operations().size() == std::size(functions));
 }
 
+// Two ways to say nothing, in C and C++, and one to say what the default is.
+void attention_without_options() {
+  float q[6] = {1, 2, 3, -1, 0.5f, 2}, k[6] = {2, -1, 0, 1, 1, 1}, v[2] = {1, 3}, y[4][2] = {};
+  int32_t cuts[2] = {0, 2};
+  int64_t wide[3] = {2, 1, 3}, narrow[3] = {2, 1, 1}, two[1] = {2};
+  const auto reals = [](float* data, int64_t* shape) {
+    return ups_tensor{data, {UPS_CPU, 0}, 3, {UPS_FLOAT, 32, 1}, shape, nullptr, 0};
+  };
+  const ups_tensor queries = reals(q, wide), keys = reals(k, wide), values = reals(v, narrow);
+  const ups_tensor offsets{cuts, {UPS_CPU, 0}, 1, {UPS_INT, 32, 1}, two, nullptr, 0};
+  ups_context* context = nullptr;
+  CHECK(ups_context_create(nullptr, &context) == UPS_OK);
+  const auto attend = [&](const ups_attention_options* options, float* into) {
+    ups_tensor result = reals(into, narrow);
+    return ups_attention_forward(context, &queries, &keys, &values, &offsets, &offsets, nullptr, &result, nullptr,
+                                 options);
+  };
+  ups_attention_options zeros{};
+  zeros.size = 0;
+  const ups_attention_options begun, said{.scale = 1 / std::sqrt(3.0f)};
+  CHECK(attend(nullptr, y[0]) == UPS_OK && attend(&zeros, y[1]) == UPS_OK);
+  CHECK(attend(&begun, y[2]) == UPS_OK && attend(&said, y[3]) == UPS_OK);
+  for (const auto& one : y) CHECK(std::memcmp(one, y[0], sizeof one) == 0);
+  const double score = 1 / std::sqrt(3.0);  // of the first query: 0 and 6 times this
+  CHECK(std::abs(y[0][0] - (1 + 3 * std::exp(6 * score)) / (1 + std::exp(6 * score))) < 1e-6);
+  // Without a name a field's value lands in the size.
+  const ups_linear_options nameless{UPS_ACTIVATION_RELU};
+  int64_t square[2] = {1, 3};
+  ups_tensor weight = keys, result = reals(y[0], narrow);
+  weight.ndim = 2;
+  weight.shape = square;
+  CHECK(ups_linear_forward(context, &queries, &weight, nullptr, &result, nullptr) == UPS_OK);
+  CHECK(ups_linear_forward(context, &queries, &weight, nullptr, &result, &nameless) == UPS_VALUE);
+  CHECK_TEXT(ups_last_error(context)->argument, "options");
+  ups_context_destroy(context);
+}
+
 }  // namespace
 
 int main(int count, char** words) {
   if (count > 1 && std::strcmp(words[1], "--update") == 0) return std::ofstream(committed) << layout() ? 0 : 1;
   as_committed();
   every_operation();
+  attention_without_options();
   return finish_checks();
 }

@@ -47,10 +47,11 @@ const OperationEntry probe_entry{"probe", probe_schema, sizeof(ProbeOptions), {p
 const OperationEntry leading_entry{
     "probe_leading", "x: real[..., K] -> y: real[..., K]", 0, {[](const Call&) { return UPS_OK; }}, {}};
 const OperationEntry walking_entry{"probe_walks",
-                                   "x: real[..., K] -> y: real[..., K]",
+                                   "x: real[..., K] -> y: real[..., K], rows?: f64[1]",
                                    0,
                                    {[](const Call& call) {
                                      for (int64_t row = 0; row < call.dims[0]; ++row) touched = row;
+                                     if (call.given(2)) *call.data<double>(2) = static_cast<double>(call.dims[0]);
                                      return UPS_OK;
                                    }},
                                    {}};
@@ -471,9 +472,63 @@ void nothing_to_write(ups_context* context) {
   Tensor in, out;
   in.set(f32, {int64_t{1} << 57, 0});
   out.set(f32, {int64_t{1} << 57, 0});
-  const ups_tensor* both[] = {&in.view, &out.view};
-  CHECK(ups_call(context, ups_operation_find("probe_walks"), both, 2, nullptr) == UPS_OK);
+  const ups_operation* walks = ups_operation_find("probe_walks");
+  const ups_tensor* tensors[] = {&in.view, &out.view, nullptr};
+  CHECK(ups_call(context, walks, tensors, 3, nullptr) == UPS_OK);
   CHECK_TEXT(ups_last_variant(context), "reference");
+  Tensor rows;  // a result that depends on the rows, of which there is nothing
+  rows.set(f64, {1});
+  tensors[2] = &rows.view;
+  const auto walked = [&] { return ups_call(context, walks, tensors, 3, nullptr) == UPS_OK ? rows.memory[0] : -1; };
+  CHECK(walked() == 0);
+  for (Tensor* t : {&in, &out}) t->set(f32, {1000, 0});
+  CHECK(walked() == 1000);
+  for (Tensor* t : {&in, &out}) t->set(f32, {10, 3});
+  CHECK(walked() == 10);
+}
+
+// The same with operations of the library: what they compute, at once.
+void rows_of_nothing(ups_context* context) {
+  const auto call = [&](const char* name, const std::vector<std::vector<int64_t>>& shapes,
+                        std::vector<Tensor>& tensors) {
+    std::vector<const ups_tensor*> pointers;
+    tensors = std::vector<Tensor>(shapes.size());
+    for (size_t i = 0; i < shapes.size(); ++i) {
+      const bool given = shapes[i] != std::vector<int64_t>{-1};
+      if (given) tensors[i].set(f32, shapes[i]);
+      std::fill(tensors[i].memory.begin(), tensors[i].memory.end(), 421.0);
+      pointers.push_back(given ? &tensors[i].view : nullptr);
+    }
+    return ups_call(context, ups_operation_find(name), pointers.data(), static_cast<int32_t>(shapes.size()), nullptr);
+  };
+  const int64_t many = int64_t{1} << 57;
+  const std::vector<int64_t> none{-1};
+  std::vector<Tensor> tensors;
+  CHECK(call("linear_forward", {{many, 0}, {0, 0}, none, {many, 0}}, tensors) == UPS_OK);
+  CHECK(call("mlp_forward", {{many, 0}, {4, 0}, none, {0, 4}, none, none, none, none, none, {many, 0}}, tensors) ==
+        UPS_OK);
+  CHECK(call("mlp_backward",
+             {{many, 0},
+              {4, 0},
+              {4},
+              {0, 4},
+              none,
+              none,
+              none,
+              none,
+              none,
+              {many, 0},
+              none,
+              {4, 0},
+              {4},
+              none,
+              none,
+              none,
+              none,
+              none,
+              none},
+             tensors) == UPS_OK);
+  for (int i = 0; i < 4; ++i) CHECK(reinterpret_cast<float*>(tensors[12].memory.data())[i] == 0);
 }
 
 void long_texts() {
@@ -537,6 +592,23 @@ void contexts() {
   refused({0, {}, 1, 0, "cuda"}, UPS_DEVICE, "cuda is asked for, but the context is on the CPU");
   refused({0, {77, 0}, 1, 0, nullptr}, UPS_DEVICE, "there is no such kind of device");
   CHECK(ups_context_create(nullptr, nullptr) == UPS_VALUE);
+
+  // Of any version. The thread count is wrong, which shows whether it was read.
+  const auto with_size = [](size_t size, const std::string& text) {
+    struct {
+      ups_context_options now;
+      int64_t later;
+    } options{{size, {}, -7, 0, nullptr}, size > 100 ? 1 : 0};
+    ups_context* context = nullptr;
+    CHECK(ups_context_create(&options.now, &context) == (text.empty() ? UPS_OK : UPS_VALUE));
+    if (!text.empty()) CHECK_TEXT(ups_last_error(nullptr)->text, text);
+    ups_context_destroy(context);
+  };
+  const std::string read = "threads is -7 (expected -1 to 4096)";
+  for (const size_t size : {size_t{0}, size_t{20}, size_t{24}, size_t{32}, size_t{40}}) with_size(size, read);
+  for (const size_t size : {size_t{8}, size_t{16}}) with_size(size, "");
+  for (const size_t size : {size_t{1}, size_t{12}, size_t{18}, size_t{31}, SIZE_MAX})
+    with_size(size, "options.size is " + std::to_string(size) + " (expected 32, the size in this version)");
 
   setenv("UPSILON_FORCE", "baseline", 1);
   ups_context_options options{sizeof options, {}, 1, 0, "reference"};
@@ -605,6 +677,7 @@ int main() {
   options_and_overlap(context);
   sizes_of_options(context);
   nothing_to_write(context);
+  rows_of_nothing(context);
   long_texts();
   whole_calls(context);
   contexts();
