@@ -27,7 +27,7 @@ for program in c_upsilon cxx_upsilon c_static cxx_static; do
 done
 
 for program in c_static cxx_static; do
-  if nm --dynamic --defined-only "$scratch/find_package/libmodule_${program%_static}.so" | grep ups_; then
+  if nm --dynamic --defined-only "$scratch/find_package/libmodule_${program%_static}.so" | grep ' ups_'; then
     echo "a module shows the symbols of the static library that it holds" >&2
     exit 1
   fi
