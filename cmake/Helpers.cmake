@@ -59,18 +59,34 @@ endfunction()
 
 # libupsilon.a holds a single object. Operations register themselves by static objects that nothing refers to; a linker
 # would leave out the members of an ordinary archive that hold them, and an archive of one member comes whole. On ELF
-# systems its internal symbols are made local too, so that they meet nothing in the program.
+# systems its internal symbols are made local too, so that they meet nothing in the program, and ups_* hidden unless
+# UPSILON_STATIC_EXPORTS is on: a shared object that the archive becomes part of shows them to nobody. (Of the visibilities
+# that objects give a symbol, the linker keeps the narrowest; the objects themselves are those of libupsilon.so.)
 function(upsilon_add_static_library target)
   set(whole ${PROJECT_BINARY_DIR}/upsilon_whole.o)
   set(localize)
   set(group_option)
+  set(hide)
+  set(hidden)
   if(NOT APPLE)
     # Inline functions lose their link-once groups: a program's own copy must not displace what local symbols refer to.
     set(group_option --force-group-allocation)
     set(localize COMMAND ${CMAKE_OBJCOPY} --wildcard --keep-global-symbol=ups_* ${whole})
+    if(NOT UPSILON_STATIC_EXPORTS)
+      set(hidden ${PROJECT_BINARY_DIR}/upsilon_hidden.o)
+      set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/native/core/exports.txt)
+      file(STRINGS ${PROJECT_SOURCE_DIR}/native/core/exports.txt directives)
+      list(TRANSFORM directives PREPEND ".hidden ")
+      list(JOIN directives "\n" directives)
+      file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/upsilon_hidden.s @ONLY
+        CONTENT "${directives}\n.section .note.GNU-stack,\"\",%progbits\n")
+      set(hide COMMAND ${CMAKE_CXX_COMPILER} -c ${PROJECT_BINARY_DIR}/upsilon_hidden.s -o ${hidden})
+    endif()
   endif()
-  add_custom_command(OUTPUT ${whole}
-    COMMAND ${CMAKE_LINKER} -r ${group_option} -o ${whole} $<TARGET_OBJECTS:upsilon_objects>
+  # CMake counts the precompiled header among the objects.
+  set(objects "$<FILTER:$<TARGET_OBJECTS:upsilon_objects>,EXCLUDE,\\.gch$>")
+  add_custom_command(OUTPUT ${whole} ${hide}
+    COMMAND ${CMAKE_LINKER} -r ${group_option} -o ${whole} ${objects} ${hidden}
     ${localize}
     DEPENDS upsilon_objects $<TARGET_OBJECTS:upsilon_objects>
     COMMENT "Joining the objects of libupsilon.a" COMMAND_EXPAND_LISTS VERBATIM)
@@ -79,7 +95,9 @@ function(upsilon_add_static_library target)
   add_library(upsilon::static ALIAS ${target})
   set_target_properties(${target} PROPERTIES OUTPUT_NAME upsilon EXPORT_NAME static LINKER_LANGUAGE CXX)
   target_link_libraries(${target} INTERFACE Threads::Threads ${CMAKE_DL_LIBS} ${upsilon_cxx_runtime} m)
-  target_compile_definitions(${target} INTERFACE UPS_STATIC)
+  if(NOT UPSILON_STATIC_EXPORTS)
+    target_compile_definitions(${target} INTERFACE UPS_STATIC)
+  endif()
   upsilon_public_interface(${target})
 endfunction()
 
@@ -128,7 +146,9 @@ function(upsilon_install_pkg_config name)
   set(pkg_config_cflags "-I\${includedir}")
   if(name STREQUAL "upsilon-static")
     set(pkg_config_libs "\${libdir}/libupsilon.a -l${upsilon_cxx_runtime} -lm -ldl -pthread")
-    string(APPEND pkg_config_cflags " -DUPS_STATIC")
+    if(NOT UPSILON_STATIC_EXPORTS)
+      string(APPEND pkg_config_cflags " -DUPS_STATIC")
+    endif()
   endif()
   file(RELATIVE_PATH up_to_prefix /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
   configure_file(${helpers_directory}/upsilon.pc.in ${PROJECT_BINARY_DIR}/${name}.pc @ONLY)

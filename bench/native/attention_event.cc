@@ -54,12 +54,13 @@ class Network {
   }
 
   ups_status run(ups_context* context) {
-    const ups_graph_attention_conv_options attention{0.2f, 1, 1, UPS_ACTIVATION_ELU};
-    const ups_linear_options sigmoid{UPS_ACTIVATION_SIGMOID};
+    const ups_graph_attention_conv_options attention{
+        .negative_slope = 0.2f, .concat = 1, .self_loops = 1, .activation = UPS_ACTIVATION_ELU};
+    const ups_linear_options sigmoid{.activation = UPS_ACTIVATION_SIGMOID};
     ups_status status =
         ups_embedding_forward(context, tokens_.view(), table_.view(), features_.view(), embedded_.view());
     const ups_tensor* x = embedded_.view();
-    for (const AttentionLayer& layer : layers_) {
+    for (AttentionLayer& layer : layers_) {
       if (status != UPS_OK) return status;
       status = ups_graph_attention_conv_forward(context, row_offsets_.view(), sources_.view(), x, layer.weight.view(),
                                                 layer.attention_source.view(), layer.attention_target.view(),

@@ -26,7 +26,7 @@ struct OwnedTensor {
     indices.resize(prepare({count}));
     describe(indices.data(), {UPS_INT, 32, 1});
   }
-  const ups_tensor* view() const { return &tensor; }
+  ups_tensor* view() { return &tensor; }
 
   std::vector<float> values;
   std::vector<int32_t> indices;

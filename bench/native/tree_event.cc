@@ -51,13 +51,14 @@ class Network {
   }
 
   ups_status run(ups_context* context) {
-    const ups_tree_conv_options convolution{UPS_TREE_NORMALIZATION_MEAN, UPS_ACTIVATION_RELU};
-    const ups_set_pool_options mean{UPS_POOL_MEAN};
-    const ups_linear_options sigmoid{UPS_ACTIVATION_SIGMOID};
+    const ups_tree_conv_options convolution{.normalization = UPS_TREE_NORMALIZATION_MEAN,
+                                            .activation = UPS_ACTIVATION_RELU};
+    const ups_set_pool_options mean{.pool = UPS_POOL_MEAN};
+    const ups_linear_options sigmoid{.activation = UPS_ACTIVATION_SIGMOID};
     ups_status status =
         ups_embedding_forward(context, tokens_.view(), table_.view(), features_.view(), embedded_.view());
     const ups_tensor* x = embedded_.view();
-    for (const TreeLayer& layer : layers_) {
+    for (TreeLayer& layer : layers_) {
       if (status != UPS_OK) return status;
       status =
           ups_tree_conv_forward(context, offsets_.view(), mother_.view(), x, layer.self.view(), layer.parent.view(),

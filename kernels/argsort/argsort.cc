@@ -31,12 +31,12 @@ const OperationEntry integers{"argsort_integers",
 }  // namespace
 }  // namespace upsilon
 
-ups_status ups_argsort(ups_context* context, const ups_tensor* keys, const ups_tensor* offsets, const ups_tensor* order,
-                       const ups_argsort_options* options) {
+ups_status ups_argsort(ups_context* context, const ups_tensor* keys, const ups_tensor* offsets, ups_tensor* order,
+                       const ups_argsort_options* options) noexcept {
   return upsilon::call(context, upsilon::reals, {keys, offsets, order}, options);
 }
 
 ups_status ups_argsort_integers(ups_context* context, const ups_tensor* keys, const ups_tensor* offsets,
-                                const ups_tensor* order, const ups_argsort_options* options) {
+                                ups_tensor* order, const ups_argsort_options* options) noexcept {
   return upsilon::call(context, upsilon::integers, {keys, offsets, order}, options);
 }

@@ -20,13 +20,14 @@ extern "C" {
   "keys: i32[N], offsets: i32[B+1] splits N -> order: i32[N]; descending: bool = false"
 
 typedef struct ups_argsort_options {
-  int32_t descending; /* 0 or 1 */
+  size_t size UPS_DEFAULT(sizeof(ups_argsort_options)); /* of this struct; 0: all defaults */
+  int32_t descending UPS_DEFAULT(0); /* 0 or 1 */
 } ups_argsort_options;
 
 UPS_API ups_status ups_argsort(ups_context* context, const ups_tensor* keys, const ups_tensor* offsets,
-                               const ups_tensor* order, const ups_argsort_options* options);
+                               ups_tensor* order, const ups_argsort_options* options) UPS_NOEXCEPT;
 UPS_API ups_status ups_argsort_integers(ups_context* context, const ups_tensor* keys, const ups_tensor* offsets,
-                                        const ups_tensor* order, const ups_argsort_options* options);
+                                        ups_tensor* order, const ups_argsort_options* options) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

@@ -73,15 +73,15 @@ const OperationEntry backward{"attention_backward",
 
 ups_status ups_attention_forward(ups_context* context, const ups_tensor* q, const ups_tensor* k, const ups_tensor* v,
                                  const ups_tensor* offsets, const ups_tensor* key_offsets, const ups_tensor* bias,
-                                 const ups_tensor* y, const ups_tensor* softmax, const ups_attention_options* options) {
+                                 ups_tensor* y, ups_tensor* softmax, const ups_attention_options* options) noexcept {
   return upsilon::call(context, upsilon::forward, {q, k, v, offsets, key_offsets, bias, y, softmax}, options);
 }
 
 ups_status ups_attention_backward(ups_context* context, const ups_tensor* q, const ups_tensor* k, const ups_tensor* v,
                                   const ups_tensor* offsets, const ups_tensor* key_offsets, const ups_tensor* bias,
-                                  const ups_tensor* y, const ups_tensor* softmax, const ups_tensor* dy,
-                                  const ups_tensor* dq, const ups_tensor* dk, const ups_tensor* dv,
-                                  const ups_tensor* dbias, const ups_attention_options* options) {
+                                  const ups_tensor* y, const ups_tensor* softmax, const ups_tensor* dy, ups_tensor* dq,
+                                  ups_tensor* dk, ups_tensor* dv, ups_tensor* dbias,
+                                  const ups_attention_options* options) noexcept {
   return upsilon::call(context, upsilon::backward,
                        {q, k, v, offsets, key_offsets, bias, y, softmax, dy, dq, dk, dv, dbias}, options);
 }

@@ -4,8 +4,9 @@
  * Set b has the queries offsets[b] <= i < offsets[b+1] and the keys key_offsets[b] <= j < key_offsets[b+1]. For a head:
  *   score_ij = scale <q_i, k_j> + bias_ij
  *   y_i = sum_j p_ij v_j,  p_ij = exp(score_ij) / sum over the keys j of the set, the largest score taken off first
- * scale 1 is Luong's form, 1/sqrt(D) Vaswani's. causal: query number i of its set sees the keys number 0 to i of its own
- * (PyTorch's is_causal). bias: per set [H, queries, keys], one set after the other; it is added to every head's scores.
+ * scale 1 is Luong's form, 1/sqrt(D) Vaswani's, for which 0, the default, stands (1 where D is 0). causal: query number i
+ * of its set sees the keys number 0 to i of its own (PyTorch's is_causal). bias: per set [H, queries, keys], one set after
+ * the other; it is added to every head's scores.
  * A score of -infinity, through the bias as a rule, masks the pair: nothing of key, value and query passes through it, NaN
  * neither, and its gradients are 0. A query with nothing to attend to gives 0 and has no gradient (PyTorch's
  * scaled_dot_product_attention; nn.MultiheadAttention gives NaN there). Rows outside every set give 0, and gradient 0.
@@ -31,7 +32,7 @@ extern "C" {
 #define UPS_ATTENTION_INPUTS_SCHEMA                                                                                    \
   "q: real[N, H, D], k: real[M, H, D], v: real[M, H, V], offsets: i32[B+1] splits N, key_offsets: i32[B+1] splits M, " \
   "bias?: real[P] pairs H offsets key_offsets"
-#define UPS_ATTENTION_OPTIONS_SCHEMA "; scale: f32 = 1, causal: bool, dropout: f32 = 0, seed: u64, stream: u64"
+#define UPS_ATTENTION_OPTIONS_SCHEMA "; scale: f32 = 0, causal: bool, dropout: f32 = 0, seed: u64, stream: u64"
 #define UPS_ATTENTION_FORWARD_SCHEMA \
   UPS_ATTENTION_INPUTS_SCHEMA " -> y: real[N, H, V], softmax?: real[N, H, 2]" UPS_ATTENTION_OPTIONS_SCHEMA
 #define UPS_ATTENTION_BACKWARD_SCHEMA                                                                              \
@@ -40,22 +41,22 @@ extern "C" {
   "real[M, H, V], dbias?: real[P] pairs H offsets key_offsets" UPS_ATTENTION_OPTIONS_SCHEMA
 
 typedef struct ups_attention_options {
-  float scale; /* 1 when no options are given */
-  int32_t causal; /* 0 or 1 */
-  float dropout; /* 0 when no options are given */
-  uint64_t seed, stream; /* of dropout, as dropout.h has them */
+  size_t size UPS_DEFAULT(sizeof(ups_attention_options)); /* of this struct; 0: all defaults */
+  float scale UPS_DEFAULT(0); /* 0: 1/sqrt(D) */
+  int32_t causal UPS_DEFAULT(0); /* 0 or 1 */
+  float dropout UPS_DEFAULT(0);
+  uint64_t seed UPS_DEFAULT(0), stream UPS_DEFAULT(0); /* of dropout, as dropout.h has them */
 } ups_attention_options;
 
 UPS_API ups_status ups_attention_forward(ups_context* context, const ups_tensor* q, const ups_tensor* k,
                                          const ups_tensor* v, const ups_tensor* offsets, const ups_tensor* key_offsets,
-                                         const ups_tensor* bias, const ups_tensor* y, const ups_tensor* softmax,
-                                         const ups_attention_options* options);
+                                         const ups_tensor* bias, ups_tensor* y, ups_tensor* softmax,
+                                         const ups_attention_options* options) UPS_NOEXCEPT;
 UPS_API ups_status ups_attention_backward(ups_context* context, const ups_tensor* q, const ups_tensor* k,
                                           const ups_tensor* v, const ups_tensor* offsets, const ups_tensor* key_offsets,
                                           const ups_tensor* bias, const ups_tensor* y, const ups_tensor* softmax,
-                                          const ups_tensor* dy, const ups_tensor* dq, const ups_tensor* dk,
-                                          const ups_tensor* dv, const ups_tensor* dbias,
-                                          const ups_attention_options* options);
+                                          const ups_tensor* dy, ups_tensor* dq, ups_tensor* dk, ups_tensor* dv,
+                                          ups_tensor* dbias, const ups_attention_options* options) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

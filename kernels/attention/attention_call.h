@@ -21,7 +21,7 @@ void put_attention(const Call& call, Attention<T>& to) {
   to.offsets = call.data<const int32_t>(3);
   to.key_offsets = call.data<const int32_t>(4);
   to.bias = call.data<const T>(5);
-  to.scale = static_cast<T>(options.scale);
+  to.scale = attention_scale<T>(options.scale, to.width);
   to.causal = options.causal != 0;
   to.keep = {options.dropout, options.seed, options.stream};
 }

@@ -88,12 +88,12 @@ const OperationEntry backward{"attention_pool_backward",
 }  // namespace upsilon
 
 ups_status ups_attention_pool_forward(ups_context* context, const ups_tensor* x, const ups_tensor* offsets,
-                                      const ups_tensor* weight, const ups_tensor* scores, const ups_tensor* y) {
+                                      const ups_tensor* weight, const ups_tensor* scores, ups_tensor* y) noexcept {
   return upsilon::call(context, upsilon::forward, {x, offsets, weight, scores, y}, nullptr);
 }
 
 ups_status ups_attention_pool_backward(ups_context* context, const ups_tensor* x, const ups_tensor* offsets,
                                        const ups_tensor* weight, const ups_tensor* scores, const ups_tensor* dy,
-                                       const ups_tensor* dx, const ups_tensor* dweight, const ups_tensor* dscores) {
+                                       ups_tensor* dx, ups_tensor* dweight, ups_tensor* dscores) noexcept {
   return upsilon::call(context, upsilon::backward, {x, offsets, weight, scores, dy, dx, dweight, dscores}, nullptr);
 }

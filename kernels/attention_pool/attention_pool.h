@@ -21,11 +21,11 @@ extern "C" {
   "dx?: real[N, F], dweight?: real[F], dscores?: real[N]"
 
 UPS_API ups_status ups_attention_pool_forward(ups_context* context, const ups_tensor* x, const ups_tensor* offsets,
-                                              const ups_tensor* weight, const ups_tensor* scores, const ups_tensor* y);
+                                              const ups_tensor* weight, const ups_tensor* scores,
+                                              ups_tensor* y) UPS_NOEXCEPT;
 UPS_API ups_status ups_attention_pool_backward(ups_context* context, const ups_tensor* x, const ups_tensor* offsets,
                                                const ups_tensor* weight, const ups_tensor* scores, const ups_tensor* dy,
-                                               const ups_tensor* dx, const ups_tensor* dweight,
-                                               const ups_tensor* dscores);
+                                               ups_tensor* dx, ups_tensor* dweight, ups_tensor* dscores) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

@@ -124,17 +124,16 @@ const OperationEntry training_backward{"batch_norm_training_backward",
 
 ups_status ups_batch_norm_forward(ups_context* context, const ups_tensor* x, const ups_tensor* mean,
                                   const ups_tensor* variance, const ups_tensor* weight, const ups_tensor* bias,
-                                  const ups_tensor* mask, const ups_tensor* residual, const ups_tensor* y,
-                                  const ups_batch_norm_options* options) {
+                                  const ups_tensor* mask, const ups_tensor* residual, ups_tensor* y,
+                                  const ups_batch_norm_options* options) noexcept {
   return upsilon::call(context, upsilon::forward, {x, mean, variance, weight, bias, mask, residual, y}, options);
 }
 
 ups_status ups_batch_norm_backward(ups_context* context, const ups_tensor* x, const ups_tensor* mean,
                                    const ups_tensor* variance, const ups_tensor* weight, const ups_tensor* bias,
                                    const ups_tensor* mask, const ups_tensor* residual, const ups_tensor* y,
-                                   const ups_tensor* dy, const ups_tensor* dx, const ups_tensor* dweight,
-                                   const ups_tensor* dbias, const ups_tensor* dresidual,
-                                   const ups_batch_norm_options* options) {
+                                   const ups_tensor* dy, ups_tensor* dx, ups_tensor* dweight, ups_tensor* dbias,
+                                   ups_tensor* dresidual, const ups_batch_norm_options* options) noexcept {
   return upsilon::call(context, upsilon::backward,
                        {x, mean, variance, weight, bias, mask, residual, y, dy, dx, dweight, dbias, dresidual},
                        options);
@@ -142,10 +141,10 @@ ups_status ups_batch_norm_backward(ups_context* context, const ups_tensor* x, co
 
 ups_status ups_batch_norm_training_forward(ups_context* context, const ups_tensor* x, const ups_tensor* weight,
                                            const ups_tensor* bias, const ups_tensor* mask, const ups_tensor* residual,
-                                           const ups_tensor* moments, const ups_tensor* y, const ups_tensor* batch_mean,
-                                           const ups_tensor* batch_variance, const ups_tensor* running_mean,
-                                           const ups_tensor* running_variance,
-                                           const ups_batch_norm_training_options* options) {
+                                           const ups_tensor* moments, ups_tensor* y, ups_tensor* batch_mean,
+                                           ups_tensor* batch_variance, ups_tensor* running_mean,
+                                           ups_tensor* running_variance,
+                                           const ups_batch_norm_training_options* options) noexcept {
   return upsilon::call(
       context, upsilon::training_forward,
       {x, weight, bias, mask, residual, moments, y, batch_mean, batch_variance, running_mean, running_variance},
@@ -155,9 +154,9 @@ ups_status ups_batch_norm_training_forward(ups_context* context, const ups_tenso
 ups_status ups_batch_norm_training_backward(ups_context* context, const ups_tensor* x, const ups_tensor* batch_mean,
                                             const ups_tensor* batch_variance, const ups_tensor* weight,
                                             const ups_tensor* bias, const ups_tensor* mask, const ups_tensor* residual,
-                                            const ups_tensor* y, const ups_tensor* dy, const ups_tensor* dx,
-                                            const ups_tensor* dweight, const ups_tensor* dbias,
-                                            const ups_tensor* dresidual, const ups_batch_norm_options* options) {
+                                            const ups_tensor* y, const ups_tensor* dy, ups_tensor* dx,
+                                            ups_tensor* dweight, ups_tensor* dbias, ups_tensor* dresidual,
+                                            const ups_batch_norm_options* options) noexcept {
   return upsilon::call(
       context, upsilon::training_backward,
       {x, batch_mean, batch_variance, weight, bias, mask, residual, y, dy, dx, dweight, dbias, dresidual}, options);

@@ -43,40 +43,40 @@ extern "C" {
       UPS_BATCH_NORM_GRADIENTS_SCHEMA
 
 typedef struct ups_batch_norm_options {
-  float eps; /* 1e-5 when no options are given */
-  int32_t activation; /* ups_activation */
+  size_t size UPS_DEFAULT(sizeof(ups_batch_norm_options)); /* of this struct; 0: all defaults */
+  float eps UPS_DEFAULT(1e-5f);
+  int32_t activation UPS_DEFAULT(0); /* ups_activation */
 } ups_batch_norm_options;
 
 typedef struct ups_batch_norm_training_options {
-  float eps; /* 1e-5 when no options are given */
-  int32_t activation; /* ups_activation */
-  float momentum; /* the share of the batch in the running statistics, 0.1 when no options are given */
+  size_t size UPS_DEFAULT(sizeof(ups_batch_norm_training_options)); /* of this struct; 0: all defaults */
+  float eps UPS_DEFAULT(1e-5f);
+  int32_t activation UPS_DEFAULT(0); /* ups_activation */
+  float momentum UPS_DEFAULT(0.1f); /* the share of the batch in the running statistics */
 } ups_batch_norm_training_options;
 
 UPS_API ups_status ups_batch_norm_forward(ups_context* context, const ups_tensor* x, const ups_tensor* mean,
                                           const ups_tensor* variance, const ups_tensor* weight, const ups_tensor* bias,
-                                          const ups_tensor* mask, const ups_tensor* residual, const ups_tensor* y,
-                                          const ups_batch_norm_options* options);
+                                          const ups_tensor* mask, const ups_tensor* residual, ups_tensor* y,
+                                          const ups_batch_norm_options* options) UPS_NOEXCEPT;
 UPS_API ups_status ups_batch_norm_backward(ups_context* context, const ups_tensor* x, const ups_tensor* mean,
                                            const ups_tensor* variance, const ups_tensor* weight, const ups_tensor* bias,
                                            const ups_tensor* mask, const ups_tensor* residual, const ups_tensor* y,
-                                           const ups_tensor* dy, const ups_tensor* dx, const ups_tensor* dweight,
-                                           const ups_tensor* dbias, const ups_tensor* dresidual,
-                                           const ups_batch_norm_options* options);
+                                           const ups_tensor* dy, ups_tensor* dx, ups_tensor* dweight, ups_tensor* dbias,
+                                           ups_tensor* dresidual, const ups_batch_norm_options* options) UPS_NOEXCEPT;
 UPS_API ups_status ups_batch_norm_training_forward(ups_context* context, const ups_tensor* x, const ups_tensor* weight,
                                                    const ups_tensor* bias, const ups_tensor* mask,
-                                                   const ups_tensor* residual, const ups_tensor* moments,
-                                                   const ups_tensor* y, const ups_tensor* batch_mean,
-                                                   const ups_tensor* batch_variance, const ups_tensor* running_mean,
-                                                   const ups_tensor* running_variance,
-                                                   const ups_batch_norm_training_options* options);
+                                                   const ups_tensor* residual, const ups_tensor* moments, ups_tensor* y,
+                                                   ups_tensor* batch_mean, ups_tensor* batch_variance,
+                                                   ups_tensor* running_mean, ups_tensor* running_variance,
+                                                   const ups_batch_norm_training_options* options) UPS_NOEXCEPT;
 UPS_API ups_status ups_batch_norm_training_backward(ups_context* context, const ups_tensor* x,
                                                     const ups_tensor* batch_mean, const ups_tensor* batch_variance,
                                                     const ups_tensor* weight, const ups_tensor* bias,
                                                     const ups_tensor* mask, const ups_tensor* residual,
-                                                    const ups_tensor* y, const ups_tensor* dy, const ups_tensor* dx,
-                                                    const ups_tensor* dweight, const ups_tensor* dbias,
-                                                    const ups_tensor* dresidual, const ups_batch_norm_options* options);
+                                                    const ups_tensor* y, const ups_tensor* dy, ups_tensor* dx,
+                                                    ups_tensor* dweight, ups_tensor* dbias, ups_tensor* dresidual,
+                                                    const ups_batch_norm_options* options) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

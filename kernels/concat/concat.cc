@@ -37,7 +37,7 @@ const OperationEntry backward{"concat_backward",
 }  // namespace
 }  // namespace upsilon
 
-ups_status ups_concat_forward(ups_context* context, const ups_tensor* const* inputs, const ups_tensor* y) {
+ups_status ups_concat_forward(ups_context* context, const ups_tensor* const* inputs, ups_tensor* y) noexcept {
   const ups_tensor* tensors[UPS_CONCAT_MAX_INPUTS + 1] = {};
   for (int k = 0; inputs && k < UPS_CONCAT_MAX_INPUTS; ++k) tensors[k] = inputs[k];
   tensors[UPS_CONCAT_MAX_INPUTS] = y;
@@ -45,7 +45,7 @@ ups_status ups_concat_forward(ups_context* context, const ups_tensor* const* inp
 }
 
 ups_status ups_concat_backward(ups_context* context, const ups_tensor* const* inputs, const ups_tensor* dy,
-                               const ups_tensor* const* dinputs) {
+                               const ups_tensor* const* dinputs) noexcept {
   const ups_tensor* tensors[2 * UPS_CONCAT_MAX_INPUTS + 1] = {};
   for (int k = 0; k < UPS_CONCAT_MAX_INPUTS; ++k) {
     if (inputs) tensors[k] = inputs[k];

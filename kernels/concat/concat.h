@@ -21,9 +21,10 @@ extern "C" {
 #define UPS_CONCAT_MAX_INPUTS 8
 
 /* inputs, dinputs: UPS_CONCAT_MAX_INPUTS pointers each, NULL where there is none. */
-UPS_API ups_status ups_concat_forward(ups_context* context, const ups_tensor* const* inputs, const ups_tensor* y);
+UPS_API ups_status ups_concat_forward(ups_context* context, const ups_tensor* const* inputs,
+                                      ups_tensor* y) UPS_NOEXCEPT;
 UPS_API ups_status ups_concat_backward(ups_context* context, const ups_tensor* const* inputs, const ups_tensor* dy,
-                                       const ups_tensor* const* dinputs);
+                                       const ups_tensor* const* dinputs) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

@@ -51,7 +51,7 @@ const OperationEntry entry{"condense",
 }  // namespace upsilon
 
 ups_status ups_condense(ups_context* context, const ups_tensor* beta, const ups_tensor* x, const ups_tensor* offsets,
-                        const ups_tensor* clusters, const ups_tensor* points, const ups_tensor* counts,
-                        const ups_condense_options* options) {
+                        ups_tensor* clusters, ups_tensor* points, ups_tensor* counts,
+                        const ups_condense_options* options) noexcept {
   return upsilon::call(context, upsilon::entry, {beta, x, offsets, clusters, points, counts}, options);
 }

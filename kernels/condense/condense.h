@@ -19,12 +19,13 @@ extern "C" {
   "counts: i32[B]; t_beta: f32 = 0.1, t_d: f32 = 0.5"
 
 typedef struct ups_condense_options {
-  float t_beta, t_d;
+  size_t size UPS_DEFAULT(sizeof(ups_condense_options)); /* of this struct; 0: all defaults */
+  float t_beta UPS_DEFAULT(0.1f), t_d UPS_DEFAULT(0.5f);
 } ups_condense_options;
 
 UPS_API ups_status ups_condense(ups_context* context, const ups_tensor* beta, const ups_tensor* x,
-                                const ups_tensor* offsets, const ups_tensor* clusters, const ups_tensor* points,
-                                const ups_tensor* counts, const ups_condense_options* options);
+                                const ups_tensor* offsets, ups_tensor* clusters, ups_tensor* points, ups_tensor* counts,
+                                const ups_condense_options* options) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

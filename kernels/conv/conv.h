@@ -32,19 +32,21 @@ extern "C" {
   "dbias?: real[G*O]; " UPS_CONV_OPTIONS
 
 typedef struct ups_conv_options {
-  int32_t stride_d, stride_h, stride_w; /* at least 1, the value when no options are given */
-  int32_t padding_d, padding_h, padding_w; /* before x; negative: so much of x is left out */
-  int32_t dilation_d, dilation_h, dilation_w; /* at least 1, the value when no options are given */
-  int32_t activation; /* ups_activation */
+  size_t size UPS_DEFAULT(sizeof(ups_conv_options)); /* of this struct; 0: all defaults */
+  int32_t stride_d UPS_DEFAULT(1), stride_h UPS_DEFAULT(1), stride_w UPS_DEFAULT(1); /* at least 1 */
+  /* before x; negative: so much of x is left out */
+  int32_t padding_d UPS_DEFAULT(0), padding_h UPS_DEFAULT(0), padding_w UPS_DEFAULT(0);
+  int32_t dilation_d UPS_DEFAULT(1), dilation_h UPS_DEFAULT(1), dilation_w UPS_DEFAULT(1); /* at least 1 */
+  int32_t activation UPS_DEFAULT(0); /* ups_activation */
 } ups_conv_options;
 
 UPS_API ups_status ups_conv_forward(ups_context* context, const ups_tensor* x, const ups_tensor* weight,
-                                    const ups_tensor* bias, const ups_tensor* y, const ups_tensor* moments,
-                                    const ups_conv_options* options);
+                                    const ups_tensor* bias, ups_tensor* y, ups_tensor* moments,
+                                    const ups_conv_options* options) UPS_NOEXCEPT;
 UPS_API ups_status ups_conv_backward(ups_context* context, const ups_tensor* x, const ups_tensor* weight,
-                                     const ups_tensor* bias, const ups_tensor* y, const ups_tensor* dy,
-                                     const ups_tensor* dx, const ups_tensor* dweight, const ups_tensor* dbias,
-                                     const ups_conv_options* options);
+                                     const ups_tensor* bias, const ups_tensor* y, const ups_tensor* dy, ups_tensor* dx,
+                                     ups_tensor* dweight, ups_tensor* dbias,
+                                     const ups_conv_options* options) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

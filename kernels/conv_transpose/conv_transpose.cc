@@ -24,14 +24,14 @@ const OperationEntry backward{"conv_transpose_backward",
 }  // namespace upsilon
 
 ups_status ups_conv_transpose_forward(ups_context* context, const ups_tensor* x, const ups_tensor* weight,
-                                      const ups_tensor* bias, const ups_tensor* y, const ups_tensor* moments,
-                                      const ups_conv_transpose_options* options) {
+                                      const ups_tensor* bias, ups_tensor* y, ups_tensor* moments,
+                                      const ups_conv_transpose_options* options) noexcept {
   return upsilon::call(context, upsilon::forward, {x, weight, bias, y, moments}, options);
 }
 
 ups_status ups_conv_transpose_backward(ups_context* context, const ups_tensor* x, const ups_tensor* weight,
                                        const ups_tensor* bias, const ups_tensor* y, const ups_tensor* dy,
-                                       const ups_tensor* dx, const ups_tensor* dweight, const ups_tensor* dbias,
-                                       const ups_conv_transpose_options* options) {
+                                       ups_tensor* dx, ups_tensor* dweight, ups_tensor* dbias,
+                                       const ups_conv_transpose_options* options) noexcept {
   return upsilon::call(context, upsilon::backward, {x, weight, bias, y, dy, dx, dweight, dbias}, options);
 }

@@ -93,8 +93,8 @@ const OperationEntry backward{"deep_set_backward",
 
 ups_status ups_deep_set_forward(ups_context* context, const ups_tensor* x, const ups_tensor* offsets,
                                 const ups_tensor* particle_weights, const ups_tensor* const* weights,
-                                const ups_tensor* const* biases, const ups_tensor* y,
-                                const ups_deep_set_options* options) {
+                                const ups_tensor* const* biases, ups_tensor* y,
+                                const ups_deep_set_options* options) noexcept {
   const ups_tensor* tensors[4 + 2 * upsilon::max_layers] = {x, offsets, particle_weights};
   upsilon::put_layers(weights, biases, tensors + 3);
   tensors[11] = y;
@@ -103,9 +103,9 @@ ups_status ups_deep_set_forward(ups_context* context, const ups_tensor* x, const
 
 ups_status ups_deep_set_backward(ups_context* context, const ups_tensor* x, const ups_tensor* offsets,
                                  const ups_tensor* particle_weights, const ups_tensor* const* weights,
-                                 const ups_tensor* const* biases, const ups_tensor* dy, const ups_tensor* dx,
-                                 const ups_tensor* dparticle_weights, const ups_tensor* const* dweights,
-                                 const ups_tensor* const* dbiases, const ups_deep_set_options* options) {
+                                 const ups_tensor* const* biases, const ups_tensor* dy, ups_tensor* dx,
+                                 ups_tensor* dparticle_weights, const ups_tensor* const* dweights,
+                                 const ups_tensor* const* dbiases, const ups_deep_set_options* options) noexcept {
   const ups_tensor* tensors[6 + 4 * upsilon::max_layers] = {x, offsets, particle_weights};
   upsilon::put_layers(weights, biases, tensors + 3);
   upsilon::put_layers(dweights, dbiases, tensors + 14);

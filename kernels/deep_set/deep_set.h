@@ -34,20 +34,22 @@ extern "C" {
 #define UPS_DEEP_SET_MAX_LAYERS 4
 
 typedef struct ups_deep_set_options {
-  int32_t activation[UPS_DEEP_SET_MAX_LAYERS]; /* ups_activation of each layer */
-  int32_t pool;                           /* ups_pool */
+  size_t size UPS_DEFAULT(sizeof(ups_deep_set_options)); /* of this struct; 0: all defaults */
+  int32_t activation[UPS_DEEP_SET_MAX_LAYERS] UPS_DEFAULT({}); /* ups_activation of each layer */
+  int32_t pool UPS_DEFAULT(0); /* ups_pool */
 } ups_deep_set_options;
 
 /* weights and biases: UPS_DEEP_SET_MAX_LAYERS pointers each, NULL behind the last layer. */
 UPS_API ups_status ups_deep_set_forward(ups_context* context, const ups_tensor* x, const ups_tensor* offsets,
                                         const ups_tensor* particle_weights, const ups_tensor* const* weights,
-                                        const ups_tensor* const* biases, const ups_tensor* y,
-                                        const ups_deep_set_options* options);
+                                        const ups_tensor* const* biases, ups_tensor* y,
+                                        const ups_deep_set_options* options) UPS_NOEXCEPT;
 UPS_API ups_status ups_deep_set_backward(ups_context* context, const ups_tensor* x, const ups_tensor* offsets,
                                          const ups_tensor* particle_weights, const ups_tensor* const* weights,
-                                         const ups_tensor* const* biases, const ups_tensor* dy, const ups_tensor* dx,
-                                         const ups_tensor* dparticle_weights, const ups_tensor* const* dweights,
-                                         const ups_tensor* const* dbiases, const ups_deep_set_options* options);
+                                         const ups_tensor* const* biases, const ups_tensor* dy, ups_tensor* dx,
+                                         ups_tensor* dparticle_weights, const ups_tensor* const* dweights,
+                                         const ups_tensor* const* dbiases,
+                                         const ups_deep_set_options* options) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

@@ -73,16 +73,16 @@ const OperationEntry backward{"distance_correlation_backward",
 
 ups_status ups_distance_correlation_forward(ups_context* context, const ups_tensor* x, const ups_tensor* y,
                                             const ups_tensor* weights, const ups_tensor* offsets,
-                                            const ups_tensor* order, const ups_tensor* value,
-                                            const ups_distance_correlation_options* options) {
+                                            const ups_tensor* order, ups_tensor* value,
+                                            const ups_distance_correlation_options* options) noexcept {
   return upsilon::call(context, upsilon::forward, {x, y, weights, offsets, order, value}, options);
 }
 
 ups_status ups_distance_correlation_backward(ups_context* context, const ups_tensor* x, const ups_tensor* y,
                                              const ups_tensor* weights, const ups_tensor* offsets,
-                                             const ups_tensor* order, const ups_tensor* dvalue, const ups_tensor* value,
-                                             const ups_tensor* dx, const ups_tensor* dy, const ups_tensor* dweights,
-                                             const ups_distance_correlation_options* options) {
+                                             const ups_tensor* order, const ups_tensor* dvalue, ups_tensor* value,
+                                             ups_tensor* dx, ups_tensor* dy, ups_tensor* dweights,
+                                             const ups_distance_correlation_options* options) noexcept {
   return upsilon::call(context, upsilon::backward, {x, y, weights, offsets, order, dvalue, value, dx, dy, dweights},
                        options);
 }

@@ -59,32 +59,30 @@ typedef enum ups_distance_estimator { UPS_DISTANCE_BIASED, UPS_DISTANCE_UNBIASED
 typedef enum ups_weight_sum { UPS_WEIGHTS_NORMALIZED, UPS_WEIGHTS_GIVEN } ups_weight_sum;
 
 typedef struct ups_distance_correlation_options {
-  double power; /* of correlation; 1 when no options are given */
-  int32_t quantity; /* ups_distance_quantity */
-  int32_t estimator; /* ups_distance_estimator; unbiased takes no weights */
-  int32_t weight_sum; /* ups_weight_sum */
+  size_t size UPS_DEFAULT(sizeof(ups_distance_correlation_options)); /* of this struct; 0: all defaults */
+  double power UPS_DEFAULT(1); /* of correlation */
+  int32_t quantity UPS_DEFAULT(0); /* ups_distance_quantity */
+  int32_t estimator UPS_DEFAULT(0); /* ups_distance_estimator; unbiased takes no weights */
+  int32_t weight_sum UPS_DEFAULT(0); /* ups_weight_sum */
 } ups_distance_correlation_options;
 
 UPS_API ups_status ups_distance_correlation_forward(ups_context* context, const ups_tensor* x, const ups_tensor* y,
                                                     const ups_tensor* weights, const ups_tensor* offsets,
-                                                    const ups_tensor* order, const ups_tensor* value,
-                                                    const ups_distance_correlation_options* options);
+                                                    const ups_tensor* order, ups_tensor* value,
+                                                    const ups_distance_correlation_options* options) UPS_NOEXCEPT;
 UPS_API ups_status ups_distance_correlation_backward(ups_context* context, const ups_tensor* x, const ups_tensor* y,
                                                      const ups_tensor* weights, const ups_tensor* offsets,
                                                      const ups_tensor* order, const ups_tensor* dvalue,
-                                                     const ups_tensor* value, const ups_tensor* dx,
-                                                     const ups_tensor* dy, const ups_tensor* dweights,
-                                                     const ups_distance_correlation_options* options);
-UPS_API ups_status ups_multivariate_distance_correlation_forward(ups_context* context, const ups_tensor* x,
-                                                                 const ups_tensor* y, const ups_tensor* weights,
-                                                                 const ups_tensor* value,
-                                                                 const ups_distance_correlation_options* options);
-UPS_API ups_status ups_multivariate_distance_correlation_backward(ups_context* context, const ups_tensor* x,
-                                                                  const ups_tensor* y, const ups_tensor* weights,
-                                                                  const ups_tensor* dvalue, const ups_tensor* value,
-                                                                  const ups_tensor* dx, const ups_tensor* dy,
-                                                                  const ups_tensor* dweights,
-                                                                  const ups_distance_correlation_options* options);
+                                                     ups_tensor* value, ups_tensor* dx, ups_tensor* dy,
+                                                     ups_tensor* dweights,
+                                                     const ups_distance_correlation_options* options) UPS_NOEXCEPT;
+UPS_API ups_status ups_multivariate_distance_correlation_forward(
+    ups_context* context, const ups_tensor* x, const ups_tensor* y, const ups_tensor* weights, ups_tensor* value,
+    const ups_distance_correlation_options* options) UPS_NOEXCEPT;
+UPS_API ups_status ups_multivariate_distance_correlation_backward(
+    ups_context* context, const ups_tensor* x, const ups_tensor* y, const ups_tensor* weights, const ups_tensor* dvalue,
+    ups_tensor* value, ups_tensor* dx, ups_tensor* dy, ups_tensor* dweights,
+    const ups_distance_correlation_options* options) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

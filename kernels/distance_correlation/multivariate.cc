@@ -55,16 +55,15 @@ const OperationEntry backward{"multivariate_distance_correlation_backward",
 }  // namespace upsilon
 
 ups_status ups_multivariate_distance_correlation_forward(ups_context* context, const ups_tensor* x, const ups_tensor* y,
-                                                         const ups_tensor* weights, const ups_tensor* value,
-                                                         const ups_distance_correlation_options* options) {
+                                                         const ups_tensor* weights, ups_tensor* value,
+                                                         const ups_distance_correlation_options* options) noexcept {
   return upsilon::call(context, upsilon::forward, {x, y, weights, value}, options);
 }
 
 ups_status ups_multivariate_distance_correlation_backward(ups_context* context, const ups_tensor* x,
                                                           const ups_tensor* y, const ups_tensor* weights,
-                                                          const ups_tensor* dvalue, const ups_tensor* value,
-                                                          const ups_tensor* dx, const ups_tensor* dy,
-                                                          const ups_tensor* dweights,
-                                                          const ups_distance_correlation_options* options) {
+                                                          const ups_tensor* dvalue, ups_tensor* value, ups_tensor* dx,
+                                                          ups_tensor* dy, ups_tensor* dweights,
+                                                          const ups_distance_correlation_options* options) noexcept {
   return upsilon::call(context, upsilon::backward, {x, y, weights, dvalue, value, dx, dy, dweights}, options);
 }

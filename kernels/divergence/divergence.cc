@@ -31,13 +31,13 @@ const OperationEntry backward{"divergence_backward",
 }  // namespace
 }  // namespace upsilon
 
-ups_status ups_divergence_forward(ups_context* context, const ups_tensor* p, const ups_tensor* q,
-                                  const ups_tensor* value, const ups_divergence_options* options) {
+ups_status ups_divergence_forward(ups_context* context, const ups_tensor* p, const ups_tensor* q, ups_tensor* value,
+                                  const ups_divergence_options* options) noexcept {
   return upsilon::call(context, upsilon::forward, {p, q, value}, options);
 }
 
 ups_status ups_divergence_backward(ups_context* context, const ups_tensor* p, const ups_tensor* q,
-                                   const ups_tensor* dvalue, const ups_tensor* dp, const ups_tensor* dq,
-                                   const ups_divergence_options* options) {
+                                   const ups_tensor* dvalue, ups_tensor* dp, ups_tensor* dq,
+                                   const ups_divergence_options* options) noexcept {
   return upsilon::call(context, upsilon::backward, {p, q, dvalue, dp, dq}, options);
 }

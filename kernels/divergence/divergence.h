@@ -27,16 +27,17 @@ extern "C" {
 typedef enum ups_divergence_kind { UPS_JENSEN_SHANNON, UPS_KULLBACK_LEIBLER } ups_divergence_kind;
 
 typedef struct ups_divergence_options {
-  double base; /* of the logarithm, positive and not 1 */
-  double pseudocount; /* added to every content, not negative */
-  int32_t kind; /* ups_divergence_kind */
+  size_t size UPS_DEFAULT(sizeof(ups_divergence_options)); /* of this struct; 0: all defaults */
+  double base UPS_DEFAULT(2); /* of the logarithm, positive and not 1 */
+  double pseudocount UPS_DEFAULT(0); /* added to every content, not negative */
+  int32_t kind UPS_DEFAULT(0); /* ups_divergence_kind */
 } ups_divergence_options;
 
 UPS_API ups_status ups_divergence_forward(ups_context* context, const ups_tensor* p, const ups_tensor* q,
-                                          const ups_tensor* value, const ups_divergence_options* options);
+                                          ups_tensor* value, const ups_divergence_options* options) UPS_NOEXCEPT;
 UPS_API ups_status ups_divergence_backward(ups_context* context, const ups_tensor* p, const ups_tensor* q,
-                                           const ups_tensor* dvalue, const ups_tensor* dp, const ups_tensor* dq,
-                                           const ups_divergence_options* options);
+                                           const ups_tensor* dvalue, ups_tensor* dp, ups_tensor* dq,
+                                           const ups_divergence_options* options) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

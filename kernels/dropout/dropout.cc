@@ -28,12 +28,12 @@ const OperationEntry backward{"dropout_backward",
 }  // namespace
 }  // namespace upsilon
 
-ups_status ups_dropout_forward(ups_context* context, const ups_tensor* x, const ups_tensor* y,
-                               const ups_dropout_options* options) {
+ups_status ups_dropout_forward(ups_context* context, const ups_tensor* x, ups_tensor* y,
+                               const ups_dropout_options* options) noexcept {
   return upsilon::call(context, upsilon::forward, {x, y}, options);
 }
 
-ups_status ups_dropout_backward(ups_context* context, const ups_tensor* dy, const ups_tensor* dx,
-                                const ups_dropout_options* options) {
+ups_status ups_dropout_backward(ups_context* context, const ups_tensor* dy, ups_tensor* dx,
+                                const ups_dropout_options* options) noexcept {
   return upsilon::call(context, upsilon::backward, {dy, dx}, options);
 }

@@ -16,14 +16,15 @@ extern "C" {
 #define UPS_DROPOUT_BACKWARD_SCHEMA "dy: real[...] -> dx: real[...]" UPS_DROPOUT_OPTIONS_SCHEMA
 
 typedef struct ups_dropout_options {
-  float p; /* 0.5 when no options are given */
-  uint64_t seed, stream;
+  size_t size UPS_DEFAULT(sizeof(ups_dropout_options)); /* of this struct; 0: all defaults */
+  float p UPS_DEFAULT(0.5f);
+  uint64_t seed UPS_DEFAULT(0), stream UPS_DEFAULT(0);
 } ups_dropout_options;
 
-UPS_API ups_status ups_dropout_forward(ups_context* context, const ups_tensor* x, const ups_tensor* y,
-                                       const ups_dropout_options* options);
-UPS_API ups_status ups_dropout_backward(ups_context* context, const ups_tensor* dy, const ups_tensor* dx,
-                                        const ups_dropout_options* options);
+UPS_API ups_status ups_dropout_forward(ups_context* context, const ups_tensor* x, ups_tensor* y,
+                                       const ups_dropout_options* options) UPS_NOEXCEPT;
+UPS_API ups_status ups_dropout_backward(ups_context* context, const ups_tensor* dy, ups_tensor* dx,
+                                        const ups_dropout_options* options) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

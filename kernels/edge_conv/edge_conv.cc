@@ -165,7 +165,7 @@ const OperationEntry backward{
 
 ups_status ups_edge_conv_forward(ups_context* context, const ups_tensor* row_offsets, const ups_tensor* sources,
                                  const ups_tensor* x, const ups_tensor* const* weights, const ups_tensor* const* biases,
-                                 const ups_tensor* y, const ups_edge_conv_options* options) {
+                                 ups_tensor* y, const ups_edge_conv_options* options) noexcept {
   const ups_tensor* tensors[4 + 2 * UPS_EDGE_CONV_MAX_LAYERS] = {row_offsets, sources, x};
   upsilon::put_layers(weights, biases, tensors + 3);
   tensors[11] = y;
@@ -175,9 +175,9 @@ ups_status ups_edge_conv_forward(ups_context* context, const ups_tensor* row_off
 ups_status ups_edge_conv_backward(ups_context* context, const ups_tensor* row_offsets, const ups_tensor* sources,
                                   const ups_tensor* transposed_offsets, const ups_tensor* targets,
                                   const ups_tensor* edges, const ups_tensor* x, const ups_tensor* const* weights,
-                                  const ups_tensor* const* biases, const ups_tensor* dy, const ups_tensor* dx,
+                                  const ups_tensor* const* biases, const ups_tensor* dy, ups_tensor* dx,
                                   const ups_tensor* const* dweights, const ups_tensor* const* dbiases,
-                                  const ups_edge_conv_options* options) {
+                                  const ups_edge_conv_options* options) noexcept {
   const ups_tensor* tensors[8 + 4 * UPS_EDGE_CONV_MAX_LAYERS] = {row_offsets, sources, transposed_offsets,
                                                                  targets,     edges,   x};
   upsilon::put_layers(weights, biases, tensors + 6);

@@ -35,21 +35,23 @@ extern "C" {
 typedef enum ups_edge_reduction { UPS_EDGE_MEAN, UPS_EDGE_MAX } ups_edge_reduction;
 
 typedef struct ups_edge_conv_options {
-  int32_t activation[UPS_EDGE_CONV_MAX_LAYERS]; /* ups_activation of each layer */
-  int32_t reduce; /* ups_edge_reduction */
+  size_t size UPS_DEFAULT(sizeof(ups_edge_conv_options)); /* of this struct; 0: all defaults */
+  int32_t activation[UPS_EDGE_CONV_MAX_LAYERS] UPS_DEFAULT({}); /* ups_activation of each layer */
+  int32_t reduce UPS_DEFAULT(0); /* ups_edge_reduction */
 } ups_edge_conv_options;
 
 /* weights and biases: UPS_EDGE_CONV_MAX_LAYERS pointers each, NULL behind the last layer. */
 UPS_API ups_status ups_edge_conv_forward(ups_context* context, const ups_tensor* row_offsets, const ups_tensor* sources,
                                          const ups_tensor* x, const ups_tensor* const* weights,
-                                         const ups_tensor* const* biases, const ups_tensor* y,
-                                         const ups_edge_conv_options* options);
+                                         const ups_tensor* const* biases, ups_tensor* y,
+                                         const ups_edge_conv_options* options) UPS_NOEXCEPT;
 UPS_API ups_status ups_edge_conv_backward(ups_context* context, const ups_tensor* row_offsets,
                                           const ups_tensor* sources, const ups_tensor* transposed_offsets,
                                           const ups_tensor* targets, const ups_tensor* edges, const ups_tensor* x,
                                           const ups_tensor* const* weights, const ups_tensor* const* biases,
-                                          const ups_tensor* dy, const ups_tensor* dx, const ups_tensor* const* dweights,
-                                          const ups_tensor* const* dbiases, const ups_edge_conv_options* options);
+                                          const ups_tensor* dy, ups_tensor* dx, const ups_tensor* const* dweights,
+                                          const ups_tensor* const* dbiases,
+                                          const ups_edge_conv_options* options) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

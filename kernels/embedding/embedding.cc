@@ -41,12 +41,12 @@ const OperationEntry backward{
 }  // namespace upsilon
 
 ups_status ups_embedding_forward(ups_context* context, const ups_tensor* indices, const ups_tensor* table,
-                                 const ups_tensor* append, const ups_tensor* y) {
+                                 const ups_tensor* append, ups_tensor* y) noexcept {
   return upsilon::call(context, upsilon::forward, {indices, table, append, y}, nullptr);
 }
 
 ups_status ups_embedding_backward(ups_context* context, const ups_tensor* indices, const ups_tensor* table,
-                                  const ups_tensor* append, const ups_tensor* dy, const ups_tensor* dtable,
-                                  const ups_tensor* dappend) {
+                                  const ups_tensor* append, const ups_tensor* dy, ups_tensor* dtable,
+                                  ups_tensor* dappend) noexcept {
   return upsilon::call(context, upsilon::backward, {indices, table, append, dy, dtable, dappend}, nullptr);
 }

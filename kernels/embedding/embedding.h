@@ -17,10 +17,10 @@ extern "C" {
   " -> dtable?: real[V, E], dappend?: real[N, F]"
 
 UPS_API ups_status ups_embedding_forward(ups_context* context, const ups_tensor* indices, const ups_tensor* table,
-                                         const ups_tensor* append, const ups_tensor* y);
+                                         const ups_tensor* append, ups_tensor* y) UPS_NOEXCEPT;
 UPS_API ups_status ups_embedding_backward(ups_context* context, const ups_tensor* indices, const ups_tensor* table,
-                                          const ups_tensor* append, const ups_tensor* dy, const ups_tensor* dtable,
-                                          const ups_tensor* dappend);
+                                          const ups_tensor* append, const ups_tensor* dy, ups_tensor* dtable,
+                                          ups_tensor* dappend) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

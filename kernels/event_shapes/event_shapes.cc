@@ -159,11 +159,11 @@ const OperationEntry thrust{"thrust", UPS_THRUST_SCHEMA, 0, {thrust_reference<fl
 }  // namespace upsilon
 
 ups_status ups_event_shapes(ups_context* context, const ups_tensor* p4, const ups_tensor* charge,
-                            const ups_tensor* role, const ups_tensor* offsets, const ups_tensor* energy,
-                            const ups_tensor* y, const ups_event_shapes_options* options) {
+                            const ups_tensor* role, const ups_tensor* offsets, const ups_tensor* energy, ups_tensor* y,
+                            const ups_event_shapes_options* options) noexcept {
   return upsilon::call(context, upsilon::shapes, {p4, charge, role, offsets, energy, y}, options);
 }
 
-ups_status ups_thrust(ups_context* context, const ups_tensor* p, const ups_tensor* offsets, const ups_tensor* y) {
+ups_status ups_thrust(ups_context* context, const ups_tensor* p, const ups_tensor* offsets, ups_tensor* y) noexcept {
   return upsilon::call(context, upsilon::thrust, {p, offsets, y}, nullptr);
 }

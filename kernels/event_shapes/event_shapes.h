@@ -36,16 +36,17 @@ typedef enum ups_signal_side { UPS_SIGNAL_DAUGHTERS, UPS_SIGNAL_FINAL_STATE } up
 typedef enum ups_cone_particles { UPS_CONES_ALL, UPS_CONES_REST } ups_cone_particles;
 
 typedef struct ups_event_shapes_options {
-  int32_t signal;    /* ups_signal_side */
-  int32_t cones;     /* ups_cone_particles */
-  double cms_energy; /* sqrt(s) {GeV}; default: the mass of the Upsilon(4S) */
+  size_t size UPS_DEFAULT(sizeof(ups_event_shapes_options)); /* of this struct; 0: all defaults */
+  int32_t signal UPS_DEFAULT(0); /* ups_signal_side */
+  int32_t cones UPS_DEFAULT(0); /* ups_cone_particles */
+  double cms_energy UPS_DEFAULT(10.5794); /* sqrt(s) {GeV}; default: the mass of the Upsilon(4S) */
 } ups_event_shapes_options;
 
 UPS_API ups_status ups_event_shapes(ups_context* context, const ups_tensor* p4, const ups_tensor* charge,
                                     const ups_tensor* role, const ups_tensor* offsets, const ups_tensor* energy,
-                                    const ups_tensor* y, const ups_event_shapes_options* options);
+                                    ups_tensor* y, const ups_event_shapes_options* options) UPS_NOEXCEPT;
 UPS_API ups_status ups_thrust(ups_context* context, const ups_tensor* p, const ups_tensor* offsets,
-                              const ups_tensor* y);
+                              ups_tensor* y) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

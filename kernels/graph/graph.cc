@@ -16,15 +16,14 @@ const OperationEntry transpose{"graph_transpose", UPS_GRAPH_TRANSPOSE_SCHEMA, 0,
 }  // namespace upsilon
 
 ups_status ups_graph_from_edges(ups_context* context, const ups_tensor* edge_sources, const ups_tensor* edge_targets,
-                                const ups_tensor* edge_weights, const ups_tensor* row_offsets,
-                                const ups_tensor* sources, const ups_tensor* weights) {
+                                const ups_tensor* edge_weights, ups_tensor* row_offsets, ups_tensor* sources,
+                                ups_tensor* weights) noexcept {
   return upsilon::call(context, upsilon::from_edges,
                        {edge_sources, edge_targets, edge_weights, row_offsets, sources, weights}, nullptr);
 }
 
 ups_status ups_graph_transpose(ups_context* context, const ups_tensor* row_offsets, const ups_tensor* sources,
-                               const ups_tensor* transposed_offsets, const ups_tensor* targets,
-                               const ups_tensor* edges) {
+                               ups_tensor* transposed_offsets, ups_tensor* targets, ups_tensor* edges) noexcept {
   return upsilon::call(context, upsilon::transpose, {row_offsets, sources, transposed_offsets, targets, edges},
                        nullptr);
 }

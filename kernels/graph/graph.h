@@ -21,11 +21,10 @@ extern "C" {
 
 UPS_API ups_status ups_graph_from_edges(ups_context* context, const ups_tensor* edge_sources,
                                         const ups_tensor* edge_targets, const ups_tensor* edge_weights,
-                                        const ups_tensor* row_offsets, const ups_tensor* sources,
-                                        const ups_tensor* weights);
+                                        ups_tensor* row_offsets, ups_tensor* sources, ups_tensor* weights) UPS_NOEXCEPT;
 UPS_API ups_status ups_graph_transpose(ups_context* context, const ups_tensor* row_offsets, const ups_tensor* sources,
-                                       const ups_tensor* transposed_offsets, const ups_tensor* targets,
-                                       const ups_tensor* edges);
+                                       ups_tensor* transposed_offsets, ups_tensor* targets,
+                                       ups_tensor* edges) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

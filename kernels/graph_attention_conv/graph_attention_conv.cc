@@ -182,8 +182,8 @@ const OperationEntry backward{"graph_attention_conv_backward",
 ups_status ups_graph_attention_conv_forward(ups_context* context, const ups_tensor* row_offsets,
                                             const ups_tensor* sources, const ups_tensor* x, const ups_tensor* weight,
                                             const ups_tensor* attention_source, const ups_tensor* attention_target,
-                                            const ups_tensor* bias, const ups_tensor* y,
-                                            const ups_graph_attention_conv_options* options) {
+                                            const ups_tensor* bias, ups_tensor* y,
+                                            const ups_graph_attention_conv_options* options) noexcept {
   return upsilon::call(context, upsilon::forward,
                        {row_offsets, sources, x, weight, attention_source, attention_target, bias, y}, options);
 }
@@ -193,9 +193,9 @@ ups_status ups_graph_attention_conv_backward(ups_context* context, const ups_ten
                                              const ups_tensor* targets, const ups_tensor* x, const ups_tensor* weight,
                                              const ups_tensor* attention_source, const ups_tensor* attention_target,
                                              const ups_tensor* bias, const ups_tensor* y, const ups_tensor* dy,
-                                             const ups_tensor* dx, const ups_tensor* dweight,
-                                             const ups_tensor* dattention_source, const ups_tensor* dattention_target,
-                                             const ups_tensor* dbias, const ups_graph_attention_conv_options* options) {
+                                             ups_tensor* dx, ups_tensor* dweight, ups_tensor* dattention_source,
+                                             ups_tensor* dattention_target, ups_tensor* dbias,
+                                             const ups_graph_attention_conv_options* options) noexcept {
   return upsilon::call(context, upsilon::backward,
                        {row_offsets, sources, transposed_offsets, targets, x, weight, attention_source,
                         attention_target, bias, y, dy, dx, dweight, dattention_source, dattention_target, dbias},

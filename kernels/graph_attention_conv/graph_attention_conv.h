@@ -34,24 +34,25 @@ extern "C" {
   "dattention_target?: real[H, F], dbias?: real[H^concat*F]" UPS_GRAPH_ATTENTION_CONV_OPTIONS_SCHEMA
 
 typedef struct ups_graph_attention_conv_options {
-  float negative_slope; /* 0.2 when no options are given */
-  int32_t concat; /* 0 or 1; 1 when no options are given */
-  int32_t self_loops; /* 0 or 1; 1 when no options are given */
-  int32_t activation; /* ups_activation */
+  size_t size UPS_DEFAULT(sizeof(ups_graph_attention_conv_options)); /* of this struct; 0: all defaults */
+  float negative_slope UPS_DEFAULT(0.2f);
+  int32_t concat UPS_DEFAULT(1); /* 0 or 1 */
+  int32_t self_loops UPS_DEFAULT(1); /* 0 or 1 */
+  int32_t activation UPS_DEFAULT(0); /* ups_activation */
 } ups_graph_attention_conv_options;
 
 UPS_API ups_status ups_graph_attention_conv_forward(ups_context* context, const ups_tensor* row_offsets,
                                                     const ups_tensor* sources, const ups_tensor* x,
                                                     const ups_tensor* weight, const ups_tensor* attention_source,
                                                     const ups_tensor* attention_target, const ups_tensor* bias,
-                                                    const ups_tensor* y,
-                                                    const ups_graph_attention_conv_options* options);
+                                                    ups_tensor* y,
+                                                    const ups_graph_attention_conv_options* options) UPS_NOEXCEPT;
 UPS_API ups_status ups_graph_attention_conv_backward(
     ups_context* context, const ups_tensor* row_offsets, const ups_tensor* sources,
     const ups_tensor* transposed_offsets, const ups_tensor* targets, const ups_tensor* x, const ups_tensor* weight,
     const ups_tensor* attention_source, const ups_tensor* attention_target, const ups_tensor* bias, const ups_tensor* y,
-    const ups_tensor* dy, const ups_tensor* dx, const ups_tensor* dweight, const ups_tensor* dattention_source,
-    const ups_tensor* dattention_target, const ups_tensor* dbias, const ups_graph_attention_conv_options* options);
+    const ups_tensor* dy, ups_tensor* dx, ups_tensor* dweight, ups_tensor* dattention_source,
+    ups_tensor* dattention_target, ups_tensor* dbias, const ups_graph_attention_conv_options* options) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

@@ -159,7 +159,8 @@ const OperationEntry backward{"graph_conv_backward",
 
 ups_status ups_graph_conv_forward(ups_context* context, const ups_tensor* row_offsets, const ups_tensor* sources,
                                   const ups_tensor* edge_weights, const ups_tensor* x, const ups_tensor* weight,
-                                  const ups_tensor* bias, const ups_tensor* y, const ups_graph_conv_options* options) {
+                                  const ups_tensor* bias, ups_tensor* y,
+                                  const ups_graph_conv_options* options) noexcept {
   return upsilon::call(context, upsilon::forward, {row_offsets, sources, edge_weights, x, weight, bias, y}, options);
 }
 
@@ -167,9 +168,8 @@ ups_status ups_graph_conv_backward(ups_context* context, const ups_tensor* row_o
                                    const ups_tensor* edge_weights, const ups_tensor* transposed_offsets,
                                    const ups_tensor* targets, const ups_tensor* edges, const ups_tensor* x,
                                    const ups_tensor* weight, const ups_tensor* bias, const ups_tensor* y,
-                                   const ups_tensor* dy, const ups_tensor* dx, const ups_tensor* dweight,
-                                   const ups_tensor* dbias, const ups_tensor* dedge_weights,
-                                   const ups_graph_conv_options* options) {
+                                   const ups_tensor* dy, ups_tensor* dx, ups_tensor* dweight, ups_tensor* dbias,
+                                   ups_tensor* dedge_weights, const ups_graph_conv_options* options) noexcept {
   return upsilon::call(context, upsilon::backward,
                        {row_offsets, sources, edge_weights, transposed_offsets, targets, edges, x, weight, bias, y, dy,
                         dx, dweight, dbias, dedge_weights},

@@ -45,22 +45,24 @@ typedef enum ups_graph_normalization {
 } ups_graph_normalization;
 
 typedef struct ups_graph_conv_options {
-  int32_t normalization; /* ups_graph_normalization */
-  int32_t self_loops;    /* 0 or 1; 1 when no options are given */
-  int32_t activation;    /* ups_activation */
+  size_t size UPS_DEFAULT(sizeof(ups_graph_conv_options)); /* of this struct; 0: all defaults */
+  int32_t normalization UPS_DEFAULT(0); /* ups_graph_normalization */
+  int32_t self_loops UPS_DEFAULT(1); /* 0 or 1 */
+  int32_t activation UPS_DEFAULT(0); /* ups_activation */
 } ups_graph_conv_options;
 
 UPS_API ups_status ups_graph_conv_forward(ups_context* context, const ups_tensor* row_offsets,
                                           const ups_tensor* sources, const ups_tensor* edge_weights,
                                           const ups_tensor* x, const ups_tensor* weight, const ups_tensor* bias,
-                                          const ups_tensor* y, const ups_graph_conv_options* options);
+                                          ups_tensor* y, const ups_graph_conv_options* options) UPS_NOEXCEPT;
 UPS_API ups_status ups_graph_conv_backward(ups_context* context, const ups_tensor* row_offsets,
                                            const ups_tensor* sources, const ups_tensor* edge_weights,
                                            const ups_tensor* transposed_offsets, const ups_tensor* targets,
                                            const ups_tensor* edges, const ups_tensor* x, const ups_tensor* weight,
                                            const ups_tensor* bias, const ups_tensor* y, const ups_tensor* dy,
-                                           const ups_tensor* dx, const ups_tensor* dweight, const ups_tensor* dbias,
-                                           const ups_tensor* dedge_weights, const ups_graph_conv_options* options);
+                                           ups_tensor* dx, ups_tensor* dweight, ups_tensor* dbias,
+                                           ups_tensor* dedge_weights,
+                                           const ups_graph_conv_options* options) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

@@ -98,16 +98,16 @@ const OperationEntry backward{"grav_net_backward",
 }  // namespace upsilon
 
 ups_status ups_grav_net_forward(ups_context* context, const ups_tensor* row_offsets, const ups_tensor* sources,
-                                const ups_tensor* space, const ups_tensor* features, const ups_tensor* y,
-                                const ups_grav_net_options* options) {
+                                const ups_tensor* space, const ups_tensor* features, ups_tensor* y,
+                                const ups_grav_net_options* options) noexcept {
   return upsilon::call(context, upsilon::forward, {row_offsets, sources, space, features, y}, options);
 }
 
 ups_status ups_grav_net_backward(ups_context* context, const ups_tensor* row_offsets, const ups_tensor* sources,
                                  const ups_tensor* transposed_offsets, const ups_tensor* targets,
                                  const ups_tensor* edges, const ups_tensor* space, const ups_tensor* features,
-                                 const ups_tensor* dy, const ups_tensor* dspace, const ups_tensor* dfeatures,
-                                 const ups_grav_net_options* options) {
+                                 const ups_tensor* dy, ups_tensor* dspace, ups_tensor* dfeatures,
+                                 const ups_grav_net_options* options) noexcept {
   return upsilon::call(
       context, upsilon::backward,
       {row_offsets, sources, transposed_offsets, targets, edges, space, features, dy, dspace, dfeatures}, options);

@@ -27,17 +27,18 @@ extern "C" {
 typedef enum ups_grav_net_convention { UPS_GRAV_NET_PYG, UPS_GRAV_NET_HGCAL } ups_grav_net_convention;
 
 typedef struct ups_grav_net_options {
-  int32_t convention; /* ups_grav_net_convention */
+  size_t size UPS_DEFAULT(sizeof(ups_grav_net_options)); /* of this struct; 0: all defaults */
+  int32_t convention UPS_DEFAULT(0); /* ups_grav_net_convention */
 } ups_grav_net_options;
 
 UPS_API ups_status ups_grav_net_forward(ups_context* context, const ups_tensor* row_offsets, const ups_tensor* sources,
-                                        const ups_tensor* space, const ups_tensor* features, const ups_tensor* y,
-                                        const ups_grav_net_options* options);
+                                        const ups_tensor* space, const ups_tensor* features, ups_tensor* y,
+                                        const ups_grav_net_options* options) UPS_NOEXCEPT;
 UPS_API ups_status ups_grav_net_backward(ups_context* context, const ups_tensor* row_offsets, const ups_tensor* sources,
                                          const ups_tensor* transposed_offsets, const ups_tensor* targets,
                                          const ups_tensor* edges, const ups_tensor* space, const ups_tensor* features,
-                                         const ups_tensor* dy, const ups_tensor* dspace, const ups_tensor* dfeatures,
-                                         const ups_grav_net_options* options);
+                                         const ups_tensor* dy, ups_tensor* dspace, ups_tensor* dfeatures,
+                                         const ups_grav_net_options* options) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

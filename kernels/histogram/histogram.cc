@@ -52,28 +52,28 @@ const OperationEntry backward_2d{"histogram_2d_backward",
 }  // namespace upsilon
 
 ups_status ups_histogram_forward(ups_context* context, const ups_tensor* x, const ups_tensor* edges,
-                                 const ups_tensor* weights, const ups_tensor* counts, const ups_tensor* squares,
-                                 const ups_histogram_options* options) {
+                                 const ups_tensor* weights, ups_tensor* counts, ups_tensor* squares,
+                                 const ups_histogram_options* options) noexcept {
   return upsilon::call(context, upsilon::forward, {x, edges, weights, counts, squares}, options);
 }
 
 ups_status ups_histogram_backward(ups_context* context, const ups_tensor* x, const ups_tensor* edges,
-                                  const ups_tensor* weights, const ups_tensor* dcounts, const ups_tensor* dx,
-                                  const ups_tensor* dweights, const ups_histogram_options* options) {
+                                  const ups_tensor* weights, const ups_tensor* dcounts, ups_tensor* dx,
+                                  ups_tensor* dweights, const ups_histogram_options* options) noexcept {
   return upsilon::call(context, upsilon::backward, {x, edges, weights, dcounts, dx, dweights}, options);
 }
 
 ups_status ups_histogram_2d_forward(ups_context* context, const ups_tensor* x, const ups_tensor* y,
                                     const ups_tensor* x_edges, const ups_tensor* y_edges, const ups_tensor* weights,
-                                    const ups_tensor* counts, const ups_tensor* squares,
-                                    const ups_histogram_options* options) {
+                                    ups_tensor* counts, ups_tensor* squares,
+                                    const ups_histogram_options* options) noexcept {
   return upsilon::call(context, upsilon::forward_2d, {x, y, x_edges, y_edges, weights, counts, squares}, options);
 }
 
 ups_status ups_histogram_2d_backward(ups_context* context, const ups_tensor* x, const ups_tensor* y,
                                      const ups_tensor* x_edges, const ups_tensor* y_edges, const ups_tensor* weights,
-                                     const ups_tensor* dcounts, const ups_tensor* dx, const ups_tensor* dy,
-                                     const ups_tensor* dweights, const ups_histogram_options* options) {
+                                     const ups_tensor* dcounts, ups_tensor* dx, ups_tensor* dy, ups_tensor* dweights,
+                                     const ups_histogram_options* options) noexcept {
   return upsilon::call(context, upsilon::backward_2d, {x, y, x_edges, y_edges, weights, dcounts, dx, dy, dweights},
                        options);
 }

@@ -39,25 +39,26 @@ typedef enum ups_outside { UPS_OUTSIDE_IGNORED, UPS_OUTSIDE_CLAMPED } ups_outsid
 typedef enum ups_spread { UPS_SPREAD_NONE, UPS_SPREAD_LINEAR } ups_spread;
 
 typedef struct ups_histogram_options {
-  int32_t outside; /* ups_outside */
-  int32_t spread;  /* ups_spread */
+  size_t size UPS_DEFAULT(sizeof(ups_histogram_options)); /* of this struct; 0: all defaults */
+  int32_t outside UPS_DEFAULT(0); /* ups_outside */
+  int32_t spread UPS_DEFAULT(0); /* ups_spread */
 } ups_histogram_options;
 
 UPS_API ups_status ups_histogram_forward(ups_context* context, const ups_tensor* x, const ups_tensor* edges,
-                                         const ups_tensor* weights, const ups_tensor* counts, const ups_tensor* squares,
-                                         const ups_histogram_options* options);
+                                         const ups_tensor* weights, ups_tensor* counts, ups_tensor* squares,
+                                         const ups_histogram_options* options) UPS_NOEXCEPT;
 UPS_API ups_status ups_histogram_backward(ups_context* context, const ups_tensor* x, const ups_tensor* edges,
-                                          const ups_tensor* weights, const ups_tensor* dcounts, const ups_tensor* dx,
-                                          const ups_tensor* dweights, const ups_histogram_options* options);
+                                          const ups_tensor* weights, const ups_tensor* dcounts, ups_tensor* dx,
+                                          ups_tensor* dweights, const ups_histogram_options* options) UPS_NOEXCEPT;
 UPS_API ups_status ups_histogram_2d_forward(ups_context* context, const ups_tensor* x, const ups_tensor* y,
                                             const ups_tensor* x_edges, const ups_tensor* y_edges,
-                                            const ups_tensor* weights, const ups_tensor* counts,
-                                            const ups_tensor* squares, const ups_histogram_options* options);
+                                            const ups_tensor* weights, ups_tensor* counts, ups_tensor* squares,
+                                            const ups_histogram_options* options) UPS_NOEXCEPT;
 UPS_API ups_status ups_histogram_2d_backward(ups_context* context, const ups_tensor* x, const ups_tensor* y,
                                              const ups_tensor* x_edges, const ups_tensor* y_edges,
-                                             const ups_tensor* weights, const ups_tensor* dcounts, const ups_tensor* dx,
-                                             const ups_tensor* dy, const ups_tensor* dweights,
-                                             const ups_histogram_options* options);
+                                             const ups_tensor* weights, const ups_tensor* dcounts, ups_tensor* dx,
+                                             ups_tensor* dy, ups_tensor* dweights,
+                                             const ups_histogram_options* options) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

@@ -51,8 +51,7 @@ double squared_distance(const float* a, const float* b, int64_t width) { return 
 
 }  // namespace upsilon
 
-ups_status ups_knn_graph(ups_context* context, const ups_tensor* x, const ups_tensor* offsets,
-                         const ups_tensor* row_offsets, const ups_tensor* sources,
-                         const ups_knn_graph_options* options) {
+ups_status ups_knn_graph(ups_context* context, const ups_tensor* x, const ups_tensor* offsets, ups_tensor* row_offsets,
+                         ups_tensor* sources, const ups_knn_graph_options* options) noexcept {
   return upsilon::call(context, upsilon::entry, {x, offsets, row_offsets, sources}, options);
 }

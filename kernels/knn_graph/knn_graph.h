@@ -19,13 +19,14 @@ extern "C" {
   " -> row_offsets: i32[N+1], sources: i32[N, K]; loop: bool = false"
 
 typedef struct ups_knn_graph_options {
-  int32_t loop; /* 0 or 1 */
+  size_t size UPS_DEFAULT(sizeof(ups_knn_graph_options)); /* of this struct; 0: all defaults */
+  int32_t loop UPS_DEFAULT(0); /* 0 or 1 */
 } ups_knn_graph_options;
 
 /* At most 2^31 - 1 edges: N K must stay below. */
 UPS_API ups_status ups_knn_graph(ups_context* context, const ups_tensor* x, const ups_tensor* offsets,
-                                 const ups_tensor* row_offsets, const ups_tensor* sources,
-                                 const ups_knn_graph_options* options);
+                                 ups_tensor* row_offsets, ups_tensor* sources,
+                                 const ups_knn_graph_options* options) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

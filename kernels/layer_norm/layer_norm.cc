@@ -88,14 +88,14 @@ const OperationEntry backward{"layer_norm_backward",
 }  // namespace upsilon
 
 ups_status ups_layer_norm_forward(ups_context* context, const ups_tensor* x, const ups_tensor* weight,
-                                  const ups_tensor* bias, const ups_tensor* moments, const ups_tensor* y,
-                                  const ups_layer_norm_options* options) {
+                                  const ups_tensor* bias, const ups_tensor* moments, ups_tensor* y,
+                                  const ups_layer_norm_options* options) noexcept {
   return upsilon::call(context, upsilon::forward, {x, weight, bias, moments, y}, options);
 }
 
 ups_status ups_layer_norm_backward(ups_context* context, const ups_tensor* x, const ups_tensor* weight,
-                                   const ups_tensor* bias, const ups_tensor* y, const ups_tensor* dy,
-                                   const ups_tensor* dx, const ups_tensor* dweight, const ups_tensor* dbias,
-                                   const ups_layer_norm_options* options) {
+                                   const ups_tensor* bias, const ups_tensor* y, const ups_tensor* dy, ups_tensor* dx,
+                                   ups_tensor* dweight, ups_tensor* dbias,
+                                   const ups_layer_norm_options* options) noexcept {
   return upsilon::call(context, upsilon::backward, {x, weight, bias, y, dy, dx, dweight, dbias}, options);
 }

@@ -22,17 +22,18 @@ extern "C" {
   "dx?: real[..., F], dweight?: real[F], dbias?: real[F]; eps: f32 = 1e-5, activation: activation"
 
 typedef struct ups_layer_norm_options {
-  float eps; /* 1e-5 when no options are given */
-  int32_t activation; /* ups_activation */
+  size_t size UPS_DEFAULT(sizeof(ups_layer_norm_options)); /* of this struct; 0: all defaults */
+  float eps UPS_DEFAULT(1e-5f);
+  int32_t activation UPS_DEFAULT(0); /* ups_activation */
 } ups_layer_norm_options;
 
 UPS_API ups_status ups_layer_norm_forward(ups_context* context, const ups_tensor* x, const ups_tensor* weight,
-                                          const ups_tensor* bias, const ups_tensor* moments, const ups_tensor* y,
-                                          const ups_layer_norm_options* options);
+                                          const ups_tensor* bias, const ups_tensor* moments, ups_tensor* y,
+                                          const ups_layer_norm_options* options) UPS_NOEXCEPT;
 UPS_API ups_status ups_layer_norm_backward(ups_context* context, const ups_tensor* x, const ups_tensor* weight,
                                            const ups_tensor* bias, const ups_tensor* y, const ups_tensor* dy,
-                                           const ups_tensor* dx, const ups_tensor* dweight, const ups_tensor* dbias,
-                                           const ups_layer_norm_options* options);
+                                           ups_tensor* dx, ups_tensor* dweight, ups_tensor* dbias,
+                                           const ups_layer_norm_options* options) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

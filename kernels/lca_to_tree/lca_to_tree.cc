@@ -86,7 +86,7 @@ const OperationEntry entry{"lca_to_tree",
 }  // namespace upsilon
 
 ups_status ups_lca_to_tree(ups_context* context, const ups_tensor* lca, const ups_tensor* leaf_offsets,
-                           const ups_tensor* mothers, const ups_tensor* stages, const ups_tensor* node_offsets,
-                           const ups_tensor* status) {
+                           ups_tensor* mothers, ups_tensor* stages, ups_tensor* node_offsets,
+                           ups_tensor* status) noexcept {
   return upsilon::call(context, upsilon::entry, {lca, leaf_offsets, mothers, stages, node_offsets, status}, nullptr);
 }

@@ -24,8 +24,8 @@ extern "C" {
 typedef enum ups_lca_status { UPS_LCA_TREE, UPS_LCA_NO_TREE, UPS_LCA_MISSING } ups_lca_status;
 
 UPS_API ups_status ups_lca_to_tree(ups_context* context, const ups_tensor* lca, const ups_tensor* leaf_offsets,
-                                   const ups_tensor* mothers, const ups_tensor* stages, const ups_tensor* node_offsets,
-                                   const ups_tensor* status);
+                                   ups_tensor* mothers, ups_tensor* stages, ups_tensor* node_offsets,
+                                   ups_tensor* status) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

@@ -18,15 +18,17 @@ extern "C" {
   " -> dx?: real[..., K], dweight?: real[M, K], dbias?: real[M]; activation: activation"
 
 typedef struct ups_linear_options {
-  int32_t activation; /* ups_activation */
+  size_t size UPS_DEFAULT(sizeof(ups_linear_options)); /* of this struct; 0: all defaults */
+  int32_t activation UPS_DEFAULT(0); /* ups_activation */
 } ups_linear_options;
 
 UPS_API ups_status ups_linear_forward(ups_context* context, const ups_tensor* x, const ups_tensor* weight,
-                                      const ups_tensor* bias, const ups_tensor* y, const ups_linear_options* options);
+                                      const ups_tensor* bias, ups_tensor* y,
+                                      const ups_linear_options* options) UPS_NOEXCEPT;
 UPS_API ups_status ups_linear_backward(ups_context* context, const ups_tensor* x, const ups_tensor* weight,
                                        const ups_tensor* bias, const ups_tensor* y, const ups_tensor* dy,
-                                       const ups_tensor* dx, const ups_tensor* dweight, const ups_tensor* dbias,
-                                       const ups_linear_options* options);
+                                       ups_tensor* dx, ups_tensor* dweight, ups_tensor* dbias,
+                                       const ups_linear_options* options) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

@@ -145,11 +145,10 @@ const OperationEntry entry{"linear_sum_assignment",
 }  // namespace upsilon
 
 ups_status ups_linear_sum_assignment(ups_context* context, const ups_tensor* cost, const ups_tensor* row_offsets,
-                                     const ups_tensor* column_offsets, const ups_tensor* column_of_row,
-                                     const ups_tensor* row_of_column, const ups_tensor* total, const ups_tensor* status,
-                                     const ups_tensor* pair_offsets, const ups_tensor* rows, const ups_tensor* columns,
-                                     const ups_tensor* u, const ups_tensor* v,
-                                     const ups_linear_sum_assignment_options* options) {
+                                     const ups_tensor* column_offsets, ups_tensor* column_of_row,
+                                     ups_tensor* row_of_column, ups_tensor* total, ups_tensor* status,
+                                     ups_tensor* pair_offsets, ups_tensor* rows, ups_tensor* columns, ups_tensor* u,
+                                     ups_tensor* v, const ups_linear_sum_assignment_options* options) noexcept {
   return upsilon::call(context, upsilon::entry,
                        {cost, row_offsets, column_offsets, column_of_row, row_of_column, total, status, pair_offsets,
                         rows, columns, u, v},

@@ -38,17 +38,17 @@ typedef enum ups_assignment_status {
 } ups_assignment_status;
 
 typedef struct ups_linear_sum_assignment_options {
-  int32_t maximize; /* 0 or 1 */
+  size_t size UPS_DEFAULT(sizeof(ups_linear_sum_assignment_options)); /* of this struct; 0: all defaults */
+  int32_t maximize UPS_DEFAULT(0); /* 0 or 1 */
 } ups_linear_sum_assignment_options;
 
 /* pair_offsets, rows and columns are given together or not at all. */
 UPS_API ups_status ups_linear_sum_assignment(ups_context* context, const ups_tensor* cost,
                                              const ups_tensor* row_offsets, const ups_tensor* column_offsets,
-                                             const ups_tensor* column_of_row, const ups_tensor* row_of_column,
-                                             const ups_tensor* total, const ups_tensor* status,
-                                             const ups_tensor* pair_offsets, const ups_tensor* rows,
-                                             const ups_tensor* columns, const ups_tensor* u, const ups_tensor* v,
-                                             const ups_linear_sum_assignment_options* options);
+                                             ups_tensor* column_of_row, ups_tensor* row_of_column, ups_tensor* total,
+                                             ups_tensor* status, ups_tensor* pair_offsets, ups_tensor* rows,
+                                             ups_tensor* columns, ups_tensor* u, ups_tensor* v,
+                                             const ups_linear_sum_assignment_options* options) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

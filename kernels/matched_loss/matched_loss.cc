@@ -58,8 +58,8 @@ const OperationEntry backward{"matched_loss_backward",
 ups_status ups_matched_loss_forward(ups_context* context, const ups_tensor* pair_loss, const ups_tensor* row_offsets,
                                     const ups_tensor* column_offsets, const ups_tensor* column_of_row,
                                     const ups_tensor* row_of_column, const ups_tensor* status,
-                                    const ups_tensor* unmatched, const ups_tensor* loss,
-                                    const ups_matched_loss_options* options) {
+                                    const ups_tensor* unmatched, ups_tensor* loss,
+                                    const ups_matched_loss_options* options) noexcept {
   return upsilon::call(context, upsilon::forward,
                        {pair_loss, row_offsets, column_offsets, column_of_row, row_of_column, status, unmatched, loss},
                        options);
@@ -68,8 +68,8 @@ ups_status ups_matched_loss_forward(ups_context* context, const ups_tensor* pair
 ups_status ups_matched_loss_backward(ups_context* context, const ups_tensor* pair_loss, const ups_tensor* row_offsets,
                                      const ups_tensor* column_offsets, const ups_tensor* column_of_row,
                                      const ups_tensor* row_of_column, const ups_tensor* status,
-                                     const ups_tensor* unmatched, const ups_tensor* dloss, const ups_tensor* dpair_loss,
-                                     const ups_tensor* dunmatched, const ups_matched_loss_options* options) {
+                                     const ups_tensor* unmatched, const ups_tensor* dloss, ups_tensor* dpair_loss,
+                                     ups_tensor* dunmatched, const ups_matched_loss_options* options) noexcept {
   return upsilon::call(context, upsilon::backward,
                        {pair_loss, row_offsets, column_offsets, column_of_row, row_of_column, status, unmatched, dloss,
                         dpair_loss, dunmatched},

@@ -31,21 +31,22 @@ extern "C" {
 typedef enum ups_loss_reduction { UPS_REDUCTION_MEAN, UPS_REDUCTION_SUM } ups_loss_reduction;
 
 typedef struct ups_matched_loss_options {
-  int32_t reduction; /* ups_loss_reduction */
-  float unmatched_weight;
+  size_t size UPS_DEFAULT(sizeof(ups_matched_loss_options)); /* of this struct; 0: all defaults */
+  int32_t reduction UPS_DEFAULT(0); /* ups_loss_reduction */
+  float unmatched_weight UPS_DEFAULT(1);
 } ups_matched_loss_options;
 
 UPS_API ups_status ups_matched_loss_forward(ups_context* context, const ups_tensor* pair_loss,
                                             const ups_tensor* row_offsets, const ups_tensor* column_offsets,
                                             const ups_tensor* column_of_row, const ups_tensor* row_of_column,
-                                            const ups_tensor* status, const ups_tensor* unmatched,
-                                            const ups_tensor* loss, const ups_matched_loss_options* options);
+                                            const ups_tensor* status, const ups_tensor* unmatched, ups_tensor* loss,
+                                            const ups_matched_loss_options* options) UPS_NOEXCEPT;
 UPS_API ups_status ups_matched_loss_backward(ups_context* context, const ups_tensor* pair_loss,
                                              const ups_tensor* row_offsets, const ups_tensor* column_offsets,
                                              const ups_tensor* column_of_row, const ups_tensor* row_of_column,
                                              const ups_tensor* status, const ups_tensor* unmatched,
-                                             const ups_tensor* dloss, const ups_tensor* dpair_loss,
-                                             const ups_tensor* dunmatched, const ups_matched_loss_options* options);
+                                             const ups_tensor* dloss, ups_tensor* dpair_loss, ups_tensor* dunmatched,
+                                             const ups_matched_loss_options* options) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

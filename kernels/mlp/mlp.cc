@@ -56,7 +56,7 @@ const OperationEntry backward{"mlp_backward",
 }  // namespace upsilon
 
 ups_status ups_mlp_forward(ups_context* context, const ups_tensor* x, const ups_tensor* const* weights,
-                           const ups_tensor* const* biases, const ups_tensor* y, const ups_mlp_options* options) {
+                           const ups_tensor* const* biases, ups_tensor* y, const ups_mlp_options* options) noexcept {
   const ups_tensor* tensors[2 + 2 * UPS_MLP_MAX_LAYERS] = {x};
   upsilon::put_layers(weights, biases, tensors + 1);
   tensors[9] = y;
@@ -64,9 +64,9 @@ ups_status ups_mlp_forward(ups_context* context, const ups_tensor* x, const ups_
 }
 
 ups_status ups_mlp_backward(ups_context* context, const ups_tensor* x, const ups_tensor* const* weights,
-                            const ups_tensor* const* biases, const ups_tensor* dy, const ups_tensor* dx,
+                            const ups_tensor* const* biases, const ups_tensor* dy, ups_tensor* dx,
                             const ups_tensor* const* dweights, const ups_tensor* const* dbiases,
-                            const ups_mlp_options* options) {
+                            const ups_mlp_options* options) noexcept {
   const ups_tensor* tensors[3 + 4 * UPS_MLP_MAX_LAYERS] = {x};
   upsilon::put_layers(weights, biases, tensors + 1);
   upsilon::put_layers(dweights, dbiases, tensors + 11);

@@ -26,17 +26,18 @@ extern "C" {
 #define UPS_MLP_MAX_LAYERS 4
 
 typedef struct ups_mlp_options {
-  int32_t activation[UPS_MLP_MAX_LAYERS]; /* ups_activation of each layer */
+  size_t size UPS_DEFAULT(sizeof(ups_mlp_options)); /* of this struct; 0: all defaults */
+  int32_t activation[UPS_MLP_MAX_LAYERS] UPS_DEFAULT({}); /* ups_activation of each layer */
 } ups_mlp_options;
 
 /* weights and biases: UPS_MLP_MAX_LAYERS pointers each, NULL behind the last layer. */
 UPS_API ups_status ups_mlp_forward(ups_context* context, const ups_tensor* x, const ups_tensor* const* weights,
-                                   const ups_tensor* const* biases, const ups_tensor* y,
-                                   const ups_mlp_options* options);
+                                   const ups_tensor* const* biases, ups_tensor* y,
+                                   const ups_mlp_options* options) UPS_NOEXCEPT;
 UPS_API ups_status ups_mlp_backward(ups_context* context, const ups_tensor* x, const ups_tensor* const* weights,
-                                    const ups_tensor* const* biases, const ups_tensor* dy, const ups_tensor* dx,
+                                    const ups_tensor* const* biases, const ups_tensor* dy, ups_tensor* dx,
                                     const ups_tensor* const* dweights, const ups_tensor* const* dbiases,
-                                    const ups_mlp_options* options);
+                                    const ups_mlp_options* options) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

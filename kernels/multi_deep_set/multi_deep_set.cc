@@ -137,7 +137,7 @@ void put_inputs(const ups_multi_deep_set_set* sets, int32_t count, const ups_ten
 }  // namespace upsilon
 
 ups_status ups_multi_deep_set_forward(ups_context* context, const ups_multi_deep_set_set* sets, int32_t count,
-                                      const ups_tensor* y, const ups_multi_deep_set_options* options) {
+                                      ups_tensor* y, const ups_multi_deep_set_options* options) noexcept {
   const ups_tensor* tensors[upsilon::forward_arguments] = {};
   upsilon::put_inputs(sets, count, tensors);
   tensors[upsilon::multi_deep_set_y] = y;
@@ -146,7 +146,7 @@ ups_status ups_multi_deep_set_forward(ups_context* context, const ups_multi_deep
 
 ups_status ups_multi_deep_set_backward(ups_context* context, const ups_multi_deep_set_set* sets, int32_t count,
                                        const ups_tensor* dy, const ups_multi_deep_set_gradients* gradients,
-                                       const ups_multi_deep_set_options* options) {
+                                       const ups_multi_deep_set_options* options) noexcept {
   const ups_tensor* tensors[upsilon::backward_arguments] = {};
   upsilon::put_inputs(sets, count, tensors);
   tensors[upsilon::multi_deep_set_y] = dy;

@@ -72,9 +72,10 @@ extern "C" {
 typedef enum ups_fuse { UPS_FUSE_AFTER, UPS_FUSE_BEFORE } ups_fuse;
 
 typedef struct ups_multi_deep_set_options {
-  int32_t activation[UPS_MULTI_DEEP_SET_MAX_SETS][UPS_MULTI_DEEP_SET_MAX_LAYERS]; /* ups_activation */
-  int32_t pool; /* ups_pool */
-  int32_t fuse; /* ups_fuse */
+  size_t size UPS_DEFAULT(sizeof(ups_multi_deep_set_options)); /* of this struct; 0: all defaults */
+  int32_t activation[UPS_MULTI_DEEP_SET_MAX_SETS][UPS_MULTI_DEEP_SET_MAX_LAYERS] UPS_DEFAULT({}); /* ups_activation */
+  int32_t pool UPS_DEFAULT(0); /* ups_pool */
+  int32_t fuse UPS_DEFAULT(0); /* ups_fuse */
 } ups_multi_deep_set_options;
 
 /* One set of particles per event, and its phi; NULL for what is not given. */
@@ -90,11 +91,11 @@ typedef struct ups_multi_deep_set_gradients {
 } ups_multi_deep_set_gradients;
 
 UPS_API ups_status ups_multi_deep_set_forward(ups_context* context, const ups_multi_deep_set_set* sets, int32_t count,
-                                              const ups_tensor* y, const ups_multi_deep_set_options* options);
+                                              ups_tensor* y, const ups_multi_deep_set_options* options) UPS_NOEXCEPT;
 /* gradients: as many as sets. */
 UPS_API ups_status ups_multi_deep_set_backward(ups_context* context, const ups_multi_deep_set_set* sets, int32_t count,
                                                const ups_tensor* dy, const ups_multi_deep_set_gradients* gradients,
-                                               const ups_multi_deep_set_options* options);
+                                               const ups_multi_deep_set_options* options) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

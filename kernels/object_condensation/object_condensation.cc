@@ -134,14 +134,14 @@ const OperationEntry backward{"object_condensation_backward",
 }  // namespace upsilon
 
 ups_status ups_object_condensation_forward(ups_context* context, const ups_tensor* beta, const ups_tensor* x,
-                                           const ups_tensor* object_ids, const ups_tensor* offsets, const ups_tensor* y,
-                                           const ups_object_condensation_options* options) {
+                                           const ups_tensor* object_ids, const ups_tensor* offsets, ups_tensor* y,
+                                           const ups_object_condensation_options* options) noexcept {
   return upsilon::call(context, upsilon::forward, {beta, x, object_ids, offsets, y}, options);
 }
 
 ups_status ups_object_condensation_backward(ups_context* context, const ups_tensor* beta, const ups_tensor* x,
                                             const ups_tensor* object_ids, const ups_tensor* offsets,
-                                            const ups_tensor* dy, const ups_tensor* dbeta, const ups_tensor* dx,
-                                            const ups_object_condensation_options* options) {
+                                            const ups_tensor* dy, ups_tensor* dbeta, ups_tensor* dx,
+                                            const ups_object_condensation_options* options) noexcept {
   return upsilon::call(context, upsilon::backward, {beta, x, object_ids, offsets, dy, dbeta, dx}, options);
 }

@@ -41,18 +41,20 @@ typedef enum ups_condensation_convention {
 } ups_condensation_convention;
 
 typedef struct ups_object_condensation_options {
-  int32_t convention; /* ups_condensation_convention */
-  float q_min;
-  float radius; /* of the repulsive cone; cmsPepr has none */
+  size_t size UPS_DEFAULT(sizeof(ups_object_condensation_options)); /* of this struct; 0: all defaults */
+  int32_t convention UPS_DEFAULT(0); /* ups_condensation_convention */
+  float q_min UPS_DEFAULT(1);
+  float radius UPS_DEFAULT(1); /* of the repulsive cone; cmsPepr has none */
 } ups_object_condensation_options;
 
 UPS_API ups_status ups_object_condensation_forward(ups_context* context, const ups_tensor* beta, const ups_tensor* x,
                                                    const ups_tensor* object_ids, const ups_tensor* offsets,
-                                                   const ups_tensor* y, const ups_object_condensation_options* options);
+                                                   ups_tensor* y,
+                                                   const ups_object_condensation_options* options) UPS_NOEXCEPT;
 UPS_API ups_status ups_object_condensation_backward(ups_context* context, const ups_tensor* beta, const ups_tensor* x,
                                                     const ups_tensor* object_ids, const ups_tensor* offsets,
-                                                    const ups_tensor* dy, const ups_tensor* dbeta, const ups_tensor* dx,
-                                                    const ups_object_condensation_options* options);
+                                                    const ups_tensor* dy, ups_tensor* dbeta, ups_tensor* dx,
+                                                    const ups_object_condensation_options* options) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

@@ -60,17 +60,17 @@ const OperationEntry adam{"adam",
 }  // namespace
 }  // namespace upsilon
 
-ups_status ups_accumulate(ups_context* context, const ups_tensor* x, const ups_tensor* y,
-                          const ups_accumulate_options* options) {
+ups_status ups_accumulate(ups_context* context, const ups_tensor* x, ups_tensor* y,
+                          const ups_accumulate_options* options) noexcept {
   return upsilon::call(context, upsilon::accumulate, {x, y}, options);
 }
 
-ups_status ups_sgd(ups_context* context, const ups_tensor* gradient, const ups_tensor* parameter,
-                   const ups_tensor* velocity, const ups_sgd_options* options) {
+ups_status ups_sgd(ups_context* context, const ups_tensor* gradient, ups_tensor* parameter, ups_tensor* velocity,
+                   const ups_sgd_options* options) noexcept {
   return upsilon::call(context, upsilon::sgd, {gradient, parameter, velocity}, options);
 }
 
-ups_status ups_adam(ups_context* context, const ups_tensor* gradient, const ups_tensor* parameter,
-                    const ups_tensor* mean, const ups_tensor* square, const ups_adam_options* options) {
+ups_status ups_adam(ups_context* context, const ups_tensor* gradient, ups_tensor* parameter, ups_tensor* mean,
+                    ups_tensor* square, const ups_adam_options* options) noexcept {
   return upsilon::call(context, upsilon::adam, {gradient, parameter, mean, square}, options);
 }

@@ -26,25 +26,29 @@ extern "C" {
   "weight_decay: f64, decoupled: bool, step: i32 = 1"
 
 typedef struct ups_accumulate_options {
-  double scale;
+  size_t size UPS_DEFAULT(sizeof(ups_accumulate_options)); /* of this struct; 0: all defaults */
+  double scale UPS_DEFAULT(1);
 } ups_accumulate_options;
 
 typedef struct ups_sgd_options {
-  double learning_rate, momentum, weight_decay;
-  int32_t nesterov, step;
+  size_t size UPS_DEFAULT(sizeof(ups_sgd_options)); /* of this struct; 0: all defaults */
+  double learning_rate UPS_DEFAULT(0.01), momentum UPS_DEFAULT(0), weight_decay UPS_DEFAULT(0);
+  int32_t nesterov UPS_DEFAULT(0), step UPS_DEFAULT(1);
 } ups_sgd_options;
 
 typedef struct ups_adam_options {
-  double learning_rate, beta1, beta2, epsilon, weight_decay;
-  int32_t decoupled, step;
+  size_t size UPS_DEFAULT(sizeof(ups_adam_options)); /* of this struct; 0: all defaults */
+  double learning_rate UPS_DEFAULT(0.001), beta1 UPS_DEFAULT(0.9), beta2 UPS_DEFAULT(0.999), epsilon UPS_DEFAULT(1e-8),
+      weight_decay UPS_DEFAULT(0);
+  int32_t decoupled UPS_DEFAULT(0), step UPS_DEFAULT(1);
 } ups_adam_options;
 
-UPS_API ups_status ups_accumulate(ups_context* context, const ups_tensor* x, const ups_tensor* y,
-                                  const ups_accumulate_options* options);
-UPS_API ups_status ups_sgd(ups_context* context, const ups_tensor* gradient, const ups_tensor* parameter,
-                           const ups_tensor* velocity, const ups_sgd_options* options);
-UPS_API ups_status ups_adam(ups_context* context, const ups_tensor* gradient, const ups_tensor* parameter,
-                            const ups_tensor* mean, const ups_tensor* square, const ups_adam_options* options);
+UPS_API ups_status ups_accumulate(ups_context* context, const ups_tensor* x, ups_tensor* y,
+                                  const ups_accumulate_options* options) UPS_NOEXCEPT;
+UPS_API ups_status ups_sgd(ups_context* context, const ups_tensor* gradient, ups_tensor* parameter,
+                           ups_tensor* velocity, const ups_sgd_options* options) UPS_NOEXCEPT;
+UPS_API ups_status ups_adam(ups_context* context, const ups_tensor* gradient, ups_tensor* parameter, ups_tensor* mean,
+                            ups_tensor* square, const ups_adam_options* options) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

@@ -128,9 +128,8 @@ const OperationEntry backward{"pair_attention_backward",
 
 ups_status ups_pair_attention_forward(ups_context* context, const ups_tensor* momenta, const ups_tensor* offsets,
                                       const ups_tensor* const* weights, const ups_tensor* const* biases,
-                                      const ups_tensor* q, const ups_tensor* k, const ups_tensor* v,
-                                      const ups_tensor* y, const ups_tensor* softmax,
-                                      const ups_pair_attention_options* options) {
+                                      const ups_tensor* q, const ups_tensor* k, const ups_tensor* v, ups_tensor* y,
+                                      ups_tensor* softmax, const ups_pair_attention_options* options) noexcept {
   const ups_tensor* tensors[7 + 2 * upsilon::max_layers] = {momenta, offsets};
   upsilon::put_layers(weights, biases, tensors + 2);
   tensors[10] = q;
@@ -145,9 +144,9 @@ ups_status ups_pair_attention_backward(ups_context* context, const ups_tensor* m
                                        const ups_tensor* const* weights, const ups_tensor* const* biases,
                                        const ups_tensor* q, const ups_tensor* k, const ups_tensor* v,
                                        const ups_tensor* y, const ups_tensor* softmax, const ups_tensor* dy,
-                                       const ups_tensor* dmomenta, const ups_tensor* const* dweights,
-                                       const ups_tensor* const* dbiases, const ups_tensor* dq, const ups_tensor* dk,
-                                       const ups_tensor* dv, const ups_pair_attention_options* options) {
+                                       ups_tensor* dmomenta, const ups_tensor* const* dweights,
+                                       const ups_tensor* const* dbiases, ups_tensor* dq, ups_tensor* dk, ups_tensor* dv,
+                                       const ups_pair_attention_options* options) noexcept {
   const ups_tensor* tensors[12 + 4 * upsilon::max_layers] = {momenta, offsets};
   upsilon::put_layers(weights, biases, tensors + 2);
   upsilon::put_layers(dweights, dbiases, tensors + 17);

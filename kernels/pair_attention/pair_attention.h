@@ -29,7 +29,7 @@ extern "C" {
   "real[M3], q: real[N, M3|M2|M1|M0, D], k: real[N, M3|M2|M1|M0, D], v: real[N, M3|M2|M1|M0, V]"
 #define UPS_PAIR_ATTENTION_OPTIONS_SCHEMA                                                                  \
   "; activation0: activation, activation1: activation, activation2: activation, activation3: activation, " \
-  "scale: f32 = 1, eps: f32 = 1e-8"
+  "scale: f32 = 0, eps: f32 = 1e-8"
 #define UPS_PAIR_ATTENTION_FORWARD_SCHEMA \
   UPS_PAIR_ATTENTION_INPUTS_SCHEMA        \
   " -> y: real[N, M3|M2|M1|M0, V], softmax?: real[N, M3|M2|M1|M0, 2]" UPS_PAIR_ATTENTION_OPTIONS_SCHEMA
@@ -43,23 +43,26 @@ extern "C" {
 #define UPS_PAIR_ATTENTION_MAX_LAYERS 4
 
 typedef struct ups_pair_attention_options {
-  int32_t activation[UPS_PAIR_ATTENTION_MAX_LAYERS]; /* ups_activation of each layer */
-  float scale; /* 1 when no options are given */
-  float eps; /* 1e-8 when no options are given; more than 0 */
+  size_t size UPS_DEFAULT(sizeof(ups_pair_attention_options)); /* of this struct; 0: all defaults */
+  int32_t activation[UPS_PAIR_ATTENTION_MAX_LAYERS] UPS_DEFAULT({}); /* ups_activation of each layer */
+  float scale UPS_DEFAULT(0); /* 0: 1/sqrt(D) */
+  float eps UPS_DEFAULT(1e-8f); /* more than 0 */
 } ups_pair_attention_options;
 
 /* weights and biases: UPS_PAIR_ATTENTION_MAX_LAYERS pointers each, NULL behind the last layer. */
 UPS_API ups_status ups_pair_attention_forward(ups_context* context, const ups_tensor* momenta,
                                               const ups_tensor* offsets, const ups_tensor* const* weights,
                                               const ups_tensor* const* biases, const ups_tensor* q, const ups_tensor* k,
-                                              const ups_tensor* v, const ups_tensor* y, const ups_tensor* softmax,
-                                              const ups_pair_attention_options* options);
-UPS_API ups_status ups_pair_attention_backward(
-    ups_context* context, const ups_tensor* momenta, const ups_tensor* offsets, const ups_tensor* const* weights,
-    const ups_tensor* const* biases, const ups_tensor* q, const ups_tensor* k, const ups_tensor* v, const ups_tensor* y,
-    const ups_tensor* softmax, const ups_tensor* dy, const ups_tensor* dmomenta, const ups_tensor* const* dweights,
-    const ups_tensor* const* dbiases, const ups_tensor* dq, const ups_tensor* dk, const ups_tensor* dv,
-    const ups_pair_attention_options* options);
+                                              const ups_tensor* v, ups_tensor* y, ups_tensor* softmax,
+                                              const ups_pair_attention_options* options) UPS_NOEXCEPT;
+UPS_API ups_status ups_pair_attention_backward(ups_context* context, const ups_tensor* momenta,
+                                               const ups_tensor* offsets, const ups_tensor* const* weights,
+                                               const ups_tensor* const* biases, const ups_tensor* q,
+                                               const ups_tensor* k, const ups_tensor* v, const ups_tensor* y,
+                                               const ups_tensor* softmax, const ups_tensor* dy, ups_tensor* dmomenta,
+                                               const ups_tensor* const* dweights, const ups_tensor* const* dbiases,
+                                               ups_tensor* dq, ups_tensor* dk, ups_tensor* dv,
+                                               const ups_pair_attention_options* options) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

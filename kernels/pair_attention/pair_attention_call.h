@@ -29,7 +29,7 @@ struct PairAttention : Layers<T> {
         particles(call.dims[0]), events(call.dims[1]), heads(this->last_width()), width(call.dims[6]),
         value_width(call.dims[7]), momenta(call.data<const T>(0)), q(call.data<const T>(10)), k(call.data<const T>(11)),
         v(call.data<const T>(12)), offsets(call.data<const int32_t>(1)),
-        scale(static_cast<T>(call.option<ups_pair_attention_options>().scale)),
+        scale(attention_scale<T>(call.option<ups_pair_attention_options>().scale, width)),
         eps(static_cast<double>(call.option<ups_pair_attention_options>().eps)) {}
 
   UPS_HD int64_t size(int64_t event) const { return offsets[event + 1] - offsets[event]; }

@@ -86,17 +86,16 @@ const OperationEntry backward{"pair_cost_backward",
 
 ups_status ups_pair_cost_forward(ups_context* context, const ups_tensor* prediction,
                                  const ups_tensor* prediction_offsets, const ups_tensor* target,
-                                 const ups_tensor* target_offsets, const ups_tensor* cost,
-                                 const ups_pair_cost_options* options) {
+                                 const ups_tensor* target_offsets, ups_tensor* cost,
+                                 const ups_pair_cost_options* options) noexcept {
   return upsilon::call(context, upsilon::forward, {prediction, prediction_offsets, target, target_offsets, cost},
                        options);
 }
 
 ups_status ups_pair_cost_backward(ups_context* context, const ups_tensor* prediction,
                                   const ups_tensor* prediction_offsets, const ups_tensor* target,
-                                  const ups_tensor* target_offsets, const ups_tensor* dcost,
-                                  const ups_tensor* dprediction, const ups_tensor* dtarget,
-                                  const ups_pair_cost_options* options) {
+                                  const ups_tensor* target_offsets, const ups_tensor* dcost, ups_tensor* dprediction,
+                                  ups_tensor* dtarget, const ups_pair_cost_options* options) noexcept {
   return upsilon::call(context, upsilon::backward,
                        {prediction, prediction_offsets, target, target_offsets, dcost, dprediction, dtarget}, options);
 }

@@ -32,18 +32,19 @@ typedef enum ups_pair_cost_kind {
 } ups_pair_cost_kind;
 
 typedef struct ups_pair_cost_options {
-  int32_t kind; /* ups_pair_cost_kind */
+  size_t size UPS_DEFAULT(sizeof(ups_pair_cost_options)); /* of this struct; 0: all defaults */
+  int32_t kind UPS_DEFAULT(0); /* ups_pair_cost_kind */
 } ups_pair_cost_options;
 
 UPS_API ups_status ups_pair_cost_forward(ups_context* context, const ups_tensor* prediction,
                                          const ups_tensor* prediction_offsets, const ups_tensor* target,
-                                         const ups_tensor* target_offsets, const ups_tensor* cost,
-                                         const ups_pair_cost_options* options);
+                                         const ups_tensor* target_offsets, ups_tensor* cost,
+                                         const ups_pair_cost_options* options) UPS_NOEXCEPT;
 UPS_API ups_status ups_pair_cost_backward(ups_context* context, const ups_tensor* prediction,
                                           const ups_tensor* prediction_offsets, const ups_tensor* target,
                                           const ups_tensor* target_offsets, const ups_tensor* dcost,
-                                          const ups_tensor* dprediction, const ups_tensor* dtarget,
-                                          const ups_pair_cost_options* options);
+                                          ups_tensor* dprediction, ups_tensor* dtarget,
+                                          const ups_pair_cost_options* options) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

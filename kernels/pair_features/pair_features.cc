@@ -58,12 +58,12 @@ const OperationEntry backward{"pair_features_backward",
 }  // namespace upsilon
 
 ups_status ups_pair_features_forward(ups_context* context, const ups_tensor* momenta, const ups_tensor* offsets,
-                                     const ups_tensor* features, const ups_pair_features_options* options) {
+                                     ups_tensor* features, const ups_pair_features_options* options) noexcept {
   return upsilon::call(context, upsilon::forward, {momenta, offsets, features}, options);
 }
 
 ups_status ups_pair_features_backward(ups_context* context, const ups_tensor* momenta, const ups_tensor* offsets,
-                                      const ups_tensor* dfeatures, const ups_tensor* dmomenta,
-                                      const ups_pair_features_options* options) {
+                                      const ups_tensor* dfeatures, ups_tensor* dmomenta,
+                                      const ups_pair_features_options* options) noexcept {
   return upsilon::call(context, upsilon::backward, {momenta, offsets, dfeatures, dmomenta}, options);
 }

@@ -27,14 +27,17 @@ extern "C" {
   "real[N, C]; eps: f32 = 1e-8"
 
 typedef struct ups_pair_features_options {
-  float eps; /* 1e-8 when no options are given; more than 0 */
+  size_t size UPS_DEFAULT(sizeof(ups_pair_features_options)); /* of this struct; 0: all defaults */
+  float eps UPS_DEFAULT(1e-8f); /* more than 0 */
 } ups_pair_features_options;
 
 UPS_API ups_status ups_pair_features_forward(ups_context* context, const ups_tensor* momenta, const ups_tensor* offsets,
-                                             const ups_tensor* features, const ups_pair_features_options* options);
+                                             ups_tensor* features,
+                                             const ups_pair_features_options* options) UPS_NOEXCEPT;
 UPS_API ups_status ups_pair_features_backward(ups_context* context, const ups_tensor* momenta,
                                               const ups_tensor* offsets, const ups_tensor* dfeatures,
-                                              const ups_tensor* dmomenta, const ups_pair_features_options* options);
+                                              ups_tensor* dmomenta,
+                                              const ups_pair_features_options* options) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

@@ -51,10 +51,10 @@ const OperationEntry normal{"random_normal",
 }  // namespace
 }  // namespace upsilon
 
-ups_status ups_random_uniform(ups_context* context, const ups_tensor* y, const ups_random_uniform_options* options) {
+ups_status ups_random_uniform(ups_context* context, ups_tensor* y, const ups_random_uniform_options* options) noexcept {
   return upsilon::call(context, upsilon::uniform, {y}, options);
 }
 
-ups_status ups_random_normal(ups_context* context, const ups_tensor* y, const ups_random_normal_options* options) {
+ups_status ups_random_normal(ups_context* context, ups_tensor* y, const ups_random_normal_options* options) noexcept {
   return upsilon::call(context, upsilon::normal, {y}, options);
 }

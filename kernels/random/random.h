@@ -24,21 +24,23 @@ extern "C" {
 #define UPS_RANDOM_NORMAL_SCHEMA UPS_RANDOM_STREAMS_SCHEMA ", mean: f32, deviation: f32 = 1"
 
 typedef struct ups_random_uniform_options {
-  uint64_t seed, stream;
-  int64_t per_stream;
-  float low, high; /* 0 and 1 when no options are given */
+  size_t size UPS_DEFAULT(sizeof(ups_random_uniform_options)); /* of this struct; 0: all defaults */
+  uint64_t seed UPS_DEFAULT(0), stream UPS_DEFAULT(0);
+  int64_t per_stream UPS_DEFAULT(0);
+  float low UPS_DEFAULT(0), high UPS_DEFAULT(1);
 } ups_random_uniform_options;
 
 typedef struct ups_random_normal_options {
-  uint64_t seed, stream;
-  int64_t per_stream;
-  float mean, deviation; /* 0 and 1 when no options are given */
+  size_t size UPS_DEFAULT(sizeof(ups_random_normal_options)); /* of this struct; 0: all defaults */
+  uint64_t seed UPS_DEFAULT(0), stream UPS_DEFAULT(0);
+  int64_t per_stream UPS_DEFAULT(0);
+  float mean UPS_DEFAULT(0), deviation UPS_DEFAULT(1);
 } ups_random_normal_options;
 
-UPS_API ups_status ups_random_uniform(ups_context* context, const ups_tensor* y,
-                                      const ups_random_uniform_options* options);
-UPS_API ups_status ups_random_normal(ups_context* context, const ups_tensor* y,
-                                     const ups_random_normal_options* options);
+UPS_API ups_status ups_random_uniform(ups_context* context, ups_tensor* y,
+                                      const ups_random_uniform_options* options) UPS_NOEXCEPT;
+UPS_API ups_status ups_random_normal(ups_context* context, ups_tensor* y,
+                                     const ups_random_normal_options* options) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

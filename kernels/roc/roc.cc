@@ -75,9 +75,8 @@ const OperationEntry operation{"roc",
 }  // namespace upsilon
 
 ups_status ups_roc(ups_context* context, const ups_tensor* scores, const ups_tensor* labels, const ups_tensor* weights,
-                   const ups_tensor* efficiencies, const ups_tensor* auc, const ups_tensor* false_positive,
-                   const ups_tensor* true_positive, const ups_tensor* thresholds, const ups_tensor* rejection,
-                   const ups_tensor* cut) {
+                   const ups_tensor* efficiencies, ups_tensor* auc, ups_tensor* false_positive,
+                   ups_tensor* true_positive, ups_tensor* thresholds, ups_tensor* rejection, ups_tensor* cut) noexcept {
   return upsilon::call(
       context, upsilon::operation,
       {scores, labels, weights, efficiencies, auc, false_positive, true_positive, thresholds, rejection, cut}, nullptr);

@@ -25,9 +25,9 @@ extern "C" {
   "false_positive?: f64[N+1], true_positive?: f64[N+1], thresholds?: f64[N+1], rejection?: f64[K], cut?: f64[K]"
 
 UPS_API ups_status ups_roc(ups_context* context, const ups_tensor* scores, const ups_tensor* labels,
-                           const ups_tensor* weights, const ups_tensor* efficiencies, const ups_tensor* auc,
-                           const ups_tensor* false_positive, const ups_tensor* true_positive,
-                           const ups_tensor* thresholds, const ups_tensor* rejection, const ups_tensor* cut);
+                           const ups_tensor* weights, const ups_tensor* efficiencies, ups_tensor* auc,
+                           ups_tensor* false_positive, ups_tensor* true_positive, ups_tensor* thresholds,
+                           ups_tensor* rejection, ups_tensor* cut) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

@@ -46,11 +46,11 @@ const OperationEntry backward{"segment_softmax_backward",
 }  // namespace upsilon
 
 ups_status ups_segment_softmax_forward(ups_context* context, const ups_tensor* x, const ups_tensor* offsets,
-                                       const ups_tensor* y) {
+                                       ups_tensor* y) noexcept {
   return upsilon::call(context, upsilon::forward, {x, offsets, y}, nullptr);
 }
 
 ups_status ups_segment_softmax_backward(ups_context* context, const ups_tensor* offsets, const ups_tensor* y,
-                                        const ups_tensor* dy, const ups_tensor* dx) {
+                                        const ups_tensor* dy, ups_tensor* dx) noexcept {
   return upsilon::call(context, upsilon::backward, {offsets, y, dy, dx}, nullptr);
 }

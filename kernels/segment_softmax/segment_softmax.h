@@ -16,9 +16,9 @@ extern "C" {
   "offsets: i32[B+1] splits N, y: real[N, C], dy: real[N, C] -> dx: real[N, C]"
 
 UPS_API ups_status ups_segment_softmax_forward(ups_context* context, const ups_tensor* x, const ups_tensor* offsets,
-                                               const ups_tensor* y);
+                                               ups_tensor* y) UPS_NOEXCEPT;
 UPS_API ups_status ups_segment_softmax_backward(ups_context* context, const ups_tensor* offsets, const ups_tensor* y,
-                                                const ups_tensor* dy, const ups_tensor* dx);
+                                                const ups_tensor* dy, ups_tensor* dx) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

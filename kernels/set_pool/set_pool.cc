@@ -87,12 +87,13 @@ const OperationEntry backward{"set_pool_backward",
 }  // namespace upsilon
 
 ups_status ups_set_pool_forward(ups_context* context, const ups_tensor* x, const ups_tensor* offsets,
-                                const ups_tensor* weights, const ups_tensor* y, const ups_set_pool_options* options) {
+                                const ups_tensor* weights, ups_tensor* y,
+                                const ups_set_pool_options* options) noexcept {
   return upsilon::call(context, upsilon::forward, {x, offsets, weights, y}, options);
 }
 
 ups_status ups_set_pool_backward(ups_context* context, const ups_tensor* x, const ups_tensor* offsets,
-                                 const ups_tensor* weights, const ups_tensor* dy, const ups_tensor* dx,
-                                 const ups_tensor* dweights, const ups_set_pool_options* options) {
+                                 const ups_tensor* weights, const ups_tensor* dy, ups_tensor* dx, ups_tensor* dweights,
+                                 const ups_set_pool_options* options) noexcept {
   return upsilon::call(context, upsilon::backward, {x, offsets, weights, dy, dx, dweights}, options);
 }

@@ -20,15 +20,16 @@ extern "C" {
   "dweights?: real[N]; pool: sum|mean|max|min"
 
 typedef struct ups_set_pool_options {
-  int32_t pool; /* ups_pool */
+  size_t size UPS_DEFAULT(sizeof(ups_set_pool_options)); /* of this struct; 0: all defaults */
+  int32_t pool UPS_DEFAULT(0); /* ups_pool */
 } ups_set_pool_options;
 
 UPS_API ups_status ups_set_pool_forward(ups_context* context, const ups_tensor* x, const ups_tensor* offsets,
-                                        const ups_tensor* weights, const ups_tensor* y,
-                                        const ups_set_pool_options* options);
+                                        const ups_tensor* weights, ups_tensor* y,
+                                        const ups_set_pool_options* options) UPS_NOEXCEPT;
 UPS_API ups_status ups_set_pool_backward(ups_context* context, const ups_tensor* x, const ups_tensor* offsets,
-                                         const ups_tensor* weights, const ups_tensor* dy, const ups_tensor* dx,
-                                         const ups_tensor* dweights, const ups_set_pool_options* options);
+                                         const ups_tensor* weights, const ups_tensor* dy, ups_tensor* dx,
+                                         ups_tensor* dweights, const ups_set_pool_options* options) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

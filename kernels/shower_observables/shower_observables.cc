@@ -85,9 +85,9 @@ const OperationEntry observables{"shower_observables",
 }  // namespace upsilon
 
 ups_status ups_shower_observables(ups_context* context, const ups_tensor* showers, const ups_tensor* axis,
-                                  const ups_tensor* energy, const ups_tensor* hits, const ups_tensor* longitudinal,
-                                  const ups_tensor* centre, const ups_tensor* radial, const ups_tensor* spectrum,
-                                  const ups_shower_observables_options* options) {
+                                  ups_tensor* energy, ups_tensor* hits, ups_tensor* longitudinal, ups_tensor* centre,
+                                  ups_tensor* radial, ups_tensor* spectrum,
+                                  const ups_shower_observables_options* options) noexcept {
   return upsilon::call(context, upsilon::observables,
                        {showers, axis, energy, hits, longitudinal, centre, radial, spectrum}, options);
 }

@@ -28,16 +28,16 @@ extern "C" {
   " f64 = 0.1, ring_width: f64 = 1, lowest: f64 = 0.1, highest: f64 = 1000"
 
 typedef struct ups_shower_observables_options {
-  double threshold;       /* the least energy of a hit */
-  double ring_width;      /* of the radial profile, in cells */
-  double lowest, highest; /* edges of the spectrum */
+  size_t size UPS_DEFAULT(sizeof(ups_shower_observables_options)); /* of this struct; 0: all defaults */
+  double threshold UPS_DEFAULT(0.1); /* the least energy of a hit */
+  double ring_width UPS_DEFAULT(1); /* of the radial profile, in cells */
+  double lowest UPS_DEFAULT(0.1), highest UPS_DEFAULT(1000); /* edges of the spectrum */
 } ups_shower_observables_options;
 
 UPS_API ups_status ups_shower_observables(ups_context* context, const ups_tensor* showers, const ups_tensor* axis,
-                                          const ups_tensor* energy, const ups_tensor* hits,
-                                          const ups_tensor* longitudinal, const ups_tensor* centre,
-                                          const ups_tensor* radial, const ups_tensor* spectrum,
-                                          const ups_shower_observables_options* options);
+                                          ups_tensor* energy, ups_tensor* hits, ups_tensor* longitudinal,
+                                          ups_tensor* centre, ups_tensor* radial, ups_tensor* spectrum,
+                                          const ups_shower_observables_options* options) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

@@ -32,10 +32,11 @@ const OperationEntry backward{
 }  // namespace
 }  // namespace upsilon
 
-ups_status ups_softmax_forward(ups_context* context, const ups_tensor* x, const ups_tensor* y) {
+ups_status ups_softmax_forward(ups_context* context, const ups_tensor* x, ups_tensor* y) noexcept {
   return upsilon::call(context, upsilon::forward, {x, y}, nullptr);
 }
 
-ups_status ups_softmax_backward(ups_context* context, const ups_tensor* y, const ups_tensor* dy, const ups_tensor* dx) {
+ups_status ups_softmax_backward(ups_context* context, const ups_tensor* y, const ups_tensor* dy,
+                                ups_tensor* dx) noexcept {
   return upsilon::call(context, upsilon::backward, {y, dy, dx}, nullptr);
 }

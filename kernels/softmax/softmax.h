@@ -14,9 +14,9 @@ extern "C" {
 #define UPS_SOFTMAX_FORWARD_SCHEMA "x: real[..., F] -> y: real[..., F]"
 #define UPS_SOFTMAX_BACKWARD_SCHEMA "y: real[..., F], dy: real[..., F] -> dx: real[..., F]"
 
-UPS_API ups_status ups_softmax_forward(ups_context* context, const ups_tensor* x, const ups_tensor* y);
+UPS_API ups_status ups_softmax_forward(ups_context* context, const ups_tensor* x, ups_tensor* y) UPS_NOEXCEPT;
 UPS_API ups_status ups_softmax_backward(ups_context* context, const ups_tensor* y, const ups_tensor* dy,
-                                        const ups_tensor* dx);
+                                        ups_tensor* dx) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

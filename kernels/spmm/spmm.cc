@@ -44,13 +44,13 @@ const OperationEntry backward{
 }  // namespace upsilon
 
 ups_status ups_spmm_forward(ups_context* context, const ups_tensor* row_offsets, const ups_tensor* sources,
-                            const ups_tensor* edge_weights, const ups_tensor* x, const ups_tensor* y) {
+                            const ups_tensor* edge_weights, const ups_tensor* x, ups_tensor* y) noexcept {
   return upsilon::call(context, upsilon::forward, {row_offsets, sources, edge_weights, x, y}, nullptr);
 }
 
 ups_status ups_spmm_backward(ups_context* context, const ups_tensor* transposed_offsets, const ups_tensor* targets,
                              const ups_tensor* edges, const ups_tensor* edge_weights, const ups_tensor* x,
-                             const ups_tensor* dy, const ups_tensor* dx, const ups_tensor* dedge_weights) {
+                             const ups_tensor* dy, ups_tensor* dx, ups_tensor* dedge_weights) noexcept {
   return upsilon::call(context, upsilon::backward,
                        {transposed_offsets, targets, edges, edge_weights, x, dy, dx, dedge_weights}, nullptr);
 }

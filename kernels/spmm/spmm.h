@@ -21,11 +21,11 @@ extern "C" {
   "edge_weights?: real[E], x: real[N, F], dy: real[R, F] -> dx?: real[N, F], dedge_weights?: real[E]"
 
 UPS_API ups_status ups_spmm_forward(ups_context* context, const ups_tensor* row_offsets, const ups_tensor* sources,
-                                    const ups_tensor* edge_weights, const ups_tensor* x, const ups_tensor* y);
+                                    const ups_tensor* edge_weights, const ups_tensor* x, ups_tensor* y) UPS_NOEXCEPT;
 UPS_API ups_status ups_spmm_backward(ups_context* context, const ups_tensor* transposed_offsets,
                                      const ups_tensor* targets, const ups_tensor* edges, const ups_tensor* edge_weights,
-                                     const ups_tensor* x, const ups_tensor* dy, const ups_tensor* dx,
-                                     const ups_tensor* dedge_weights);
+                                     const ups_tensor* x, const ups_tensor* dy, ups_tensor* dx,
+                                     ups_tensor* dedge_weights) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

@@ -152,17 +152,17 @@ const OperationEntry backward{"tree_conv_backward",
 
 ups_status ups_tree_conv_forward(ups_context* context, const ups_tensor* offsets, const ups_tensor* mother,
                                  const ups_tensor* x, const ups_tensor* self, const ups_tensor* parent,
-                                 const ups_tensor* daughters, const ups_tensor* bias, const ups_tensor* y,
-                                 const ups_tree_conv_options* options) {
+                                 const ups_tensor* daughters, const ups_tensor* bias, ups_tensor* y,
+                                 const ups_tree_conv_options* options) noexcept {
   return upsilon::call(context, upsilon::forward, {offsets, mother, x, self, parent, daughters, bias, y}, options);
 }
 
 ups_status ups_tree_conv_backward(ups_context* context, const ups_tensor* offsets, const ups_tensor* mother,
                                   const ups_tensor* x, const ups_tensor* self, const ups_tensor* parent,
                                   const ups_tensor* daughters, const ups_tensor* bias, const ups_tensor* y,
-                                  const ups_tensor* dy, const ups_tensor* dx, const ups_tensor* dself,
-                                  const ups_tensor* dparent, const ups_tensor* ddaughters, const ups_tensor* dbias,
-                                  const ups_tree_conv_options* options) {
+                                  const ups_tensor* dy, ups_tensor* dx, ups_tensor* dself, ups_tensor* dparent,
+                                  ups_tensor* ddaughters, ups_tensor* dbias,
+                                  const ups_tree_conv_options* options) noexcept {
   return upsilon::call(
       context, upsilon::backward,
       {offsets, mother, x, self, parent, daughters, bias, y, dy, dx, dself, dparent, ddaughters, dbias}, options);

@@ -34,20 +34,21 @@ typedef enum ups_tree_normalization {
 } ups_tree_normalization;
 
 typedef struct ups_tree_conv_options {
-  int32_t normalization; /* ups_tree_normalization */
-  int32_t activation;    /* ups_activation */
+  size_t size UPS_DEFAULT(sizeof(ups_tree_conv_options)); /* of this struct; 0: all defaults */
+  int32_t normalization UPS_DEFAULT(0); /* ups_tree_normalization */
+  int32_t activation UPS_DEFAULT(0); /* ups_activation */
 } ups_tree_conv_options;
 
 UPS_API ups_status ups_tree_conv_forward(ups_context* context, const ups_tensor* offsets, const ups_tensor* mother,
                                          const ups_tensor* x, const ups_tensor* self, const ups_tensor* parent,
-                                         const ups_tensor* daughters, const ups_tensor* bias, const ups_tensor* y,
-                                         const ups_tree_conv_options* options);
+                                         const ups_tensor* daughters, const ups_tensor* bias, ups_tensor* y,
+                                         const ups_tree_conv_options* options) UPS_NOEXCEPT;
 UPS_API ups_status ups_tree_conv_backward(ups_context* context, const ups_tensor* offsets, const ups_tensor* mother,
                                           const ups_tensor* x, const ups_tensor* self, const ups_tensor* parent,
                                           const ups_tensor* daughters, const ups_tensor* bias, const ups_tensor* y,
-                                          const ups_tensor* dy, const ups_tensor* dx, const ups_tensor* dself,
-                                          const ups_tensor* dparent, const ups_tensor* ddaughters,
-                                          const ups_tensor* dbias, const ups_tree_conv_options* options);
+                                          const ups_tensor* dy, ups_tensor* dx, ups_tensor* dself, ups_tensor* dparent,
+                                          ups_tensor* ddaughters, ups_tensor* dbias,
+                                          const ups_tree_conv_options* options) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

@@ -43,6 +43,6 @@ const OperationEntry entry{"tree_to_lca",
 }  // namespace upsilon
 
 ups_status ups_tree_to_lca(ups_context* context, const ups_tensor* offsets, const ups_tensor* mother,
-                           const ups_tensor* stage, const ups_tensor* leaf_offsets, const ups_tensor* lca) {
+                           const ups_tensor* stage, ups_tensor* leaf_offsets, ups_tensor* lca) noexcept {
   return upsilon::call(context, upsilon::entry, {offsets, mother, stage, leaf_offsets, lca}, nullptr);
 }

@@ -17,7 +17,7 @@ extern "C" {
   "i32[B+1], lca: i32[P]"
 
 UPS_API ups_status ups_tree_to_lca(ups_context* context, const ups_tensor* offsets, const ups_tensor* mother,
-                                   const ups_tensor* stage, const ups_tensor* leaf_offsets, const ups_tensor* lca);
+                                   const ups_tensor* stage, ups_tensor* leaf_offsets, ups_tensor* lca) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

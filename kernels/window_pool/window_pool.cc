@@ -98,12 +98,12 @@ const OperationEntry backward{"window_pool_backward",
 }  // namespace
 }  // namespace upsilon
 
-ups_status ups_window_pool_forward(ups_context* context, const ups_tensor* x, const ups_tensor* y,
-                                   const ups_window_pool_options* options) {
+ups_status ups_window_pool_forward(ups_context* context, const ups_tensor* x, ups_tensor* y,
+                                   const ups_window_pool_options* options) noexcept {
   return upsilon::call(context, upsilon::forward, {x, y}, options);
 }
 
-ups_status ups_window_pool_backward(ups_context* context, const ups_tensor* x, const ups_tensor* dy,
-                                    const ups_tensor* dx, const ups_window_pool_options* options) {
+ups_status ups_window_pool_backward(ups_context* context, const ups_tensor* x, const ups_tensor* dy, ups_tensor* dx,
+                                    const ups_window_pool_options* options) noexcept {
   return upsilon::call(context, upsilon::backward, {x, dy, dx}, options);
 }

@@ -27,18 +27,19 @@ extern "C" {
   "x: real[I, D, H, W], dy: real[I, YD, YH, YW] -> dx: real[I, D, H, W]; " UPS_WINDOW_POOL_OPTIONS
 
 typedef struct ups_window_pool_options {
-  int32_t pool; /* ups_pool */
-  int32_t kernel_d, kernel_h, kernel_w; /* at least 1, the value when no options are given */
-  int32_t stride_d, stride_h, stride_w; /* at least 1, the value when no options are given */
-  int32_t padding_d, padding_h, padding_w; /* at least 0 */
-  int32_t dilation_d, dilation_h, dilation_w; /* at least 1, the value when no options are given */
-  int32_t count_padding; /* 0 or 1; 1 when no options are given */
+  size_t size UPS_DEFAULT(sizeof(ups_window_pool_options)); /* of this struct; 0: all defaults */
+  int32_t pool UPS_DEFAULT(0); /* ups_pool */
+  int32_t kernel_d UPS_DEFAULT(1), kernel_h UPS_DEFAULT(1), kernel_w UPS_DEFAULT(1); /* at least 1 */
+  int32_t stride_d UPS_DEFAULT(1), stride_h UPS_DEFAULT(1), stride_w UPS_DEFAULT(1); /* at least 1 */
+  int32_t padding_d UPS_DEFAULT(0), padding_h UPS_DEFAULT(0), padding_w UPS_DEFAULT(0); /* at least 0 */
+  int32_t dilation_d UPS_DEFAULT(1), dilation_h UPS_DEFAULT(1), dilation_w UPS_DEFAULT(1); /* at least 1 */
+  int32_t count_padding UPS_DEFAULT(1); /* 0 or 1 */
 } ups_window_pool_options;
 
-UPS_API ups_status ups_window_pool_forward(ups_context* context, const ups_tensor* x, const ups_tensor* y,
-                                           const ups_window_pool_options* options);
+UPS_API ups_status ups_window_pool_forward(ups_context* context, const ups_tensor* x, ups_tensor* y,
+                                           const ups_window_pool_options* options) UPS_NOEXCEPT;
 UPS_API ups_status ups_window_pool_backward(ups_context* context, const ups_tensor* x, const ups_tensor* dy,
-                                            const ups_tensor* dx, const ups_window_pool_options* options);
+                                            ups_tensor* dx, const ups_window_pool_options* options) UPS_NOEXCEPT;
 
 #ifdef __cplusplus
 }

@@ -74,7 +74,7 @@ struct Invocation {
   bool shared[frame::max_tensors];
   bool own[frame::max_tensors] = {};  // tensors in memory that belongs to the call
   ups_block* blocks[frame::max_tensors] = {};  // of tensors in blocks, else null
-  alignas(8) char options[frame::max_options * 8];
+  alignas(8) char options[sizeof(size_t) + frame::max_options * 8];  // the operation's struct, its size first
   std::vector<std::unique_ptr<char[]>> snapshots;
 
   Invocation() = default;

@@ -23,8 +23,7 @@ ups_context* Contexts::find(ups_device device) const {
 
 ups_context* Contexts::get(ups_device device, int32_t threads, int32_t precision, Failure* failure) {
   if (ups_context* known = find(device)) return known;
-  ups_context_options options{};
-  options.size = sizeof options;
+  ups_context_options options;
   options.device = device;
   options.threads = threads;
   options.precision = precision;
@@ -126,6 +125,8 @@ bool ThreadState::read(napi_env env, const napi_value* arrays, size_t array_coun
     call.count = static_cast<int>(call.operation->schema.parameters.size());
   }
   if (call.operation) {
+    const size_t size = call.operation->schema.options_size;
+    std::memcpy(call.options, &size, sizeof size);
     const auto& options = call.operation->schema.options;
     for (size_t i = 0; i < options.size(); ++i) put_option(options[i], frame[frame::options_at + i], call.options);
   }

@@ -4,13 +4,12 @@
 
 #include <charconv>
 #include <cstring>
-#include <exception>
-#include <new>
 #include <string>
 #include <string_view>
 
 #include "context.h"
 #include "counters.h"
+#include "entry.h"
 #include "rules.h"
 
 using namespace upsilon;
@@ -276,18 +275,17 @@ void write_column(const ups_tensor& values, ups_block* block, const ups_tensor* 
     if (same(known.dtype, values.dtype)) begin_schema(schema, std::string(1, known.letter), false, top);
 }
 
+// Runs the body in the context; a Refusal that it throws is about `argument`.
 template <class Body>
-ups_status guarded(ups_context* context, const char* argument, Body body) {
-  try {
-    body();
-    return UPS_OK;
-  } catch (const Refusal& refusal) {
-    return context->error.set(refusal.status, "", argument, refusal.text);
-  } catch (const std::bad_alloc&) {
-    return context->error.set(UPS_OUT_OF_MEMORY, "", argument, "memory is exhausted");
-  } catch (const std::exception& e) {
-    return context->error.set(UPS_INTERNAL, "", argument, e.what());
-  }
+ups_status guarded(ups_context* context, const char* argument, Body body) noexcept {
+  return enter(context, "", [&] {
+    try {
+      body();
+      return UPS_OK;
+    } catch (const Refusal& refusal) {
+      return context->error.set(refusal.status, "", argument, refusal.text);
+    }
+  });
 }
 
 }  // namespace
@@ -295,8 +293,8 @@ ups_status guarded(ups_context* context, const char* argument, Body body) {
 extern "C" {
 
 ups_status ups_tensor_from_arrow(ups_context* context, const ArrowArray* array, const ArrowSchema* schema,
-                                 ups_tensor* values, int64_t* shape, ups_tensor* offsets, int64_t* offsets_shape) {
-  if (!context) return UPS_VALUE;
+                                 ups_tensor* values, int64_t* shape, ups_tensor* offsets,
+                                 int64_t* offsets_shape) noexcept {
   return guarded(context, "array", [&] {
     if (!array || !schema || !values || !shape) refuse(UPS_VALUE, "an argument is null");
     *values = {};
@@ -313,8 +311,7 @@ ups_status ups_tensor_from_arrow(ups_context* context, const ArrowArray* array, 
 
 ups_status ups_tensor_to_arrow(ups_context* context, const ups_tensor* values, ups_block* values_block,
                                const ups_tensor* offsets, ups_block* offsets_block, ArrowArray* array,
-                               ArrowSchema* schema) {
-  if (!context) return UPS_VALUE;
+                               ArrowSchema* schema) noexcept {
   if (array) *array = {};
   if (schema) *schema = {};
   const ups_status status = guarded(context, "values", [&] {

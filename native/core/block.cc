@@ -2,10 +2,11 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
-#include <new>
+#include <memory>
 
 #include "context.h"
 #include "counters.h"
+#include "entry.h"
 #include "recycled.h"
 
 #if !defined(_WIN32)
@@ -69,74 +70,66 @@ ups_block* counted(ups_block* block) {
 
 extern "C" {
 
-ups_status ups_block_create(ups_context* context, ups_device where, size_t bytes, ups_block** result) {
-  if (!context) return UPS_VALUE;
-  if (!result) return context->error.set(UPS_VALUE, "", "block", "block is null");
-  *result = nullptr;
-  ups_block* block = new (std::nothrow) ups_block;
-  if (!block) return context->error.set(UPS_OUT_OF_MEMORY, "", "", "memory is exhausted");
-  block->size = bytes;
-  block->device = where;
-  ups_status status = UPS_OK;
-  if (where.type != UPS_CPU) {
-    block->plugin = plugin_for(where.type == UPS_CUDA_HOST ? UPS_CUDA : where.type);
-    if (!block->plugin)
-      status = context->error.set(UPS_DEVICE, "", "device",
-                                  plugin_problem(where.type == UPS_CUDA_HOST ? UPS_CUDA : where.type));
-  }
-  if (status == UPS_OK && allocate(*block) != UPS_OK)
-    status = context->error.set(UPS_OUT_OF_MEMORY, "", "",
+ups_status ups_block_create(ups_context* context, ups_device where, size_t bytes, ups_block** result) noexcept {
+  return enter(context, "", [&] {
+    if (!result) return context->error.set(UPS_VALUE, "", "block", "block is null");
+    *result = nullptr;
+    auto block = std::make_unique<ups_block>();
+    block->size = bytes;
+    block->device = where;
+    if (where.type != UPS_CPU) {
+      const int32_t type = where.type == UPS_CUDA_HOST ? UPS_CUDA : where.type;
+      block->plugin = plugin_for(type);
+      if (!block->plugin) return context->error.set(UPS_DEVICE, "", "device", plugin_problem(type));
+    }
+    if (allocate(*block) != UPS_OK)
+      return context->error.set(UPS_OUT_OF_MEMORY, "", "",
                                 format("%zu bytes are not to be had on %s", bytes, device_text(where).c_str()));
-  if (status != UPS_OK) {
-    delete block;
-    return status;
-  }
-  *result = counted(block);
-  return UPS_OK;
+    *result = counted(block.release());
+    return UPS_OK;
+  });
 }
 
-ups_status ups_block_map_file(ups_context* context, const char* path, ups_block** result) {
-  if (!context) return UPS_VALUE;
-  if (!result || !path) return context->error.set(UPS_VALUE, "", "path", "path is null");
-  *result = nullptr;
+ups_status ups_block_map_file(ups_context* context, const char* path, ups_block** result) noexcept {
+  return enter(context, "", [&] {
+    if (!result || !path) return context->error.set(UPS_VALUE, "", "path", "path is null");
+    *result = nullptr;
 #if defined(_WIN32)
-  return context->error.set(UPS_UNSUPPORTED, "", "path", "files are not mapped on this system");
+    return context->error.set(UPS_UNSUPPORTED, "", "path", "files are not mapped on this system");
 #else
-  const auto refuse = [&](const char* what) {
-    return context->error.set(UPS_VALUE, "", "path", format("%s: %s", path, what));
-  };
-  const int file = open(path, O_RDONLY | O_CLOEXEC);
-  if (file < 0) return refuse(std::strerror(errno));
-  struct stat status{};
-  if (fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) {
+    const auto refuse = [&](int reason) {
+      return context->error.set(reason == ENOMEM ? UPS_OUT_OF_MEMORY : UPS_VALUE, "", "path",
+                                format("%s: %s", path, reason ? std::strerror(reason) : "not a regular file"));
+    };
+    auto block = std::make_unique<ups_block>();
+    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return refuse(errno);
+    struct stat status{};
+    if (fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) {
+      close(file);
+      return refuse(0);
+    }
+    const size_t size = static_cast<size_t>(status.st_size);
+    // Private and writable: a stray write through a view changes a page of ours, not the file, and does not fault.
+    void* data = size ? mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0) : nullptr;
+    const int reason = errno;
     close(file);
-    return refuse("not a regular file");
-  }
-  const size_t size = static_cast<size_t>(status.st_size);
-  // Private and writable: a stray write through a view changes a page of ours, not the file, and does not fault.
-  void* data = size ? mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0) : nullptr;
-  const int reason = errno;
-  close(file);
-  if (data == MAP_FAILED) return refuse(std::strerror(reason));
-  ups_block* block = new (std::nothrow) ups_block;
-  if (!block) {
-    if (size) munmap(data, size);
-    return context->error.set(UPS_OUT_OF_MEMORY, "", "", "memory is exhausted");
-  }
-  block->data = data;
-  block->size = size;
-  block->mapped = true;
-  *result = counted(block);
-  return UPS_OK;
+    if (data == MAP_FAILED) return refuse(reason);
+    block->data = data;
+    block->size = size;
+    block->mapped = true;
+    *result = counted(block.release());
+    return UPS_OK;
 #endif
+  });
 }
 
-ups_block* ups_block_retain(ups_block* block) {
+ups_block* ups_block_retain(ups_block* block) noexcept {
   if (block) block->references.fetch_add(1, std::memory_order_relaxed);
   return block;
 }
 
-void ups_block_release(ups_block* block) {
+void ups_block_release(ups_block* block) noexcept {
   if (!block || block->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   counters().blocks.fetch_sub(1, std::memory_order_relaxed);
   counters().block_bytes.fetch_sub(static_cast<int64_t>(block->size), std::memory_order_relaxed);
@@ -144,16 +137,16 @@ void ups_block_release(ups_block* block) {
   delete block;
 }
 
-void* ups_block_data(const ups_block* block) { return block ? block->data : nullptr; }
-size_t ups_block_size(const ups_block* block) { return block ? block->size : 0; }
-ups_device ups_block_device(const ups_block* block) { return block ? block->device : ups_device{UPS_CPU, 0}; }
+void* ups_block_data(const ups_block* block) noexcept { return block ? block->data : nullptr; }
+size_t ups_block_size(const ups_block* block) noexcept { return block ? block->size : 0; }
+ups_device ups_block_device(const ups_block* block) noexcept { return block ? block->device : ups_device{UPS_CPU, 0}; }
 
-ups_counters ups_count(void) {
+ups_counters ups_count(void) noexcept {
   const Counters& c = counters();
   return {c.blocks.load(), c.block_bytes.load(), c.arrow_exports.load(), c.arrow_imports.load(),
           c.recycled_bytes.load()};
 }
 
-void ups_trim(void) { forget_recycled(); }
+void ups_trim(void) noexcept { forget_recycled(); }
 
 }  // extern "C"

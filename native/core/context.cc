@@ -1,5 +1,4 @@
 #include "context.h"
-#include "cores.h"
 
 #include <cstdarg>
 #include <cstdio>
@@ -10,6 +9,9 @@
 #include <memory>
 #include <new>
 
+#include "cores.h"
+#include "entry.h"
+#include "options.h"
 #include "recycled.h"
 #include "registry.h"
 
@@ -23,7 +25,10 @@
 namespace upsilon {
 namespace {
 
-thread_local Error creation_error;
+thread_local Error last_creation_error;
+// The context that refused this thread last, until it lets it in: 0 none.
+thread_local uint64_t refused_by = 0;
+std::atomic<uint64_t> contexts_made = 0;
 
 int64_t process_id() {
 #if defined(_WIN32)
@@ -184,31 +189,138 @@ void Workspace::release(const Plugin* plugin, int32_t device_id) {
   size_ = 0;
 }
 
-ups_status Error::set(ups_status status_, std::string operation_, std::string argument_, std::string text_) noexcept {
+namespace {
+
+template <size_t size>
+void put(char (&into)[size], std::string_view text) {
+  constexpr std::string_view ellipsis = "\u2026";
+  size_t kept = text.size();
+  if (kept >= size) {
+    kept = size - 1 - ellipsis.size();
+    while (kept > 0 && (text[kept] & 0xc0) == 0x80) --kept;  // inside a character of several bytes
+  }
+  std::memcpy(into, text.data(), kept);
+  if (kept < text.size()) kept += ellipsis.copy(into + kept, ellipsis.size());
+  into[kept] = 0;
+}
+
+}  // namespace
+
+ups_status Error::set(ups_status status_, std::string_view operation_, std::string_view argument_,
+                      std::string_view text_) noexcept {
   status = status_;
-  operation = std::move(operation_);
-  argument = std::move(argument_);
-  text = std::move(text_);
+  put(operation, operation_);
+  put(argument, argument_);
+  put(text, text_);
   mention_count = 0;
-  if (!operation.empty()) take_mentions();  // other texts quote files
+  if (operation[0]) take_mentions();  // other texts quote files
   return status;
 }
 
 void Error::take_mentions() noexcept {
   size_t kept = 0, begin = 0;
-  for (const char c : text) {
-    if (c == name_begins) {
+  for (const char* c = text; *c; ++c) {
+    if (*c == name_begins) {
       begin = kept;
-    } else if (c != name_ends) {
-      text[kept++] = c;
+    } else if (*c != name_ends) {
+      text[kept++] = *c;
     } else if (mention_count < max_mentions) {
       mentions[mention_count++] = {static_cast<uint16_t>(begin), static_cast<uint16_t>(kept - begin)};
     }
   }
-  text.resize(kept);
+  text[kept] = 0;
 }
 
+Error& creation_error() noexcept { return last_creation_error; }
+
+Entry::Entry(ups_context& context) noexcept
+    : context_(context), refused_(context.busy.exchange(true, std::memory_order_acquire)) {
+  if (refused_) refused_by = context.id;
+  else if (refused_by == context.id) refused_by = 0;
+}
+Entry::~Entry() {
+  if (!refused_) context_.busy.store(false, std::memory_order_release);
+}
+
+ups_status synchronize(ups_context& context) {
+  const Plugin* plugin = context.plugin;
+  if (!plugin) return UPS_OK;
+  const int32_t id = context.device.id;
+  int32_t fault = 0;
+  if (plugin->copy(id, context.stream, &fault, context.fault, sizeof fault, CopyKind::device_to_host) != UPS_OK ||
+      plugin->synchronize(id, context.stream) != UPS_OK)
+    return context.error.set(UPS_DEVICE, "", "", plugin->last_message());
+  if (fault == 0) return UPS_OK;
+  (void)plugin->fill(id, context.stream, context.fault, 0, sizeof fault);
+  // The code was composed by the gate: operation index and parameter index.
+  const auto& all = operations();
+  const size_t index = static_cast<size_t>(fault >> 8);
+  const ups_operation* operation = index < all.size() ? &all[index] : nullptr;
+  const size_t parameter = static_cast<size_t>((fault & 0xff) - 1);
+  if (!operation || parameter >= operation->schema.parameters.size())
+    return context.error.set(UPS_INTERNAL, "", "", format("unknown device fault %d", fault));
+  const Parameter& p = operation->schema.parameters[parameter];
+  static constexpr const char* broken[] = {"",
+                                           "holds boundaries that decrease or overrun",
+                                           "holds an index that is out of range",
+                                           "holds a mother that is outside its event, or a cycle",
+                                           "holds numbers that are not finite",
+                                           "holds NaN",
+                                           "is not the stable order of its keys",
+                                           "has not as many elements as the pairs of the events want"};
+  static_assert(std::size(broken) == static_cast<size_t>(Rule::pairs) + 1);
+  return context.error.set(
+      p.rule == Rule::pairs ? UPS_SHAPE : UPS_VALUE, operation->name, p.name,
+      named(p.name) + " " + broken[static_cast<int>(p.rule)] + " (found on " + device_text(context.device) + ")");
+}
+
+namespace {
+
+ups_status check_threads(Error& error, int32_t threads) {
+  if (threads >= -1 && threads <= 4096) return UPS_OK;
+  return error.set(UPS_VALUE, "", "threads", format("threads is %d (expected -1 to 4096)", threads));
+}
+
+ups_status check_precision(Error& error, int32_t precision) {
+  if (precision >= UPS_FP32 && precision <= UPS_BF16) return UPS_OK;
+  return error.set(UPS_VALUE, "", "precision", format("precision is %d (expected 0, 1 or 2)", precision));
+}
+
+// The caller's options in a struct as it is now, whatever its version.
+ups_status read_options(const ups_context_options* options, ups_context_options* into) {
+  if (!options) return UPS_OK;
+  size_t size = 0;
+  std::memcpy(&size, options, sizeof size);
+  if (size == 0) size = sizeof *into;
+  const auto fits = [size](size_t at, size_t field) { return size <= at || size >= at + field; };
+  const bool whole_fields = size >= sizeof size &&
+                            fits(offsetof(ups_context_options, device), sizeof options->device) &&
+                            fits(offsetof(ups_context_options, threads), sizeof options->threads) &&
+                            fits(offsetof(ups_context_options, precision), sizeof options->precision) &&
+                            fits(offsetof(ups_context_options, variant), sizeof options->variant);
+  if (!whole_fields || !is_zero_beyond(options, sizeof *into, size))
+    return creation_error().set(UPS_VALUE, "", "options", size_text(size, sizeof *into));
+  std::memcpy(into, options, std::min(size, sizeof *into));
+  return UPS_OK;
+}
+
+ups_status open(const ups_context_options& given, ups_context& context) {
+  context.owner = process_id();
+  if (given.device.type != 0) context.device = given.device;
+  context.precision = given.precision;
+  ups_status status = check_threads(context.error, given.threads);
+  if (status == UPS_OK) status = check_precision(context.error, given.precision);
+  if (status != UPS_OK) return status;
+  context.threads.resize(given.threads < 0 ? available_cores() : given.threads);
+  operations();  // parse the schemas now, not inside the first call
+  if (context.device.type != UPS_CPU) status = open_device(context);
+  return status == UPS_OK ? choose_variant(context, given.variant) : status;
+}
+
+}  // namespace
 }  // namespace upsilon
+
+ups_context::ups_context() : id(upsilon::contexts_made.fetch_add(1, std::memory_order_relaxed) + 1) {}
 
 ups_context::~ups_context() {
   if (plugin && owner != upsilon::process_id()) return;  // the device belongs to the parent process
@@ -223,48 +335,37 @@ using namespace upsilon;
 
 extern "C" {
 
-ups_status ups_context_create(const ups_context_options* options, ups_context** result) {
-  if (!result) return creation_error.set(UPS_VALUE, "", "context", "context is null");
+ups_status ups_context_create(const ups_context_options* options, ups_context** result) noexcept {
+  if (!result) return creation_error().set(UPS_VALUE, "", "context", "context is null");
   *result = nullptr;
   try {
-    auto context = std::make_unique<ups_context>();
-    context->owner = process_id();
     ups_context_options given{};
-    if (options) std::memcpy(&given, options, std::min(options->size ? options->size : sizeof given, sizeof given));
-    if (given.device.type != 0) context->device = given.device;
-    context->precision = given.precision;
-    const int32_t threads = given.threads < 0 ? available_cores() : given.threads;
-    if (threads > 4096)
-      return creation_error.set(UPS_VALUE, "", "threads", format("threads is %d (at most 4096)", threads));
-    context->threads.resize(threads);
-    if (given.precision < UPS_FP32 || given.precision > UPS_BF16)
-      return creation_error.set(UPS_VALUE, "", "precision",
-                                format("precision is %d (expected 0, 1 or 2)", given.precision));
-    operations();  // parse the schemas now, not inside the first call
-    ups_status status = context->device.type == UPS_CPU ? UPS_OK : open_device(*context);
-    if (status == UPS_OK) status = choose_variant(*context, given.variant);
-    if (status != UPS_OK) {
-      creation_error = context->error;
-      return status;
+    if (const ups_status status = read_options(options, &given); status != UPS_OK) return status;
+    auto context = std::make_unique<ups_context>();
+    if (const ups_status status = open(given, *context); status != UPS_OK) {
+      const Error& error = context->error;
+      return creation_error().set(status, error.operation, error.argument, error.text);
     }
     *result = context.release();
     return UPS_OK;
   } catch (const std::bad_alloc&) {
-    return creation_error.set(UPS_OUT_OF_MEMORY, "", "", "memory is exhausted");
+    return creation_error().set(UPS_OUT_OF_MEMORY, "", "", "memory is exhausted");
   } catch (const std::exception& e) {
-    return creation_error.set(UPS_INTERNAL, "", "", e.what());
+    return creation_error().set(UPS_INTERNAL, "", "", e.what());
   }
 }
 
-void ups_context_destroy(ups_context* context) { delete context; }
+void ups_context_destroy(ups_context* context) noexcept { delete context; }
 
-const ups_error* ups_last_error(const ups_context* context) {
-  Error& error = context ? const_cast<ups_context*>(context)->error : creation_error;
-  error.view = {error.status, error.operation.c_str(), error.argument.c_str(), error.text.c_str()};
+const ups_error* ups_last_error(const ups_context* context) noexcept {
+  static const ups_error busy{UPS_BUSY, "", "context", ups_status_text(UPS_BUSY)};
+  if (context && context->id == refused_by) return &busy;
+  Error& error = context ? const_cast<ups_context*>(context)->error : creation_error();
+  error.view = {error.status, error.operation, error.argument, error.text};
   return &error.view;
 }
 
-const char* ups_status_text(ups_status status) {
+const char* ups_status_text(ups_status status) noexcept {
   switch (status) {
 #define UPS_STATUS_CASE(name, value, text) \
   case UPS_##name: return text;
@@ -274,61 +375,34 @@ const char* ups_status_text(ups_status status) {
   return "unknown status";
 }
 
-const char* ups_version(void) {
+const char* ups_version(void) noexcept {
 #define UPS_TEXT_(x) #x
 #define UPS_TEXT(x) UPS_TEXT_(x)
   return UPS_TEXT(UPS_VERSION_MAJOR) "." UPS_TEXT(UPS_VERSION_MINOR) "." UPS_TEXT(UPS_VERSION_PATCH);
 }
 
-ups_status ups_synchronize(ups_context* context) {
-  if (!context) return creation_error.set(UPS_VALUE, "", "context", "context is null");
-  const Plugin* plugin = context->plugin;
-  if (!plugin) return UPS_OK;
-  const int32_t id = context->device.id;
-  int32_t fault = 0;
-  if (plugin->copy(id, context->stream, &fault, context->fault, sizeof fault, CopyKind::device_to_host) != UPS_OK ||
-      plugin->synchronize(id, context->stream) != UPS_OK)
-    return context->error.set(UPS_DEVICE, "", "", plugin->last_message());
-  if (fault == 0) return UPS_OK;
-  (void)plugin->fill(id, context->stream, context->fault, 0, sizeof fault);
-  // The code was composed by the gate: operation index and parameter index.
-  const auto& all = operations();
-  const size_t index = static_cast<size_t>(fault >> 8);
-  const ups_operation* operation = index < all.size() ? &all[index] : nullptr;
-  const size_t parameter = static_cast<size_t>((fault & 0xff) - 1);
-  if (!operation || parameter >= operation->schema.parameters.size())
-    return context->error.set(UPS_INTERNAL, "", "", format("unknown device fault %d", fault));
-  const Parameter& p = operation->schema.parameters[parameter];
-  static constexpr const char* broken[] = {"",
-                                           "holds boundaries that decrease or overrun",
-                                           "holds an index that is out of range",
-                                           "holds a mother that is outside its event, or a cycle",
-                                           "holds numbers that are not finite",
-                                           "holds NaN",
-                                           "is not the stable order of its keys",
-                                           "has not as many elements as the pairs of the events want"};
-  static_assert(std::size(broken) == static_cast<size_t>(Rule::pairs) + 1);
-  return context->error.set(
-      p.rule == Rule::pairs ? UPS_SHAPE : UPS_VALUE, operation->name, p.name,
-      named(p.name) + " " + broken[static_cast<int>(p.rule)] + " (found on " + device_text(context->device) + ")");
+ups_status ups_synchronize(ups_context* context) noexcept {
+  return enter(context, "", [&] { return synchronize(*context); });
 }
 
-ups_status ups_set_threads(ups_context* context, int32_t threads) {
-  if (!context) return creation_error.set(UPS_VALUE, "", "context", "context is null");
-  if (threads < -1 || threads > 4096)
-    return context->error.set(UPS_VALUE, "", "threads", format("threads is %d (expected -1 to 4096)", threads));
-  context->threads.resize(threads < 0 ? available_cores() : threads);
-  return UPS_OK;
+ups_status ups_set_threads(ups_context* context, int32_t threads) noexcept {
+  return enter(context, "", [&] {
+    const ups_status status = check_threads(context->error, threads);
+    if (status == UPS_OK) context->threads.resize(threads < 0 ? available_cores() : threads);
+    return status;
+  });
 }
 
-ups_status ups_set_precision(ups_context* context, int32_t precision) {
-  if (!context) return creation_error.set(UPS_VALUE, "", "context", "context is null");
-  if (precision < UPS_FP32 || precision > UPS_BF16)
-    return context->error.set(UPS_VALUE, "", "precision", format("precision is %d (expected 0, 1 or 2)", precision));
-  context->precision = precision;
-  return UPS_OK;
+ups_status ups_set_precision(ups_context* context, int32_t precision) noexcept {
+  return enter(context, "", [&] {
+    const ups_status status = check_precision(context->error, precision);
+    if (status == UPS_OK) context->precision = precision;
+    return status;
+  });
 }
 
-const char* ups_last_variant(const ups_context* context) { return context ? context->last_variant : ""; }
+const char* ups_last_variant(const ups_context* context) noexcept {
+  return context ? context->last_variant.load(std::memory_order_relaxed) : "";
+}
 
 }  // extern "C"

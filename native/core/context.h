@@ -1,6 +1,8 @@
 // A context: device, threads, workspace, last error. Everything a call may change lives here.
 #pragma once
+#include <atomic>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cpu.h"
@@ -32,15 +34,17 @@ struct Mention {
 // it by another name can put that there.
 std::string named(const std::string& name);
 
+// A failure, in memory of its own: it can be told when there is no other memory left. Longer texts end with an ellipsis.
 struct Error {
   static constexpr int32_t max_mentions = 8;
 
   ups_status status = UPS_OK;
-  std::string operation, argument, text;
+  char operation[64] = "", argument[64] = "", text[1024] = "";
   Mention mentions[max_mentions];  // in the order of the text; names beyond these are kept as they are
   int32_t mention_count = 0;
   ups_error view{};
-  ups_status set(ups_status status_, std::string operation_, std::string argument_, std::string text_) noexcept;
+  ups_status set(ups_status status_, std::string_view operation_, std::string_view argument_,
+                 std::string_view text_) noexcept;
 
  private:
   void take_mentions() noexcept;
@@ -55,6 +59,7 @@ void free_host(void* data);  // back to the system
 [[gnu::format(printf, 1, 2)]] std::string format(const char* pattern, ...);
 std::string shape_text(const ups_tensor& tensor);  // "[64, 12]"
 std::string device_text(ups_device device);  // "cpu", "cuda:0", "emulated:0"
+ups_status synchronize(ups_context& context);  // ups_synchronize, inside a call
 const char* dtype_text(ups_dtype dtype);  // "float32"; "an unknown dtype"
 size_t element_size(ups_dtype dtype);  // 0 for dtypes the library does not know
 int64_t element_count(const ups_tensor& tensor);  // -1 when a dimension is negative or the product overflows
@@ -69,12 +74,16 @@ struct ups_context {
   upsilon::Threads threads{1};
   upsilon::Workspace workspace;
   upsilon::Error error;
-  const char* last_variant = "";
+  std::vector<char> options;  // of a caller's shorter struct, filled up with defaults
+  std::atomic<const char*> last_variant = "";  // atomic, as any thread may ask
+  std::atomic<bool> busy = false;  // a thread is inside (entry.h)
+  const uint64_t id;  // of no other context of this process
 
   const upsilon::Plugin* plugin = nullptr;  // null: CPU
   void* stream = nullptr;
   int32_t* fault = nullptr;  // device word
   int64_t owner = 0;  // process that made it: device contexts do not survive a fork
 
+  ups_context();
   ~ups_context();
 };

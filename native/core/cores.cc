@@ -1,10 +1,12 @@
 #include "cores.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <climits>
 #include <cmath>
-#include <fstream>
-#include <sstream>
+#include <cstdio>
+#include <memory>
+#include <new>
 #include <thread>
 
 #if defined(__linux__)
@@ -14,18 +16,25 @@
 namespace upsilon {
 namespace {
 
+// "" where there is no such file. Not by streams, which take a failed allocation for the end of the text.
 std::string text_of(const std::string& file) {
-  std::ifstream stream(file);
-  std::ostringstream text;
-  if (stream) text << stream.rdbuf();
-  return text.str();
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> opened(std::fopen(file.c_str(), "re"), std::fclose);
+  if (!opened && errno == ENOMEM) throw std::bad_alloc();
+  std::string text;
+  char part[1024];
+  while (opened) {
+    const size_t got = std::fread(part, 1, sizeof part, opened.get());
+    if (got == 0) break;
+    text.append(part, got);
+  }
+  return text;
 }
 
 // "max 100000" is no quota, "150000 100000" one and a half cores: microseconds of processor time per period.
 int32_t cores_of(const std::string& quota_and_period) {
-  std::istringstream words(quota_and_period);
   double quota = 0, period = 0;
-  if (!(words >> quota >> period) || !(quota > 0) || !(period > 0)) return INT32_MAX;
+  if (std::sscanf(quota_and_period.c_str(), "%lf %lf", &quota, &period) != 2 || !(quota > 0) || !(period > 0))
+    return INT32_MAX;
   return static_cast<int32_t>(std::clamp(std::ceil(quota / period), 1.0, 1e9));
 }
 
@@ -45,8 +54,9 @@ int32_t smallest_around(std::string group, Cores cores) {
 
 int32_t cores_of_quota(const std::string& own, const std::string& root) {
   int32_t smallest = INT32_MAX;
-  std::istringstream lines(own);
-  for (std::string line; std::getline(lines, line);) {  // number:controllers:group
+  for (size_t begin = 0, end = 0; begin < own.size(); begin = end + 1) {
+    end = std::min(own.find('\n', begin), own.size());
+    const std::string line = own.substr(begin, end - begin);  // number:controllers:group
     const size_t first = line.find(':'), second = line.find(':', first + 1);
     if (first == std::string::npos || second == std::string::npos) continue;
     const std::string controllers = ',' + line.substr(first + 1, second - first - 1) + ',';

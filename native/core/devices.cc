@@ -4,6 +4,7 @@
 
 #include "context.h"
 #include "cores.h"
+#include "entry.h"
 
 using namespace upsilon;
 
@@ -14,41 +15,29 @@ void describe_cpu(ups_device_info& info) {
   info.device = {UPS_CPU, 0};
   std::snprintf(info.name, sizeof info.name, "cpu");
   std::snprintf(info.isa, sizeof info.isa, "%s", widest_isa());
-  info.threads = available_cores();
+  try {
+    info.threads = available_cores();
+  } catch (const std::exception&) {
+    info.threads = 1;  // all that is certain without memory to ask
+  }
 }
 
 bool on_host(ups_device device) { return device.type == UPS_CPU || device.type == UPS_CUDA_HOST; }
 
-ups_status fail(ups_context* context, ups_status status, const char* argument, std::string text) {
-  return context->error.set(status, "copy", argument, std::move(text));
+ups_status fail(ups_context* context, ups_status status, const char* argument, std::string_view text) {
+  return context->error.set(status, "copy", argument, text);
 }
 
-}  // namespace
-
-extern "C" {
-
-int32_t ups_devices(ups_device_info* devices, int32_t capacity) {
-  int32_t count = 0;
-  if (devices && count < capacity) describe_cpu(devices[count]);
-  ++count;
-  for (const int32_t type : {UPS_CUDA, UPS_EMULATED}) {
-    const Plugin* plugin = plugin_for(type);
-    if (!plugin) continue;
-    char why[256];
-    const int32_t here = plugin->device_count(why, sizeof why);
-    for (int32_t id = 0; id < here; ++id, ++count)
-      if (devices && count < capacity) (void)plugin->device_info(id, &devices[count]);
+// A plug-in that there is no memory to open is looked for again the next time.
+const Plugin* plugin_or_null(int32_t device_type) noexcept {
+  try {
+    return plugin_for(device_type);
+  } catch (const std::exception&) {
+    return nullptr;
   }
-  return count;
 }
 
-const char* ups_unavailable_because(int32_t device_type) {
-  if (device_type == UPS_CPU || plugin_for(device_type)) return nullptr;
-  return plugin_problem(device_type);
-}
-
-ups_status ups_copy(ups_context* context, const ups_tensor* source, ups_tensor* destination) {
-  if (!context) return UPS_VALUE;
+ups_status copy(ups_context* context, const ups_tensor* source, const ups_tensor* destination) {
   if (!source || !destination)
     return fail(context, UPS_VALUE, source ? "destination" : "source", "a tensor is missing");
   const size_t size = element_size(source->dtype);
@@ -83,7 +72,39 @@ ups_status ups_copy(ups_context* context, const ups_tensor* source, ups_tensor* 
   if (context->plugin->copy(device.id, context->stream, to, from, bytes, kind) != UPS_OK)
     return fail(context, UPS_DEVICE, "", context->plugin->last_message());
   // A host buffer must be complete, and faults of the kernels that filled it known, when this returns.
-  return to_host ? ups_synchronize(context) : UPS_OK;
+  return to_host ? synchronize(*context) : UPS_OK;
+}
+
+}  // namespace
+
+extern "C" {
+
+int32_t ups_devices(ups_device_info* devices, int32_t capacity) noexcept {
+  int32_t count = 0;
+  if (devices && count < capacity) describe_cpu(devices[count]);
+  ++count;
+  for (const int32_t type : {UPS_CUDA, UPS_EMULATED}) {
+    const Plugin* plugin = plugin_or_null(type);
+    if (!plugin) continue;
+    char why[256];
+    const int32_t here = plugin->device_count(why, sizeof why);
+    for (int32_t id = 0; id < here; ++id, ++count)
+      if (devices && count < capacity) (void)plugin->device_info(id, &devices[count]);
+  }
+  return count;
+}
+
+const char* ups_unavailable_because(int32_t device_type) noexcept {
+  if (device_type == UPS_CPU) return nullptr;
+  try {
+    return plugin_for(device_type) ? nullptr : plugin_problem(device_type);
+  } catch (const std::exception&) {
+    return ups_status_text(UPS_OUT_OF_MEMORY);
+  }
+}
+
+ups_status ups_copy(ups_context* context, const ups_tensor* source, ups_tensor* destination) noexcept {
+  return enter(context, "copy", [&] { return copy(context, source, destination); });
 }
 
 }  // extern "C"

@@ -1,13 +1,25 @@
 // The one gate: every call, from whatever language, is checked against its schema here, given a variant and workspace,
 // and run. Kernels behind it may trust what they receive.
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
-#include <exception>
-#include <new>
 
 #include "context.h"
+#include "entry.h"
+#include "options.h"
 #include "registry.h"
 #include "rules.h"
+
+// A ups_tensor is DLPack's DLTensor: the layout and the codes of dlpack.h, of every version so far.
+static_assert(offsetof(ups_tensor, data) == 0 && offsetof(ups_tensor, device) == 8 &&
+              offsetof(ups_tensor, ndim) == 16 && offsetof(ups_tensor, dtype) == 20 &&
+              offsetof(ups_tensor, shape) == 24 && offsetof(ups_tensor, strides) == 32 &&
+              offsetof(ups_tensor, byte_offset) == 40 && sizeof(ups_tensor) == 48);
+static_assert(offsetof(ups_device, type) == 0 && offsetof(ups_device, id) == 4 && sizeof(ups_device) == 8);
+static_assert(offsetof(ups_dtype, code) == 0 && offsetof(ups_dtype, bits) == 1 && offsetof(ups_dtype, lanes) == 2 &&
+              sizeof(ups_dtype) == 4);
+static_assert(UPS_CPU == 1 && UPS_CUDA == 2 && UPS_CUDA_HOST == 3 && UPS_EMULATED == 12);  // kDLExtDev
+static_assert(UPS_INT == 0 && UPS_UINT == 1 && UPS_FLOAT == 2);
 
 namespace upsilon {
 namespace {
@@ -44,11 +56,10 @@ bool dtype_is(ups_dtype dtype, ElementType type, bool is_double) {
 // One call on its way through the gate.
 class Gate {
  public:
-  Gate(ups_context& context, const ups_operation& operation, const ups_tensor* const* tensors, const void* options)
+  Gate(ups_context& context, const ups_operation& operation, const ups_tensor* const* tensors)
       : context_(context), operation_(operation), schema_(operation.schema), tensors_(tensors) {
     call_.tensors = tensors;
     call_.dims = dims_;
-    call_.options = options ? options : schema_.default_options.data();
     call_.threads = &context.threads;
     call_.stream = context.stream;
     call_.fault = context.fault;
@@ -56,14 +67,17 @@ class Gate {
     std::fill_n(dims_, max_dim_names, unbound);
   }
 
-  ups_status run() {
+  ups_status run(const void* options) {
     ups_status status = check_tensors();
+    if (status == UPS_OK) status = read_options(options);
     if (status == UPS_OK) status = check_shapes();
     if (status == UPS_OK) status = check_options();
     if (status == UPS_OK) status = check_overlap();
     if (status == UPS_OK) status = check_contents();
     if (status == UPS_OK) status = choose_kernel();
-    if (status == UPS_OK) status = reserve_workspace();
+    if (status != UPS_OK || writes_nothing()) return status;
+    drop_rows_of_nothing();
+    status = reserve_workspace();
     if (status != UPS_OK) return status;
     status = kernel_.run(call_);
     if (status == UPS_OK) return UPS_OK;
@@ -82,8 +96,8 @@ class Gate {
   int bound_by_[max_dim_names];  // the parameter that gave a dimension its value
   bool given_[max_dim_names];    // whether any did
 
-  ups_status fail(ups_status status, std::string argument, std::string text) {
-    return context_.error.set(status, operation_.name, std::move(argument), std::move(text));
+  ups_status fail(ups_status status, std::string_view argument, std::string_view text) {
+    return context_.error.set(status, operation_.name, argument, text);
   }
   int parameter_count() const { return static_cast<int>(schema_.parameters.size()); }
   const Parameter& parameter(int i) const { return schema_.parameters[static_cast<size_t>(i)]; }
@@ -242,6 +256,12 @@ class Gate {
     std::memcpy(&value, from, sizeof value);
     return value;
   }
+  ups_status read_options(const void* given) {
+    std::string problem;
+    call_.options = resolve_options(schema_, given, &context_.options, &problem);
+    return call_.options ? UPS_OK : fail(UPS_VALUE, "options", problem);
+  }
+
   ups_status check_options() {
     const char* options = static_cast<const char*>(call_.options);
     for (const Option& o : schema_.options) {
@@ -260,6 +280,36 @@ class Gate {
       if (value < 0 || value >= limit) return refuse(format("0 to %d", limit - 1));
     }
     return UPS_OK;
+  }
+
+  // Dimensions of arguments without elements can be of any size, and a kernel that walks them would not return. Where
+  // there is no output to write it is not run; else the walk is as long as if there were none.
+  void drop_rows_of_nothing() {
+    constexpr int64_t walkable = int64_t{1} << 32;
+    for (int name = 0; name < static_cast<int>(schema_.dim_names.size()); ++name)
+      if (dims_[name] > walkable && !is_backed(name)) dims_[name] = 0;
+  }
+  // Whether an argument that has elements has the dimension, or a rule counts on it.
+  bool is_backed(int name) const {
+    for (int i = 0; i < parameter_count(); ++i) {
+      if (!tensors_[i]) continue;
+      if (parameter(i).rule_dim == name) return true;
+      if (element_count(*tensors_[i]) == 0) continue;
+      for (const Dimension& dim : parameter(i).dims) {
+        const auto is_it = [name](int other) { return other == name; };
+        if (std::any_of(dim.names.begin(), dim.names.end(), is_it) ||
+            std::any_of(dim.alternatives.begin(), dim.alternatives.end(), is_it) ||
+            std::any_of(dim.factors.begin(), dim.factors.end(), [name](const Factor& f) { return f.name == name; }))
+          return true;
+      }
+    }
+    return false;
+  }
+
+  bool writes_nothing() const {
+    for (int i = schema_.inputs; i < parameter_count(); ++i)
+      if (tensors_[i] && element_count(*tensors_[i]) > 0) return false;
+    return true;
   }
 
   // An output that shares memory with any other argument would silently be computed from itself.
@@ -339,7 +389,7 @@ class Gate {
   ups_status choose_kernel() {
     if (context_.plugin) {
       kernel_ = plugin_kernel(*context_.plugin, operation_.name);
-      context_.last_variant = variant_name(Variant::cuda);
+      context_.last_variant.store(variant_name(Variant::cuda), std::memory_order_relaxed);
       if (!call_.is_double && usable(kernel_)) return context_.plugin->select(context_.device.id);
       return fail(UPS_UNSUPPORTED, "",
                   call_.is_double ? "float64 is computed on the CPU only"
@@ -355,7 +405,7 @@ class Gate {
   bool has(Variant variant) const { return kernels()[static_cast<int>(variant)].run != nullptr; }
   ups_status take(Variant variant) {
     kernel_ = kernels()[static_cast<int>(variant)];
-    context_.last_variant = variant_name(variant);
+    context_.last_variant.store(variant_name(variant), std::memory_order_relaxed);
     if (usable(kernel_)) return UPS_OK;
     return fail(UPS_UNSUPPORTED, "",
                 call_.is_double ? "this case is not supported in float64"
@@ -371,48 +421,62 @@ class Gate {
   }
 };
 
-}  // namespace
-
-ups_status run_operation(ups_context* context, const ups_operation& operation, const ups_tensor* const* tensors,
+ups_status run_operation(ups_context& context, const ups_operation& operation, const ups_tensor* const* tensors,
                          int32_t count, const void* options) {
-  if (!context) return UPS_VALUE;
-  try {
-    if (count != static_cast<int32_t>(operation.schema.parameters.size()) || !tensors)
-      return context->error.set(UPS_VALUE, operation.name, "",
-                                format("%d tensors were given (expected %zu: %s)", count,
-                                       operation.schema.parameters.size(), operation.line));
-    return Gate(*context, operation, tensors, options).run();
-  } catch (const std::bad_alloc&) {
-    return context->error.set(UPS_OUT_OF_MEMORY, operation.name, "", "memory is exhausted");
-  } catch (const std::exception& e) {
-    return context->error.set(UPS_INTERNAL, operation.name, "", e.what());
-  }
+  const size_t wanted = operation.schema.parameters.size();
+  if (count == static_cast<int32_t>(wanted) && tensors) return Gate(context, operation, tensors).run(options);
+  return context.error.set(UPS_VALUE, operation.name, "",
+                           format("%d tensors were given (expected %zu: %s)", count, wanted, operation.line));
 }
 
+}  // namespace
+
 ups_status call(ups_context* context, const OperationEntry& entry, const ups_tensor* const* tensors, int32_t count,
-                const void* options) {
-  return run_operation(context, operation_of(entry), tensors, count, options);
+                const void* options) noexcept {
+  return enter(context, entry.name,
+               [&] { return run_operation(*context, operation_of(entry), tensors, count, options); });
 }
 
 }  // namespace upsilon
 
+using namespace upsilon;
+
+namespace {
+
+// Parsed at the first use, for which there may be no memory.
+const std::vector<ups_operation>* known_operations() noexcept {
+  try {
+    return &operations();
+  } catch (const std::exception&) {
+    return nullptr;
+  }
+}
+
+}  // namespace
+
 extern "C" {
 
-const ups_operation* ups_operation_find(const char* name) { return name ? upsilon::find_operation(name) : nullptr; }
-int32_t ups_operation_count(void) { return static_cast<int32_t>(upsilon::operations().size()); }
-const ups_operation* ups_operation_at(int32_t index) {
-  return index >= 0 && index < ups_operation_count() ? &upsilon::operations()[static_cast<size_t>(index)] : nullptr;
+const ups_operation* ups_operation_find(const char* name) noexcept {
+  return name && known_operations() ? find_operation(name) : nullptr;
 }
-const char* ups_operation_name(const ups_operation* operation) { return operation ? operation->name : ""; }
-const char* ups_operation_schema(const ups_operation* operation) { return operation ? operation->line : ""; }
-const char* ups_operation_variants(const ups_operation* operation) {
+int32_t ups_operation_count(void) noexcept {
+  const auto* all = known_operations();
+  return all ? static_cast<int32_t>(all->size()) : 0;
+}
+const ups_operation* ups_operation_at(int32_t index) noexcept {
+  return index >= 0 && index < ups_operation_count() ? &operations()[static_cast<size_t>(index)] : nullptr;
+}
+const char* ups_operation_name(const ups_operation* operation) noexcept { return operation ? operation->name : ""; }
+const char* ups_operation_schema(const ups_operation* operation) noexcept { return operation ? operation->line : ""; }
+const char* ups_operation_variants(const ups_operation* operation) noexcept {
   return operation ? operation->variants.c_str() : "";
 }
 ups_status ups_call(ups_context* context, const ups_operation* operation, const ups_tensor* const* tensors,
-                    int32_t count, const void* options) {
-  if (!context) return UPS_VALUE;
-  if (!operation) return context->error.set(UPS_VALUE, "", "operation", "there is no such operation");
-  return upsilon::run_operation(context, *operation, tensors, count, options);
+                    int32_t count, const void* options) noexcept {
+  return enter(context, operation ? operation->name : "", [&] {
+    if (operation) return run_operation(*context, *operation, tensors, count, options);
+    return context->error.set(UPS_VALUE, "", "operation", "there is no such operation");
+  });
 }
 
 }  // extern "C"

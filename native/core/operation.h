@@ -85,11 +85,11 @@ inline constexpr size_t options_size_of<NoOptions> = 0;
 // The C functions of an operation are one line each:
 //   return upsilon::call(context, forward, {x, weight, bias, y}, options);
 ups_status call(ups_context* context, const OperationEntry& operation, const ups_tensor* const* tensors, int32_t count,
-                const void* options);
+                const void* options) noexcept;
 
 template <size_t n>
 ups_status call(ups_context* context, const OperationEntry& operation, const ups_tensor* const (&tensors)[n],
-                const void* options) {
+                const void* options) noexcept {
   return call(context, operation, tensors, static_cast<int32_t>(n), options);
 }
 

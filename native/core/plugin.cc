@@ -97,7 +97,7 @@ KernelEntry plugin_kernel(const Plugin& plugin, const char* operation) {
 
 }  // namespace upsilon
 
-ups_status ups_set_plugin_directory(const char* directory) {
+ups_status ups_set_plugin_directory(const char* directory) noexcept {
   try {
     std::lock_guard lock(upsilon::directory_mutex);
     upsilon::chosen_directory() = directory ? directory : "";

@@ -259,20 +259,19 @@ class Parser {
         }
   }
 
-  static size_t size_of(OptionType type) {
-    return type == OptionType::i64 || type == OptionType::u64 || type == OptionType::f64 ? 8 : 4;
-  }
   void lay_out_options() {
-    size_t at = 0, alignment = 1;
+    if (schema_.options.empty()) return;
+    size_t at = sizeof(size_t), alignment = alignof(size_t);  // the struct's own size comes first
     for (Option& o : schema_.options) {
-      const size_t size = size_of(o.type);
+      const size_t size = o.size();
       at = (at + size - 1) / size * size;
       o.offset = at;
       at += size;
       alignment = std::max(alignment, size);
     }
     schema_.options_size = (at + alignment - 1) / alignment * alignment;
-    schema_.default_options.assign(std::max<size_t>(schema_.options_size, 1), 0);
+    schema_.default_options.assign(schema_.options_size, 0);
+    std::memcpy(schema_.default_options.data(), &schema_.options_size, sizeof schema_.options_size);
     for (const Option& o : schema_.options) write_option(o, o.default_value, schema_.default_options.data());
   }
   static void write_option(const Option& o, double value, char* into) {

@@ -56,6 +56,7 @@ struct Option {
   std::string name;
   OptionType type = OptionType::i32;
   size_t offset = 0;  // in the C struct
+  size_t size() const { return type == OptionType::i64 || type == OptionType::u64 || type == OptionType::f64 ? 8 : 4; }
   std::vector<std::string> choices;
   double default_value = 0;
   double least = -std::numeric_limits<double>::infinity();  // "from 1": the smallest value allowed, of an i32 or i64
@@ -65,9 +66,9 @@ struct Schema {
   std::vector<Parameter> parameters;
   std::vector<Option> options;
   std::vector<std::string> dim_names;  // order of first appearance
-  size_t options_size = 0;
+  size_t options_size = 0;  // of the C struct, which begins with it; 0 where there are no options
   int inputs = 0;
-  std::vector<char> default_options;  // an option struct with the defaults
+  std::vector<char> default_options;  // an option struct with its size and the defaults
 };
 
 // Throws std::invalid_argument with the place of the fault: only a mistake in the library's own source leads there, and

@@ -80,12 +80,16 @@ struct Threads::Pool {
     }
   }
 
-  explicit Pool(int32_t count) {
-    workers.reserve(static_cast<size_t>(count - 1));
+  // A machine that refuses more threads still computes, with those it granted; where memory was short, for this job.
+  bool short_of_memory = false;
+
+  explicit Pool(int32_t count) noexcept {
     try {
+      workers.reserve(static_cast<size_t>(count - 1));
       for (int32_t worker = 1; worker < count; ++worker) workers.emplace_back([this, worker] { worker_main(worker); });
     } catch (const std::system_error&) {
-      // A machine that refuses more threads still computes, with those it granted.
+    } catch (const std::bad_alloc&) {
+      short_of_memory = true;
     }
   }
 
@@ -141,8 +145,14 @@ void Threads::resize(int32_t count) {
 void Threads::run_erased(int64_t tasks, Erased task, void* body) {
   forget_parents_pool();
   if (!pool_) pool_ = new (std::nothrow) Pool(count_);
-  if (pool_) return pool_->run(tasks, task, body);
-  for (int64_t index = 0; index < tasks; ++index) task(body, index, 0);
+  if (!pool_) {
+    for (int64_t index = 0; index < tasks; ++index) task(body, index, 0);
+    return;
+  }
+  pool_->run(tasks, task, body);
+  if (!pool_->short_of_memory) return;
+  delete pool_;  // the next job tries again
+  pool_ = nullptr;
 }
 
 }  // namespace upsilon

@@ -83,7 +83,8 @@ export function attention(
   ];
   const width = queryHeads.shape[2],
     outputs = heads * valueHeads.shape[2];
-  const factor = scale ?? (width > 0 ? 1 / Math.sqrt(width) : 1);
+  // The library takes 0 for the default; every product of float32 times its least number is as good as none.
+  const factor = scale === 0 ? 2 ** -149 : (scale ?? (width > 0 ? 1 / Math.sqrt(width) : 1));
   const room = out === undefined ? undefined : byHeads(toOutput(out, name), heads, 'out');
   let result: Tensor;
   if (pairBias === undefined) {

@@ -7,6 +7,7 @@ export type ErrorCode =
   | 'ERR_UPSILON_OUT_OF_MEMORY'
   | 'ERR_UPSILON_UNSUPPORTED'
   | 'ERR_UPSILON_INTERNAL'
+  | 'ERR_UPSILON_BUSY'
   | 'ERR_UPSILON_NO_BINARY';
 
 /** Base of all errors that the library throws. Its message says what was found, what was wanted, and where. */

@@ -72,6 +72,8 @@ export function failureOf(
       return new OutOfMemoryError(name, where, text);
     case 6:
       return new UpsilonError('ERR_UPSILON_UNSUPPORTED', name, where, text);
+    case 8:
+      return new UpsilonError('ERR_UPSILON_BUSY', name, where, text);
     default:
       return new UpsilonError('ERR_UPSILON_INTERNAL', name, where, text);
   }

@@ -25,7 +25,7 @@ int main(void) {
   int64_t particles_shape[] = {3, 2}, weights_shape[] = {2, 2}, features_shape[] = {3, 2};
   const ups_tensor x = matrix(particles, particles_shape), weight = matrix(weights, weights_shape);
   ups_tensor y = matrix(features, features_shape);
-  const ups_linear_options options = {UPS_ACTIVATION_RELU};
+  const ups_linear_options options = {.size = sizeof options, .activation = UPS_ACTIVATION_RELU};
   ups_context* context = NULL;
   const ups_error* error;
   int i;

@@ -20,9 +20,9 @@ void layer() {
   const std::vector<float> particles{1.0f, 0.87f, 0.5f, 0.48f, 0.3f, 0.3f};  // energy and momentum {GeV}
   const std::vector<float> weights{1.0f, -1.0f, 1.0f, 1.0f};
   const upsilon::context ctx({.threads = 2});
-  const upsilon::tensor x = upsilon::view(particles, {3, 2}), weight = upsilon::view(weights, {2, 2});
+  const auto x = upsilon::view(particles, {3, 2}), weight = upsilon::view(weights, {2, 2});
   upsilon::tensor y = ctx.empty<float>({3, 2});
-  ctx(ups_linear_forward, x, weight, nullptr, y, ups_linear_options{UPS_ACTIVATION_RELU});
+  ctx(ups_linear_forward, x, weight, nullptr, y, ups_linear_options{.activation = UPS_ACTIVATION_RELU});
   expect(std::abs(y.span<float>()[0] - 0.13f) < 1e-6f, "E - p of the kaon is 0.13");
   expect(std::abs(y.span<float>()[1] - 1.87f) < 1e-6f, "E + p of the kaon is 1.87");
   expect(!ctx.last_variant().empty(), "the variant that ran has a name");
@@ -54,7 +54,7 @@ void tensors_share_their_block() {
 void failures_are_thrown() {
   const upsilon::context ctx;
   const std::vector<float> values(6);
-  const upsilon::tensor x = upsilon::view(values, {3, 2}), weight = upsilon::view(values, {2, 3});
+  const auto x = upsilon::view(values, {3, 2}), weight = upsilon::view(values, {2, 3});
   upsilon::tensor y = ctx.empty<float>({3, 2});
   try {
     ctx(ups_linear_forward, x, weight, nullptr, y);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <climits>
 #include <cmath>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
@@ -23,13 +24,17 @@ constexpr const char* probe_schema =
     "-> y: real[N, M|K], dx?: real[N, K], state?&: real[M]; mode: first|second, flag: bool, rows: i64 = 1 from 1";
 enum { x, weight, bias, offsets, indices, mother, extra, joined, y, dx, state, arguments };
 struct ProbeOptions {
+  size_t size;
   int32_t mode, flag;
   int64_t rows;
 };
 
 bool kernel_ran = false;
+volatile int64_t touched = 0;
+ProbeOptions seen;
 ups_status probe(const Call& call) {
   kernel_ran = true;
+  seen = call.option<ProbeOptions>();
   // What the gate promises to a kernel.
   CHECK(call.dims[0] == call.tensors[x]->shape[0] && call.dims[1] == call.tensors[x]->shape[1]);
   CHECK(call.dims[2] == call.tensors[weight]->shape[0] && call.dims[3] == call.tensors[offsets]->shape[0] - 1);
@@ -43,6 +48,15 @@ const OperationEntry probe_entry{"probe", probe_schema, sizeof(ProbeOptions), {p
 
 const OperationEntry leading_entry{
     "probe_leading", "x: real[..., K] -> y: real[..., K]", 0, {[](const Call&) { return UPS_OK; }}, {}};
+const OperationEntry walking_entry{"probe_walks",
+                                   "x: real[..., K] -> y: real[..., K], rows?: f64[1]",
+                                   0,
+                                   {[](const Call& call) {
+                                     for (int64_t row = 0; row < call.dims[0]; ++row) touched = row;
+                                     if (call.given(2)) *call.data<double>(2) = static_cast<double>(call.dims[0]);
+                                     return UPS_OK;
+                                   }},
+                                   {}};
 const OperationEntry sorts_entry{
     "probe_sorts",
     "x: real[N] numbers, offsets: i32[B+1] splits N, order: i32[N] sorts x by offsets -> y: real[N]",
@@ -80,7 +94,7 @@ constexpr ups_dtype f32{UPS_FLOAT, 32, 1}, f64{UPS_FLOAT, 64, 1}, i32{UPS_INT, 3
 struct Good {
   Tensor tensors[arguments];
   const ups_tensor* pointers[arguments];
-  ProbeOptions options{1, 1, 1};
+  ProbeOptions options{sizeof(ProbeOptions), 1, 1, 1};
 
   Good() {
     tensors[x].set(f32, {4, 5});
@@ -456,6 +470,129 @@ void options_and_overlap(ups_context* context) {
   }
 }
 
+// Structs of callers that were compiled against other versions of the library, or are no such struct.
+void sizes_of_options(ups_context* context) {
+  constexpr size_t known = sizeof(ProbeOptions);
+  struct Longer {
+    ProbeOptions now;
+    int64_t later[2];
+  } options{};
+  Good g;
+  const auto with = [&](ProbeOptions now, int64_t later = 0) {
+    kernel_ran = false;
+    options = {now, {0, later}};
+    return ups_call(context, ups_operation_find("probe"), g.pointers, arguments, &options);
+  };
+  const auto sees = [&](ProbeOptions now, int32_t mode, int32_t flag, int64_t rows, int64_t later = 0) {
+    return with(now, later) == UPS_OK && seen.mode == mode && seen.flag == flag && seen.rows == rows;
+  };
+  const auto refused = [&](ProbeOptions now, const std::string& text, int64_t later = 0) {
+    CHECK(with(now, later) == UPS_VALUE && !kernel_ran);
+    CHECK_TEXT(ups_last_error(context)->argument, "options");
+    CHECK_TEXT(ups_last_error(context)->text, text);
+  };
+  CHECK(sees({known, 1, 1, 7}, 1, 1, 7));
+  CHECK(sees({known, 1, 1, 7}, 1, 1, 7, 99));  // what lies behind the struct is not the library's
+  CHECK(sees({0, 0, 0, 0}, 0, 0, 1));          // all defaults, not zero rows
+  CHECK(ups_call(context, ups_operation_find("probe"), g.pointers, arguments, nullptr) == UPS_OK && seen.rows == 1);
+  for (const ProbeOptions& set : {ProbeOptions{0, 1, 0, 0}, {0, 0, 1, 0}, {0, 0, 0, 5}})
+    refused(set, std::string("options.size is 0, which stands for all defaults, but ") +
+                     (set.mode   ? "mode"
+                      : set.flag ? "flag"
+                                 : "rows") +
+                     " is set (expected options.size = 24)");
+  // Older structs: the fields that they have, and defaults.
+  CHECK(sees({offsetof(ProbeOptions, flag), 1, 9, 9}, 1, 0, 1));
+  CHECK(sees({offsetof(ProbeOptions, rows), 1, 1, 9}, 1, 1, 1));
+  CHECK(sees({offsetof(ProbeOptions, rows), 0, 1, 0}, 0, 1, 1));
+  for (const size_t size : {size_t{1}, size_t{7}, size_t{8}, size_t{11}, size_t{13}, size_t{15}, size_t{17}, size_t{23},
+                            SIZE_MAX, size_t{4097}})
+    refused({size, 1, 1, 7}, "options.size is " + std::to_string(size) +
+                                 " (expected 24, the size in this version, or 0 for all defaults)");
+  // Newer structs: what this version does not know must be unset.
+  CHECK(sees({sizeof options, 1, 0, 3}, 1, 0, 3));
+  refused({sizeof options, 1, 0, 3},
+          "options.size is 40, and there are values beyond the 24 bytes of this version (expected zeros)", 1);
+  // What a field holds is checked in every one of them.
+  CHECK(with({offsetof(ProbeOptions, flag), 2, 0, 0}) == UPS_VALUE);
+  CHECK_TEXT(ups_last_error(context)->argument, "mode");
+}
+
+// Dimensions of what has no elements can be of any size: no kernel walks them.
+void nothing_to_write(ups_context* context) {
+  Tensor in, out;
+  in.set(f32, {int64_t{1} << 57, 0});
+  out.set(f32, {int64_t{1} << 57, 0});
+  const ups_operation* walks = ups_operation_find("probe_walks");
+  const ups_tensor* tensors[] = {&in.view, &out.view, nullptr};
+  CHECK(ups_call(context, walks, tensors, 3, nullptr) == UPS_OK);
+  CHECK_TEXT(ups_last_variant(context), "reference");
+  Tensor rows;  // a result that depends on the rows, of which there is nothing
+  rows.set(f64, {1});
+  tensors[2] = &rows.view;
+  const auto walked = [&] { return ups_call(context, walks, tensors, 3, nullptr) == UPS_OK ? rows.memory[0] : -1; };
+  CHECK(walked() == 0);
+  for (Tensor* t : {&in, &out}) t->set(f32, {1000, 0});
+  CHECK(walked() == 1000);
+  for (Tensor* t : {&in, &out}) t->set(f32, {10, 3});
+  CHECK(walked() == 10);
+}
+
+// The same with operations of the library: what they compute, at once.
+void rows_of_nothing(ups_context* context) {
+  const auto call = [&](const char* name, const std::vector<std::vector<int64_t>>& shapes,
+                        std::vector<Tensor>& tensors) {
+    std::vector<const ups_tensor*> pointers;
+    tensors = std::vector<Tensor>(shapes.size());
+    for (size_t i = 0; i < shapes.size(); ++i) {
+      const bool given = shapes[i] != std::vector<int64_t>{-1};
+      if (given) tensors[i].set(f32, shapes[i]);
+      std::fill(tensors[i].memory.begin(), tensors[i].memory.end(), 421.0);
+      pointers.push_back(given ? &tensors[i].view : nullptr);
+    }
+    return ups_call(context, ups_operation_find(name), pointers.data(), static_cast<int32_t>(shapes.size()), nullptr);
+  };
+  const int64_t many = int64_t{1} << 57;
+  const std::vector<int64_t> none{-1};
+  std::vector<Tensor> tensors;
+  CHECK(call("linear_forward", {{many, 0}, {0, 0}, none, {many, 0}}, tensors) == UPS_OK);
+  CHECK(call("mlp_forward", {{many, 0}, {4, 0}, none, {0, 4}, none, none, none, none, none, {many, 0}}, tensors) ==
+        UPS_OK);
+  CHECK(call("mlp_backward",
+             {{many, 0},
+              {4, 0},
+              {4},
+              {0, 4},
+              none,
+              none,
+              none,
+              none,
+              none,
+              {many, 0},
+              none,
+              {4, 0},
+              {4},
+              none,
+              none,
+              none,
+              none,
+              none,
+              none},
+             tensors) == UPS_OK);
+  for (int i = 0; i < 4; ++i) CHECK(reinterpret_cast<float*>(tensors[12].memory.data())[i] == 0);
+}
+
+void long_texts() {
+  Error error;
+  const std::string name(80, 'n'), text = std::string(1019, 't') + "\u00fc" + std::string(9, 't');
+  CHECK(error.set(UPS_SHAPE, name, "", text) == UPS_SHAPE);
+  CHECK_TEXT(error.operation, name.substr(0, 60) + "\u2026");
+  CHECK_TEXT(error.text, std::string(1019, 't') + "\u2026");  // no half of a character
+  const std::string fits(1023, 't');
+  error.set(UPS_OK, "", "", fits);
+  CHECK_TEXT(error.text, fits);
+}
+
 void whole_calls(ups_context* context) {
   Good g;
   const ups_operation* operation = ups_operation_find("probe");
@@ -499,13 +636,30 @@ void contexts() {
     CHECK(ups_context_create(&options, &context) == status && !context);
     CHECK_TEXT(ups_last_error(nullptr)->text, text);
   };
-  refused({0, {}, 5000, 0, nullptr}, UPS_VALUE, "threads is 5000 (at most 4096)");
+  refused({0, {}, 5000, 0, nullptr}, UPS_VALUE, "threads is 5000 (expected -1 to 4096)");
   refused({0, {}, 1, 3, nullptr}, UPS_VALUE, "precision is 3 (expected 0, 1 or 2)");
   refused({0, {}, 1, 0, "mmx"}, UPS_VALUE,
           "mmx is no variant (expected reference, baseline, avx2, lanes16, avx512 or cuda)");
   refused({0, {}, 1, 0, "cuda"}, UPS_DEVICE, "cuda is asked for, but the context is on the CPU");
   refused({0, {77, 0}, 1, 0, nullptr}, UPS_DEVICE, "there is no such kind of device");
   CHECK(ups_context_create(nullptr, nullptr) == UPS_VALUE);
+
+  // Of any version. The thread count is wrong, which shows whether it was read.
+  const auto with_size = [](size_t size, const std::string& text) {
+    struct {
+      ups_context_options now;
+      int64_t later;
+    } options{{size, {}, -7, 0, nullptr}, size > 100 ? 1 : 0};
+    ups_context* context = nullptr;
+    CHECK(ups_context_create(&options.now, &context) == (text.empty() ? UPS_OK : UPS_VALUE));
+    if (!text.empty()) CHECK_TEXT(ups_last_error(nullptr)->text, text);
+    ups_context_destroy(context);
+  };
+  const std::string read = "threads is -7 (expected -1 to 4096)";
+  for (const size_t size : {size_t{0}, size_t{20}, size_t{24}, size_t{32}, size_t{40}}) with_size(size, read);
+  for (const size_t size : {size_t{8}, size_t{16}}) with_size(size, "");
+  for (const size_t size : {size_t{1}, size_t{12}, size_t{18}, size_t{31}, SIZE_MAX})
+    with_size(size, "options.size is " + std::to_string(size) + " (expected 32, the size in this version)");
 
   setenv("UPSILON_FORCE", "baseline", 1);
   ups_context_options options{sizeof options, {}, 1, 0, "reference"};
@@ -515,6 +669,7 @@ void contexts() {
   Good g;
   expect(context, g, UPS_UNSUPPORTED, "", "the baseline variant does not support this case");
   CHECK_TEXT(ups_last_variant(context), "baseline");
+  refused({0, {}, -7, 0, nullptr}, UPS_VALUE, "threads is -7 (expected -1 to 4096)");
   CHECK(ups_set_threads(context, 5000) == UPS_VALUE && ups_set_threads(context, -2) == UPS_VALUE);
   CHECK(ups_set_threads(context, -1) == UPS_OK && ups_set_threads(nullptr, 1) == UPS_VALUE);
   ups_context_destroy(context);
@@ -572,6 +727,10 @@ int main() {
   numbers_that_are_not_finite(context);
   orders(context);
   options_and_overlap(context);
+  sizes_of_options(context);
+  nothing_to_write(context);
+  rows_of_nothing(context);
+  long_texts();
   whole_calls(context);
   contexts();
   spoilt_at_random(context);

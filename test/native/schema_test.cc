@@ -42,6 +42,7 @@ void meaning() {
   CHECK_TEXT(s.dim_names[0], "B");
 
   struct Layout {  // as a C compiler lays it out
+    size_t size;
     int32_t kind, act, on, off;
     double rate;
     int32_t count;
@@ -56,8 +57,8 @@ void meaning() {
   Layout defaults;
   CHECK(s.default_options.size() == sizeof defaults);
   std::memcpy(&defaults, s.default_options.data(), sizeof defaults);
-  CHECK(defaults.kind == 0 && defaults.on == 1 && defaults.off == 0 && defaults.rate == 1e-3 && defaults.count == -4 &&
-        defaults.seed == 5);
+  CHECK(defaults.size == sizeof defaults && defaults.kind == 0 && defaults.on == 1 && defaults.off == 0 &&
+        defaults.rate == 1e-3 && defaults.count == -4 && defaults.seed == 5);
 
   const Schema no_inputs = parse_schema("-> y: real[...]");
   CHECK(no_inputs.inputs == 0 && no_inputs.parameters.size() == 1 && no_inputs.options_size == 0);

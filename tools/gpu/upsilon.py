@@ -135,8 +135,8 @@ class Schema:
     def struct(self, given):
         """The operation's option struct; choices by their words, absent ones at their defaults."""
         fields = [(o.name, ctypes.c_int32 if o.choices else OPTION_TYPES[o.type]) for o in self.options]
-        kind = type("Options", (ctypes.Structure,), {"_fields_": fields})
-        return kind(*(self.number(o, given.get(o.name, o.default)) for o in self.options))
+        kind = type("Options", (ctypes.Structure,), {"_fields_": [("size", ctypes.c_size_t), *fields]})
+        return kind(ctypes.sizeof(kind), *(self.number(o, given.get(o.name, o.default)) for o in self.options))
 
     @staticmethod
     def number(option, value):

@@ -1,8 +1,17 @@
 // Attention over sets as plain numbers and pointers, however a call came by them.
 #pragma once
+#include <cmath>
+
 #include "lib/math/keep.h"
 
 namespace upsilon {
+
+// What the option scale stands for: 0 is 1/sqrt(width), rounded to float as a caller's own would be.
+template <class T>
+T attention_scale(float option, int64_t width) {
+  if (option != 0 || width == 0) return option != 0 ? static_cast<T>(option) : T(1);
+  return static_cast<T>(static_cast<float>(1 / std::sqrt(static_cast<double>(width))));
+}
 
 // What both directions have.
 template <class T>

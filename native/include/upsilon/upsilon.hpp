@@ -2,11 +2,13 @@
 //
 //   upsilon::context ctx({.threads = 4});
 //   upsilon::tensor y = ctx.empty<float>({events, classes});
-//   ctx(ups_linear_forward, upsilon::view(x, {events, inputs}), weight, nullptr, y, ups_linear_options{UPS_ACTIVATION_RELU});
+//   ctx(ups_linear_forward, upsilon::view(x, {events, inputs}), weight, nullptr, y,
+//       ups_linear_options{.activation = UPS_ACTIVATION_RELU});
 //   for (float score : y.span<float>()) ...
 //
 // Failures are thrown as upsilon::error. Tensors are views: of memory that the caller keeps alive, or of a block that
-// they share. Like a ups_context, an upsilon::context serves one thread at a time.
+// they share. A tensor over constants is a const_tensor, which no output takes. Like a ups_context, an upsilon::context
+// serves one thread at a time.
 #ifndef UPSILON_UPSILON_HPP
 #define UPSILON_UPSILON_HPP
 
@@ -89,10 +91,22 @@ class block {
   ups_block* handle_ = nullptr;
 };
 
-// A dense row-major array: a view, which shares its block if it has one.
-class tensor {
+namespace detail {
+// What tensor and const_tensor have in common: a dense row-major array, which shares its block if it has one.
+class dense_array {
  public:
-  tensor(void* data, ups_dtype dtype, ups_device device, std::span<const int64_t> shape, block memory = {})
+  std::span<const int64_t> shape() const noexcept { return {shape_.data(), static_cast<size_t>(view_.ndim)}; }
+  int64_t size() const noexcept {
+    int64_t product = 1;
+    for (const int64_t extent : shape()) product *= extent;
+    return product;
+  }
+  ups_dtype dtype() const noexcept { return view_.dtype; }
+  ups_device device() const noexcept { return view_.device; }
+  const block& memory() const noexcept { return memory_; }
+
+ protected:
+  dense_array(void* data, ups_dtype dtype, ups_device device, std::span<const int64_t> shape, block memory)
       : memory_(std::move(memory)) {
     if (shape.size() > UPS_MAX_DIMENSIONS)
       throw error(UPS_SHAPE, "", "shape", "a tensor has at most " + std::to_string(UPS_MAX_DIMENSIONS) + " dimensions");
@@ -103,28 +117,49 @@ class tensor {
     view_.dtype = dtype;
     view_.shape = shape_.data();
   }
-  tensor(const tensor& other) : memory_(other.memory_), shape_(other.shape_), view_(other.view_) { rebind(); }
-  tensor(tensor&& other) noexcept : memory_(std::move(other.memory_)), shape_(other.shape_), view_(other.view_) {
+  dense_array(const dense_array& other) : memory_(other.memory_), shape_(other.shape_), view_(other.view_) { rebind(); }
+  dense_array(dense_array&& other) noexcept
+      : memory_(std::move(other.memory_)), shape_(other.shape_), view_(other.view_) {
     rebind();
   }
-  tensor& operator=(tensor other) noexcept {
+  dense_array& operator=(const dense_array& other) noexcept {
+    memory_ = other.memory_;
+    shape_ = other.shape_;
+    view_ = other.view_;
+    rebind();
+    return *this;
+  }
+  dense_array& operator=(dense_array&& other) noexcept {
     memory_ = std::move(other.memory_);
     shape_ = other.shape_;
     view_ = other.view_;
     rebind();
     return *this;
   }
-  ~tensor() = default;
+  ~dense_array() = default;
 
-  std::span<const int64_t> shape() const noexcept { return {shape_.data(), static_cast<size_t>(view_.ndim)}; }
-  int64_t size() const noexcept {
-    int64_t product = 1;
-    for (const int64_t extent : shape()) product *= extent;
-    return product;
+  template <element T>
+  T* elements() const {
+    if (!same(view_.dtype, dtype_of<T>())) throw error(UPS_DTYPE, "", "", "the tensor has another element type");
+    if (!on_host(view_.device)) throw error(UPS_DEVICE, "", "", "the tensor is not in host memory");
+    return reinterpret_cast<T*>(static_cast<std::byte*>(view_.data) + view_.byte_offset);
   }
-  ups_dtype dtype() const noexcept { return view_.dtype; }
-  ups_device device() const noexcept { return view_.device; }
-  const block& memory() const noexcept { return memory_; }
+
+  block memory_;
+  std::array<int64_t, UPS_MAX_DIMENSIONS> shape_{};
+  ups_tensor view_{};
+
+ private:
+  void rebind() noexcept { view_.shape = shape_.data(); }
+};
+}  // namespace detail
+
+// A dense row-major array: a view, which shares its block if it has one.
+class tensor : public detail::dense_array {
+ public:
+  tensor(void* data, ups_dtype dtype, ups_device device, std::span<const int64_t> shape, block memory = {})
+      : dense_array(data, dtype, device, shape, std::move(memory)) {}
+
   // For the C interface. Calls read the struct only; whether they write the elements, the operation's schema says.
   const ups_tensor* get() const noexcept { return &view_; }
   ups_tensor* get() noexcept { return &view_; }
@@ -132,17 +167,23 @@ class tensor {
   // The elements, in row-major order; of a host tensor with this element type.
   template <element T>
   std::span<T> span() const {
-    if (!same(view_.dtype, dtype_of<T>())) throw error(UPS_DTYPE, "", "", "the tensor has another element type");
-    if (!on_host(view_.device)) throw error(UPS_DEVICE, "", "", "the tensor is not in host memory");
-    return {reinterpret_cast<T*>(static_cast<std::byte*>(view_.data) + view_.byte_offset), static_cast<size_t>(size())};
+    return {elements<T>(), static_cast<size_t>(size())};
   }
+};
 
- private:
-  block memory_;
-  std::array<int64_t, UPS_MAX_DIMENSIONS> shape_{};
-  ups_tensor view_{};
+// The same over elements that are only read: an input of operations, never an output.
+class const_tensor : public detail::dense_array {
+ public:
+  const_tensor(const void* data, ups_dtype dtype, ups_device device, std::span<const int64_t> shape, block memory = {})
+      : dense_array(const_cast<void*>(data), dtype, device, shape, std::move(memory)) {}
+  const_tensor(const tensor& other) : dense_array(other) {}  // implicit, as from T* to const T*
 
-  void rebind() noexcept { view_.shape = shape_.data(); }
+  const ups_tensor* get() const noexcept { return &view_; }
+
+  template <element T>
+  std::span<const T> span() const {
+    return {elements<T>(), static_cast<size_t>(size())};
+  }
 };
 
 // The number of elements of a shape; throws where there can be no such tensor.
@@ -161,23 +202,26 @@ template <class Range>
 concept lasting_range = std::ranges::contiguous_range<Range> && std::ranges::sized_range<Range> &&
                         std::ranges::borrowed_range<Range> && element<std::ranges::range_value_t<Range>>;
 
-// A tensor over memory of the caller. Without a shape it has one dimension. Inputs are never written to, so their
-// memory may be const.
+template <class Range>
+using tensor_over = std::conditional_t<std::is_const_v<std::remove_reference_t<std::ranges::range_reference_t<Range>>>,
+                                       const_tensor, tensor>;
+
+// A tensor over memory of the caller, a const_tensor where its elements are const. Without a shape it has one dimension.
 template <lasting_range Range>
-tensor view(Range&& elements, std::span<const int64_t> shape) {
+tensor_over<Range> view(Range&& elements, std::span<const int64_t> shape) {
   using T = std::ranges::range_value_t<Range>;
   const auto given = static_cast<int64_t>(std::ranges::size(elements));
   if (const int64_t wanted = element_count(shape); wanted != given)
     throw error(UPS_SHAPE, "", "shape",
                 std::to_string(given) + " elements were given (expected " + std::to_string(wanted) + ")");
-  return {const_cast<T*>(std::ranges::data(elements)), dtype_of<T>(), cpu, shape};
+  return {std::ranges::data(elements), dtype_of<T>(), cpu, shape};
 }
 template <lasting_range Range>
-tensor view(Range&& elements, std::initializer_list<int64_t> shape) {
+tensor_over<Range> view(Range&& elements, std::initializer_list<int64_t> shape) {
   return view(elements, std::span<const int64_t>(shape.begin(), shape.size()));
 }
 template <lasting_range Range>
-tensor view(Range&& elements) {
+tensor_over<Range> view(Range&& elements) {
   return view(elements, {static_cast<int64_t>(std::ranges::size(elements))});
 }
 
@@ -191,8 +235,7 @@ struct context_options {
 class context {
  public:
   explicit context(const context_options& chosen = {}) : device_(chosen.device) {
-    ups_context_options options{};
-    options.size = sizeof options;
+    ups_context_options options;
     options.device = chosen.device;
     options.threads = chosen.threads;
     options.precision = chosen.precision;
@@ -212,7 +255,8 @@ class context {
   ups_context* get() const noexcept { return handle_; }
 
   // Calls an operation. Tensors become pointers to their views, nullptr stays what it is, option structs are passed by
-  // address; trailing arguments that are left out are null, so options may be omitted.
+  // address; trailing arguments that are left out are null, so options may be omitted. A const_tensor in the place of an
+  // output does not compile.
   template <class... Parameters, class... Arguments>
     requires(sizeof...(Arguments) <= sizeof...(Parameters))
   void operator()(ups_status (*operation)(ups_context*, Parameters...), const Arguments&... arguments) const {
@@ -249,12 +293,12 @@ class context {
     return block(made);
   }
 
-  void copy(const tensor& source, tensor& destination) const {
+  void copy(const const_tensor& source, tensor& destination) const {
     check(ups_copy(handle_, source.get(), destination.get()));
   }
   // A copy on another device; the elements are there when this returns if that is the host.
   template <element T>
-  tensor copy_to(const tensor& source, ups_device where) const {
+  tensor copy_to(const const_tensor& source, ups_device where) const {
     tensor made = empty<T>(source.shape(), where);
     copy(source, made);
     return made;
@@ -279,7 +323,9 @@ class context {
   ups_status invoke(Operation operation, std::index_sequence<omitted...>, const Arguments&... arguments) const {
     return operation(handle_, pass(arguments)..., (static_cast<void>(omitted), nullptr)...);
   }
-  static const ups_tensor* pass(const tensor& argument) noexcept { return argument.get(); }
+  // A const tensor is one that points to the same elements for ever, as a const pointer: they may be written.
+  static ups_tensor* pass(const tensor& argument) noexcept { return const_cast<ups_tensor*>(argument.get()); }
+  static const ups_tensor* pass(const const_tensor& argument) noexcept { return argument.get(); }
   static std::nullptr_t pass(std::nullptr_t) noexcept { return nullptr; }
   template <class Argument>
   static auto pass(const Argument& argument) noexcept {
