@@ -130,7 +130,7 @@ std::vector<std::string> mentions(const ups_context* context) {
   const Error& error = context->error;
   std::vector<std::string> names;
   for (int32_t i = 0; i < error.mention_count; ++i)
-    names.push_back(error.text.substr(error.mentions[i].begin, error.mentions[i].length));
+    names.push_back(std::string(error.text).substr(error.mentions[i].begin, error.mentions[i].length));
   return names;
 }
 bool mentions_argument(const ups_context* context) {
