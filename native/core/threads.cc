@@ -139,9 +139,11 @@ void Threads::resize(int32_t count) {
 }
 
 void Threads::run_erased(int64_t tasks, Erased task, void* body) {
-  forget_parents_pool();
-  if (!pool_) pool_ = new (std::nothrow) Pool(count_);
-  if (pool_) return pool_->run(tasks, task, body);
+  if (tasks > 1 && count_ > 1) {
+    forget_parents_pool();
+    if (!pool_) pool_ = new (std::nothrow) Pool(count_);
+    if (pool_) return pool_->run(tasks, task, body);
+  }
   for (int64_t index = 0; index < tasks; ++index) task(body, index, 0);
 }
 
