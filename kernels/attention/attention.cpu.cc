@@ -14,9 +14,7 @@
 // Sets with NaN or infinities take the plain loops of one_head.h: products of whole tiles multiply what is masked by 0.
 #include "attention/attention.h"
 
-#include <limits>
-#include <optional>
-#include <utility>
+#include <atomic>
 
 #include "attention/attention_call.h"
 #include "lib/attention/one_head.h"
@@ -24,7 +22,6 @@
 #define UPS_SIMD_SOURCE "attention/attention.cpu.cc"
 #include "lib/simd/each_isa.h"
 #include "lib/attention/one_head.simd.h"
-#include "lib/attention/products.simd.h"
 #include "lib/segments/set_pieces.simd.h"
 
 UPS_SIMD_BEGIN
