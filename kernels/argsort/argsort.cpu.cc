@@ -31,11 +31,10 @@ struct Plan {
         counts(pieces.take<uint32_t>(sort_counts(f.elements))),
         worker_counts(pieces.take<uint32_t>(threads.count() * sort_digits)) {}
 
-  template <class Runner>
-  void sort(Runner& runner, int64_t set, uint32_t* digit_counts) {
+  void sort(Threads& set_threads, int64_t set, uint32_t* digit_counts) {
     const int64_t first = f.offsets[set], count = f.offsets[set + 1] - first;
     const auto each = [&](auto body) {
-      runner.run(ceil_div(count, chunk_elements), [&](int64_t chunk, int32_t) {
+      set_threads.run(ceil_div(count, chunk_elements), [&](int64_t chunk, int32_t) {
         const int64_t end = std::min(count, (chunk + 1) * chunk_elements);
         for (int64_t i = chunk * chunk_elements; i < end; ++i) body(i);
       });
@@ -44,7 +43,7 @@ struct Plan {
       const KeyOf<T> key = sort_key(f.keys[first + i]);
       items[first + i] = {f.descending ? static_cast<KeyOf<T>>(~key) : key, static_cast<uint32_t>(first + i)};
     });
-    const Item* const sorted = radix_sort(runner, items + first, others + first, count, digit_counts);
+    const Item* const sorted = radix_sort(set_threads, items + first, others + first, count, digit_counts);
     each([&](int64_t i) { f.order[first + i] = static_cast<int32_t>(sorted[i].index); });
   }
 
@@ -54,8 +53,8 @@ struct Plan {
     for (int64_t i = end; i < f.elements; ++i) f.order[i] = static_cast<int32_t>(i);
     const auto is_large = [&](int64_t set) { return f.offsets[set + 1] - f.offsets[set] >= large_set; };
     threads.run(f.sets, [&](int64_t set, int32_t worker) {
-      OneThread runner;
-      if (!is_large(set)) sort(runner, set, worker_counts + worker * sort_digits);
+      Threads alone(1);
+      if (!is_large(set)) sort(alone, set, worker_counts + worker * sort_digits);
     });
     for (int64_t set = 0; set < f.sets; ++set)
       if (is_large(set)) sort(threads, set, counts);

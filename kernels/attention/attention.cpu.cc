@@ -15,9 +15,6 @@
 #include "attention/attention.h"
 
 #include <atomic>
-#include <limits>
-#include <optional>
-#include <utility>
 
 #include "attention/attention_call.h"
 #include "lib/attention/one_head.h"
@@ -25,7 +22,6 @@
 #define UPS_SIMD_SOURCE "attention/attention.cpu.cc"
 #include "lib/simd/each_isa.h"
 #include "lib/attention/one_head.simd.h"
-#include "lib/attention/products.simd.h"
 #include "lib/segments/set_pieces.simd.h"
 
 UPS_SIMD_BEGIN

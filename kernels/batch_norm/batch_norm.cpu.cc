@@ -257,10 +257,20 @@ ups_status training_forward(const Call& call) {
 
 // ---- backward ----------------------------------------------------------------------------------------------------------
 
+// A backward call, whoever the statistics are from.
+struct Gradients : BatchNorm<float> {
+  const float *y, *dy;
+  float *dx, *dresidual;
+
+  template <bool training>
+  explicit Gradients(const BatchNormBackward<float, training>& f)
+      : BatchNorm<float>(f), y(f.y), dy(f.dy), dx(f.dx), dresidual(f.dresidual) {}
+};
+
 // What arrives before the activation.
-template <bool planes, bool training>
-[[gnu::always_inline]] inline Floats dz_at(const BatchNormBackward<float, training>& f, const Channels& k,
-                                           int64_t channel, int64_t i, int64_t at, int64_t here) {
+template <bool planes>
+[[gnu::always_inline]] inline Floats dz_at(const Gradients& f, const Channels& k, int64_t channel, int64_t i,
+                                           int64_t at, int64_t here) {
   const Floats gradient = load_some(f.dy + at, here);
   if (f.activation == UPS_ACTIVATION_NONE) return gradient;
   const Floats z = f.activation == UPS_ACTIVATION_GELU ? before_activation<planes>(f, k, channel, i, at, here) : zero();
@@ -275,9 +285,9 @@ template <bool planes>
 }
 
 // Adds a tile's sums of dz, and of dz times x normalised, for `vectors` vectors of channels.
-template <int vectors, bool training>
-[[gnu::always_inline]] inline void add_tile(const BatchNormBackward<float, training>& f, const Channels& k,
-                                            const Tile& tile, int64_t c, int64_t here, double* sum, double* along) {
+template <int vectors>
+[[gnu::always_inline]] inline void add_tile(const Gradients& f, const Channels& k, const Tile& tile, int64_t c,
+                                            int64_t here, double* sum, double* along) {
   Floats of_tile[vectors] = {}, along_tile[vectors] = {};
   for (int64_t r = 0; r < tile.count; ++r)
     for (int v = 0; v < vectors; ++v) {
@@ -294,9 +304,7 @@ template <int vectors, bool training>
 }
 
 // The groups' sums of dz, and of dz times x normalised.
-template <bool training>
-void find_sums(Threads& threads, const BatchNormBackward<float, training>& f, const Channels& k,
-               const GroupSums& sums) {
+void find_sums(Threads& threads, const Gradients& f, const Channels& k, const GroupSums& sums) {
   if (f.inner == 1)
     return each_tile(threads, f, sums, [&](const Tile& tile, double, double* sum, double* along) {
       each_block<2>(
@@ -318,16 +326,15 @@ void find_sums(Threads& threads, const BatchNormBackward<float, training>& f, co
   });
 }
 
-// dx = factor (dz - mean - (x - centre) slope); mean and slope are 0 where the statistics were given.
+// dx = factor (dz - mean - (x - centre) slope); without mean and slope where the statistics were given.
 struct Propagation {
   float *mean, *slope;
   Propagation(const BatchNorm<float>& f, Pieces& pieces)
       : mean(pieces.take<float>(f.channels)), slope(pieces.take<float>(f.channels)) {}
 };
 
-template <bool planes, bool training>
-void propagate(Threads& threads, const BatchNormBackward<float, training>& f, const Channels& k,
-               const Propagation& back) {
+template <bool planes>
+void propagate(Threads& threads, const Gradients& f, const Channels& k, const Propagation* back) {
   each_run<planes>(threads, f, [&](const Run& run) {
     if (!f.counts(run.row)) {
       clear(f.dx ? f.dx + run.at : nullptr, run.count);
@@ -339,10 +346,10 @@ void propagate(Threads& threads, const BatchNormBackward<float, training>& f, co
       if (f.dresidual) store_some(f.dresidual + at, dz, here);
       if (!f.dx) return;
       Floats inner = dz;
-      if (training) {
+      if (back) {
         const Floats centred = load_some(f.x + at, here) - of_channel<planes>(k.centre, run.channel, i, here);
-        inner = dz - of_channel<planes>(back.mean, run.channel, i, here) -
-                centred * of_channel<planes>(back.slope, run.channel, i, here);
+        inner = dz - of_channel<planes>(back->mean, run.channel, i, here) -
+                centred * of_channel<planes>(back->slope, run.channel, i, here);
       }
       store_some(f.dx + at, inner * of_channel<planes>(k.factor, run.channel, i, here), here);
     });
@@ -364,6 +371,7 @@ size_t backward_workspace(const Call& call) {
 template <bool training>
 ups_status backward(const Call& call) {
   const BatchNormBackward<float, training> f(call);
+  const Gradients gradients(f);
   Pieces pieces(call.workspace);
   const BackwardScratch scratch(f, pieces);
   const Channels& k = scratch.channels;
@@ -371,7 +379,7 @@ ups_status backward(const Call& call) {
   for (int64_t c = 0; c < f.channels; ++c)
     k.set(f, c, static_cast<double>(f.mean[c]), static_cast<double>(f.variance[c]));
   if (f.dweight || f.dbias || (training && f.dx)) {
-    find_sums(*call.threads, f, k, sums);
+    find_sums(*call.threads, gradients, k, sums);
     double numbers = 0;
     for (int64_t group = 0; group < sums.groups; ++group) numbers += sums.numbers(f, group);
     for (int64_t c = 0; c < f.channels; ++c) {
@@ -387,8 +395,9 @@ ups_status backward(const Call& call) {
     }
   }
   if (!f.dx && !f.dresidual) return UPS_OK;
-  f.inner == 1 ? propagate<false>(*call.threads, f, k, scratch.back)
-               : propagate<true>(*call.threads, f, k, scratch.back);
+  const Propagation* const back = training ? &scratch.back : nullptr;
+  f.inner == 1 ? propagate<false>(*call.threads, gradients, k, back)
+               : propagate<true>(*call.threads, gradients, k, back);
   return UPS_OK;
 }
 

@@ -20,7 +20,7 @@ ups_status forward(const Call& call) {
   const DeepSetForward<float> f(call);
   Pieces pieces(call.workspace);
   const PoolingScratch scratch(f, call.threads->count(), pieces);
-  with_pool(f.pool, [&]<class Pool>(Pool) { pool_layers<Pool>(*call.threads, f, scratch, {f.y, f.last_width()}); });
+  pool_layers(*call.threads, f, scratch, {f.y, f.last_width()});
   return UPS_OK;
 }
 
@@ -44,9 +44,7 @@ ups_status backward(const Call& call) {
   Pieces pieces(call.workspace);
   const BackwardScratch scratch(f, threads.count(), pieces);
   if (scratch.scales) each_set(threads, f.sets, [&](int64_t set) { scratch.scales[set] = f.scale(set); });
-  with_pool(f.pool, [&]<class Pool>(Pool) {
-    pooled_layers_backward<Pool>(threads, f, f, scratch, {f.dy, f.last_width(), scratch.scales, f.dparticle_weights});
-  });
+  pooled_layers_backward(threads, f, f, scratch, {f.dy, f.last_width(), scratch.scales, f.dparticle_weights});
   if (f.dparticle_weights && scratch.scales)
     each_set(threads, f.sets, [&](int64_t set) {
       float mean = 0.0f;

@@ -20,9 +20,9 @@ struct ChunkSums {
   double (*of)[chunk_numbers];
   int64_t chunks;
 
-  template <class Runner, class Body>
-  void run(Runner& runner, Body&& body) const {
-    runner.run(chunks, [&](int64_t chunk, int32_t) { body(chunk, of[chunk]); });
+  template <class Body>
+  void run(Threads& threads, Body&& body) const {
+    threads.run(chunks, [&](int64_t chunk, int32_t) { body(chunk, of[chunk]); });
   }
   struct Totals {
     double of[chunk_numbers] = {};
@@ -37,9 +37,7 @@ struct ChunkSums {
 };
 
 // One variable of a set in sorted order, and the sums that depend on it alone.
-template <class T>
-struct Axis {
-  T *sorted, *weights;  // weights: null where there are none
+struct AxisSums {
   uint32_t* order;  // by rank, the element's place in the set
   double* sums;  // by rank, sum_j p_j |z - z_j|
   double centre = 0;  // taken off before sums are made; any number does, near the middle sums cancel least
@@ -49,6 +47,10 @@ struct Axis {
   double variance(const DistanceCoefficients& c) const {
     return 2 * c.c1 * (weight * second - first * first) - 2 * c.c2 * squares + c.c3 * mean * mean;
   }
+};
+template <class T>
+struct Axis : AxisSums {
+  T *sorted, *weights;  // weights: null where there are none
 };
 
 // Memory for `count` elements of all sets; a set uses what begins at its first element.
@@ -62,7 +64,7 @@ struct AxisMemory {
       : sorted(pieces.take<T>(count)), weights(weighted ? pieces.take<T>(count) : nullptr),
         order(pieces.take<uint32_t>(count)), sums(pieces.take<double>(count)) {}
   Axis<T> at(int64_t first) const {
-    return {sorted + first, weights ? weights + first : nullptr, order + first, sums + first};
+    return {{order + first, sums + first}, sorted + first, weights ? weights + first : nullptr};
   }
 };
 
@@ -113,22 +115,23 @@ struct SetScratch {
         chunk_starts(s.chunk_starts + first / chunk_elements + 2 * set), level(s.level) {}
 };
 
-template <class T, class Runner, class Body>
-void each_element(Runner& runner, int64_t count, const SetScratch<T>& s, Body body) {
-  runner.run(s.chunks.chunks, [&](int64_t chunk, int32_t) {
+template <class T, class Body>
+void each_element(Threads& threads, int64_t count, const SetScratch<T>& s, Body body) {
+  threads.run(s.chunks.chunks, [&](int64_t chunk, int32_t) {
     const int64_t end = std::min(count, (chunk + 1) * chunk_elements);
     for (int64_t i = chunk * chunk_elements; i < end; ++i) body(i);
   });
 }
 
 // Sorts value(i), i < count: element i of the result is `emit`ted with its rank.
-template <class T, class Runner, class Value, class Emit>
-void sort_values(Runner& runner, int64_t count, const SetScratch<T>& s, Value value, Emit emit) {
+template <class T, class Value, class Emit>
+void sort_values(Threads& threads, int64_t count, const SetScratch<T>& s, Value value, Emit emit) {
   using Item = Keyed<KeyOf<T>>;
   Item *const one = reinterpret_cast<Item*>(s.others), *const two = one + count;
-  each_element(runner, count, s, [&](int64_t i) { one[i] = {key_of(value(i)), static_cast<uint32_t>(i)}; });
-  const Item* const sorted = radix_sort(runner, one, two, count, s.counts);
-  each_element(runner, count, s, [&](int64_t rank) { emit(rank, number_of<T>(sorted[rank].key), sorted[rank].index); });
+  each_element(threads, count, s, [&](int64_t i) { one[i] = {key_of(value(i)), static_cast<uint32_t>(i)}; });
+  const Item* const sorted = radix_sort(threads, one, two, count, s.counts);
+  each_element(threads, count, s,
+               [&](int64_t rank) { emit(rank, number_of<T>(sorted[rank].key), sorted[rank].index); });
 }
 
 template <class T, class Weight>
@@ -142,9 +145,9 @@ bool is_constant(const T* sorted, int64_t count, Weight weight) {
 // sums_k = sum_j p_j |z_k - z_j| = z_k (2 Q_k - P) + Z - 2 Z_k with the exclusive prefix sums Q of p and Z of p z; and the
 // totals of both. Chunk c holds the ranks start(c) .. start(c + 1). Numbers 0 and 1 of the chunk sums are left as prefix
 // sums.
-template <class T, class Runner, class Start, class Weight>
-void add_distances(Runner& runner, const ChunkSums& chunks, Start start, Weight weight, Axis<T>& axis) {
-  chunks.run(runner, [&](int64_t chunk, double* sums) {
+template <class T, class Start, class Weight>
+void add_distances(Threads& threads, const ChunkSums& chunks, Start start, Weight weight, Axis<T>& axis) {
+  chunks.run(threads, [&](int64_t chunk, double* sums) {
     double total = 0, first = 0;
     for (int64_t i = start(chunk); i < start(chunk + 1); ++i) {
       const double p = weight(i);
@@ -157,7 +160,7 @@ void add_distances(Runner& runner, const ChunkSums& chunks, Start start, Weight 
   const auto before = chunks.exclusive(0, 2);
   axis.weight = before[0];
   axis.first = before[1];
-  chunks.run(runner, [&](int64_t chunk, double* sums) {
+  chunks.run(threads, [&](int64_t chunk, double* sums) {
     double total = sums[0], first = sums[1], mean = 0, squares = 0, second = 0;
     for (int64_t i = start(chunk); i < start(chunk + 1); ++i) {
       const double p = weight(i), z = static_cast<double>(axis.sorted[i]) - axis.centre;
@@ -180,24 +183,25 @@ void add_distances(Runner& runner, const ChunkSums& chunks, Start start, Weight 
 }
 
 // `order`: the elements by value, as numbers from `first` on; null where they are to be sorted.
-template <class T, class Runner>
-Axis<T> make_axis(Runner& runner, const T* values, const T* weights, const int32_t* order, int64_t first, double scale,
-                  int64_t count, const SetScratch<T>& s, Axis<T> axis) {
+template <class T>
+Axis<T> make_axis(Threads& threads, const T* values, const T* weights, const int32_t* order, int64_t first,
+                  double scale, int64_t count, const SetScratch<T>& s, Axis<T> axis) {
   const auto put = [&](int64_t rank, T value, uint32_t element) {
     axis.sorted[rank] = value;
     axis.order[rank] = element;
     if (weights) axis.weights[rank] = weights[element];
   };
   if (order)
-    each_element(runner, count, s, [&](int64_t rank) {
+    each_element(threads, count, s, [&](int64_t rank) {
       const int64_t element = order[rank] - first;
       put(rank, values[element], static_cast<uint32_t>(element));
     });
-  else sort_values(runner, count, s, [&](int64_t i) { return values[i]; }, put);
+  else sort_values(threads, count, s, [&](int64_t i) { return values[i]; }, put);
   const auto weight = [&](int64_t rank) { return weights ? static_cast<double>(axis.weights[rank]) * scale : scale; };
   axis.constant = is_constant(axis.sorted, count, weight);
   axis.centre = static_cast<double>(axis.sorted[count / 2]);
-  add_distances(runner, s.chunks, [&](int64_t chunk) { return std::min(count, chunk * chunk_elements); }, weight, axis);
+  add_distances(
+      threads, s.chunks, [&](int64_t chunk) { return std::min(count, chunk * chunk_elements); }, weight, axis);
   return axis;
 }
 
@@ -218,15 +222,15 @@ struct Joint {
   double* beta;  // y's sums, in the order of x
 };
 
-template <class E, class T, class Runner>
-Joint<T, E> join(Runner& runner, const T* values, const Axis<T>& y, double scale, int64_t count,
+template <class E, class T>
+Joint<T, E> join(Threads& threads, const T* values, const Axis<T>& y, double scale, int64_t count,
                  const SetScratch<T>& s) {
-  Joint<T, E> joint{{s.sorted, nullptr, s.y_rank, s.sums}, nullptr, nullptr};
+  Joint<T, E> joint{{{s.y_rank, s.sums}, s.sorted, nullptr}, nullptr, nullptr};
   Axis<T>& x = joint.x;
   // The ranks lie where the sums will: they are needed until the elements are made.
   uint32_t* const rank_of = reinterpret_cast<uint32_t*>(s.sums);
   sort_values(
-      runner, count, s, [&](int64_t i) { return values[y.order[i]]; },
+      threads, count, s, [&](int64_t i) { return values[y.order[i]]; },
       [&](int64_t rank, T value, uint32_t y_rank) {
         x.sorted[rank] = value;
         x.order[rank] = y_rank;
@@ -234,7 +238,7 @@ Joint<T, E> join(Runner& runner, const T* values, const Axis<T>& y, double scale
       });
   x.centre = static_cast<double>(x.sorted[count / 2]);
   E* const elements = reinterpret_cast<E*>(s.elements);
-  each_element(runner, count, s, [&](int64_t i) {
+  each_element(threads, count, s, [&](int64_t i) {
     E e{};
     e.y = static_cast<double>(y.sorted[i]) - y.centre;
     e.p = y.weights ? static_cast<double>(y.weights[i]) * scale : scale;
@@ -243,22 +247,22 @@ Joint<T, E> join(Runner& runner, const T* values, const Axis<T>& y, double scale
     elements[i] = e;
   });
   E* const others = reinterpret_cast<E*>(s.others);
-  joint.elements = sum_dominated(runner, elements, others, count, s.level);
+  joint.elements = sum_dominated(threads, elements, others, count, s.level);
   joint.beta = reinterpret_cast<double*>(joint.elements == elements ? others : elements);
   find_chunks(x.sorted, count, s);
   const auto weight = [&](int64_t rank) { return joint.elements[rank].p; };
   x.constant = is_constant(x.sorted, count, weight);
-  add_distances(runner, s.chunks, [&](int64_t chunk) { return s.chunk_starts[chunk]; }, weight, x);
+  add_distances(threads, s.chunks, [&](int64_t chunk) { return s.chunk_starts[chunk]; }, weight, x);
   return joint;
 }
 
 // E and F of every element take the places of `below` and `y`.
 // Returns C = sum x dC/dx: C is homogeneous in x (Euler).
-template <class T, class E, class Runner>
-double differentiate(Runner& runner, const Joint<T, E>& joint, const Axis<T>& y, const DistanceCoefficients& c,
+template <class T, class E>
+double differentiate(Threads& threads, const Joint<T, E>& joint, const Axis<T>& y, const DistanceCoefficients& c,
                      const SetScratch<T>& s) {
   const Axis<T>& x = joint.x;
-  s.chunks.run(runner, [&](int64_t chunk, double* sums) {
+  s.chunks.run(threads, [&](int64_t chunk, double* sums) {
     double py = 0, p_beta = 0, p_alpha = 0;
     for (int64_t i = s.chunk_starts[chunk]; i < s.chunk_starts[chunk + 1]; ++i) {
       const E& e = joint.elements[i];
@@ -274,7 +278,7 @@ double differentiate(Runner& runner, const Joint<T, E>& joint, const Axis<T>& y,
   });
   s.chunks.exclusive(1, 3);
   const DistanceTotals all{x.weight, x.first, x.mean, y.mean};
-  s.chunks.run(runner, [&](int64_t chunk, double* sums) {
+  s.chunks.run(threads, [&](int64_t chunk, double* sums) {
     DistanceSums before{sums[0], sums[1], sums[2], sums[3]};
     double total = 0;
     const int64_t end = s.chunk_starts[chunk + 1];
@@ -311,21 +315,31 @@ double differentiate(Runner& runner, const Joint<T, E>& joint, const Axis<T>& y,
   return s.chunks.exclusive(4, 1)[4];
 }
 
-// The value of one variable against a sorted y; `emit` gets the gradient by each of its elements, times dvalue.
-template <class T, class Runner, class Emit>
-double variable(Runner& runner, const T* values, const Axis<T>& y, const DistanceCoefficients& c,
+// Where the gradient by an element goes: to dx, or it is added to a sum; nowhere if both are null.
+template <class T>
+struct GradientOf {
+  T* dx;
+  double* sum;
+};
+
+// The value of one variable against a sorted y, and the gradient by each of its elements, times dvalue.
+template <class T>
+double variable(Threads& threads, const T* values, const Axis<T>& y, const DistanceCoefficients& c,
                 const ups_distance_correlation_options& options, int64_t count, const SetScratch<T>& s, double dvalue,
-                bool gradient, Emit emit) {
+                GradientOf<T> to) {
   if (!c.defined || y.constant) return 0;
-  const Joint<T, Element> joint = join<Element>(runner, values, y, c.scale, count, s);
+  const Joint<T, Element> joint = join<Element>(threads, values, y, c.scale, count, s);
   if (joint.x.constant) return 0;
-  const double covariance = differentiate(runner, joint, y, c, s);
+  const double covariance = differentiate(threads, joint, y, c, s);
   const DistanceValue result(options, covariance, joint.x.variance(c), y.variance(c));
-  if (gradient) {
+  if (to.dx || to.sum) {
     const double of_e = 2 * dvalue * result.of_c, of_f = 4 * dvalue * result.of_vx;
-    each_element(runner, count, s, [&](int64_t k) {
+    each_element(threads, count, s, [&](int64_t k) {
       const Element& e = joint.elements[k];
-      emit(y.order[joint.x.order[k]], e.p * (of_e * e.below + of_f * e.y));
+      const uint32_t element = y.order[joint.x.order[k]];
+      const double gradient = e.p * (of_e * e.below + of_f * e.y);
+      if (to.dx) to.dx[element] = static_cast<T>(gradient);
+      else to.sum[element] += gradient;
     });
   }
   return result.value;
@@ -335,17 +349,12 @@ double variable(Runner& runner, const T* values, const Axis<T>& y, const Distanc
 // with G = sum p (x_k - x)(y_k - y), the four quadrants around element k give
 //   W_k = sum_j p_j a_kj b_kj = 4 G(before in both) + G(all) - 2 G(before in x) - 2 G(before in y).
 // One thread: weights are trained in few places, and there this is a second pass of the same order.
-template <class T, class Runner>
-void add_weight_gradient_of(Runner& runner, const T* values, const Axis<T>& y, const DistanceCoefficients& c,
-                            const ups_distance_correlation_options& options, int64_t count, const SetScratch<T>& s,
-                            double dvalue, double* gradient) {
-  if (!c.defined || y.constant) return;
-  const Joint<T, WideElement> joint = join<WideElement>(runner, values, y, c.scale, count, s);
-  const Axis<T>& x = joint.x;
-  if (x.constant) return;
-  uint32_t* const rank_of = reinterpret_cast<uint32_t*>(joint.beta + count);
+void differentiate_weights(const AxisSums& x, const AxisSums& y, WideElement* elements, double* all_beta,
+                           const DistanceCoefficients& c, const ups_distance_correlation_options& options,
+                           int64_t count, double dvalue, double* gradient) {
+  uint32_t* const rank_of = reinterpret_cast<uint32_t*>(all_beta + count);
   for (int64_t k = 0; k < count; ++k) {
-    joint.beta[k] = y.sums[x.order[k]];
+    all_beta[k] = y.sums[x.order[k]];
     rank_of[x.order[k]] = static_cast<uint32_t>(k);
   }
   struct Moments {
@@ -359,12 +368,12 @@ void add_weight_gradient_of(Runner& runner, const T* values, const Axis<T>& y, c
     double around(const WideElement& e) const { return e.x * (e.y * p - y) - e.y * x + xy; }
   };
   const auto in_y_order = [&](auto body) {
-    for (int64_t i = 0; i < count; ++i) body(joint.elements[rank_of[i]], rank_of[i]);
+    for (int64_t i = 0; i < count; ++i) body(elements[rank_of[i]], rank_of[i]);
   };
   Moments all, before_in_x, before_in_y;
-  for (int64_t k = 0; k < count; ++k) all.add(joint.elements[k]);
+  for (int64_t k = 0; k < count; ++k) all.add(elements[k]);
   for (int64_t k = 0; k < count; ++k) {
-    WideElement& e = joint.elements[k];
+    WideElement& e = elements[k];
     e.products = 4 * e.products + all.around(e) - 2 * before_in_x.around(e);
     before_in_x.add(e);
   }
@@ -375,9 +384,9 @@ void add_weight_gradient_of(Runner& runner, const T* values, const Axis<T>& y, c
 
   double pairs = 0, sums = 0;  // sum p W, sum p alpha beta
   for (int64_t k = 0; k < count; ++k) {
-    const WideElement& e = joint.elements[k];
+    const WideElement& e = elements[k];
     pairs += e.p * e.products;
-    sums += e.p * x.sums[k] * joint.beta[k];
+    sums += e.p * x.sums[k] * all_beta[k];
   }
   const DistanceValue result(options, c.c1 * pairs - 2 * c.c2 * sums + c.c3 * x.mean * y.mean, x.variance(c),
                              y.variance(c));
@@ -403,15 +412,15 @@ void add_weight_gradient_of(Runner& runner, const T* values, const Axis<T>& y, c
   };
   Spread beta_in_x, alpha_in_x, alpha_in_y, beta_in_y;
   for (int64_t k = 0; k < count; ++k) {
-    const WideElement& e = joint.elements[k];
-    beta_in_x.count_in(e.p * joint.beta[k], e.x);
+    const WideElement& e = elements[k];
+    beta_in_x.count_in(e.p * all_beta[k], e.x);
     alpha_in_x.count_in(e.p * x.sums[k], e.x);
     alpha_in_y.count_in(e.p * x.sums[k], e.y);
-    beta_in_y.count_in(e.p * joint.beta[k], e.y);
+    beta_in_y.count_in(e.p * all_beta[k], e.y);
   }
   for (int64_t k = 0; k < count; ++k) {
-    WideElement& e = joint.elements[k];
-    const double alpha = x.sums[k], beta = joint.beta[k];
+    WideElement& e = elements[k];
+    const double alpha = x.sums[k], beta = all_beta[k];
     const double of_c = c.c1 * e.products - c.c2 * (alpha * beta + beta_in_x.pass(e.p * beta, e.x)) +
                         c.c3 * (alpha * y.mean + x.mean * beta);
     const double of_vx = c.c1 * (x.weight * e.x * e.x - 2 * e.x * x.first + x.second) -
@@ -420,7 +429,7 @@ void add_weight_gradient_of(Runner& runner, const T* values, const Axis<T>& y, c
   }
   double common = 0;
   in_y_order([&](WideElement& e, uint32_t k) {
-    const double alpha = x.sums[k], beta = joint.beta[k];
+    const double alpha = x.sums[k], beta = all_beta[k];
     const double of_vy = c.c1 * (y.weight * e.y * e.y - 2 * e.y * y.first + y.second) -
                          c.c2 * (beta * beta + 2 * beta_in_y.pass(e.p * beta, e.y)) + 2 * c.c3 * beta * y.mean;
     e.below += 2 * (result.of_vy * of_vy - result.of_c * c.c2 * alpha_in_y.pass(e.p * alpha, e.y));
@@ -428,8 +437,17 @@ void add_weight_gradient_of(Runner& runner, const T* values, const Axis<T>& y, c
   });
   // p = w / sum w: a common factor of all weights changes nothing.
   if (options.weight_sum == UPS_WEIGHTS_GIVEN) common = 0;
-  for (int64_t k = 0; k < count; ++k)
-    gradient[y.order[x.order[k]]] += dvalue * c.scale * (joint.elements[k].below - common);
+  for (int64_t k = 0; k < count; ++k) gradient[y.order[x.order[k]]] += dvalue * c.scale * (elements[k].below - common);
+}
+
+template <class T>
+void add_weight_gradient_of(Threads& threads, const T* values, const Axis<T>& y, const DistanceCoefficients& c,
+                            const ups_distance_correlation_options& options, int64_t count, const SetScratch<T>& s,
+                            double dvalue, double* gradient) {
+  if (!c.defined || y.constant) return;
+  const Joint<T, WideElement> joint = join<WideElement>(threads, values, y, c.scale, count, s);
+  if (joint.x.constant) return;
+  differentiate_weights(joint.x, y, joint.elements, joint.beta, c, options, count, dvalue, gradient);
 }
 
 template <class T>
@@ -468,19 +486,19 @@ struct Plan {
                          is_large(set) ? mine.counts : worker_counts + worker * sort_digits);
   }
 
-  // body(runner, set, worker): small sets one per task, large ones after each other with every thread.
+  // body(threads, set, worker): small sets one per task, large ones after each other with every thread.
   template <class Body>
   void each_set(int64_t times, Body&& body) {
     threads.run(f.sets * times, [&](int64_t task, int32_t worker) {
-      OneThread runner;
-      if (!is_large(task / times)) body(runner, task / times, task % times, worker);
+      Threads alone(1);
+      if (!is_large(task / times)) body(alone, task / times, task % times, worker);
     });
     for (int64_t set = 0; set < f.sets; ++set)
       for (int64_t time = 0; is_large(set) && time < times; ++time) body(threads, set, time, 0);
   }
 
   void sort_y() {
-    each_set(1, [&](auto& runner, int64_t set, int64_t, int32_t worker) {
+    each_set(1, [&](Threads& task_threads, int64_t set, int64_t, int32_t worker) {
       const T* const weights = f.weights ? f.weights + first(set) : nullptr;
       double sum = static_cast<double>(count(set));
       if (weights) {
@@ -490,14 +508,13 @@ struct Plan {
       new (coefficients + set) DistanceCoefficients(f.options, count(set), sum);
       Axis<T> axis = y.at(first(set));
       if (coefficients[set].defined)
-        axis = make_axis(runner, f.y + first(set), weights, f.order ? f.order + first(set) : nullptr, first(set),
+        axis = make_axis(task_threads, f.y + first(set), weights, f.order ? f.order + first(set) : nullptr, first(set),
                          coefficients[set].scale, count(set), of(set, worker), axis);
       new (axes + set) Axis<T>(axis);
     });
   }
 
-  template <class Runner>
-  void one(Runner& runner, int64_t set, int64_t k, int32_t worker) {
+  void one(Threads& task_threads, int64_t set, int64_t k, int32_t worker) {
     const SetScratch<T> s = of(set, worker);
     const DistanceCoefficients& c = coefficients[set];
     const T* const x = f.x + k * f.elements + first(set);
@@ -505,29 +522,28 @@ struct Plan {
     const double dvalue = f.dvalue ? f.dvalue[k * f.sets + set] : 0;
     T* const dx = f.dx ? f.dx + k * f.elements + first(set) : nullptr;
     if (f.dx || f.value) {
-      const double value = variable(runner, x, axes[set], c, f.options, n, s, dvalue, dx != nullptr,
-                                    [&](uint32_t element, double gradient) { dx[element] = static_cast<T>(gradient); });
+      const double value = variable(task_threads, x, axes[set], c, f.options, n, s, dvalue, {dx, nullptr});
       if (f.value) f.value[k * f.sets + set] = value;
     }
     if (f.dy && c.defined) {
       const T* const weights = f.weights ? f.weights + first(set) : nullptr;
       const Scratch<T>& mine = scratch[copies > 1 ? worker : 0];
-      const Axis<T> axis = make_axis(runner, x, weights, nullptr, 0, c.scale, n, s, mine.swapped.at(first(set)));
-      double* const sum = dy + first(set);
-      variable(runner, f.y + first(set), axis, c, f.options, n, s, dvalue, true,
-               [&](uint32_t element, double gradient) { sum[element] += gradient; });
+      const Axis<T> axis = make_axis(task_threads, x, weights, nullptr, 0, c.scale, n, s, mine.swapped.at(first(set)));
+      variable(task_threads, f.y + first(set), axis, c, f.options, n, s, dvalue, {nullptr, dy + first(set)});
     }
-    if (f.dweights) add_weight_gradient_of(runner, x, axes[set], c, f.options, n, s, dvalue, dweights + first(set));
+    if (f.dweights)
+      add_weight_gradient_of(task_threads, x, axes[set], c, f.options, n, s, dvalue, dweights + first(set));
   }
 
   void run() {
     sort_y();
     const bool sums_over_variables = f.dy || f.dweights;
     if (!sums_over_variables)
-      return each_set(f.variables,
-                      [&](auto& runner, int64_t set, int64_t k, int32_t worker) { one(runner, set, k, worker); });
-    each_set(1, [&](auto& runner, int64_t set, int64_t, int32_t worker) {
-      for (int64_t k = 0; k < f.variables; ++k) one(runner, set, k, worker);
+      return each_set(f.variables, [&](Threads& task_threads, int64_t set, int64_t k, int32_t worker) {
+        one(task_threads, set, k, worker);
+      });
+    each_set(1, [&](Threads& task_threads, int64_t set, int64_t, int32_t worker) {
+      for (int64_t k = 0; k < f.variables; ++k) one(task_threads, set, k, worker);
     });
   }
 };

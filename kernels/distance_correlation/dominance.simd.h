@@ -118,8 +118,8 @@ struct LevelChunk {
 };
 inline int64_t level_chunks(int64_t elements) { return elements / level_chunk + elements / block_elements + 2; }
 
-template <class E, class Runner>
-void sort_level_in_chunks(Runner& runner, const E* from, E* to, int64_t count, const Levels& levels, int level,
+template <class E>
+void sort_level_in_chunks(Threads& threads, const E* from, E* to, int64_t count, const Levels& levels, int level,
                           LevelChunk* chunks) {
   const int64_t span = levels.span(level), per_block = ceil_div(span, level_chunk);
   const int64_t blocks = ceil_div(count, span), last_block = (blocks - 1) * span;
@@ -128,7 +128,7 @@ void sort_level_in_chunks(Runner& runner, const E* from, E* to, int64_t count, c
     const int64_t block = chunk / per_block, begin = block * span + chunk % per_block * level_chunk;
     return std::pair(begin, std::min({count, (block + 1) * span, begin + level_chunk}));
   };
-  runner.run(total, [&](int64_t chunk, int32_t) {
+  threads.run(total, [&](int64_t chunk, int32_t) {
     LevelChunk& c = chunks[chunk] = {};
     const auto [begin, end] = range(chunk);
     for (int64_t i = begin; i < end; ++i) {
@@ -143,7 +143,7 @@ void sort_level_in_chunks(Runner& runner, const E* from, E* to, int64_t count, c
       }
     }
   });
-  runner.run(blocks, [&](int64_t block, int32_t) {
+  threads.run(blocks, [&](int64_t block, int32_t) {
     DigitSums before{};
     int64_t place[digits];
     for (int d = 0; d < digits; ++d) place[d] = block * span + (int64_t{d} << levels.shift[level]);
@@ -161,23 +161,23 @@ void sort_level_in_chunks(Runner& runner, const E* from, E* to, int64_t count, c
       }
     }
   });
-  runner.run(total, [&](int64_t chunk, int32_t) {
+  threads.run(total, [&](int64_t chunk, int32_t) {
     const auto [begin, end] = range(chunk);
     sort_level(from, to, begin, end, levels, level, chunks[chunk].sums, chunks[chunk].place);
   });
 }
 
 // Returns which of the two buffers the elements are in. `chunks`: level_chunks(count), for more than block_elements.
-template <class E, class Runner>
-E* sum_dominated(Runner& runner, E* from, E* to, int64_t count, LevelChunk* chunks) {
+template <class E>
+E* sum_dominated(Threads& threads, E* from, E* to, int64_t count, LevelChunk* chunks) {
   const Levels levels(count);
   int level = 0;
   for (; levels.span(level) > block_elements; ++level) {
-    sort_level_in_chunks(runner, from, to, count, levels, level, chunks);
+    sort_level_in_chunks(threads, from, to, count, levels, level, chunks);
     std::swap(from, to);
   }
   const int64_t span = levels.span(level);
-  runner.run(ceil_div(count, span), [&](int64_t block, int32_t) {
+  threads.run(ceil_div(count, span), [&](int64_t block, int32_t) {
     sort_block(from, to, block * span, std::min(count, (block + 1) * span), levels, level);
   });
   return (levels.count - level) % 2 ? to : from;

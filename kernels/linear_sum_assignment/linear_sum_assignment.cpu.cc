@@ -289,14 +289,13 @@ template <class T, int vectors>
 struct Narrow {
   const Problem<T>& p;
   const State& s;
-  Longs numbers[vectors];  // of the columns, and of the rows, which are no more
-  Doubles u[vectors], v[vectors];
+  Longs numbers[vectors] = {};  // of the columns, and of the rows, which are no more
+  Doubles u[vectors] = {}, v[vectors] = {};
 
   Narrow(const Problem<T>& problem, const State& state) : p(problem), s(state) {
     for (int k = 0; k < vectors; ++k)
       for (int lane = 0; lane < wide_lanes; ++lane) {
         numbers[k][lane] = k * wide_lanes + lane;
-        u[k][lane] = 0;
         v[k][lane] = k * wide_lanes + lane < p.columns ? 0 : NAN;  // behind the last column no distance is less
       }
   }

@@ -49,9 +49,7 @@ ups_status forward(const Call& call) {
   each_list(f.lists, behind(call, shared), [&](int32_t s, Pieces& pieces) {
     const PoolingScratch scratch(f.list[s], threads.count(), pieces);
     const Earlier earlier = f.before ? Earlier{f.list, s} : Earlier{};
-    with_pool(f.pool, [&]<class Pool>(Pool) {
-      pool_layers<Pool>(threads, f.list[s], scratch, {f.y + f.first_column[s], f.width, scales, earlier});
-    });
+    pool_layers(threads, f.list[s], scratch, {f.y + f.first_column[s], f.width, scales, earlier});
   });
   return UPS_OK;
 }
@@ -100,8 +98,8 @@ void subtract_means(Threads& threads, const MultiDeepSetBackward<float>& f, cons
   });
 }
 
-template <class Pool>
-void backward_with(const Call& call, const MultiDeepSetBackward<float>& f) {
+ups_status backward(const Call& call) {
+  const MultiDeepSetBackward<float> f(call);
   Threads& threads = *call.threads;
   Pieces shared(call.workspace);
   const BackwardScratch scratch(f, shared);
@@ -121,24 +119,18 @@ void backward_with(const Call& call, const MultiDeepSetBackward<float>& f) {
   };
   if (scratch.scales && f.before)
     each_set(threads, f.events, [&](int64_t event) { scratch.scales[event] = f.scale(event); });
-  if constexpr (!std::is_same_v<Pool, Sum>)
-    if (f.before)
-      with_list([&](int32_t s, const PooledBackwardScratch& of_list, const PooledGradients& from) {
-        find_extremes_first<Pool>(threads, f.list[s], of_list, from);
-      });
+  if (f.before && is_extreme(f.pool))
+    with_list([&](int32_t s, const PooledBackwardScratch& of_list, const PooledGradients& from) {
+      find_extremes_first(threads, f.list[s], of_list, from);
+    });
   with_list([&](int32_t s, const PooledBackwardScratch& of_list, const PooledGradients& from) {
     if (scratch.scales && !f.before)
       each_set(threads, f.events,
                [&](int64_t event) { scratch.scales[event] = mean_scale(f.list[s].total_weight(event)); });
-    pooled_layers_backward<Pool>(threads, f.list[s], f.to[s], of_list, from);
+    pooled_layers_backward(threads, f.list[s], f.to[s], of_list, from);
     if (scratch.scales && !f.before && f.to[s].dparticle_weights) subtract_means(threads, f, scratch, s, s + 1);
   });
   if (f.shares_divisor()) subtract_means(threads, f, scratch, 0, f.lists);
-}
-
-ups_status backward(const Call& call) {
-  const MultiDeepSetBackward<float> f(call);
-  with_pool(f.pool, [&]<class Pool>(Pool) { backward_with<Pool>(call, f); });
   return UPS_OK;
 }
 

@@ -89,7 +89,8 @@ struct Event {
   int32_t *object, *point, *size;
   float *charge, *dcharge, *x, *dx;
 
-  Event(const Condensation<float>& f, const Scratch& s, int64_t number)
+  // Not inlined, so that its sort is compiled once for both directions.
+  [[gnu::noinline]] Event(const Condensation<float>& f, const Scratch& s, int64_t number)
       : begin(f.offsets[number]), hits(f.offsets[number + 1] - begin), beta(f.beta + begin), object(s.object + begin),
         point(s.point + begin), size(s.size + begin), charge(s.charge + begin), dcharge(s.dcharge + begin),
         x(s.x + begin * f.dimensions), dx(s.dx + begin * f.dimensions) {
@@ -244,10 +245,10 @@ ups_status forward(const Call& call) {
   const CondensationForward<float> f(call);
   Pieces pieces(call.workspace);
   const Scratch scratch(f, false, pieces);
-  with_convention(f.convention, [&](auto convention) {
-    each_event(call, f, [&](int64_t event) {
-      forward_event<convention()>(f, Event(f, scratch, event), scratch.terms + 4 * event);
-    });
+  each_event(call, f, [&](int64_t number) {
+    const Event event(f, scratch, number);
+    with_convention(f.convention,
+                    [&](auto convention) { forward_event<convention()>(f, event, scratch.terms + 4 * number); });
   });
   for (int term = 0; term < 4; ++term) {
     double sum = 0;
@@ -266,9 +267,10 @@ ups_status backward(const Call& call) {
   clear(f.dx, first * f.dimensions);
   clear(f.dbeta ? f.dbeta + end : nullptr, f.hits - end);
   clear(f.dx ? f.dx + end * f.dimensions : nullptr, (f.hits - end) * f.dimensions);
-  with_convention(f.convention, [&](auto convention) {
-    each_event(call, f, [&](int64_t event) {
-      backward_event<convention()>(f, Event(f, scratch, event), scratch.sums + event * f.dimensions * lanes);
+  each_event(call, f, [&](int64_t number) {
+    const Event event(f, scratch, number);
+    with_convention(f.convention, [&](auto convention) {
+      backward_event<convention()>(f, event, scratch.sums + number * f.dimensions * lanes);
     });
   });
   return UPS_OK;

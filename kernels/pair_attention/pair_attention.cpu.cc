@@ -13,23 +13,16 @@
 // down the layers. The gradients of the parameters are summed as in mlp (lib/dense/weight_gradient.simd.h).
 #include "pair_attention/pair_attention.h"
 
-#include <limits>
-#include <optional>
-#include <utility>
-
 #include "lib/attention/one_head.h"
 #include "pair_attention/pair_attention_call.h"
 
 #define UPS_SIMD_SOURCE "pair_attention/pair_attention.cpu.cc"
 #include "lib/simd/each_isa.h"
 #include "lib/attention/one_head.simd.h"
-#include "lib/attention/products.simd.h"
 #include "lib/dense/layers.simd.h"
 #include "lib/dense/weight_gradient.simd.h"
 #include "lib/math/pair_rows.simd.h"
-#include "lib/math/philox_block.simd.h"
 #include "lib/segments/set_pieces.simd.h"
-#include "lib/simd/sums.simd.h"
 
 UPS_SIMD_BEGIN
 

@@ -7,7 +7,7 @@
 
 #define UPS_SIMD_SOURCE "set_pool/set_pool.cpu.cc"
 #include "lib/simd/each_isa.h"
-#include "lib/segments/set_pieces.simd.h"
+#include "lib/segments/pools.simd.h"
 #include "lib/simd/dot.simd.h"
 #include "lib/simd/rows.simd.h"
 
@@ -37,31 +37,24 @@ ups_status forward(const Call& call) {
     if (!f.weights) divide(y, f.channels, end - begin, y);
     else multiply_row(y, mean_scale(total_weight(f.weights, begin, end)), f.channels, y);
   };
-  with_pool(f.pool, [&]<class Pool>(Pool) {
-    sets.each(*call.threads, [&](const Piece& piece) {
-      float* y = f.y + piece.set * f.channels;
-      const int64_t elements = piece.end - piece.begin;
-      if (elements == 0) return std::fill_n(y, f.channels, 0.0f), void();
-      if (piece.count > 1) {
-        y = partials + sets.slot(piece) * f.channels;
-        any_cut.store(true, std::memory_order_relaxed);
-      }
-      const float* x = f.x + piece.begin * f.channels;
-      if (f.weights) pool_weighted(x, f.channels, elements, f.weights + piece.begin, y);
-      else pool_rows<Pool>(x, f.channels, elements, y);
-      if (f.pool == UPS_POOL_MEAN && piece.count == 1) take_mean(piece.set, y);
-    });
-    if (!any_cut.load(std::memory_order_relaxed)) return;
-    sets.each_cut_set(*call.threads, [&](int64_t set, int64_t begin, int64_t size) {
-      float* y = f.y + set * f.channels;
-      each_vector(f.channels, [&](int64_t c, int64_t here) {
-        Floats pooled = load_some(partials + sets.slot_of(begin, 0) * f.channels + c, here);
-        for (int64_t piece = 1; piece < ceil_div(size, piece_elements); ++piece)
-          pooled = Pool::join(pooled, load_some(partials + sets.slot_of(begin, piece) * f.channels + c, here));
-        store_some(y + c, pooled, here);
-      });
-      if (f.pool == UPS_POOL_MEAN) take_mean(set, y);
-    });
+  sets.each(*call.threads, [&](const Piece& piece) {
+    float* y = f.y + piece.set * f.channels;
+    const int64_t elements = piece.end - piece.begin;
+    if (elements == 0) return std::fill_n(y, f.channels, 0.0f), void();
+    if (piece.count > 1) {
+      y = partials + sets.slot(piece) * f.channels;
+      any_cut.store(true, std::memory_order_relaxed);
+    }
+    const float* x = f.x + piece.begin * f.channels;
+    if (f.weights) pool_weighted(x, f.channels, elements, f.weights + piece.begin, y);
+    else pool_rows(f.pool, x, f.channels, elements, y);
+    if (f.pool == UPS_POOL_MEAN && piece.count == 1) take_mean(piece.set, y);
+  });
+  if (!any_cut.load(std::memory_order_relaxed)) return UPS_OK;
+  sets.each_cut_set(*call.threads, [&](int64_t set, int64_t begin, int64_t size) {
+    float* y = f.y + set * f.channels;
+    pool_pieces(f.pool, sets, begin, size, partials, f.channels, y);
+    if (f.pool == UPS_POOL_MEAN) take_mean(set, y);
   });
   return UPS_OK;
 }
@@ -74,7 +67,6 @@ size_t backward_workspace(const Call& call) {
          (sizeof(float) + sizeof(int32_t));
 }
 
-template <class Pool>
 void backward_extreme(const Call& call) {
   const SetPoolBackward<float> f(call);
   const SetPieces sets = pieces_of(f);
@@ -89,16 +81,12 @@ void backward_extreme(const Call& call) {
       if (piece.count > 1) partials[sets.slot(piece) * vectors + c / lanes] = extreme;
       else scatter(extreme, f.dy + piece.set * f.channels + c, f.channels, here, f.dx + c);
     };
-    find_all_extremes<Pool>(f.x, f.channels, piece.begin, piece.end, found);
+    each_extreme(f.pool, f.x, f.channels, piece.begin, piece.end, found);
   });
   if (!any_cut.load(std::memory_order_relaxed)) return;
   sets.each_cut_set(*call.threads, [&](int64_t set, int64_t begin, int64_t size) {
     each_vector(f.channels, [&](int64_t c, int64_t here) {
-      Extreme extreme = partials[sets.slot_of(begin, 0) * vectors + c / lanes];
-      for (int64_t piece = 1; piece < ceil_div(size, piece_elements); ++piece) {
-        const Extreme& next = partials[sets.slot_of(begin, piece) * vectors + c / lanes];
-        extreme.take<Pool>(next.value, next.element);
-      }
+      const Extreme extreme = extreme_of_pieces(f.pool, sets, begin, size, partials, vectors, c / lanes);
       scatter(extreme, f.dy + set * f.channels + c, f.channels, here, f.dx + c);
     });
   });
@@ -166,8 +154,7 @@ ups_status backward(const Call& call) {
   }
   if (f.weights) backward_weighted(call);
   else if (!f.dx) return UPS_OK;
-  else if (f.pool == UPS_POOL_MAX) backward_extreme<Max>(call);
-  else if (f.pool == UPS_POOL_MIN) backward_extreme<Min>(call);
+  else if (is_extreme(f.pool)) backward_extreme(call);
   else backward_sum(call);
   return UPS_OK;
 }

@@ -16,7 +16,7 @@ Floats more_extreme(Floats so_far, Floats value) {
   return (beyond | (value != value)) & (so_far == so_far) ? value : so_far;
 }
 
-// One kind of pooling, as what happens to a vector of numbers.
+// One kind of pooling, as what happens to a vector of numbers; a mean is a sum that is divided afterwards.
 template <int32_t pool>
 struct Pooling {
   static constexpr bool extreme = pool == UPS_POOL_MAX || pool == UPS_POOL_MIN;
@@ -104,22 +104,12 @@ void pool_row(const WindowPool& f, const float* x, int64_t jd, int64_t jh, float
                     met.end - met.first, y + met.first);
       }
     }
-  if constexpr (pool == UPS_POOL_SUM) return;
+  if (f.pool == UPS_POOL_SUM) return;
   const int64_t seen = (d.end - d.first) * (h.end - h.first);
   for (int64_t jw = 0; jw < width.coarse; ++jw) {
     const WindowTaps w(width, jw, f.count_padding);
     if (seen * (w.end - w.first) == 0) y[jw] = 0;
-    else if (pool == UPS_POOL_MEAN) y[jw] /= static_cast<float>(d.counted * h.counted * w.counted);
-  }
-}
-
-template <class Body>
-void of_kind(int32_t pool, Body&& body) {
-  switch (pool) {
-    case UPS_POOL_SUM: return body(std::integral_constant<int32_t, UPS_POOL_SUM>{});
-    case UPS_POOL_MEAN: return body(std::integral_constant<int32_t, UPS_POOL_MEAN>{});
-    case UPS_POOL_MAX: return body(std::integral_constant<int32_t, UPS_POOL_MAX>{});
-    default: return body(std::integral_constant<int32_t, UPS_POOL_MIN>{});
+    else if (f.pool == UPS_POOL_MEAN) y[jw] /= static_cast<float>(d.counted * h.counted * w.counted);
   }
 }
 
@@ -132,11 +122,12 @@ int64_t rows_of_task(const WindowPool& f) {
 ups_status forward(const Call& call) {
   const WindowPoolForward<float> f(call);
   const int64_t of_image = f.axes[0].coarse * f.axes[1].coarse;
-  of_kind(f.pool, [&](auto kind) {
-    each_item(*call.threads, f.images * of_image, rows_of_task(f), [&](int64_t row) {
-      pool_row<decltype(kind)::value>(f, f.x + row / of_image * f.fine_places(), row % of_image / f.axes[1].coarse,
-                                      row % f.axes[1].coarse, f.y + row * f.axes[2].coarse);
-    });
+  const auto run = f.pool == UPS_POOL_MAX   ? pool_row<UPS_POOL_MAX>
+                   : f.pool == UPS_POOL_MIN ? pool_row<UPS_POOL_MIN>
+                                            : pool_row<UPS_POOL_SUM>;
+  each_item(*call.threads, f.images * of_image, rows_of_task(f), [&](int64_t row) {
+    run(f, f.x + row / of_image * f.fine_places(), row % of_image / f.axes[1].coarse, row % f.axes[1].coarse,
+        f.y + row * f.axes[2].coarse);
   });
   return UPS_OK;
 }

@@ -143,16 +143,18 @@ void Threads::resize(int32_t count) {
 }
 
 void Threads::run_erased(int64_t tasks, Erased task, void* body) {
-  forget_parents_pool();
-  if (!pool_) pool_ = new (std::nothrow) Pool(count_);
-  if (!pool_) {
-    for (int64_t index = 0; index < tasks; ++index) task(body, index, 0);
-    return;
+  if (tasks > 1 && count_ > 1) {
+    forget_parents_pool();
+    if (!pool_) pool_ = new (std::nothrow) Pool(count_);
+    if (pool_) {
+      pool_->run(tasks, task, body);
+      if (!pool_->short_of_memory) return;
+      delete pool_;  // the next job tries again
+      pool_ = nullptr;
+      return;
+    }
   }
-  pool_->run(tasks, task, body);
-  if (!pool_->short_of_memory) return;
-  delete pool_;  // the next job tries again
-  pool_ = nullptr;
+  for (int64_t index = 0; index < tasks; ++index) task(body, index, 0);
 }
 
 }  // namespace upsilon

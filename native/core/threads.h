@@ -18,14 +18,11 @@ class Threads {
   void resize(int32_t count);
 
   // Calls task(index, worker) for index in [0, tasks), each once, and returns when all are done. `worker` < count()
-  // tells tasks which share of a per-worker scratch area is theirs. Tasks must not throw.
+  // tells tasks which share of a per-worker scratch area is theirs. Tasks must not throw. A task is compiled once, as a
+  // function: a loop of its own for one worker would be a second copy of every kernel.
   template <class Task>
   void run(int64_t tasks, Task&& task) {
     using Body = std::remove_reference_t<Task>;
-    if (tasks <= 1 || count_ == 1) {
-      for (int64_t index = 0; index < tasks; ++index) task(index, 0);
-      return;
-    }
     run_erased(
         tasks, [](void* body, int64_t index, int32_t worker) { (*static_cast<Body*>(body))(index, worker); },
         const_cast<void*>(static_cast<const void*>(&task)));

@@ -1,7 +1,8 @@
 // Gradients that are sums over all rows of a batch (a layer's weight and bias), with bits that depend on the shape only.
 //
 // Rows come in fixed chunks. The chunks are dealt to a fixed number of groups; each group adds into a sum of its own,
-// chunk after chunk, and the groups are added in order at the end. Threads only decide who works on which group.
+// chunk after chunk, and the groups are added in order at the end. Threads only decide who works on which group. Compiled in
+// lib/dense/weight_gradient.cpu.cc.
 #if defined(UPS_LIB_DENSE_WEIGHT_GRADIENT_SIMD_H) == \
     defined(UPS_SIMD_TOGGLE)  // once per instruction set: see lib/simd/each_isa.h
 #ifdef UPS_LIB_DENSE_WEIGHT_GRADIENT_SIMD_H
@@ -13,10 +14,9 @@
 #include "lib/dense/matmul.simd.h"
 #include "lib/simd/sums.simd.h"
 
-UPS_SIMD_BEGIN
+UPS_SIMD_SHARED_BEGIN
 
 constexpr int64_t chunk_rows = 240;  // what most layers take: a multiple of every tile height
-constexpr int64_t most_groups = 16, most_sum_floats = int64_t{2} << 20;
 
 struct GroupSums {
   int64_t chunks = 0, groups = 1, floats = 0;
@@ -24,11 +24,7 @@ struct GroupSums {
 
   GroupSums() = default;
   // `floats`: numbers summed up, e.g. outputs * inputs + outputs for a weight and a bias.
-  GroupSums(int64_t chunks_, int64_t floats_, Pieces& pieces) : chunks(chunks_), floats(floats_) {
-    const int64_t affordable = most_sum_floats / std::max<int64_t>(floats, 1);
-    groups = std::max<int64_t>(1, std::min({chunks, most_groups, affordable}));
-    sums = pieces.take<float>(groups * floats);
-  }
+  GroupSums(int64_t chunks_, int64_t floats_, Pieces& pieces);
 
   // body(chunk, sum, worker) for every chunk.
   template <class Body>
@@ -42,9 +38,7 @@ struct GroupSums {
   }
 
   // result = the `length` numbers from `first` on, added over the groups.
-  void total(Threads& threads, int64_t first, int64_t length, float* result) const {
-    add_in_order(threads, sums + first, groups, floats, length, result);
-  }
+  void total(Threads& threads, int64_t first, int64_t length, float* result) const;
 };
 
 // Room for the columns that fill no whole panel.
@@ -54,17 +48,9 @@ inline int64_t packed_rows_size(int64_t rows, int64_t columns) {
 
 // dweight[outputs, inputs] += dz[rows, outputs]^T x[rows, inputs]; `packed` has packed_rows_size(rows, inputs) floats.
 // Whole panels of x are read where they lie.
-inline void add_weight_gradient(const float* dz, int64_t outputs, const float* x, int64_t inputs, int64_t rows,
-                                float* packed, float* dweight, Ahead ahead = {}) {
-  const int64_t whole = inputs / panel_columns * panel_columns;
-  if (whole > 0)
-    multiply_transposed(dz, outputs, outputs, x, inputs, rows, whole, dweight, inputs, {nullptr, true, false}, ahead);
-  if (whole == inputs) return;
-  pack_panel(x, inputs, rows, inputs, whole / panel_columns, packed);
-  multiply(Order::columns, dz, outputs, outputs, packed, rows, inputs - whole, dweight + whole, inputs,
-           {nullptr, true, false});
-}
+void add_weight_gradient(const float* dz, int64_t outputs, const float* x, int64_t inputs, int64_t rows, float* packed,
+                         float* dweight, Ahead ahead = {});
 
-UPS_SIMD_END
+UPS_SIMD_SHARED_END
 
 #endif

@@ -20,14 +20,13 @@ inline void add_row(const float* from, int64_t columns, float* to) {
   });
 }
 
-inline void fill_zero(Threads& threads, float* y, int64_t count) {
-  constexpr int64_t task_floats = 65536;
-  threads.run(ceil_div(count, task_floats), [&](int64_t task, int32_t) {
-    const int64_t first = task * task_floats;
-    std::fill_n(y + first, std::min(task_floats, count - first), 0.0f);
-  });
-}
-
 UPS_SIMD_END
+
+UPS_SIMD_SHARED_BEGIN
+
+// y[0..count) = 0, on all threads. Compiled in lib/simd/rows.cpu.cc.
+void fill_zero(Threads& threads, float* y, int64_t count);
+
+UPS_SIMD_SHARED_END
 
 #endif

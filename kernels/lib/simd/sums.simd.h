@@ -1,4 +1,4 @@
-// Small row-wise helpers: sums over rows in a fixed order, bias and relu.
+// Small row-wise helpers: sums over rows in a fixed order, bias and relu. Compiled in lib/simd/sums.cpu.cc.
 #if defined(UPS_LIB_SIMD_SUMS_SIMD_H) == defined(UPS_SIMD_TOGGLE)  // once per instruction set: see lib/simd/each_isa.h
 #ifdef UPS_LIB_SIMD_SUMS_SIMD_H
 #undef UPS_LIB_SIMD_SUMS_SIMD_H
@@ -8,42 +8,15 @@
 
 #include "lib/simd/simd.h"
 
-UPS_SIMD_BEGIN
+UPS_SIMD_SHARED_BEGIN
 
 // total[c] += sum over the rows of m[r, c], in the order of the rows.
-inline void add_rows(const float* m, int64_t stride, int64_t rows, int64_t columns, float* total) {
-  each_vector(columns, [&](int64_t c, int64_t here) {
-    Floats sums = load_some(total + c, here);
-    for (int64_t r = 0; r < rows; ++r) sums += load_some(m + r * stride + c, here);
-    store_some(total + c, sums, here);
-  });
-}
-
+void add_rows(const float* m, int64_t stride, int64_t rows, int64_t columns, float* total);
 // result[i] = sum over parts p of parts[p * stride + i], in the order of the parts.
-inline void add_in_order(Threads& threads, const float* parts, int64_t count, int64_t stride, int64_t length,
-                         float* result) {
-  constexpr int64_t piece = 4096;
-  threads.run(ceil_div(length, piece), [&](int64_t task, int32_t) {
-    const int64_t first = task * piece, end = std::min(length, first + piece);
-    each_vector(end - first, [&](int64_t i, int64_t here) {
-      Floats sums = load_some(parts + first + i, here);
-      for (int64_t p = 1; p < count; ++p) sums += load_some(parts + p * stride + first + i, here);
-      store_some(result + first + i, sums, here);
-    });
-  });
-}
-
+void add_in_order(Threads& threads, const float* parts, int64_t count, int64_t stride, int64_t length, float* result);
 // row = act(row + bias) for the activations none and relu.
-inline void finish_row(float* row, const float* bias, int64_t columns, bool relu) {
-  if (!bias && !relu) return;
-  each_vector(columns, [&](int64_t c, int64_t here) {
-    Floats y = load_some(row + c, here);
-    if (bias) y += load_some(bias + c, here);
-    if (relu) y = y < zero() ? zero() : y;
-    store_some(row + c, y, here);
-  });
-}
+void finish_row(float* row, const float* bias, int64_t columns, bool relu);
 
-UPS_SIMD_END
+UPS_SIMD_SHARED_END
 
 #endif
