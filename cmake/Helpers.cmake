@@ -69,10 +69,12 @@ function(upsilon_add_static_library target)
     set(group_option --force-group-allocation)
     set(localize COMMAND ${CMAKE_OBJCOPY} --wildcard --keep-global-symbol=ups_* ${whole})
   endif()
+  # CMake counts the precompiled header among the objects.
+  set(objects $<FILTER:$<TARGET_OBJECTS:upsilon_objects>,EXCLUDE,\\.[gp]ch$>)
   add_custom_command(OUTPUT ${whole}
-    COMMAND ${CMAKE_LINKER} -r ${group_option} -o ${whole} $<TARGET_OBJECTS:upsilon_objects>
+    COMMAND ${CMAKE_LINKER} -r ${group_option} -o ${whole} ${objects}
     ${localize}
-    DEPENDS upsilon_objects $<TARGET_OBJECTS:upsilon_objects>
+    DEPENDS upsilon_objects ${objects}
     COMMENT "Joining the objects of libupsilon.a" COMMAND_EXPAND_LISTS VERBATIM)
   set_source_files_properties(${whole} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
   add_library(${target} STATIC ${whole})
