@@ -84,11 +84,11 @@ function(upsilon_add_static_library target)
     endif()
   endif()
   # CMake counts the precompiled header among the objects.
-  set(objects "$<FILTER:$<TARGET_OBJECTS:upsilon_objects>,EXCLUDE,\\.gch$>")
+  set(objects "$<FILTER:$<TARGET_OBJECTS:upsilon_objects>,EXCLUDE,\\.[gp]ch$>")
   add_custom_command(OUTPUT ${whole} ${hide}
     COMMAND ${CMAKE_LINKER} -r ${group_option} -o ${whole} ${objects} ${hidden}
     ${localize}
-    DEPENDS upsilon_objects $<TARGET_OBJECTS:upsilon_objects>
+    DEPENDS upsilon_objects ${objects}
     COMMENT "Joining the objects of libupsilon.a" COMMAND_EXPAND_LISTS VERBATIM)
   set_source_files_properties(${whole} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
   add_library(${target} STATIC ${whole})
