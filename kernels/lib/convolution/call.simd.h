@@ -8,7 +8,9 @@
 #endif
 
 #include "lib/convolution/call.h"
-#include "lib/convolution/convolution.simd.h"
+#include "lib/convolution/gather.simd.h"
+#include "lib/convolution/sums.simd.h"
+#include "lib/convolution/weight_gradient.simd.h"
 
 UPS_SIMD_BEGIN
 
@@ -16,7 +18,7 @@ template <class Forward>
 size_t convolution_forward_workspace(const Call& call) {
   Pieces pieces(nullptr);
   const Forward f(call);
-  (void)Gather(f.shape, Forward::y_grid, call.threads->count(), pieces, f.moments != nullptr);
+  (void)Gather(f.shape, Forward::y_grid, call.threads->count(), pieces, -1, f.moments != nullptr);
   return pieces.bytes();
 }
 
@@ -24,8 +26,8 @@ template <class Forward>
 ups_status convolution_forward(const Call& call) {
   const Forward f(call);
   Pieces pieces(call.workspace);
-  Gather(f.shape, Forward::y_grid, call.threads->count(), pieces, f.moments != nullptr)
-      .run(*call.threads, f.x, f.weight, f.bias, f.activation, f.y, f.moments);
+  Gather(f.shape, Forward::y_grid, call.threads->count(), pieces, -1, f.moments != nullptr)
+      .run(*call.threads, {f.x, f.weight, f.bias, f.activation, f.y, f.moments});
   return UPS_OK;
 }
 
@@ -59,11 +61,11 @@ ups_status convolution_backward(const Call& call) {
   const float* dz = f.dy;
   if (f.activation != UPS_ACTIVATION_NONE) {
     if (f.activation == UPS_ACTIVATION_GELU)
-      scratch.z.run(threads, f.x, f.weight, f.bias, UPS_ACTIVATION_NONE, scratch.dz);
+      scratch.z.run(threads, {f.x, f.weight, f.bias, UPS_ACTIVATION_NONE, scratch.dz, nullptr});
     slopes(threads, f.y, f.dy, scratch.dz, f.shape.count(Backward::y_grid), f.activation);
     dz = scratch.dz;
   }
-  if (f.dx) scratch.dx.run(threads, dz, f.weight, nullptr, UPS_ACTIVATION_NONE, f.dx);
+  if (f.dx) scratch.dx.run(threads, {dz, f.weight, nullptr, UPS_ACTIVATION_NONE, f.dx, nullptr});
   if (f.dweight) scratch.dweight.run(threads, f.fine(dz), f.coarse(dz), f.dweight);
   if (f.dbias)
     channel_sums(threads, dz, f.shape.samples, f.shape.all_channels(Backward::y_grid), f.shape.places(Backward::y_grid),
