@@ -21,11 +21,13 @@ constexpr int64_t min_cut_width = 512;
 const Strategy* const strategies[] = {UPS_CONVOLUTION_STRATEGIES(UPS_ADDRESS)};
 #undef UPS_ADDRESS
 
-const Strategy& choose(const GatherGeometry& geometry, int32_t forced) {
-  if (forced >= 0) return *strategies[forced];
-  for (const Strategy* strategy : strategies)
-    if (strategy->fits(geometry) && strategy->preferred(geometry)) return *strategy;
-  return blocks_strategy;
+// The last one fits every geometry.
+int32_t choose(const GatherGeometry& geometry) {
+  int32_t number = 0;
+  while (number < convolution_strategy_count - 1 &&
+         !(strategies[number]->fits(geometry) && strategies[number]->preferred(geometry)))
+    ++number;
+  return number;
 }
 
 int64_t tasks_for(double products, int64_t max_tasks) {
@@ -122,18 +124,19 @@ Block block_of(const Plan& plan, int64_t task) {
 
 Gather::Gather(const Convolution& shape, Towards towards, int32_t workers, Pieces& pieces, int32_t strategy,
                bool with_moments)
-    : plan_(shape, towards, workers, with_moments), strategy_(choose(plan_, strategy)) {
-  strategy_.lay_out(plan_, pieces);
+    : plan_(shape, towards, workers, with_moments), strategy_(strategy < 0 ? choose(plan_) : strategy) {
+  strategies[strategy_]->lay_out(plan_, pieces);
   plan_.moments = pieces.take<Moments>(with_moments ? plan_.all_blocks() * plan_.outputs : 0);
 }
 
 void Gather::run(Threads& threads, const Operands& operands) const {
   const int64_t channels = plan_.shape.samples * plan_.shape.groups * plan_.outputs;
   if (channels * plan_.result_places() == 0) return clear(operands.moments, 2 * channels);
-  strategy_.prepare(plan_, operands, threads);
+  const Strategy& strategy = *strategies[strategy_];
+  strategy.prepare(plan_, operands, threads);
   threads.run(plan_.all_blocks() * plan_.splits, [&](int64_t task, int32_t worker) {
     const Block block = block_of(plan_, task);
-    strategy_.compute(plan_, operands, block, worker);
+    strategy.compute(plan_, operands, block, worker);
     if (operands.moments) take_moments(plan_, block, operands.result);
   });
   if (operands.moments) join_moments(plan_, threads, operands.moments);

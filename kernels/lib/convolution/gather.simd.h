@@ -20,11 +20,13 @@ class Gather {
          bool with_moments = false);
   void run(Threads& threads, const Operands& operands) const;
 
+  int32_t strategy() const { return strategy_; }  // its number
+
   static bool fits(const Convolution& shape, Towards towards, int32_t strategy);
 
  private:
   Plan plan_;
-  const Strategy& strategy_;
+  int32_t strategy_;
 };
 
 UPS_SIMD_SHARED_END
