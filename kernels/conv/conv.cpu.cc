@@ -1,4 +1,4 @@
-// SIMD: lib/convolution/convolution.cpu.cc. Floor: 2 N G O C KD KH KW YD YH YW FLOP against the FMA peak, twice that backward.
+// SIMD: lib/convolution/gather.cpu.cc. Floor: 2 N G O C KD KH KW YD YH YW FLOP against the FMA peak, twice that backward.
 #include "conv/conv.h"
 
 #include "lib/convolution/plan.h"
@@ -14,8 +14,8 @@ using Forward = ConvForward<float>;
 using Backward = ConvBackward<float>;
 
 UPS_CPU_VARIANT(forward, "conv_forward", convolution_forward<Forward>, convolution_forward_workspace<Forward>,
-                convolution_supports<Forward>)
+                convolution_supports<Forward>, convolution_strategies, convolution_forward_fits<Forward>)
 UPS_CPU_VARIANT(backward, "conv_backward", convolution_backward<Backward>, convolution_backward_workspace<Backward>,
-                convolution_supports<Backward>)
+                convolution_supports<Backward>, convolution_strategies, convolution_backward_fits<Backward>)
 
 UPS_SIMD_END

@@ -79,6 +79,25 @@ ups_status choose_variant(ups_context& context, const char* wanted) {
   return UPS_OK;
 }
 
+// UPSILON_STRATEGY, for tests: a strategy of some kernel, by name.
+ups_status choose_strategy(ups_context& context) {
+  const char* name = std::getenv("UPSILON_STRATEGY");
+  if (!name || !*name) return UPS_OK;
+  std::string known;
+  for (const ups_operation& operation : operations())
+    for (const KernelEntry& kernel : operation.kernels)
+      for (const char* const* one = kernel.strategies; one && *one; ++one) {
+        if (std::strcmp(*one, name) == 0) {
+          context.strategy = name;
+          return UPS_OK;
+        }
+        if ((", " + known + ",").find(std::string(", ") + *one + ",") == std::string::npos)
+          known += (known.empty() ? "" : ", ") + std::string(*one);
+      }
+  return context.error.set(UPS_VALUE, "", "UPSILON_STRATEGY",
+                           format("%s is no strategy (expected one of %s)", name, known.c_str()));
+}
+
 }  // namespace
 
 std::string format(const char* pattern, ...) {
@@ -314,7 +333,8 @@ ups_status open(const ups_context_options& given, ups_context& context) {
   context.threads.resize(given.threads < 0 ? available_cores() : given.threads);
   operations();  // parse the schemas now, not inside the first call
   if (context.device.type != UPS_CPU) status = open_device(context);
-  return status == UPS_OK ? choose_variant(context, given.variant) : status;
+  if (status == UPS_OK) status = choose_variant(context, given.variant);
+  return status == UPS_OK ? choose_strategy(context) : status;
 }
 
 }  // namespace

@@ -78,6 +78,8 @@ struct ups_context {
   std::atomic<const char*> last_variant = "";  // atomic, as any thread may ask
   std::atomic<bool> busy = false;  // a thread is inside (entry.h)
   const uint64_t id;  // of no other context of this process
+  std::string strategy;  // of kernels that have one of this name: it computes every call, for tests
+  const char* last_strategy = "";
 
   const upsilon::Plugin* plugin = nullptr;  // null: CPU
   void* stream = nullptr;
