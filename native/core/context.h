@@ -31,6 +31,14 @@ struct Error {
   ups_status set(ups_status status_, std::string operation_, std::string argument_, std::string text_) noexcept;
 };
 
+// What the gate notes down about a call on its way: as large as the operations need, sized at a context's first call.
+struct Notes {
+  std::vector<int64_t> dims;     // values of the dimension names
+  std::vector<int> bound_by;     // the parameters that gave them
+  std::vector<char> given;       // whether any did
+  std::vector<DeviceRule> rules;
+};
+
 // Host memory for blocks and workspaces: 64-byte aligned, huge pages asked for where large, recycled (recycled.h).
 void* allocate_host(size_t bytes);
 void release_host(void* data, size_t bytes);
@@ -54,6 +62,7 @@ struct ups_context {
   upsilon::Threads threads{1};
   upsilon::Workspace workspace;
   upsilon::Error error;
+  upsilon::Notes notes;
   const char* last_variant = "";
 
   const upsilon::Plugin* plugin = nullptr;  // null: CPU

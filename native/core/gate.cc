@@ -12,8 +12,6 @@
 namespace upsilon {
 namespace {
 
-constexpr int max_parameters = 192;
-constexpr int max_dim_names = 64;
 constexpr int64_t unbound = -1;
 
 const char* wanted_dtype(ElementType type, bool is_double) {
@@ -45,7 +43,9 @@ bool dtype_is(ups_dtype dtype, ElementType type, bool is_double) {
 class Gate {
  public:
   Gate(ups_context& context, const ups_operation& operation, const ups_tensor* const* tensors, const void* options)
-      : context_(context), operation_(operation), schema_(operation.schema), tensors_(tensors) {
+      : context_(context), operation_(operation), schema_(operation.schema), tensors_(tensors), notes_(context.notes) {
+    if (notes_.dims.empty()) size_notes();
+    dims_ = notes_.dims.data();
     call_.tensors = tensors;
     call_.dims = dims_;
     call_.options = options ? options : schema_.default_options.data();
@@ -53,7 +53,7 @@ class Gate {
     call_.stream = context.stream;
     call_.fault = context.fault;
     call_.precision = context.precision;
-    std::fill_n(dims_, max_dim_names, unbound);
+    std::fill_n(dims_, schema_.dim_names.size(), unbound);
   }
 
   ups_status run() {
@@ -78,10 +78,16 @@ class Gate {
   const ups_tensor* const* tensors_;
   Call call_{};
   KernelEntry kernel_;
-  int64_t dims_[max_dim_names];
-  int bound_by_[max_dim_names];  // the parameter that gave a dimension its value
-  bool given_[max_dim_names];    // whether any did
+  Notes& notes_;
+  int64_t* dims_;
 
+  void size_notes() {
+    const Largest& most = largest();
+    notes_.bound_by.resize(most.dim_names);
+    notes_.given.resize(most.dim_names);
+    notes_.rules.resize(most.parameters);
+    notes_.dims.resize(std::max<size_t>(most.dim_names, 1));  // last: the sign that all are there
+  }
   ups_status fail(ups_status status, std::string argument, std::string text) {
     return context_.error.set(status, operation_.name, std::move(argument), std::move(text));
   }
@@ -155,14 +161,15 @@ class Gate {
         const int name = dim.names[0];
         if (dims_[name] == unbound) {
           dims_[name] = found;
-          bound_by_[name] = i;
+          notes_.bound_by[static_cast<size_t>(name)] = i;
         } else if (dims_[name] != found) {
           return wrong_extent(i, d);
         }
       }
     }
+    char* const given = notes_.given.data();
     for (int name = 0; name < names; ++name)
-      if (!(given_[name] = dims_[name] != unbound)) dims_[name] = 0;  // only in arguments that were left out
+      if (!(given[name] = dims_[name] != unbound)) dims_[name] = 0;  // only in arguments that were left out
     for (int i = 0; i < parameter_count(); ++i) {
       if (!tensors_[i]) continue;
       const Parameter& p = parameter(i);
@@ -172,7 +179,7 @@ class Gate {
         int64_t wanted = dim.factors.empty() ? dim.constant : product(dim);
         for (const int name : dim.names) wanted += dims_[name];
         for (const int name : dim.alternatives)
-          if (given_[name]) {
+          if (given[name]) {
             wanted = dims_[name];
             break;
           }
@@ -221,9 +228,10 @@ class Gate {
     std::string text = p.name + " is " + shape_text(*tensors_[i]);
     if (!dim.names.empty() && dims_[dim.names[0]] != unbound) {
       const int name = dim.names[0];
-      const Parameter& other = parameter(bound_by_[name]);
+      const int by = notes_.bound_by[static_cast<size_t>(name)];
+      const Parameter& other = parameter(by);
       const std::string& dim_name = schema_.dim_names[static_cast<size_t>(name)];
-      text += " but " + other.name + " is " + shape_text(*tensors_[bound_by_[name]]);
+      text += " but " + other.name + " is " + shape_text(*tensors_[by]);
       text += dim_name == "..." ? ", which has other leading dimensions"
                                 : format(", where %s is %lld", dim_name.c_str(), static_cast<long long>(dims_[name]));
     }
@@ -279,7 +287,7 @@ class Gate {
   }
 
   ups_status check_contents() {
-    DeviceRule device_rules[max_parameters];
+    DeviceRule* const device_rules = notes_.rules.data();
     int32_t device_rule_count = 0;
     std::string problem;
     for (int i = 0; i < parameter_count(); ++i) {
@@ -373,7 +381,7 @@ ups_status run_operation(ups_context* context, const ups_operation& operation, c
     if (count != static_cast<int32_t>(operation.schema.parameters.size()) || !tensors)
       return context->error.set(UPS_VALUE, operation.name, "",
                                 format("%d tensors were given (expected %zu: %s)", count,
-                                       operation.schema.parameters.size(), operation.line));
+                                       operation.schema.parameters.size(), operation.line.c_str()));
     return Gate(*context, operation, tensors, options).run();
   } catch (const std::bad_alloc&) {
     return context->error.set(UPS_OUT_OF_MEMORY, operation.name, "", "memory is exhausted");
@@ -397,7 +405,7 @@ const ups_operation* ups_operation_at(int32_t index) {
   return index >= 0 && index < ups_operation_count() ? &upsilon::operations()[static_cast<size_t>(index)] : nullptr;
 }
 const char* ups_operation_name(const ups_operation* operation) { return operation ? operation->name : ""; }
-const char* ups_operation_schema(const ups_operation* operation) { return operation ? operation->line : ""; }
+const char* ups_operation_schema(const ups_operation* operation) { return operation ? operation->line.c_str() : ""; }
 const char* ups_operation_variants(const ups_operation* operation) {
   return operation ? operation->variants.c_str() : "";
 }

@@ -37,24 +37,22 @@ ups_status probe(const Call& call) {
   }
   return UPS_OK;
 }
-const OperationEntry probe_entry{"probe", probe_schema, sizeof(ProbeOptions), {probe}, {probe}};
+const OperationEntry probe_entry{{"probe", probe_schema}, sizeof(ProbeOptions), {probe}, {probe}};
 
 const OperationEntry leading_entry{
-    "probe_leading", "x: real[..., K] -> y: real[..., K]", 0, {[](const Call&) { return UPS_OK; }}, {}};
+    {"probe_leading", "x: real[..., K] -> y: real[..., K]"}, 0, {[](const Call&) { return UPS_OK; }}, {}};
 const OperationEntry sorts_entry{
-    "probe_sorts",
-    "x: real[N] numbers, offsets: i32[B+1] splits N, order: i32[N] sorts x by offsets -> y: real[N]",
+    {"probe_sorts", "x: real[N] numbers, offsets: i32[B+1] splits N, order: i32[N] sorts x by offsets -> y: real[N]"},
     0,
     {[](const Call&) { return UPS_OK; }},
     {[](const Call&) { return UPS_OK; }}};
-const OperationEntry finite_entry{
-    "probe_finite", "x: real[N] finite -> y: real[N]", 0, {[](const Call&) { return UPS_OK; }}, {[](const Call&) {
-      return UPS_OK;
-    }}};
+const OperationEntry finite_entry{{"probe_finite", "x: real[N] finite -> y: real[N]"},
+                                  0,
+                                  {[](const Call&) { return UPS_OK; }},
+                                  {[](const Call&) { return UPS_OK; }}};
 const OperationEntry failing_entry{
-    "probe_failing", "x: real[N] -> y: real[N]", 0, {[](const Call&) { return UPS_INTERNAL; }}, {}};
-const OperationEntry hungry_entry{"probe_hungry",
-                                  "x: real[N] -> y: real[N]",
+    {"probe_failing", "x: real[N] -> y: real[N]"}, 0, {[](const Call&) { return UPS_INTERNAL; }}, {}};
+const OperationEntry hungry_entry{{"probe_hungry", "x: real[N] -> y: real[N]"},
                                   0,
                                   {[](const Call&) { return UPS_OK; }, [](const Call&) { return size_t{1} << 60; }},
                                   {}};
