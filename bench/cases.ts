@@ -134,7 +134,7 @@ export function loadCases(): Case[] {
 function isGiven(parameter: ParameterDescription, at: Case): boolean {
   if (!parameter.optional) return true;
   if (at.omit.includes(parameter.name)) return false;
-  if (parameter.rule === 'splits' && !(ruleTarget(at.operation, parameter.name) in at.dims)) return false;
+  if (parameter.rule === 'splits' && !(parameter.ruleOf in at.dims)) return false;
   return parameter.dims.every(
     ({ sum, firstOf, product }) =>
       sum.every((name) => name === '...' || name in at.dims) &&
@@ -218,7 +218,7 @@ function makeTensor(
   const shape = shapeOf(parameter, at);
   const hint = at.data[parameter.name] ?? {};
   const count = shape.reduce((product, extent) => product * extent, 1);
-  const target = (): string => ruleTarget(operation, parameter.name);
+  const target = parameter.ruleOf;
   const int32 = (name: string): Int32Array => tensors[name].data as Int32Array;
   let values: Float32Array | Float64Array | Int32Array | Uint8Array;
   if (parameter.type === 'float64') {
@@ -233,12 +233,12 @@ function makeTensor(
   } else if (parameter.rule === 'splits') {
     values =
       hint.values === 'even'
-        ? Int32Array.from({ length: count }, (_, set) => Math.floor((set * at.dims[target()]) / (count - 1)))
-        : splits(count, at.dims[target()], random);
+        ? Int32Array.from({ length: count }, (_, set) => Math.floor((set * at.dims[target]) / (count - 1)))
+        : splits(count, at.dims[target], random);
   } else if (parameter.rule === 'below') {
-    values = indices(count, at.dims[target()], hint, hint.rows === undefined ? undefined : int32(hint.rows), random);
+    values = indices(count, at.dims[target], hint, hint.rows === undefined ? undefined : int32(hint.rows), random);
   } else if (parameter.rule === 'forest') {
-    values = forest(int32(target()), count, random);
+    values = forest(int32(target), count, random);
   } else if (parameter.rule === '') {
     const integers = Int32Array.from({ length: count }, () => Math.floor((hint.below ?? 100) * random()));
     values = parameter.type === 'uint8' ? Uint8Array.from(integers) : integers;
@@ -270,15 +270,6 @@ export function makeInputs(at: Case): Tensors {
     if (!(name in tensors)) derive(derivedBy.get(name)!, at, tensors, random);
   }
   return Object.fromEntries(needed.map(({ name }) => [name, tensors[name]]));
-}
-
-/** "sources: i32[E] below N" -> "N" */
-function ruleTarget(operation: string, parameter: string): string {
-  const found = new RegExp(`\\b${parameter}\\??:[^,\\]]*\\[[^\\]]*\\]\\s*(?:splits|below|forest)\\s+(\\w+)`).exec(
-    describe(operation)!.schema,
-  );
-  if (!found) throw new Error(`${operation}: the schema says nothing of ${parameter}`);
-  return found[1];
 }
 
 /** Runs an operation whose outputs are inputs of the case. */

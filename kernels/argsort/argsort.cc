@@ -20,13 +20,8 @@ ups_status reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry reals{
-    "argsort", UPS_ARGSORT_SCHEMA, sizeof(ups_argsort_options), {reference<float>}, {reference<double>}};
-const OperationEntry integers{"argsort_integers",
-                              UPS_ARGSORT_INTEGERS_SCHEMA,
-                              sizeof(ups_argsort_options),
-                              {reference<int32_t>},
-                              {reference<int32_t>}};
+const OperationOf<ArgsortCall> reals{{reference<float>}, {reference<double>}};
+const OperationOf<ArgsortIntegersCall> integers{{reference<int32_t>}, {reference<int32_t>}};
 
 }  // namespace
 }  // namespace upsilon

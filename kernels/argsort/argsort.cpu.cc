@@ -62,23 +62,14 @@ struct Plan {
 };
 
 template <class T>
-size_t workspace(const Call& call) {
-  const Argsort<T> f(call);
-  Pieces pieces(nullptr);
-  (void)Plan<T>(f, *call.threads, pieces);
-  return pieces.bytes();
-}
-
-template <class T>
 ups_status run(const Call& call) {
   const Argsort<T> f(call);
-  Pieces pieces(call.workspace);
-  Plan<T>(f, *call.threads, pieces).run();
+  scratch_of<Plan<T>>(call, f).run();
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(reals, "argsort", run<float>, workspace<float>)
-UPS_CPU_VARIANT_F64(reals, "argsort", run<double>, workspace<double>)
-UPS_CPU_VARIANT(integers, "argsort_integers", run<int32_t>, workspace<int32_t>)
+UPS_CPU_VARIANT(reals, ArgsortCall, run<float>, workspace_of<Argsort<float>, Plan<float>>)
+UPS_CPU_VARIANT_F64(reals, ArgsortCall, run<double>, workspace_of<Argsort<double>, Plan<double>>)
+UPS_CPU_VARIANT(integers, ArgsortIntegersCall, run<int32_t>, workspace_of<Argsort<int32_t>, Plan<int32_t>>)
 
 UPS_SIMD_END

@@ -28,25 +28,17 @@ struct Plan {
 };
 
 template <class T>
-size_t workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)Plan<T>(Argsort<T>(call), pieces);
-  return pieces.bytes();
-}
-
-template <class T>
 ups_status run(const Call& call) {
   const Argsort<T> f(call);
-  Pieces pieces(call.workspace);
-  Plan<T> plan(f, pieces);
+  auto plan = scratch_of<Plan<T>>(call, f);
   Launcher launch(call);
   plan.sort.run(launch, NumberKeys<T>{f.keys, f.descending}, nullptr, f.offsets, plan.by_place);
   launch.elements(put_in_place<block_threads, T>, f.elements, f, plan.by_place);
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(reals, "argsort", run<float>, workspace<float>)
-UPS_CUDA_VARIANT(integers, "argsort_integers", run<int32_t>, workspace<int32_t>)
+UPS_CUDA_VARIANT(reals, ArgsortCall, run<float>, workspace_of<Argsort<float>, Plan<float>>)
+UPS_CUDA_VARIANT(integers, ArgsortIntegersCall, run<int32_t>, workspace_of<Argsort<int32_t>, Plan<int32_t>>)
 
 }  // namespace
 }  // namespace upsilon

@@ -7,7 +7,12 @@
 namespace upsilon {
 namespace {
 
-size_t workspace(const Call& call) { return static_cast<size_t>(call.dims[5] + 1) * sizeof(int64_t); }
+// Where every set's pairs begin.
+struct Pairs {
+  int64_t* begins;
+  template <class T>
+  Pairs(const Attention<T>& f, Pieces& pieces) : begins(pieces.take<int64_t>(f.sets + 1)) {}
+};
 
 // Zeroes rows outside every set.
 template <class T>
@@ -25,8 +30,8 @@ void each_head(const Attention<T>& f, Body&& body) {
 
 template <class T>
 ups_status forward_reference(const Call& call) {
-  const auto f = attention_forward<T>(call);
-  int64_t* const pairs = static_cast<int64_t*>(call.workspace);
+  const AttentionForwardOf<T> f(call);
+  int64_t* const pairs = scratch_of<Pairs>(call, f).begins;
   count_pairs(f, pairs);
   clear_outside(f.y, f.queries, f.heads * f.value_width, f.offsets, f.sets);
   for (int64_t i = 0; f.softmax && i < f.queries; ++i)
@@ -43,8 +48,8 @@ ups_status forward_reference(const Call& call) {
 
 template <class T>
 ups_status backward_reference(const Call& call) {
-  const auto f = attention_backward<T>(call);
-  int64_t* const pairs = static_cast<int64_t*>(call.workspace);
+  const AttentionBackwardOf<T> f(call);
+  int64_t* const pairs = scratch_of<Pairs>(call, f).begins;
   count_pairs(f, pairs);
   clear_outside(f.dq, f.queries, f.heads * f.width, f.offsets, f.sets);
   clear_outside(f.dk, f.keys, f.heads * f.width, f.key_offsets, f.sets);
@@ -57,16 +62,16 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry forward{"attention_forward",
-                             UPS_ATTENTION_FORWARD_SCHEMA,
-                             sizeof(ups_attention_options),
-                             {forward_reference<float>, workspace, attention_supports},
-                             {forward_reference<double>, workspace, attention_supports}};
-const OperationEntry backward{"attention_backward",
-                              UPS_ATTENTION_BACKWARD_SCHEMA,
-                              sizeof(ups_attention_options),
-                              {backward_reference<float>, workspace, attention_supports},
-                              {backward_reference<double>, workspace, attention_supports}};
+const OperationOf<AttentionForwardCall> forward{
+    {forward_reference<float>, workspace_of<AttentionForwardOf<float>, Pairs>,
+     attention_supports<AttentionForwardCall>},
+    {forward_reference<double>, workspace_of<AttentionForwardOf<double>, Pairs>,
+     attention_supports<AttentionForwardCall>}};
+const OperationOf<AttentionBackwardCall> backward{
+    {backward_reference<float>, workspace_of<AttentionBackwardOf<float>, Pairs>,
+     attention_supports<AttentionBackwardCall>},
+    {backward_reference<double>, workspace_of<AttentionBackwardOf<double>, Pairs>,
+     attention_supports<AttentionBackwardCall>}};
 
 }  // namespace
 }  // namespace upsilon

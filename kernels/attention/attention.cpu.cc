@@ -37,8 +37,8 @@ struct Memory {
   Shares<Scratch> shares;
 
   template <class F>
-  Memory(const F& f, bool with_bias, int32_t workers, Pieces& pieces)
-      : pairs(with_bias ? pieces.take<int64_t>(f.sets + 1) : nullptr), shares(f, workers, pieces) {}
+  Memory(const F& f, int32_t workers, Pieces& pieces)
+      : pairs(f.needs_pairs() ? pieces.take<int64_t>(f.sets + 1) : nullptr), shares(f, workers, pieces) {}
 };
 
 // Calls body(piece, head, worker) for pieces of the sets' elements and every head: the heads of a piece one after the
@@ -58,17 +58,9 @@ void each_piece(const Call& call, const SetPieces& pieces, int64_t heads, Body&&
   });
 }
 
-size_t forward_workspace(const Call& call) {
-  const auto f = attention_forward<float>(call);
-  Pieces pieces(nullptr);
-  (void)Memory<ForwardScratch>(f, f.needs_pairs(), call.threads->count(), pieces);
-  return pieces.bytes();
-}
-
 ups_status forward(const Call& call) {
-  const auto f = attention_forward<float>(call);
-  Pieces pieces(call.workspace);
-  const Memory<ForwardScratch> memory(f, f.needs_pairs(), call.threads->count(), pieces);
+  const AttentionForwardOf<float> f(call);
+  const auto memory = scratch_of<Memory<ForwardScratch>>(call, f);
   if (memory.pairs) count_pairs(f, memory.pairs);
   clear_outside(call, f.y, f.queries, f.heads * f.value_width, f.offsets, f.sets);
   clear_softmax_outside(f.softmax, f.queries, f.heads, f.offsets, f.sets);
@@ -82,17 +74,9 @@ ups_status forward(const Call& call) {
   return UPS_OK;
 }
 
-size_t backward_workspace(const Call& call) {
-  const auto f = attention_backward<float>(call);
-  Pieces pieces(nullptr);
-  (void)Memory<BackwardScratch>(f, f.needs_pairs(), call.threads->count(), pieces);
-  return pieces.bytes();
-}
-
 ups_status backward(const Call& call) {
-  const auto f = attention_backward<float>(call);
-  Pieces pieces(call.workspace);
-  const Memory<BackwardScratch> memory(f, f.needs_pairs(), call.threads->count(), pieces);
+  const AttentionBackwardOf<float> f(call);
+  const auto memory = scratch_of<Memory<BackwardScratch>>(call, f);
   if (memory.pairs) count_pairs(f, memory.pairs);
   clear_outside(call, f.dq, f.queries, f.heads * f.width, f.offsets, f.sets);
   clear_outside(call, f.dk, f.keys, f.heads * f.width, f.key_offsets, f.sets);
@@ -122,7 +106,10 @@ ups_status backward(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, "attention_forward", forward, forward_workspace, attention_supports)
-UPS_CPU_VARIANT(backward, "attention_backward", backward, backward_workspace, attention_supports)
+UPS_CPU_VARIANT(forward, AttentionForwardCall, forward, workspace_of<AttentionForwardOf<float>, Memory<ForwardScratch>>,
+                attention_supports<AttentionForwardCall>)
+UPS_CPU_VARIANT(backward, AttentionBackwardCall, backward,
+                workspace_of<AttentionBackwardOf<float>, Memory<BackwardScratch>>,
+                attention_supports<AttentionBackwardCall>)
 
 UPS_SIMD_END

@@ -343,16 +343,21 @@ void with_columns(const Attention<float>& f, Run&& run) {
   else with_columns(f, run, std::false_type{});
 }
 
-bool supports(const Call& call) {
-  return call.dims[2] <= most_columns && call.dims[4] <= most_columns && attention_supports(call);
+template <class Named>
+bool supports(const Call& checked) {
+  const Named call(checked);
+  return call.dim("D") <= most_columns && call.dim("V") <= most_columns && attention_supports<Named>(checked);
 }
 
 struct Scratch {
   int64_t* pairs = nullptr;
   float* means = nullptr;
-  Scratch(const Attention<float>& f, bool with_pairs, bool with_means, Pieces& pieces) {
-    if (with_pairs) pairs = pieces.take<int64_t>(f.sets + 1);
-    if (with_means) means = pieces.take<float>(f.queries * f.heads);
+  Scratch(const AttentionForward<float>& f, Pieces& pieces) {
+    if (f.needs_pairs()) pairs = pieces.take<int64_t>(f.sets + 1);
+  }
+  Scratch(const AttentionBackward<float>& f, Pieces& pieces) {
+    if (f.needs_pairs()) pairs = pieces.take<int64_t>(f.sets + 1);
+    means = pieces.take<float>(f.queries * f.heads);
   }
 };
 
@@ -360,17 +365,9 @@ void start(Launcher& launch, const Attention<float>& f, const Scratch& s) {
   if (s.pairs) launch.grid(count_pairs<32>, 1, 1, 32, 0, f.offsets, f.key_offsets, f.sets, s.pairs);
 }
 
-size_t forward_workspace(const Call& call) {
-  const auto f = attention_forward<float>(call);
-  Pieces pieces(nullptr);
-  (void)Scratch(f, f.needs_pairs(), false, pieces);
-  return pieces.bytes();
-}
-
 ups_status forward(const Call& call) {
-  const auto f = attention_forward<float>(call);
-  Pieces pieces(call.workspace);
-  const Scratch s(f, f.needs_pairs(), false, pieces);
+  const AttentionForwardOf<float> f(call);
+  const auto s = scratch_of<Scratch>(call, f);
   Launcher launch(call);
   start(launch, f, s);
   clear_others(launch, f.y, f.queries, f.heads * f.value_width, f.offsets, f.sets);
@@ -384,17 +381,9 @@ ups_status forward(const Call& call) {
   return launch.status();
 }
 
-size_t backward_workspace(const Call& call) {
-  const auto f = attention_backward<float>(call);
-  Pieces pieces(nullptr);
-  (void)Scratch(f, f.needs_pairs(), true, pieces);
-  return pieces.bytes();
-}
-
 ups_status backward(const Call& call) {
-  const auto f = attention_backward<float>(call);
-  Pieces pieces(call.workspace);
-  const Scratch s(f, f.needs_pairs(), true, pieces);
+  const AttentionBackwardOf<float> f(call);
+  const auto s = scratch_of<Scratch>(call, f);
   Launcher launch(call);
   start(launch, f, s);
   clear_others(launch, f.dq, f.queries, f.heads * f.width, f.offsets, f.sets);
@@ -415,8 +404,10 @@ ups_status backward(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(forward, "attention_forward", forward, forward_workspace, supports)
-UPS_CUDA_VARIANT(backward, "attention_backward", backward, backward_workspace, supports)
+UPS_CUDA_VARIANT(forward, AttentionForwardCall, forward, workspace_of<AttentionForwardOf<float>, Scratch>,
+                 supports<AttentionForwardCall>)
+UPS_CUDA_VARIANT(backward, AttentionBackwardCall, backward, workspace_of<AttentionBackwardOf<float>, Scratch>,
+                 supports<AttentionBackwardCall>)
 
 }  // namespace
 }  // namespace upsilon

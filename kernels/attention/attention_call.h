@@ -1,56 +1,63 @@
 // A checked call of attention, as plain numbers and pointers.
 #pragma once
 #include "attention/attention.h"
-#include "core/operation.h"
+#include "core/named_call.h"
 #include "lib/attention/attention.h"
 
 namespace upsilon {
 
-template <class T>
-void put_attention(const Call& call, Attention<T>& to) {
-  const auto& options = call.option<ups_attention_options>();
-  to.queries = call.dims[0];
-  to.heads = call.dims[1];
-  to.width = call.dims[2];
-  to.keys = call.dims[3];
-  to.value_width = call.dims[4];
-  to.sets = call.dims[5];
-  to.q = call.data<const T>(0);
-  to.k = call.data<const T>(1);
-  to.v = call.data<const T>(2);
-  to.offsets = call.data<const int32_t>(3);
-  to.key_offsets = call.data<const int32_t>(4);
-  to.bias = call.data<const T>(5);
+inline constexpr OperationLine attention_forward_line{"attention_forward", UPS_ATTENTION_FORWARD_SCHEMA};
+using AttentionForwardCall = CallOf<attention_forward_line, ups_attention_options>;
+inline constexpr OperationLine attention_backward_line{"attention_backward", UPS_ATTENTION_BACKWARD_SCHEMA};
+using AttentionBackwardCall = CallOf<attention_backward_line, ups_attention_options>;
+
+template <class Named, class T>
+void put_attention(const Named& call, Attention<T>& to) {
+  const auto& options = call.options();
+  to.queries = call.dim("N");
+  to.heads = call.dim("H");
+  to.width = call.dim("D");
+  to.keys = call.dim("M");
+  to.value_width = call.dim("V");
+  to.sets = call.dim("B");
+  to.q = call["q"];
+  to.k = call["k"];
+  to.v = call["v"];
+  to.offsets = call["offsets"];
+  to.key_offsets = call["key_offsets"];
+  to.bias = call["bias"];
   to.scale = attention_scale<T>(options.scale, to.width);
   to.causal = options.causal != 0;
   to.keep = {options.dropout, options.seed, options.stream};
 }
 
 template <class T>
-AttentionForward<T> attention_forward(const Call& call) {
-  AttentionForward<T> f;
-  put_attention(call, f);
-  f.y = call.data<T>(6);
-  f.softmax = call.data<T>(7);
-  return f;
-}
+struct AttentionForwardOf : AttentionForward<T> {
+  explicit AttentionForwardOf(const AttentionForwardCall& call) {
+    put_attention(call, *this);
+    this->y = call["y"];
+    this->softmax = call["softmax"];
+  }
+};
 
 template <class T>
-AttentionBackward<T> attention_backward(const Call& call) {
-  AttentionBackward<T> f;
-  put_attention(call, f);
-  f.y = call.data<const T>(6);
-  f.softmax = call.data<const T>(7);
-  f.dy = call.data<const T>(8);
-  f.dq = call.data<T>(9);
-  f.dk = call.data<T>(10);
-  f.dv = call.data<T>(11);
-  f.dbias = call.data<T>(12);
-  return f;
-}
+struct AttentionBackwardOf : AttentionBackward<T> {
+  explicit AttentionBackwardOf(const AttentionBackwardCall& call) {
+    put_attention(call, *this);
+    this->y = call["y"];
+    this->softmax = call["softmax"];
+    this->dy = call["dy"];
+    this->dq = call["dq"];
+    this->dk = call["dk"];
+    this->dv = call["dv"];
+    this->dbias = call["dbias"];
+  }
+};
 
-inline bool attention_supports(const Call& call) {
-  const float dropout = call.option<ups_attention_options>().dropout;
+template <class Named>
+bool attention_supports(const Call& checked) {
+  const Named call(checked);
+  const float dropout = call.options().dropout;
   return dropout >= 0 && dropout < 1;
 }
 

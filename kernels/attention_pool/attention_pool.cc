@@ -73,16 +73,10 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry forward{"attention_pool_forward",
-                             UPS_ATTENTION_POOL_FORWARD_SCHEMA,
-                             0,
-                             {forward_reference<float>},
-                             {forward_reference<double>}};
-const OperationEntry backward{"attention_pool_backward",
-                              UPS_ATTENTION_POOL_BACKWARD_SCHEMA,
-                              0,
-                              {backward_reference<float>, nullptr, attention_pool_backward_supports},
-                              {backward_reference<double>, nullptr, attention_pool_backward_supports}};
+const OperationOf<AttentionPoolForwardCall> forward{{forward_reference<float>}, {forward_reference<double>}};
+const OperationOf<AttentionPoolBackwardCall> backward{
+    {backward_reference<float>, nullptr, attention_pool_backward_supports},
+    {backward_reference<double>, nullptr, attention_pool_backward_supports}};
 
 }  // namespace
 }  // namespace upsilon

@@ -96,17 +96,10 @@ struct ForwardScratch {
       : partials(pieces.take<float>(slots_of(f) * (f.features + 2))) {}
 };
 
-size_t forward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)ForwardScratch(AttentionPoolForward<float>(call), pieces);
-  return pieces.bytes();
-}
-
 ups_status forward(const Call& call) {
   const AttentionPoolForward<float> f(call);
   const SetPieces sets = pieces_of(f);
-  Pieces pieces(call.workspace);
-  const ForwardScratch scratch(f, pieces);
+  const auto scratch = scratch_of<ForwardScratch>(call, f);
   const int64_t floats = f.features + 2;
   std::atomic<bool> any_cut{false};
   sets.each(*call.threads, [&](const Piece& piece) {
@@ -150,12 +143,6 @@ struct BackwardScratch {
       : groups(ceil_div(f.elements + f.sets, piece_elements), f.dweight ? f.features : 0, pieces),
         own(pieces.take<float>(2 * piece_elements * workers)), partials(pieces.take<Statistics>(slots_of(f))) {}
 };
-
-size_t backward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)BackwardScratch(AttentionPoolBackward<float>(call), call.threads->count(), pieces);
-  return pieces.bytes();
-}
 
 // scores and products (dy . x) of a piece's rows, and its sums.
 Statistics look_at_piece(const AttentionPoolBackward<float>& f, const Piece& piece, float* scores, float* products) {
@@ -205,8 +192,7 @@ ups_status backward(const Call& call) {
   const AttentionPoolBackward<float> f(call);
   Threads& threads = *call.threads;
   const SetPieces sets = pieces_of(f);
-  Pieces pieces(call.workspace);
-  const BackwardScratch scratch(f, threads.count(), pieces);
+  const auto scratch = scratch_of<BackwardScratch>(call, f);
   const int64_t first = f.offsets[0], end = f.offsets[f.sets];
   if (f.dx) {
     fill_zero(threads, f.dx, first * f.features);
@@ -251,7 +237,8 @@ ups_status backward(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, "attention_pool_forward", forward, forward_workspace)
-UPS_CPU_VARIANT(backward, "attention_pool_backward", backward, backward_workspace, attention_pool_backward_supports)
+UPS_CPU_VARIANT(forward, AttentionPoolForwardCall, forward, workspace_of<AttentionPoolForward<float>, ForwardScratch>)
+UPS_CPU_VARIANT(backward, AttentionPoolBackwardCall, backward,
+                workspace_of<AttentionPoolBackward<float>, BackwardScratch>, attention_pool_backward_supports)
 
 UPS_SIMD_END

@@ -198,16 +198,9 @@ struct ForwardScratch {
         sums(pieces.take<float>(cut ? item_count(f) * f.features : 0)) {}
 };
 
-size_t forward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)ForwardScratch(AttentionPoolForward<float>(call), pieces);
-  return pieces.bytes();
-}
-
 ups_status forward(const Call& call) {
   const AttentionPoolForward<float> f(call);
-  Pieces pieces(call.workspace);
-  const ForwardScratch scratch(f, pieces);
+  const auto scratch = scratch_of<ForwardScratch>(call, f);
   Launcher launch(call);
   launch.elements(pool_pieces<block_threads>, item_count(f) * 32, f, scratch.parts, scratch.sums);
   if (scratch.cut)
@@ -226,16 +219,9 @@ struct BackwardScratch {
         products(pieces.take<float>(f.dweight ? transposed_product_floats(f.elements, 1, f.features) : 0)) {}
 };
 
-size_t backward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)BackwardScratch(AttentionPoolBackward<float>(call), pieces);
-  return pieces.bytes();
-}
-
 ups_status backward(const Call& call) {
   const AttentionPoolBackward<float> f(call);
-  Pieces pieces(call.workspace);
-  const BackwardScratch scratch(f, pieces);
+  const auto scratch = scratch_of<BackwardScratch>(call, f);
   Launcher launch(call);
   // Rows outside every set.
   if (f.dx) launch.clear(f.dx, sizeof(float) * static_cast<size_t>(f.elements * f.features));
@@ -248,8 +234,9 @@ ups_status backward(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(forward, "attention_pool_forward", forward, forward_workspace)
-UPS_CUDA_VARIANT(backward, "attention_pool_backward", backward, backward_workspace, attention_pool_backward_supports)
+UPS_CUDA_VARIANT(forward, AttentionPoolForwardCall, forward, workspace_of<AttentionPoolForward<float>, ForwardScratch>)
+UPS_CUDA_VARIANT(backward, AttentionPoolBackwardCall, backward,
+                 workspace_of<AttentionPoolBackward<float>, BackwardScratch>, attention_pool_backward_supports)
 
 }  // namespace
 }  // namespace upsilon

@@ -1,9 +1,15 @@
 // A checked call of attention_pool, as plain numbers and pointers.
 #pragma once
 #include "attention_pool/attention_pool.h"
-#include "core/operation.h"
+#include "core/named_call.h"
 
 namespace upsilon {
+
+inline constexpr OperationLine attention_pool_forward_line{"attention_pool_forward", UPS_ATTENTION_POOL_FORWARD_SCHEMA};
+using AttentionPoolForwardCall = CallOf<attention_pool_forward_line>;
+inline constexpr OperationLine attention_pool_backward_line{"attention_pool_backward",
+                                                            UPS_ATTENTION_POOL_BACKWARD_SCHEMA};
+using AttentionPoolBackwardCall = CallOf<attention_pool_backward_line>;
 
 // What both directions have.
 template <class T>
@@ -13,16 +19,17 @@ struct AttentionPool {
   const int32_t* offsets;
   const T *weight, *scores;  // either may be null
 
-  explicit AttentionPool(const Call& call)
-      : elements(call.dims[0]), features(call.dims[1]), sets(call.dims[2]), x(call.data<const T>(0)),
-        offsets(call.data<const int32_t>(1)), weight(call.data<const T>(2)), scores(call.data<const T>(3)) {}
+  template <NamedCall Named>
+  explicit AttentionPool(const Named& call)
+      : elements(call.dim("N")), features(call.dim("F")), sets(call.dim("B")), x(call["x"]), offsets(call["offsets"]),
+        weight(call["weight"]), scores(call["scores"]) {}
 };
 
 template <class T>
 struct AttentionPoolForward : AttentionPool<T> {
   T* y;
 
-  explicit AttentionPoolForward(const Call& call) : AttentionPool<T>(call), y(call.data<T>(4)) {}
+  explicit AttentionPoolForward(const AttentionPoolForwardCall& call) : AttentionPool<T>(call), y(call["y"]) {}
 };
 
 template <class T>
@@ -30,14 +37,14 @@ struct AttentionPoolBackward : AttentionPool<T> {
   const T* dy;
   T *dx, *dweight, *dscores;
 
-  explicit AttentionPoolBackward(const Call& call)
-      : AttentionPool<T>(call), dy(call.data<const T>(4)), dx(call.data<T>(5)), dweight(call.data<T>(6)),
-        dscores(call.data<T>(7)) {}
+  explicit AttentionPoolBackward(const AttentionPoolBackwardCall& call)
+      : AttentionPool<T>(call), dy(call["dy"]), dx(call["dx"]), dweight(call["dweight"]), dscores(call["dscores"]) {}
 };
 
 // No gradient of what is not there.
-inline bool attention_pool_backward_supports(const Call& call) {
-  return (call.given(2) || !call.given(6)) && (call.given(3) || !call.given(7));
+inline bool attention_pool_backward_supports(const Call& checked) {
+  const AttentionPoolBackwardCall call(checked);
+  return (call.given("weight") || !call.given("dweight")) && (call.given("scores") || !call.given("dscores"));
 }
 
 }  // namespace upsilon

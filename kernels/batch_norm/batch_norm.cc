@@ -98,26 +98,13 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry forward{"batch_norm_forward",
-                             UPS_BATCH_NORM_FORWARD_SCHEMA,
-                             sizeof(ups_batch_norm_options),
-                             {forward_reference<float>},
-                             {forward_reference<double>}};
-const OperationEntry backward{"batch_norm_backward",
-                              UPS_BATCH_NORM_BACKWARD_SCHEMA,
-                              sizeof(ups_batch_norm_options),
-                              {backward_reference<float, false>},
-                              {backward_reference<double, false>}};
-const OperationEntry training_forward{"batch_norm_training_forward",
-                                      UPS_BATCH_NORM_TRAINING_FORWARD_SCHEMA,
-                                      sizeof(ups_batch_norm_training_options),
-                                      {training_forward_reference<float>},
-                                      {training_forward_reference<double>}};
-const OperationEntry training_backward{"batch_norm_training_backward",
-                                       UPS_BATCH_NORM_TRAINING_BACKWARD_SCHEMA,
-                                       sizeof(ups_batch_norm_options),
-                                       {backward_reference<float, true>},
-                                       {backward_reference<double, true>}};
+const OperationOf<BatchNormForwardCall> forward{{forward_reference<float>}, {forward_reference<double>}};
+const OperationOf<BatchNormBackwardCall> backward{{backward_reference<float, false>},
+                                                  {backward_reference<double, false>}};
+const OperationOf<BatchNormTrainingForwardCall> training_forward{{training_forward_reference<float>},
+                                                                 {training_forward_reference<double>}};
+const OperationOf<BatchNormTrainingBackwardCall> training_backward{{backward_reference<float, true>},
+                                                                   {backward_reference<double, true>}};
 
 }  // namespace
 }  // namespace upsilon

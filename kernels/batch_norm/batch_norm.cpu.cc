@@ -206,16 +206,9 @@ void find_moments(Threads& threads, const BatchNorm<float>& f, const GroupSums& 
 
 // ---- forward -----------------------------------------------------------------------------------------------------------
 
-size_t forward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)Channels(BatchNormForward<float>(call), pieces);
-  return pieces.bytes();
-}
-
 ups_status forward(const Call& call) {
   const BatchNormForward<float> f(call);
-  Pieces pieces(call.workspace);
-  const Channels channels(f, pieces);
+  const auto channels = scratch_of<Channels>(call, f);
   for (int64_t c = 0; c < f.channels; ++c)
     channels.set(f, c, static_cast<double>(f.mean[c]), static_cast<double>(f.variance[c]));
   normalise(*call.threads, f, channels, f.y);
@@ -228,16 +221,9 @@ struct TrainingScratch {
   TrainingScratch(const BatchNorm<float>& f, Pieces& pieces) : channels(f, pieces), sums(f, pieces) {}
 };
 
-size_t training_forward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)TrainingScratch(BatchNormTraining<float>(call), pieces);
-  return pieces.bytes();
-}
-
 ups_status training_forward(const Call& call) {
   const BatchNormTraining<float> f(call);
-  Pieces pieces(call.workspace);
-  const TrainingScratch scratch(f, pieces);
+  const auto scratch = scratch_of<TrainingScratch>(call, f);
   const GroupSums& sums = scratch.sums;
   if (!f.moments) find_moments(*call.threads, f, sums);
   double numbers[most_groups];
@@ -362,18 +348,10 @@ struct BackwardScratch : TrainingScratch {
 };
 
 template <bool training>
-size_t backward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)BackwardScratch(BatchNormBackward<float, training>(call), pieces);
-  return pieces.bytes();
-}
-
-template <bool training>
 ups_status backward(const Call& call) {
   const BatchNormBackward<float, training> f(call);
   const Gradients gradients(f);
-  Pieces pieces(call.workspace);
-  const BackwardScratch scratch(f, pieces);
+  const auto scratch = scratch_of<BackwardScratch>(call, f);
   const Channels& k = scratch.channels;
   const GroupSums& sums = scratch.sums;
   for (int64_t c = 0; c < f.channels; ++c)
@@ -401,9 +379,12 @@ ups_status backward(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, "batch_norm_forward", forward, forward_workspace)
-UPS_CPU_VARIANT(backward, "batch_norm_backward", backward<false>, backward_workspace<false>)
-UPS_CPU_VARIANT(training_forward, "batch_norm_training_forward", training_forward, training_forward_workspace)
-UPS_CPU_VARIANT(training_backward, "batch_norm_training_backward", backward<true>, backward_workspace<true>)
+UPS_CPU_VARIANT(forward, BatchNormForwardCall, forward, workspace_of<BatchNormForward<float>, Channels>)
+UPS_CPU_VARIANT(backward, BatchNormBackwardCall, backward<false>,
+                workspace_of<BatchNormBackward<float, false>, BackwardScratch>)
+UPS_CPU_VARIANT(training_forward, BatchNormTrainingForwardCall, training_forward,
+                workspace_of<BatchNormTraining<float>, TrainingScratch>)
+UPS_CPU_VARIANT(training_backward, BatchNormTrainingBackwardCall, backward<true>,
+                workspace_of<BatchNormBackward<float, true>, BackwardScratch>)
 
 UPS_SIMD_END

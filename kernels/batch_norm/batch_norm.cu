@@ -191,16 +191,14 @@ void launch_normalise(Launcher& launch, const Norm& f, const ChannelNorm* channe
   launch.elements(normalise<block_threads, Norm>, runs.items * runs.lanes, f, runs, channels);
 }
 
-size_t forward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)pieces.take<ChannelNorm>(BatchNormForward<float>(call).channels);
-  return pieces.bytes();
-}
+struct ForwardScratch {
+  ChannelNorm* channels;
+  ForwardScratch(const BatchNormForward<float>& f, Pieces& pieces) : channels(pieces.take<ChannelNorm>(f.channels)) {}
+};
 
 ups_status forward(const Call& call) {
   const BatchNormForward<float> f(call);
-  Pieces pieces(call.workspace);
-  ChannelNorm* const channels = pieces.take<ChannelNorm>(f.channels);
+  ChannelNorm* const channels = scratch_of<ForwardScratch>(call, f).channels;
   Launcher launch(call);
   launch.elements(prepare<block_threads, BatchNormForward<float>>, f.channels, f, channels);
   launch_normalise(launch, f, channels);
@@ -216,16 +214,9 @@ struct TrainingScratch {
         parts(pieces.take<Moments>(chunks.count * f.channels)) {}
 };
 
-size_t training_forward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)TrainingScratch(BatchNormTraining<float>(call), pieces);
-  return pieces.bytes();
-}
-
 ups_status training_forward(const Call& call) {
   const BatchNormTraining<float> f(call);
-  Pieces pieces(call.workspace);
-  const TrainingScratch scratch(f, pieces);
+  const auto scratch = scratch_of<TrainingScratch>(call, f);
   Launcher launch(call);
   using Norm = BatchNormTraining<float>;
   if (!f.moments)
@@ -323,18 +314,10 @@ struct BackwardScratch {
 };
 
 template <bool training>
-size_t backward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)BackwardScratch(BatchNormBackward<float, training>(call), pieces);
-  return pieces.bytes();
-}
-
-template <bool training>
 ups_status backward(const Call& call) {
   using Norm = BatchNormBackward<float, training>;
   const Norm f(call);
-  Pieces pieces(call.workspace);
-  const BackwardScratch scratch(f, pieces);
+  const auto scratch = scratch_of<BackwardScratch>(call, f);
   Launcher launch(call);
   launch.elements(prepare<block_threads, Norm>, f.channels, f, scratch.channels);
   if (f.dweight || f.dbias || (training && f.dx)) {
@@ -352,10 +335,13 @@ ups_status backward(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(forward, "batch_norm_forward", forward, forward_workspace)
-UPS_CUDA_VARIANT(backward, "batch_norm_backward", backward<false>, backward_workspace<false>)
-UPS_CUDA_VARIANT(training_forward, "batch_norm_training_forward", training_forward, training_forward_workspace)
-UPS_CUDA_VARIANT(training_backward, "batch_norm_training_backward", backward<true>, backward_workspace<true>)
+UPS_CUDA_VARIANT(forward, BatchNormForwardCall, forward, workspace_of<BatchNormForward<float>, ForwardScratch>)
+UPS_CUDA_VARIANT(backward, BatchNormBackwardCall, backward<false>,
+                 workspace_of<BatchNormBackward<float, false>, BackwardScratch>)
+UPS_CUDA_VARIANT(training_forward, BatchNormTrainingForwardCall, training_forward,
+                 workspace_of<BatchNormTraining<float>, TrainingScratch>)
+UPS_CUDA_VARIANT(training_backward, BatchNormTrainingBackwardCall, backward<true>,
+                 workspace_of<BatchNormBackward<float, true>, BackwardScratch>)
 
 }  // namespace
 }  // namespace upsilon

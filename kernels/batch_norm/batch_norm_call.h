@@ -5,11 +5,22 @@
 
 #include "batch_norm/batch_norm.h"
 #include "lib/math/moments.h"
-#include "core/operation.h"
+#include "core/named_call.h"
 
 namespace upsilon {
 
-// What all calls have in common. The arguments from `first` on are weight, bias, mask and residual.
+inline constexpr OperationLine batch_norm_forward_line{"batch_norm_forward", UPS_BATCH_NORM_FORWARD_SCHEMA};
+using BatchNormForwardCall = CallOf<batch_norm_forward_line, ups_batch_norm_options>;
+inline constexpr OperationLine batch_norm_backward_line{"batch_norm_backward", UPS_BATCH_NORM_BACKWARD_SCHEMA};
+using BatchNormBackwardCall = CallOf<batch_norm_backward_line, ups_batch_norm_options>;
+inline constexpr OperationLine batch_norm_training_forward_line{"batch_norm_training_forward",
+                                                                UPS_BATCH_NORM_TRAINING_FORWARD_SCHEMA};
+using BatchNormTrainingForwardCall = CallOf<batch_norm_training_forward_line, ups_batch_norm_training_options>;
+inline constexpr OperationLine batch_norm_training_backward_line{"batch_norm_training_backward",
+                                                                 UPS_BATCH_NORM_TRAINING_BACKWARD_SCHEMA};
+using BatchNormTrainingBackwardCall = CallOf<batch_norm_training_backward_line, ups_batch_norm_options>;
+
+// What all calls have in common.
 template <class T>
 struct BatchNorm {
   int64_t rows, channels, inner;
@@ -18,11 +29,11 @@ struct BatchNorm {
   float eps;
   int32_t activation;
 
-  BatchNorm(const Call& call, int first)
-      : rows(call.dims[0]), channels(call.dims[1]), inner(call.dims[2]), x(call.data<const T>(0)),
-        weight(call.data<const T>(first)), bias(call.data<const T>(first + 1)), residual(call.data<const T>(first + 3)),
-        mask(call.data<const uint8_t>(first + 2)), eps(call.option<ups_batch_norm_options>().eps),
-        activation(call.option<ups_batch_norm_options>().activation) {}
+  template <NamedCall Named>
+  explicit BatchNorm(const Named& call)
+      : rows(call.dim("B")), channels(call.dim("C")), inner(call.dim("S")), x(call["x"]), weight(call["weight"]),
+        bias(call["bias"]), residual(call["residual"]), mask(call["mask"]), eps(call.options().eps),
+        activation(call.options().activation) {}
 
   UPS_HD bool counts(int64_t row) const { return !mask || mask[row] != 0; }
   int64_t numbers() const { return rows * channels * inner; }
@@ -33,8 +44,8 @@ struct BatchNormForward : BatchNorm<T> {
   const T *mean, *variance;
   T* y;
 
-  explicit BatchNormForward(const Call& call)
-      : BatchNorm<T>(call, 3), mean(call.data<const T>(1)), variance(call.data<const T>(2)), y(call.data<T>(7)) {}
+  explicit BatchNormForward(const BatchNormForwardCall& call)
+      : BatchNorm<T>(call), mean(call["mean"]), variance(call["variance"]), y(call["y"]) {}
 };
 
 template <class T>
@@ -45,10 +56,10 @@ struct BatchNormTraining : BatchNorm<T> {
   T *running_mean, *running_variance;
   float momentum;
 
-  explicit BatchNormTraining(const Call& call)
-      : BatchNorm<T>(call, 1), moments(call.data<const double>(5)), y(call.data<T>(6)), mean(call.data<double>(7)),
-        variance(call.data<double>(8)), running_mean(call.data<T>(9)), running_variance(call.data<T>(10)),
-        momentum(call.option<ups_batch_norm_training_options>().momentum) {}
+  explicit BatchNormTraining(const BatchNormTrainingForwardCall& call)
+      : BatchNorm<T>(call), moments(call["moments"]), y(call["y"]), mean(call["batch_mean"]),
+        variance(call["batch_variance"]), running_mean(call["running_mean"]),
+        running_variance(call["running_variance"]), momentum(call.options().momentum) {}
 
   // Of the batch, from those that are given.
   UPS_HD Moments joined(int64_t c) const {
@@ -70,10 +81,18 @@ struct BatchNormBackward : BatchNorm<T> {
   const T *y, *dy;
   T *dx, *dweight, *dbias, *dresidual;
 
-  explicit BatchNormBackward(const Call& call)
-      : BatchNorm<T>(call, 3), mean(call.data<const Statistic>(1)), variance(call.data<const Statistic>(2)),
-        y(call.data<const T>(7)), dy(call.data<const T>(8)), dx(call.data<T>(9)), dweight(call.data<T>(10)),
-        dbias(call.data<T>(11)), dresidual(call.data<T>(12)) {}
+  using Named = std::conditional_t<training, BatchNormTrainingBackwardCall, BatchNormBackwardCall>;
+  explicit BatchNormBackward(const Named& call)
+      : BatchNorm<T>(call), y(call["y"]), dy(call["dy"]), dx(call["dx"]), dweight(call["dweight"]),
+        dbias(call["dbias"]), dresidual(call["dresidual"]) {
+    if constexpr (training) {
+      mean = call["batch_mean"];
+      variance = call["batch_variance"];
+    } else {
+      mean = call["mean"];
+      variance = call["variance"];
+    }
+  }
 };
 
 // One channel: x normalised is (x - centre) scale + offset, times weight plus bias (x - centre) factor + shift. The mean

@@ -26,31 +26,25 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry forward{
-    "concat_forward", UPS_CONCAT_FORWARD_SCHEMA, 0, {forward_reference<float>}, {forward_reference<double>}};
-const OperationEntry backward{"concat_backward",
-                              UPS_CONCAT_BACKWARD_SCHEMA,
-                              0,
-                              {backward_reference<float>, nullptr, concat_backward_supports},
-                              {backward_reference<double>, nullptr, concat_backward_supports}};
+const OperationOf<ConcatForwardCall> forward{{forward_reference<float>}, {forward_reference<double>}};
+const OperationOf<ConcatBackwardCall> backward{{backward_reference<float>, nullptr, concat_backward_supports},
+                                               {backward_reference<double>, nullptr, concat_backward_supports}};
 
 }  // namespace
 }  // namespace upsilon
 
 ups_status ups_concat_forward(ups_context* context, const ups_tensor* const* inputs, ups_tensor* y) noexcept {
-  const ups_tensor* tensors[UPS_CONCAT_MAX_INPUTS + 1] = {};
-  for (int k = 0; inputs && k < UPS_CONCAT_MAX_INPUTS; ++k) tensors[k] = inputs[k];
-  tensors[UPS_CONCAT_MAX_INPUTS] = y;
-  return upsilon::call(context, upsilon::forward, tensors, nullptr);
+  upsilon::ConcatForwardCall::Arguments to;
+  to.put("x#", inputs);
+  to["y"] = y;
+  return upsilon::call(context, upsilon::forward, to.tensors, nullptr);
 }
 
 ups_status ups_concat_backward(ups_context* context, const ups_tensor* const* inputs, const ups_tensor* dy,
                                const ups_tensor* const* dinputs) noexcept {
-  const ups_tensor* tensors[2 * UPS_CONCAT_MAX_INPUTS + 1] = {};
-  for (int k = 0; k < UPS_CONCAT_MAX_INPUTS; ++k) {
-    if (inputs) tensors[k] = inputs[k];
-    if (dinputs) tensors[UPS_CONCAT_MAX_INPUTS + 1 + k] = dinputs[k];
-  }
-  tensors[UPS_CONCAT_MAX_INPUTS] = dy;
-  return upsilon::call(context, upsilon::backward, tensors, nullptr);
+  upsilon::ConcatBackwardCall::Arguments to;
+  to.put("x#", inputs);
+  to["dy"] = dy;
+  to.put("dx#", dinputs);
+  return upsilon::call(context, upsilon::backward, to.tensors, nullptr);
 }

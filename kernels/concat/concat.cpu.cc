@@ -38,7 +38,7 @@ ups_status backward(const Call& call) {
   });
 }
 
-UPS_CPU_VARIANT(forward, "concat_forward", forward)
-UPS_CPU_VARIANT(backward, "concat_backward", backward, nullptr, concat_backward_supports)
+UPS_CPU_VARIANT(forward, ConcatForwardCall, forward)
+UPS_CPU_VARIANT(backward, ConcatBackwardCall, backward, nullptr, concat_backward_supports)
 
 UPS_SIMD_END

@@ -47,8 +47,8 @@ ups_status backward(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(forward, "concat_forward", forward)
-UPS_CUDA_VARIANT(backward, "concat_backward", backward, nullptr, concat_backward_supports)
+UPS_CUDA_VARIANT(forward, ConcatForwardCall, forward)
+UPS_CUDA_VARIANT(backward, ConcatBackwardCall, backward, nullptr, concat_backward_supports)
 
 }  // namespace
 }  // namespace upsilon

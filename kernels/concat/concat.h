@@ -9,14 +9,10 @@
 extern "C" {
 #endif
 
-#define UPS_CONCAT_INPUTS_SCHEMA                                                                        \
-  "x0: real[..., F0], x1?: real[..., F1], x2?: real[..., F2], x3?: real[..., F3], x4?: real[..., F4], " \
-  "x5?: real[..., F5], x6?: real[..., F6], x7?: real[..., F7]"
-#define UPS_CONCAT_FORWARD_SCHEMA UPS_CONCAT_INPUTS_SCHEMA " -> y: real[..., F0+F1+F2+F3+F4+F5+F6+F7]"
-#define UPS_CONCAT_BACKWARD_SCHEMA                                                                              \
-  UPS_CONCAT_INPUTS_SCHEMA                                                                                      \
-  ", dy: real[..., F0+F1+F2+F3+F4+F5+F6+F7] -> dx0?: real[..., F0], dx1?: real[..., F1], dx2?: real[..., F2], " \
-  "dx3?: real[..., F3], dx4?: real[..., F4], dx5?: real[..., F5], dx6?: real[..., F6], dx7?: real[..., F7]"
+#define UPS_CONCAT_INPUTS_SCHEMA "{k=0..7: x<k><k?>: real[..., F<k>]}"
+#define UPS_CONCAT_FORWARD_SCHEMA UPS_CONCAT_INPUTS_SCHEMA " -> y: real[..., {k=0..7+F<k>}]"
+#define UPS_CONCAT_BACKWARD_SCHEMA \
+  UPS_CONCAT_INPUTS_SCHEMA ", dy: real[..., {k=0..7+F<k>}] -> {k=0..7: dx<k>?: real[..., F<k>]}"
 
 #define UPS_CONCAT_MAX_INPUTS 8
 

@@ -1,9 +1,14 @@
 // A checked call of concat, as plain numbers and pointers.
 #pragma once
 #include "concat/concat.h"
-#include "core/operation.h"
+#include "core/named_call.h"
 
 namespace upsilon {
+
+inline constexpr OperationLine concat_forward_line{"concat_forward", UPS_CONCAT_FORWARD_SCHEMA};
+using ConcatForwardCall = CallOf<concat_forward_line>;
+inline constexpr OperationLine concat_backward_line{"concat_backward", UPS_CONCAT_BACKWARD_SCHEMA};
+using ConcatBackwardCall = CallOf<concat_backward_line>;
 
 inline constexpr int most_parts = UPS_CONCAT_MAX_INPUTS;
 
@@ -15,12 +20,13 @@ struct Parts {
   int64_t widths[most_parts], begin[most_parts];
   T* part[most_parts];
 
-  Parts(const Call& call, int first) : rows(call.dims[0]) {
+  Parts(int64_t rows_, const ArgumentList& given, const DimensionList& given_widths, const ArgumentList& parts)
+      : rows(rows_) {
     for (int k = 0; k < most_parts; ++k) {
-      widths[k] = call.given(k) ? call.dims[1 + k] : 0;
+      widths[k] = given.given(k) ? given_widths[k] : 0;
       begin[k] = width;
       width += widths[k];
-      part[k] = call.data<T>(first + k);
+      part[k] = parts[k];
     }
   }
 };
@@ -28,19 +34,23 @@ struct Parts {
 template <class T>
 struct ConcatForward : Parts<const T> {
   T* y;
-  explicit ConcatForward(const Call& call) : Parts<const T>(call, 0), y(call.data<T>(most_parts)) {}
+  explicit ConcatForward(const ConcatForwardCall& call)
+      : Parts<const T>(call.dim("..."), call.list("x#"), call.dims("F#"), call.list("x#")), y(call["y"]) {}
 };
 
 template <class T>
 struct ConcatBackward : Parts<T> {
   const T* dy;
-  explicit ConcatBackward(const Call& call) : Parts<T>(call, most_parts + 1), dy(call.data<const T>(most_parts)) {}
+  explicit ConcatBackward(const ConcatBackwardCall& call)
+      : Parts<T>(call.dim("..."), call.list("x#"), call.dims("F#"), call.list("dx#")), dy(call["dy"]) {}
 };
 
 // The gradient of what was not given has no shape.
-inline bool concat_backward_supports(const Call& call) {
+inline bool concat_backward_supports(const Call& checked) {
+  const ConcatBackwardCall call(checked);
+  const ArgumentList inputs = call.list("x#"), gradients = call.list("dx#");
   for (int k = 0; k < most_parts; ++k)
-    if (!call.given(k) && call.given(most_parts + 1 + k)) return false;
+    if (!inputs.given(k) && gradients.given(k)) return false;
   return true;
 }
 

@@ -41,11 +41,7 @@ ups_status condense_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry entry{"condense",
-                           UPS_CONDENSE_SCHEMA,
-                           sizeof(ups_condense_options),
-                           {condense_reference<float>},
-                           {condense_reference<double>}};
+const OperationOf<CondenseCall> entry{{condense_reference<float>}, {condense_reference<double>}};
 
 }  // namespace
 }  // namespace upsilon

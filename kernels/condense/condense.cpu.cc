@@ -89,12 +89,15 @@ void one_event(const Condense<float>& f, int64_t event, float* columns) {
   f.counts[event] = count;
 }
 
-size_t workspace(const Call& call) { return static_cast<size_t>(call.dims[0] * call.dims[1]) * sizeof(float); }
+struct Scratch {
+  float* columns;  // x by events, coordinates apart
+  Scratch(const Condense<float>& f, Pieces& pieces) : columns(pieces.take<float>(f.hits * f.dimensions)) {}
+};
 
 // Tasks are windows of the hits (and events, as empty ones take time too): a task has the events that begin in it.
 ups_status condense(const Call& call) {
   const Condense<float> f(call);
-  float* const columns = static_cast<float*>(call.workspace);
+  float* const columns = scratch_of<Scratch>(call, f).columns;
   const int64_t first_hit = f.offsets[0], last_hit = f.offsets[f.events];
   std::fill_n(f.clusters, first_hit, -1);
   std::fill_n(f.points, first_hit, -1);
@@ -114,6 +117,6 @@ ups_status condense(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(condense, "condense", condense, workspace)
+UPS_CPU_VARIANT(condense, CondenseCall, condense, workspace_of<Condense<float>, Scratch>)
 
 UPS_SIMD_END

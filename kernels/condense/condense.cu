@@ -91,7 +91,7 @@ ups_status run(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(entry, "condense", run)
+UPS_CUDA_VARIANT(entry, CondenseCall, run)
 
 }  // namespace
 }  // namespace upsilon

@@ -1,9 +1,12 @@
 // A checked call of condense, as plain numbers and pointers.
 #pragma once
 #include "condense/condense.h"
-#include "core/operation.h"
+#include "core/named_call.h"
 
 namespace upsilon {
+
+inline constexpr OperationLine condense_line{"condense", UPS_CONDENSE_SCHEMA};
+using CondenseCall = CallOf<condense_line, ups_condense_options>;
 
 template <class T>
 struct Condense {
@@ -13,11 +16,10 @@ struct Condense {
   int32_t *clusters, *points, *counts;
   T t_beta, t_d2;  // the radius squared
 
-  explicit Condense(const Call& call)
-      : hits(call.dims[0]), dimensions(call.dims[1]), events(call.dims[2]), beta(call.data<const T>(0)),
-        x(call.data<const T>(1)), offsets(call.data<const int32_t>(2)), clusters(call.data<int32_t>(3)),
-        points(call.data<int32_t>(4)), counts(call.data<int32_t>(5)) {
-    const auto& options = call.option<ups_condense_options>();
+  explicit Condense(const CondenseCall& call)
+      : hits(call.dim("N")), dimensions(call.dim("D")), events(call.dim("B")), beta(call["beta"]), x(call["x"]),
+        offsets(call["offsets"]), clusters(call["clusters"]), points(call["points"]), counts(call["counts"]) {
+    const auto& options = call.options();
     t_beta = options.t_beta;
     t_d2 = options.t_d < 0 ? T(-1) : T(options.t_d) * T(options.t_d);
   }

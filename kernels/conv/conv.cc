@@ -7,17 +7,12 @@
 namespace upsilon {
 namespace {
 
-const OperationEntry forward{"conv_forward",
-                             UPS_CONV_FORWARD_SCHEMA,
-                             sizeof(ups_conv_options),
-                             {convolution_forward_reference<ConvForward<float>>},
-                             {convolution_forward_reference<ConvForward<double>>}};
-const OperationEntry backward{
-    "conv_backward",
-    UPS_CONV_BACKWARD_SCHEMA,
-    sizeof(ups_conv_options),
-    {convolution_backward_reference<ConvBackward<float>>, convolution_backward_workspace<ConvBackward<float>>},
-    {convolution_backward_reference<ConvBackward<double>>, convolution_backward_workspace<ConvBackward<double>>}};
+const OperationOf<ConvForwardCall> forward{{convolution_forward_reference<ConvForward<float>>},
+                                           {convolution_forward_reference<ConvForward<double>>}};
+const OperationOf<ConvBackwardCall> backward{
+    {convolution_backward_reference<ConvBackward<float>>, workspace_of<ConvBackward<float>, ConvolutionSlopes<float>>},
+    {convolution_backward_reference<ConvBackward<double>>,
+     workspace_of<ConvBackward<double>, ConvolutionSlopes<double>>}};
 
 }  // namespace
 }  // namespace upsilon

@@ -10,8 +10,10 @@ namespace {
 using Forward = ConvForward<float>;
 using Backward = ConvBackward<float>;
 
-UPS_CUDA_VARIANT(forward, "conv_forward", convolution_forward<Forward>, convolution_forward_workspace<Forward>)
-UPS_CUDA_VARIANT(backward, "conv_backward", convolution_backward<Backward>, convolution_backward_workspace<Backward>)
+UPS_CUDA_VARIANT(forward, ConvForwardCall, convolution_forward<Forward>,
+                 workspace_of<Forward, ConvolutionForwardScratch<Forward>>)
+UPS_CUDA_VARIANT(backward, ConvBackwardCall, convolution_backward<Backward>,
+                 workspace_of<Backward, ConvolutionBackwardScratch<Backward>>)
 
 }  // namespace
 }  // namespace upsilon

@@ -7,18 +7,13 @@
 namespace upsilon {
 namespace {
 
-const OperationEntry forward{"conv_transpose_forward",
-                             UPS_CONV_TRANSPOSE_FORWARD_SCHEMA,
-                             sizeof(ups_conv_transpose_options),
-                             {convolution_forward_reference<ConvTransposeForward<float>>},
-                             {convolution_forward_reference<ConvTransposeForward<double>>}};
-const OperationEntry backward{"conv_transpose_backward",
-                              UPS_CONV_TRANSPOSE_BACKWARD_SCHEMA,
-                              sizeof(ups_conv_transpose_options),
-                              {convolution_backward_reference<ConvTransposeBackward<float>>,
-                               convolution_backward_workspace<ConvTransposeBackward<float>>},
-                              {convolution_backward_reference<ConvTransposeBackward<double>>,
-                               convolution_backward_workspace<ConvTransposeBackward<double>>}};
+const OperationOf<ConvTransposeForwardCall> forward{{convolution_forward_reference<ConvTransposeForward<float>>},
+                                                    {convolution_forward_reference<ConvTransposeForward<double>>}};
+const OperationOf<ConvTransposeBackwardCall> backward{
+    {convolution_backward_reference<ConvTransposeBackward<float>>,
+     workspace_of<ConvTransposeBackward<float>, ConvolutionSlopes<float>>},
+    {convolution_backward_reference<ConvTransposeBackward<double>>,
+     workspace_of<ConvTransposeBackward<double>, ConvolutionSlopes<double>>}};
 
 }  // namespace
 }  // namespace upsilon

@@ -13,9 +13,9 @@ UPS_SIMD_BEGIN
 using Forward = ConvTransposeForward<float>;
 using Backward = ConvTransposeBackward<float>;
 
-UPS_CPU_VARIANT(forward, "conv_transpose_forward", convolution_forward<Forward>, convolution_forward_workspace<Forward>,
+UPS_CPU_VARIANT(forward, ConvTransposeForwardCall, convolution_forward<Forward>, convolution_forward_workspace<Forward>,
                 convolution_supports<Forward>, convolution_strategies, convolution_forward_fits<Forward>)
-UPS_CPU_VARIANT(backward, "conv_transpose_backward", convolution_backward<Backward>,
+UPS_CPU_VARIANT(backward, ConvTransposeBackwardCall, convolution_backward<Backward>,
                 convolution_backward_workspace<Backward>, convolution_supports<Backward>, convolution_strategies,
                 convolution_backward_fits<Backward>)
 

@@ -10,10 +10,10 @@ namespace {
 using Forward = ConvTransposeForward<float>;
 using Backward = ConvTransposeBackward<float>;
 
-UPS_CUDA_VARIANT(forward, "conv_transpose_forward", convolution_forward<Forward>,
-                 convolution_forward_workspace<Forward>)
-UPS_CUDA_VARIANT(backward, "conv_transpose_backward", convolution_backward<Backward>,
-                 convolution_backward_workspace<Backward>)
+UPS_CUDA_VARIANT(forward, ConvTransposeForwardCall, convolution_forward<Forward>,
+                 workspace_of<Forward, ConvolutionForwardScratch<Forward>>)
+UPS_CUDA_VARIANT(backward, ConvTransposeBackwardCall, convolution_backward<Backward>,
+                 workspace_of<Backward, ConvolutionBackwardScratch<Backward>>)
 
 }  // namespace
 }  // namespace upsilon

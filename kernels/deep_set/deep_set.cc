@@ -7,15 +7,6 @@ namespace upsilon {
 namespace {
 
 template <class T>
-size_t workspace_reference(const Call& call) {
-  const DeepSet<T> f(call);
-  Pieces pieces(nullptr);
-  (void)Particle<T>(f, pieces);
-  (void)Extremes<T>(f.last_width(), pieces);
-  return pieces.bytes();
-}
-
-template <class T>
 ups_status forward_reference(const Call& call) {
   const DeepSetForward<T> f(call);
   Pieces pieces(call.workspace);
@@ -77,16 +68,16 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry forward{"deep_set_forward",
-                             UPS_DEEP_SET_FORWARD_SCHEMA,
-                             sizeof(ups_deep_set_options),
-                             {forward_reference<float>, workspace_reference<float>, deep_set_supports},
-                             {forward_reference<double>, workspace_reference<double>, deep_set_supports}};
-const OperationEntry backward{"deep_set_backward",
-                              UPS_DEEP_SET_BACKWARD_SCHEMA,
-                              sizeof(ups_deep_set_options),
-                              {backward_reference<float>, workspace_reference<float>, deep_set_backward_supports},
-                              {backward_reference<double>, workspace_reference<double>, deep_set_backward_supports}};
+const OperationOf<DeepSetForwardCall> forward{
+    {forward_reference<float>, workspace_of<DeepSetForward<float>, Particle<float>, Extremes<float>>,
+     deep_set_supports<DeepSetForwardCall>},
+    {forward_reference<double>, workspace_of<DeepSetForward<double>, Particle<double>, Extremes<double>>,
+     deep_set_supports<DeepSetForwardCall>}};
+const OperationOf<DeepSetBackwardCall> backward{
+    {backward_reference<float>, workspace_of<DeepSetBackward<float>, Particle<float>, Extremes<float>>,
+     deep_set_backward_supports},
+    {backward_reference<double>, workspace_of<DeepSetBackward<double>, Particle<double>, Extremes<double>>,
+     deep_set_backward_supports}};
 
 }  // namespace
 }  // namespace upsilon
@@ -95,10 +86,14 @@ ups_status ups_deep_set_forward(ups_context* context, const ups_tensor* x, const
                                 const ups_tensor* particle_weights, const ups_tensor* const* weights,
                                 const ups_tensor* const* biases, ups_tensor* y,
                                 const ups_deep_set_options* options) noexcept {
-  const ups_tensor* tensors[4 + 2 * upsilon::max_layers] = {x, offsets, particle_weights};
-  upsilon::put_layers(weights, biases, tensors + 3);
-  tensors[11] = y;
-  return upsilon::call(context, upsilon::forward, tensors, options);
+  upsilon::DeepSetForwardCall::Arguments to;
+  to["x"] = x;
+  to["offsets"] = offsets;
+  to["particle_weights"] = particle_weights;
+  to.put("weight#", weights);
+  to.put("bias#", biases);
+  to["y"] = y;
+  return upsilon::call(context, upsilon::forward, to.tensors, options);
 }
 
 ups_status ups_deep_set_backward(ups_context* context, const ups_tensor* x, const ups_tensor* offsets,
@@ -106,11 +101,16 @@ ups_status ups_deep_set_backward(ups_context* context, const ups_tensor* x, cons
                                  const ups_tensor* const* biases, const ups_tensor* dy, ups_tensor* dx,
                                  ups_tensor* dparticle_weights, const ups_tensor* const* dweights,
                                  const ups_tensor* const* dbiases, const ups_deep_set_options* options) noexcept {
-  const ups_tensor* tensors[6 + 4 * upsilon::max_layers] = {x, offsets, particle_weights};
-  upsilon::put_layers(weights, biases, tensors + 3);
-  upsilon::put_layers(dweights, dbiases, tensors + 14);
-  tensors[11] = dy;
-  tensors[12] = dx;
-  tensors[13] = dparticle_weights;
-  return upsilon::call(context, upsilon::backward, tensors, options);
+  upsilon::DeepSetBackwardCall::Arguments to;
+  to["x"] = x;
+  to["offsets"] = offsets;
+  to["particle_weights"] = particle_weights;
+  to.put("weight#", weights);
+  to.put("bias#", biases);
+  to["dy"] = dy;
+  to["dx"] = dx;
+  to["dparticle_weights"] = dparticle_weights;
+  to.put("dweight#", dweights);
+  to.put("dbias#", dbiases);
+  return upsilon::call(context, upsilon::backward, to.tensors, options);
 }

@@ -10,16 +10,9 @@
 
 UPS_SIMD_BEGIN
 
-size_t forward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)PoolingScratch(DeepSetForward<float>(call), call.threads->count(), pieces);
-  return pieces.bytes();
-}
-
 ups_status forward(const Call& call) {
   const DeepSetForward<float> f(call);
-  Pieces pieces(call.workspace);
-  const PoolingScratch scratch(f, call.threads->count(), pieces);
+  const auto scratch = scratch_of<PoolingScratch>(call, f);
   pool_layers(*call.threads, f, scratch, {f.y, f.last_width()});
   return UPS_OK;
 }
@@ -32,17 +25,10 @@ struct BackwardScratch : PooledBackwardScratch {
         scales(f.pool == UPS_POOL_MEAN ? pieces.take<float>(f.sets) : nullptr) {}
 };
 
-size_t backward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)BackwardScratch(DeepSetBackward<float>(call), call.threads->count(), pieces);
-  return pieces.bytes();
-}
-
 ups_status backward(const Call& call) {
   const DeepSetBackward<float> f(call);
   Threads& threads = *call.threads;
-  Pieces pieces(call.workspace);
-  const BackwardScratch scratch(f, threads.count(), pieces);
+  const auto scratch = scratch_of<BackwardScratch>(call, f);
   if (scratch.scales) each_set(threads, f.sets, [&](int64_t set) { scratch.scales[set] = f.scale(set); });
   pooled_layers_backward(threads, f, f, scratch, {f.dy, f.last_width(), scratch.scales, f.dparticle_weights});
   if (f.dparticle_weights && scratch.scales)
@@ -56,7 +42,9 @@ ups_status backward(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, "deep_set_forward", forward, forward_workspace, deep_set_supports)
-UPS_CPU_VARIANT(backward, "deep_set_backward", backward, backward_workspace, deep_set_backward_supports)
+UPS_CPU_VARIANT(forward, DeepSetForwardCall, forward, workspace_of<DeepSetForward<float>, PoolingScratch>,
+                deep_set_supports<DeepSetForwardCall>)
+UPS_CPU_VARIANT(backward, DeepSetBackwardCall, backward, workspace_of<DeepSetBackward<float>, BackwardScratch>,
+                deep_set_backward_supports)
 
 UPS_SIMD_END

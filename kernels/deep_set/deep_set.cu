@@ -16,16 +16,9 @@ struct ForwardScratch : PoolingScratch {
         scales(f.pool == UPS_POOL_MEAN && f.particle_weights ? pieces.take<float>(f.sets) : nullptr) {}
 };
 
-size_t forward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)ForwardScratch(DeepSetForward<float>(call), pieces);
-  return pieces.bytes();
-}
-
 ups_status forward(const Call& call) {
   const DeepSetForward<float> f(call);
-  Pieces pieces(call.workspace);
-  const ForwardScratch scratch(f, pieces);
+  const auto scratch = scratch_of<ForwardScratch>(call, f);
   Launcher launch(call);
   if (scratch.scales) find_scales(launch, &f, 1, scratch.scales);
   scratch.pool(launch, call.precision, f, {f.y, f.last_width(), scratch.scales});
@@ -40,12 +33,6 @@ struct BackwardScratch : PooledBackwardScratch {
       : PooledBackwardScratch(f, pieces), scales(f.pool == UPS_POOL_MEAN ? pieces.take<float>(f.sets) : nullptr),
         where(is_extreme(f.pool) ? pieces.take<int32_t>(f.sets * f.last_width()) : nullptr) {}
 };
-
-size_t backward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)BackwardScratch(DeepSetBackward<float>(call), pieces);
-  return pieces.bytes();
-}
 
 ups_status backward(const Call& call) {
   const DeepSetBackward<float> f(call);
@@ -63,8 +50,10 @@ ups_status backward(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(forward, "deep_set_forward", forward, forward_workspace, deep_set_supports)
-UPS_CUDA_VARIANT(backward, "deep_set_backward", backward, backward_workspace, deep_set_backward_supports)
+UPS_CUDA_VARIANT(forward, DeepSetForwardCall, forward, workspace_of<DeepSetForward<float>, ForwardScratch>,
+                 deep_set_supports<DeepSetForwardCall>)
+UPS_CUDA_VARIANT(backward, DeepSetBackwardCall, backward, workspace_of<DeepSetBackward<float>, BackwardScratch>,
+                 deep_set_backward_supports)
 
 }  // namespace
 }  // namespace upsilon

@@ -17,19 +17,17 @@
 extern "C" {
 #endif
 
-#define UPS_DEEP_SET_INPUTS_SCHEMA                                                     \
-  "x: real[N, K], offsets: i32[B+1] splits N, particle_weights?: real[N], "            \
-  "weight0: real[M0, K], bias0?: real[M0], weight1?: real[M1, M0], bias1?: real[M1], " \
-  "weight2?: real[M2, M1], bias2?: real[M2], weight3?: real[M3, M2], bias3?: real[M3]"
-#define UPS_DEEP_SET_OPTIONS_SCHEMA                                                                        \
-  "; activation0: activation, activation1: activation, activation2: activation, activation3: activation, " \
-  "pool: sum|mean|max|min"
-#define UPS_DEEP_SET_FORWARD_SCHEMA UPS_DEEP_SET_INPUTS_SCHEMA " -> y: real[B, M3|M2|M1|M0]" UPS_DEEP_SET_OPTIONS_SCHEMA
-#define UPS_DEEP_SET_BACKWARD_SCHEMA                                                        \
-  UPS_DEEP_SET_INPUTS_SCHEMA                                                                \
-  ", dy: real[B, M3|M2|M1|M0] -> dx?: real[N, K], dparticle_weights?: real[N], "            \
-  "dweight0?: real[M0, K], dbias0?: real[M0], dweight1?: real[M1, M0], dbias1?: real[M1], " \
-  "dweight2?: real[M2, M1], dbias2?: real[M2], dweight3?: real[M3, M2], dbias3?: real[M3]" UPS_DEEP_SET_OPTIONS_SCHEMA
+#define UPS_DEEP_SET_INPUTS_SCHEMA                                          \
+  "x: real[N, K], offsets: i32[B+1] splits N, particle_weights?: real[N], " \
+  "weight0: real[M0, K], bias0?: real[M0], {l=1..3: weight<l>?: real[M<l>, M<l-1>], bias<l>?: real[M<l>]}"
+#define UPS_DEEP_SET_OPTIONS_SCHEMA "; {l=0..3: activation<l>: activation}, pool: sum|mean|max|min"
+#define UPS_DEEP_SET_FORWARD_SCHEMA \
+  UPS_DEEP_SET_INPUTS_SCHEMA " -> y: real[B, {l=3..0|M<l>}]" UPS_DEEP_SET_OPTIONS_SCHEMA
+#define UPS_DEEP_SET_BACKWARD_SCHEMA                                               \
+  UPS_DEEP_SET_INPUTS_SCHEMA                                                       \
+  ", dy: real[B, {l=3..0|M<l>}] -> dx?: real[N, K], dparticle_weights?: real[N], " \
+  "dweight0?: real[M0, K], dbias0?: real[M0], "                                    \
+  "{l=1..3: dweight<l>?: real[M<l>, M<l-1>], dbias<l>?: real[M<l>]}" UPS_DEEP_SET_OPTIONS_SCHEMA
 
 #define UPS_DEEP_SET_MAX_LAYERS 4
 

@@ -10,7 +10,12 @@ namespace {
 // Pairs' scratch, and the gradients before they are rounded.
 constexpr int64_t numbers_per_element = Pairs<float>::numbers_per_element + 3;
 
-size_t workspace(const Call& call) { return static_cast<size_t>(numbers_per_element * call.dims[1]) * sizeof(double); }
+struct Scratch {
+  double* numbers;
+  template <class T>
+  Scratch(const DistanceCorrelation<T>& f, Pieces& pieces)
+      : numbers(pieces.take<double>(numbers_per_element * f.elements)) {}
+};
 
 template <class T>
 Pairs<T> pairs_of(const DistanceCorrelation<T>& f, int64_t set, double* scratch) {
@@ -20,10 +25,10 @@ Pairs<T> pairs_of(const DistanceCorrelation<T>& f, int64_t set, double* scratch)
 
 template <class T>
 ups_status forward_reference(const Call& call) {
-  const DistanceCorrelation<T> f(call, false);
+  const DistanceCorrelationForward<T> f(call);
   for (int64_t set = 0; set < f.sets; ++set) {
     const int64_t first = f.offsets[set];
-    Pairs<T> pairs = pairs_of(f, set, static_cast<double*>(call.workspace));
+    Pairs<T> pairs = pairs_of(f, set, scratch_of<Scratch>(call, f).numbers);
     for (int64_t k = 0; k < f.variables; ++k)
       f.value[k * f.sets + set] =
           pairs.compare({f.x + k * f.elements + first, 1}, {f.y + first, 1}, 0, nullptr, nullptr, nullptr);
@@ -33,8 +38,8 @@ ups_status forward_reference(const Call& call) {
 
 template <class T>
 ups_status backward_reference(const Call& call) {
-  const DistanceCorrelation<T> f(call, true);
-  double* const scratch = static_cast<double*>(call.workspace);
+  const DistanceCorrelationBackward<T> f(call);
+  double* const scratch = scratch_of<Scratch>(call, f).numbers;
   clear(f.dx, f.variables * f.elements);
   clear(f.dy, f.elements);
   clear(f.dweights, f.elements);
@@ -57,16 +62,16 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry forward{"distance_correlation_forward",
-                             UPS_DISTANCE_CORRELATION_FORWARD_SCHEMA,
-                             sizeof(ups_distance_correlation_options),
-                             {forward_reference<float>, workspace, distance_correlation_supports},
-                             {forward_reference<double>, workspace, distance_correlation_supports}};
-const OperationEntry backward{"distance_correlation_backward",
-                              UPS_DISTANCE_CORRELATION_BACKWARD_SCHEMA,
-                              sizeof(ups_distance_correlation_options),
-                              {backward_reference<float>, workspace, distance_correlation_backward_supports},
-                              {backward_reference<double>, workspace, distance_correlation_backward_supports}};
+const OperationOf<DistanceCorrelationForwardCall> forward{
+    {forward_reference<float>, workspace_of<DistanceCorrelationForward<float>, Scratch>,
+     distance_correlation_supports<DistanceCorrelationForwardCall>},
+    {forward_reference<double>, workspace_of<DistanceCorrelationForward<double>, Scratch>,
+     distance_correlation_supports<DistanceCorrelationForwardCall>}};
+const OperationOf<DistanceCorrelationBackwardCall> backward{
+    {backward_reference<float>, workspace_of<DistanceCorrelationBackward<float>, Scratch>,
+     distance_correlation_backward_supports},
+    {backward_reference<double>, workspace_of<DistanceCorrelationBackward<double>, Scratch>,
+     distance_correlation_backward_supports}};
 
 }  // namespace
 }  // namespace upsilon

@@ -548,27 +548,17 @@ struct Plan {
   }
 };
 
-template <class T, bool backward>
-size_t workspace(const Call& call) {
-  const DistanceCorrelation<T> f(call, backward);
-  Pieces pieces(nullptr);
-  (void)Plan<T>(f, *call.threads, pieces);
-  return pieces.bytes();
-}
-
 template <class T>
 ups_status forward(const Call& call) {
-  const DistanceCorrelation<T> f(call, false);
-  Pieces pieces(call.workspace);
-  Plan<T>(f, *call.threads, pieces).run();
+  const DistanceCorrelationForward<T> f(call);
+  scratch_of<Plan<T>>(call, f).run();
   return UPS_OK;
 }
 
 template <class T>
 ups_status backward(const Call& call) {
-  const DistanceCorrelation<T> f(call, true);
-  Pieces pieces(call.workspace);
-  Plan<T> plan(f, *call.threads, pieces);
+  const DistanceCorrelationBackward<T> f(call);
+  auto plan = scratch_of<Plan<T>>(call, f);
   clear(f.dx, f.variables * f.elements);
   clear(plan.dy, f.elements);
   clear(plan.dweights, f.elements);
@@ -578,13 +568,16 @@ ups_status backward(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, "distance_correlation_forward", forward<float>, workspace<float, false>,
-                distance_correlation_supports)
-UPS_CPU_VARIANT(backward, "distance_correlation_backward", backward<float>, workspace<float, true>,
-                distance_correlation_backward_supports)
-UPS_CPU_VARIANT_F64(forward, "distance_correlation_forward", forward<double>, workspace<double, false>,
-                    distance_correlation_supports)
-UPS_CPU_VARIANT_F64(backward, "distance_correlation_backward", backward<double>, workspace<double, true>,
+UPS_CPU_VARIANT(forward, DistanceCorrelationForwardCall, forward<float>,
+                workspace_of<DistanceCorrelationForward<float>, Plan<float>>,
+                distance_correlation_supports<DistanceCorrelationForwardCall>)
+UPS_CPU_VARIANT(backward, DistanceCorrelationBackwardCall, backward<float>,
+                workspace_of<DistanceCorrelationBackward<float>, Plan<float>>, distance_correlation_backward_supports)
+UPS_CPU_VARIANT_F64(forward, DistanceCorrelationForwardCall, forward<double>,
+                    workspace_of<DistanceCorrelationForward<double>, Plan<double>>,
+                    distance_correlation_supports<DistanceCorrelationForwardCall>)
+UPS_CPU_VARIANT_F64(backward, DistanceCorrelationBackwardCall, backward<double>,
+                    workspace_of<DistanceCorrelationBackward<double>, Plan<double>>,
                     distance_correlation_backward_supports)
 
 UPS_SIMD_END

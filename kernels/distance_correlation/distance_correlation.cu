@@ -924,19 +924,10 @@ struct Plan {
   }
 };
 
-template <bool backward>
-size_t workspace(const Call& call) {
-  const DistanceCorrelation<float> f(call, backward);
-  Pieces pieces(nullptr);
-  (void)Plan(f, pieces);
-  return pieces.bytes();
-}
-
-template <bool backward>
+template <class F>
 ups_status run(const Call& call) {
-  const DistanceCorrelation<float> f(call, backward);
-  Pieces pieces(call.workspace);
-  Plan plan(f, pieces);
+  const F f(call);
+  auto plan = scratch_of<Plan>(call, f);
   Launcher launch(call);
   if (f.dx) launch.clear(f.dx, static_cast<size_t>(f.variables * f.elements) * sizeof(float));
   if (plan.dy) launch.clear(plan.dy, static_cast<size_t>(f.elements) * sizeof(double));
@@ -945,9 +936,11 @@ ups_status run(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(forward, "distance_correlation_forward", run<false>, workspace<false>, distance_correlation_supports)
-UPS_CUDA_VARIANT(backward, "distance_correlation_backward", run<true>, workspace<true>,
-                 distance_correlation_backward_supports)
+UPS_CUDA_VARIANT(forward, DistanceCorrelationForwardCall, run<DistanceCorrelationForward<float>>,
+                 workspace_of<DistanceCorrelationForward<float>, Plan>,
+                 distance_correlation_supports<DistanceCorrelationForwardCall>)
+UPS_CUDA_VARIANT(backward, DistanceCorrelationBackwardCall, run<DistanceCorrelationBackward<float>>,
+                 workspace_of<DistanceCorrelationBackward<float>, Plan>, distance_correlation_backward_supports)
 
 }  // namespace
 }  // namespace upsilon

@@ -3,6 +3,7 @@
 #pragma once
 #include <cmath>
 
+#include "core/named_call.h"
 #include "lib/kernel.h"
 #include "distance_correlation/distance_correlation.h"
 
@@ -12,35 +13,55 @@
 
 namespace upsilon {
 
+inline constexpr OperationLine distance_correlation_forward_line{"distance_correlation_forward",
+                                                                 UPS_DISTANCE_CORRELATION_FORWARD_SCHEMA};
+using DistanceCorrelationForwardCall = CallOf<distance_correlation_forward_line, ups_distance_correlation_options>;
+inline constexpr OperationLine distance_correlation_backward_line{"distance_correlation_backward",
+                                                                  UPS_DISTANCE_CORRELATION_BACKWARD_SCHEMA};
+using DistanceCorrelationBackwardCall = CallOf<distance_correlation_backward_line, ups_distance_correlation_options>;
+
 template <class T>
 struct DistanceCorrelation {
   int64_t variables, elements, sets;
   const T *x, *y, *weights;
   const int32_t *offsets, *order;  // order: null where y is to be sorted
-  const double* dvalue = nullptr;  // backward only, like the gradients
+  const double* dvalue = nullptr;  // of backward, like the gradients
   double* value;
   T *dx = nullptr, *dy = nullptr, *dweights = nullptr;
   ups_distance_correlation_options options;
 
-  DistanceCorrelation(const Call& call, bool backward)
-      : variables(call.dims[0]), elements(call.dims[1]), sets(call.dims[2]), x(call.data<const T>(0)),
-        y(call.data<const T>(1)), weights(call.data<const T>(2)), offsets(call.data<const int32_t>(3)),
-        order(call.data<const int32_t>(4)), value(call.data<double>(backward ? 6 : 5)),
-        options(call.option<ups_distance_correlation_options>()) {
-    if (!backward) return;
-    dvalue = call.data<const double>(5);
-    dx = call.data<T>(7);
-    dy = call.data<T>(8);
-    dweights = call.data<T>(9);
+  template <NamedCall Named>
+  explicit DistanceCorrelation(const Named& call)
+      : variables(call.dim("K")), elements(call.dim("N")), sets(call.dim("B")), x(call["x"]), y(call["y"]),
+        weights(call["weights"]), offsets(call["offsets"]), order(call["order"]), value(call["value"]),
+        options(call.options()) {}
+};
+
+template <class T>
+struct DistanceCorrelationForward : DistanceCorrelation<T> {
+  explicit DistanceCorrelationForward(const DistanceCorrelationForwardCall& call) : DistanceCorrelation<T>(call) {}
+};
+
+template <class T>
+struct DistanceCorrelationBackward : DistanceCorrelation<T> {
+  explicit DistanceCorrelationBackward(const DistanceCorrelationBackwardCall& call) : DistanceCorrelation<T>(call) {
+    this->dvalue = call["dvalue"];
+    this->dx = call["dx"];
+    this->dy = call["dy"];
+    this->dweights = call["dweights"];
   }
 };
 
 // The U-statistic knows no weights, and there is no gradient by weights that are not given.
-inline bool distance_correlation_supports(const Call& call) {
-  return call.given(2) ? call.option<ups_distance_correlation_options>().estimator == UPS_DISTANCE_BIASED : true;
+template <class Named>
+bool distance_correlation_supports(const Call& checked) {
+  const Named call(checked);
+  return call.given("weights") ? call.options().estimator == UPS_DISTANCE_BIASED : true;
 }
-inline bool distance_correlation_backward_supports(const Call& call) {
-  return distance_correlation_supports(call) && (call.given(2) || !call.given(9));
+inline bool distance_correlation_backward_supports(const Call& checked) {
+  const DistanceCorrelationBackwardCall call(checked);
+  return distance_correlation_supports<DistanceCorrelationBackwardCall>(checked) &&
+         (call.given("weights") || !call.given("dweights"));
 }
 
 // p = weight * scale, and how the three sums are put together.

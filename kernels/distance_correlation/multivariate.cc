@@ -6,24 +6,26 @@
 namespace upsilon {
 namespace {
 
-// Pairs' scratch, and the gradients before they are rounded.
-size_t workspace(const Call& call) {
-  const int64_t numbers = Pairs<float>::numbers_per_element + call.dims[1] + call.dims[2] + 1;
-  return static_cast<size_t>(numbers * call.dims[0]) * sizeof(double);
-}
+// Of Pairs, and the gradients before they are rounded.
+struct Scratch {
+  double* numbers;
+  template <class T>
+  Scratch(const MultivariateDistanceCorrelation<T>& f, Pieces& pieces)
+      : numbers(pieces.take<double>((Pairs<T>::numbers_per_element + f.x_dims + f.y_dims + 1) * f.points)) {}
+};
 
 template <class T>
 ups_status forward_reference(const Call& call) {
-  const MultivariateDistanceCorrelation<T> f(call, false);
-  Pairs<T> pairs(f.options, f.weights, f.points, static_cast<double*>(call.workspace));
+  const MultivariateForward<T> f(call);
+  Pairs<T> pairs(f.options, f.weights, f.points, scratch_of<Scratch>(call, f).numbers);
   *f.value = pairs.compare({f.x, f.x_dims}, {f.y, f.y_dims}, 0, nullptr, nullptr, nullptr);
   return UPS_OK;
 }
 
 template <class T>
 ups_status backward_reference(const Call& call) {
-  const MultivariateDistanceCorrelation<T> f(call, true);
-  double* const scratch = static_cast<double*>(call.workspace);
+  const MultivariateBackward<T> f(call);
+  double* const scratch = scratch_of<Scratch>(call, f).numbers;
   double* const dx = scratch + Pairs<T>::numbers_per_element * f.points;
   double *const dy = dx + f.points * f.x_dims, *const dweights = dy + f.points * f.y_dims;
   clear(dx, f.points * (f.x_dims + f.y_dims + 1));
@@ -40,16 +42,14 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry forward{"multivariate_distance_correlation_forward",
-                             UPS_MULTIVARIATE_DISTANCE_CORRELATION_FORWARD_SCHEMA,
-                             sizeof(ups_distance_correlation_options),
-                             {forward_reference<float>, workspace, multivariate_supports},
-                             {forward_reference<double>, workspace, multivariate_supports}};
-const OperationEntry backward{"multivariate_distance_correlation_backward",
-                              UPS_MULTIVARIATE_DISTANCE_CORRELATION_BACKWARD_SCHEMA,
-                              sizeof(ups_distance_correlation_options),
-                              {backward_reference<float>, workspace, multivariate_backward_supports},
-                              {backward_reference<double>, workspace, multivariate_backward_supports}};
+const OperationOf<MultivariateDistanceCorrelationForwardCall> forward{
+    {forward_reference<float>, workspace_of<MultivariateForward<float>, Scratch>,
+     multivariate_supports<MultivariateDistanceCorrelationForwardCall>},
+    {forward_reference<double>, workspace_of<MultivariateForward<double>, Scratch>,
+     multivariate_supports<MultivariateDistanceCorrelationForwardCall>}};
+const OperationOf<MultivariateDistanceCorrelationBackwardCall> backward{
+    {backward_reference<float>, workspace_of<MultivariateBackward<float>, Scratch>, multivariate_backward_supports},
+    {backward_reference<double>, workspace_of<MultivariateBackward<double>, Scratch>, multivariate_backward_supports}};
 
 }  // namespace
 }  // namespace upsilon

@@ -273,28 +273,21 @@ struct Plan {
 };
 
 template <class T, bool backward>
-size_t workspace(const Call& call) {
-  const MultivariateDistanceCorrelation<T> f(call, backward);
-  Pieces pieces(nullptr);
-  (void)Plan<T>(f, *call.threads, pieces);
-  return pieces.bytes();
-}
-
-template <class T, bool backward>
 ups_status run(const Call& call) {
-  const MultivariateDistanceCorrelation<T> f(call, backward);
-  Pieces pieces(call.workspace);
-  Plan<T>(f, *call.threads, pieces).run();
+  const std::conditional_t<backward, MultivariateBackward<T>, MultivariateForward<T>> f(call);
+  scratch_of<Plan<T>>(call, f).run();
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, "multivariate_distance_correlation_forward", run<float, false>, workspace<float, false>,
-                multivariate_supports)
-UPS_CPU_VARIANT(backward, "multivariate_distance_correlation_backward", run<float, true>, workspace<float, true>,
-                multivariate_backward_supports)
-UPS_CPU_VARIANT_F64(forward, "multivariate_distance_correlation_forward", run<double, false>, workspace<double, false>,
-                    multivariate_supports)
-UPS_CPU_VARIANT_F64(backward, "multivariate_distance_correlation_backward", run<double, true>, workspace<double, true>,
-                    multivariate_backward_supports)
+UPS_CPU_VARIANT(forward, MultivariateDistanceCorrelationForwardCall, run<float, false>,
+                workspace_of<MultivariateForward<float>, Plan<float>>,
+                multivariate_supports<MultivariateDistanceCorrelationForwardCall>)
+UPS_CPU_VARIANT(backward, MultivariateDistanceCorrelationBackwardCall, run<float, true>,
+                workspace_of<MultivariateBackward<float>, Plan<float>>, multivariate_backward_supports)
+UPS_CPU_VARIANT_F64(forward, MultivariateDistanceCorrelationForwardCall, run<double, false>,
+                    workspace_of<MultivariateForward<double>, Plan<double>>,
+                    multivariate_supports<MultivariateDistanceCorrelationForwardCall>)
+UPS_CPU_VARIANT_F64(backward, MultivariateDistanceCorrelationBackwardCall, run<double, true>,
+                    workspace_of<MultivariateBackward<double>, Plan<double>>, multivariate_backward_supports)
 
 UPS_SIMD_END

@@ -275,18 +275,11 @@ differentiate_by_weights(const int32_t* fault, Call32 f, Memory m) {
     f.dweights[k] = static_cast<float>(factor * (m.through[k] - common));
 }
 
-template <bool backward>
-size_t workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)Memory(Call32(call, backward), pieces);
-  return pieces.bytes();
-}
-
-template <bool backward>
+template <class F>
 ups_status run(const Call& call) {
-  const Call32 f(call, backward);
-  Pieces pieces(call.workspace);
-  const Memory m(f, pieces);
+  const F of_call(call);
+  const Call32& f = of_call;
+  const auto m = scratch_of<Memory>(call, f);
   Launcher launch(call);
   if (f.value) launch.clear(f.value, sizeof *f.value);
   if (f.dx) launch.clear(f.dx, static_cast<size_t>(f.points * f.x_dims) * sizeof(float));
@@ -302,10 +295,11 @@ ups_status run(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(forward, "multivariate_distance_correlation_forward", run<false>, workspace<false>,
-                 multivariate_supports)
-UPS_CUDA_VARIANT(backward, "multivariate_distance_correlation_backward", run<true>, workspace<true>,
-                 multivariate_backward_supports)
+UPS_CUDA_VARIANT(forward, MultivariateDistanceCorrelationForwardCall, run<MultivariateForward<float>>,
+                 workspace_of<MultivariateForward<float>, Memory>,
+                 multivariate_supports<MultivariateDistanceCorrelationForwardCall>)
+UPS_CUDA_VARIANT(backward, MultivariateDistanceCorrelationBackwardCall, run<MultivariateBackward<float>>,
+                 workspace_of<MultivariateBackward<float>, Memory>, multivariate_backward_supports)
 
 }  // namespace
 }  // namespace upsilon

@@ -1,36 +1,61 @@
 // A checked call of multivariate_distance_correlation, as plain numbers and pointers, and what its variants share: from sums
 // over pairs to the value, and to the numbers that the second look at the pairs needs.
 #pragma once
+#include "core/named_call.h"
 #include "distance_correlation/distance_correlation_call.h"
 
 namespace upsilon {
+
+inline constexpr OperationLine multivariate_distance_correlation_forward_line{
+    "multivariate_distance_correlation_forward", UPS_MULTIVARIATE_DISTANCE_CORRELATION_FORWARD_SCHEMA};
+using MultivariateDistanceCorrelationForwardCall =
+    CallOf<multivariate_distance_correlation_forward_line, ups_distance_correlation_options>;
+inline constexpr OperationLine multivariate_distance_correlation_backward_line{
+    "multivariate_distance_correlation_backward", UPS_MULTIVARIATE_DISTANCE_CORRELATION_BACKWARD_SCHEMA};
+using MultivariateDistanceCorrelationBackwardCall =
+    CallOf<multivariate_distance_correlation_backward_line, ups_distance_correlation_options>;
 
 template <class T>
 struct MultivariateDistanceCorrelation {
   int64_t points, x_dims, y_dims;
   const T *x, *y, *weights;
-  const double* dvalue = nullptr;  // backward only, like the gradients
+  const double* dvalue = nullptr;  // of backward, like the gradients
   double* value;
   T *dx = nullptr, *dy = nullptr, *dweights = nullptr;
   ups_distance_correlation_options options;
 
-  MultivariateDistanceCorrelation(const Call& call, bool backward)
-      : points(call.dims[0]), x_dims(call.dims[1]), y_dims(call.dims[2]), x(call.data<const T>(0)),
-        y(call.data<const T>(1)), weights(call.data<const T>(2)), value(call.data<double>(backward ? 4 : 3)),
-        options(call.option<ups_distance_correlation_options>()) {
-    if (!backward) return;
-    dvalue = call.data<const double>(3);
-    dx = call.data<T>(5);
-    dy = call.data<T>(6);
-    dweights = call.data<T>(7);
+  template <NamedCall Named>
+  explicit MultivariateDistanceCorrelation(const Named& call)
+      : points(call.dim("N")), x_dims(call.dim("Dx")), y_dims(call.dim("Dy")), x(call["x"]), y(call["y"]),
+        weights(call["weights"]), value(call["value"]), options(call.options()) {}
+};
+
+template <class T>
+struct MultivariateForward : MultivariateDistanceCorrelation<T> {
+  explicit MultivariateForward(const MultivariateDistanceCorrelationForwardCall& call)
+      : MultivariateDistanceCorrelation<T>(call) {}
+};
+
+template <class T>
+struct MultivariateBackward : MultivariateDistanceCorrelation<T> {
+  explicit MultivariateBackward(const MultivariateDistanceCorrelationBackwardCall& call)
+      : MultivariateDistanceCorrelation<T>(call) {
+    this->dvalue = call["dvalue"];
+    this->dx = call["dx"];
+    this->dy = call["dy"];
+    this->dweights = call["dweights"];
   }
 };
 
-inline bool multivariate_supports(const Call& call) {
-  return !call.given(2) || call.option<ups_distance_correlation_options>().estimator == UPS_DISTANCE_BIASED;
+template <class Named>
+bool multivariate_supports(const Call& checked) {
+  const Named call(checked);
+  return !call.given("weights") || call.options().estimator == UPS_DISTANCE_BIASED;
 }
-inline bool multivariate_backward_supports(const Call& call) {
-  return multivariate_supports(call) && (call.given(2) || !call.given(7));
+inline bool multivariate_backward_supports(const Call& checked) {
+  const MultivariateDistanceCorrelationBackwardCall call(checked);
+  return multivariate_supports<MultivariateDistanceCorrelationBackwardCall>(checked) &&
+         (call.given("weights") || !call.given("dweights"));
 }
 
 // Coordinates are multiplied by this power of two, so that their squares neither overflow nor vanish.

@@ -17,16 +17,8 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry forward{"divergence_forward",
-                             UPS_DIVERGENCE_FORWARD_SCHEMA,
-                             sizeof(ups_divergence_options),
-                             {forward_reference},
-                             {forward_reference}};
-const OperationEntry backward{"divergence_backward",
-                              UPS_DIVERGENCE_BACKWARD_SCHEMA,
-                              sizeof(ups_divergence_options),
-                              {backward_reference},
-                              {backward_reference}};
+const OperationOf<DivergenceForwardCall> forward{{forward_reference}, {forward_reference}};
+const OperationOf<DivergenceBackwardCall> backward{{backward_reference}, {backward_reference}};
 
 }  // namespace
 }  // namespace upsilon

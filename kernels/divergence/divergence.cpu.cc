@@ -18,7 +18,7 @@ ups_status backward(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, "divergence_forward", forward)
-UPS_CPU_VARIANT(backward, "divergence_backward", backward)
+UPS_CPU_VARIANT(forward, DivergenceForwardCall, forward)
+UPS_CPU_VARIANT(backward, DivergenceBackwardCall, backward)
 
 UPS_SIMD_END

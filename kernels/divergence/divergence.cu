@@ -81,8 +81,8 @@ ups_status backward(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(forward, "divergence_forward", forward)
-UPS_CUDA_VARIANT(backward, "divergence_backward", backward)
+UPS_CUDA_VARIANT(forward, DivergenceForwardCall, forward)
+UPS_CUDA_VARIANT(backward, DivergenceBackwardCall, backward)
 
 }  // namespace
 }  // namespace upsilon

@@ -2,6 +2,7 @@
 #pragma once
 #include <cmath>
 
+#include "core/named_call.h"
 #include "lib/kernel.h"
 #include "divergence/divergence.h"
 
@@ -11,15 +12,20 @@
 
 namespace upsilon {
 
+inline constexpr OperationLine divergence_forward_line{"divergence_forward", UPS_DIVERGENCE_FORWARD_SCHEMA};
+using DivergenceForwardCall = CallOf<divergence_forward_line, ups_divergence_options>;
+inline constexpr OperationLine divergence_backward_line{"divergence_backward", UPS_DIVERGENCE_BACKWARD_SCHEMA};
+using DivergenceBackwardCall = CallOf<divergence_backward_line, ups_divergence_options>;
+
 struct Divergence {
   int64_t bins;
   const double *p, *q;
   double pseudocount, per_log;
   bool is_symmetric;
 
-  explicit Divergence(const Call& call)
-      : bins(call.dims[0]), p(call.data<const double>(0)), q(call.data<const double>(1)) {
-    const auto& options = call.option<ups_divergence_options>();
+  template <NamedCall Named>
+  explicit Divergence(const Named& call) : bins(call.dim("B")), p(call["p"]), q(call["q"]) {
+    const auto& options = call.options();
     pseudocount = options.pseudocount;
     per_log = 1 / std::log(options.base);
     is_symmetric = options.kind == UPS_JENSEN_SHANNON;
@@ -36,14 +42,14 @@ struct Divergence {
 
 struct DivergenceForward : Divergence {
   double* value;
-  explicit DivergenceForward(const Call& call) : Divergence(call), value(call.data<double>(2)) {}
+  explicit DivergenceForward(const DivergenceForwardCall& call) : Divergence(call), value(call["value"]) {}
 };
 
 struct DivergenceBackward : Divergence {
   const double* dvalue;
   double *dp, *dq;  // null where not wanted
-  explicit DivergenceBackward(const Call& call)
-      : Divergence(call), dvalue(call.data<const double>(2)), dp(call.data<double>(3)), dq(call.data<double>(4)) {}
+  explicit DivergenceBackward(const DivergenceBackwardCall& call)
+      : Divergence(call), dvalue(call["dvalue"]), dp(call["dp"]), dq(call["dq"]) {}
 
   // The derivatives by P_k and Q_k, up to what normalisation cancels.
   struct Slopes {

@@ -7,23 +7,19 @@
 namespace upsilon {
 namespace {
 
-template <class T>
+template <class T, class Named>
 ups_status reference(const Call& call) {
-  const DropoutCall<T> f(call);
+  const DropoutCall<T> f(Named{call});
   for (int64_t i = 0; i < f.count; ++i) f.y[i] = f.keep.times(f.keep.factor(i), f.x[i]);
   return UPS_OK;
 }
 
-const OperationEntry forward{"dropout_forward",
-                             UPS_DROPOUT_FORWARD_SCHEMA,
-                             sizeof(ups_dropout_options),
-                             {reference<float>, nullptr, dropout_supports},
-                             {reference<double>, nullptr, dropout_supports}};
-const OperationEntry backward{"dropout_backward",
-                              UPS_DROPOUT_BACKWARD_SCHEMA,
-                              sizeof(ups_dropout_options),
-                              {reference<float>, nullptr, dropout_supports},
-                              {reference<double>, nullptr, dropout_supports}};
+const OperationOf<DropoutForwardCall> forward{
+    {reference<float, DropoutForwardCall>, nullptr, dropout_supports<DropoutForwardCall>},
+    {reference<double, DropoutForwardCall>, nullptr, dropout_supports<DropoutForwardCall>}};
+const OperationOf<DropoutBackwardCall> backward{
+    {reference<float, DropoutBackwardCall>, nullptr, dropout_supports<DropoutBackwardCall>},
+    {reference<double, DropoutBackwardCall>, nullptr, dropout_supports<DropoutBackwardCall>}};
 
 }  // namespace
 }  // namespace upsilon

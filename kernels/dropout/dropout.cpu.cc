@@ -10,8 +10,9 @@ UPS_SIMD_BEGIN
 
 constexpr int64_t task_blocks = 128;
 
+template <class Named>
 ups_status drop(const Call& call) {
-  const DropoutCall<float> f(call);
+  const DropoutCall<float> f(Named{call});
   const int64_t blocks = ceil_div(f.count, block_numbers);
   call.threads->run(ceil_div(blocks, task_blocks), [&](int64_t task, int32_t) {
     PhiloxBlock block;
@@ -31,7 +32,8 @@ ups_status drop(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, "dropout_forward", drop, nullptr, dropout_supports)
-UPS_CPU_VARIANT(backward, "dropout_backward", drop, nullptr, dropout_supports)
+UPS_CPU_VARIANT(forward, DropoutForwardCall, drop<DropoutForwardCall>, nullptr, dropout_supports<DropoutForwardCall>)
+UPS_CPU_VARIANT(backward, DropoutBackwardCall, drop<DropoutBackwardCall>, nullptr,
+                dropout_supports<DropoutBackwardCall>)
 
 UPS_SIMD_END

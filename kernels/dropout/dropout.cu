@@ -28,16 +28,18 @@ drop(const int32_t* fault, DropoutCall<float> f, bool by_vectors) {
   }
 }
 
+template <class Named>
 ups_status run(const Call& call) {
-  const DropoutCall<float> f(call);
+  const DropoutCall<float> f(Named{call});
   Launcher launch(call);
   const auto aligned = [](const float* from) { return reinterpret_cast<uintptr_t>(from) % 16 == 0; };
   launch.elements(drop<block_threads>, ceil_div(f.count, 4), f, aligned(f.x) && aligned(f.y));
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(forward, "dropout_forward", run, nullptr, dropout_supports)
-UPS_CUDA_VARIANT(backward, "dropout_backward", run, nullptr, dropout_supports)
+UPS_CUDA_VARIANT(forward, DropoutForwardCall, run<DropoutForwardCall>, nullptr, dropout_supports<DropoutForwardCall>)
+UPS_CUDA_VARIANT(backward, DropoutBackwardCall, run<DropoutBackwardCall>, nullptr,
+                 dropout_supports<DropoutBackwardCall>)
 
 }  // namespace
 }  // namespace upsilon

@@ -1,10 +1,15 @@
 // A checked call of dropout, as plain numbers and pointers. The backward pass does to dy what the forward one does to x.
 #pragma once
 #include "lib/math/keep.h"
-#include "core/operation.h"
+#include "core/named_call.h"
 #include "dropout/dropout.h"
 
 namespace upsilon {
+
+inline constexpr OperationLine dropout_forward_line{"dropout_forward", UPS_DROPOUT_FORWARD_SCHEMA};
+using DropoutForwardCall = CallOf<dropout_forward_line, ups_dropout_options>;
+inline constexpr OperationLine dropout_backward_line{"dropout_backward", UPS_DROPOUT_BACKWARD_SCHEMA};
+using DropoutBackwardCall = CallOf<dropout_backward_line, ups_dropout_options>;
 
 template <class T>
 struct DropoutCall {
@@ -13,16 +18,19 @@ struct DropoutCall {
   T* y;
   Keep<T> keep;
 
-  explicit DropoutCall(const Call& call)
-      : count(call.dims[0]), x(call.data<const T>(0)), y(call.data<T>(1)), keep(keep_of(call)) {}
-  static Keep<T> keep_of(const Call& call) {
-    const auto options = call.option<ups_dropout_options>();
-    return {options.p, options.seed, options.stream};
-  }
+  explicit DropoutCall(const DropoutForwardCall& call) : DropoutCall(call, call["x"], call["y"]) {}
+  explicit DropoutCall(const DropoutBackwardCall& call) : DropoutCall(call, call["dy"], call["dx"]) {}
+
+ private:
+  template <class Named>
+  DropoutCall(const Named& call, const T* x_, T* y_)
+      : count(call.dim("...")), x(x_), y(y_), keep{call.options().p, call.options().seed, call.options().stream} {}
 };
 
-inline bool dropout_supports(const Call& call) {
-  const float p = call.option<ups_dropout_options>().p;
+template <class Named>
+bool dropout_supports(const Call& checked) {
+  const Named call(checked);
+  const float p = call.options().p;
   return p >= 0 && p <= 1;
 }
 

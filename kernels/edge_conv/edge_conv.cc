@@ -9,8 +9,6 @@
 namespace upsilon {
 namespace {
 
-static_assert(UPS_EDGE_CONV_MAX_LAYERS == max_layers);
-
 // One edge's input, and its sums before (z) and values behind (h) the activation of each layer.
 template <class T>
 struct Edge {
@@ -30,13 +28,6 @@ struct Edge {
     best_edge = pieces.take<int32_t>(f.results());
   }
 };
-
-template <class T, int first>
-size_t workspace_reference(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)Edge<T>(EdgeLayers<T>(call, first), pieces);
-  return pieces.bytes();
-}
 
 template <class T>
 void apply_layers(const EdgeLayers<T>& f, int64_t i, int64_t j, const Edge<T>& edge) {
@@ -80,8 +71,7 @@ void find_largest(const EdgeLayers<T>& f, int64_t i, const Edge<T>& edge) {
 template <class T>
 ups_status forward_reference(const Call& call) {
   const EdgeConvForward<T> f(call);
-  Pieces pieces(call.workspace);
-  const Edge<T> edge(f, pieces);
+  const auto edge = scratch_of<Edge<T>>(call, f);
   const int64_t results = f.results();
   std::fill_n(f.y, f.nodes * results, T(0));
   for (int64_t i = 0; i < f.nodes; ++i) {
@@ -125,8 +115,7 @@ void differentiate_edge(const EdgeConvBackward<T>& f, int64_t i, int64_t j, cons
 template <class T>
 ups_status backward_reference(const Call& call) {
   const EdgeConvBackward<T> f(call);
-  Pieces pieces(call.workspace);
-  const Edge<T> edge(f, pieces);
+  const auto edge = scratch_of<Edge<T>>(call, f);
   const int64_t results = f.results();
   clear(f.dx, f.nodes * f.features);
   for (int32_t l = 0; l < f.layers; ++l) {
@@ -148,17 +137,14 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry forward{"edge_conv_forward",
-                             UPS_EDGE_CONV_FORWARD_SCHEMA,
-                             sizeof(ups_edge_conv_options),
-                             {forward_reference<float>, workspace_reference<float, 2>, edge_conv_supports},
-                             {forward_reference<double>, workspace_reference<double, 2>, edge_conv_supports}};
-const OperationEntry backward{
-    "edge_conv_backward",
-    UPS_EDGE_CONV_BACKWARD_SCHEMA,
-    sizeof(ups_edge_conv_options),
-    {backward_reference<float>, workspace_reference<float, 5>, edge_conv_backward_supports},
-    {backward_reference<double>, workspace_reference<double, 5>, edge_conv_backward_supports}};
+const OperationOf<EdgeConvForwardCall> forward{
+    {forward_reference<float>, workspace_of<EdgeConvForward<float>, Edge<float>>,
+     edge_conv_supports<EdgeConvForwardCall>},
+    {forward_reference<double>, workspace_of<EdgeConvForward<double>, Edge<double>>,
+     edge_conv_supports<EdgeConvForwardCall>}};
+const OperationOf<EdgeConvBackwardCall> backward{
+    {backward_reference<float>, workspace_of<EdgeConvBackward<float>, Edge<float>>, edge_conv_backward_supports},
+    {backward_reference<double>, workspace_of<EdgeConvBackward<double>, Edge<double>>, edge_conv_backward_supports}};
 
 }  // namespace
 }  // namespace upsilon
@@ -166,10 +152,14 @@ const OperationEntry backward{
 ups_status ups_edge_conv_forward(ups_context* context, const ups_tensor* row_offsets, const ups_tensor* sources,
                                  const ups_tensor* x, const ups_tensor* const* weights, const ups_tensor* const* biases,
                                  ups_tensor* y, const ups_edge_conv_options* options) noexcept {
-  const ups_tensor* tensors[4 + 2 * UPS_EDGE_CONV_MAX_LAYERS] = {row_offsets, sources, x};
-  upsilon::put_layers(weights, biases, tensors + 3);
-  tensors[11] = y;
-  return upsilon::call(context, upsilon::forward, tensors, options);
+  upsilon::EdgeConvForwardCall::Arguments to;
+  to["row_offsets"] = row_offsets;
+  to["sources"] = sources;
+  to["x"] = x;
+  to.put("weight#", weights);
+  to.put("bias#", biases);
+  to["y"] = y;
+  return upsilon::call(context, upsilon::forward, to.tensors, options);
 }
 
 ups_status ups_edge_conv_backward(ups_context* context, const ups_tensor* row_offsets, const ups_tensor* sources,
@@ -178,11 +168,18 @@ ups_status ups_edge_conv_backward(ups_context* context, const ups_tensor* row_of
                                   const ups_tensor* const* biases, const ups_tensor* dy, ups_tensor* dx,
                                   const ups_tensor* const* dweights, const ups_tensor* const* dbiases,
                                   const ups_edge_conv_options* options) noexcept {
-  const ups_tensor* tensors[8 + 4 * UPS_EDGE_CONV_MAX_LAYERS] = {row_offsets, sources, transposed_offsets,
-                                                                 targets,     edges,   x};
-  upsilon::put_layers(weights, biases, tensors + 6);
-  upsilon::put_layers(dweights, dbiases, tensors + 16);
-  tensors[14] = dy;
-  tensors[15] = dx;
-  return upsilon::call(context, upsilon::backward, tensors, options);
+  upsilon::EdgeConvBackwardCall::Arguments to;
+  to["row_offsets"] = row_offsets;
+  to["sources"] = sources;
+  to["transposed_offsets"] = transposed_offsets;
+  to["targets"] = targets;
+  to["edges"] = edges;
+  to["x"] = x;
+  to.put("weight#", weights);
+  to.put("bias#", biases);
+  to["dy"] = dy;
+  to["dx"] = dx;
+  to.put("dweight#", dweights);
+  to.put("dbias#", dbiases);
+  return upsilon::call(context, upsilon::backward, to.tensors, options);
 }

@@ -173,8 +173,7 @@ void each_piece(const EdgeLayers<float>& f, const ForwardScratch& scratch, int64
 
 ups_status forward(const Call& call) {
   const EdgeConvForward<float> f(call);
-  Pieces pieces(call.workspace);
-  const ForwardScratch scratch(f, call.threads->count(), pieces);
+  const auto scratch = scratch_of<ForwardScratch>(call, f);
   scratch.nodes.compute(*call.threads, f);
   scratch.packed.pack(*call.threads, f);
   const int64_t results = f.results();
@@ -198,12 +197,6 @@ ups_status forward(const Call& call) {
     });
   });
   return UPS_OK;
-}
-
-size_t forward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)ForwardScratch(EdgeLayers<float>(call, 2), call.threads->count(), pieces);
-  return pieces.bytes();
 }
 
 // ---- backward ------------------------------------------------------------------------------------------------------
@@ -269,12 +262,6 @@ struct BackwardScratch {
     workers_floats = pieces.take<float>(worker_floats * workers);
   }
 };
-
-size_t backward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)BackwardScratch(EdgeConvBackward<float>(call), call.threads->count(), pieces);
-  return pieces.bytes();
-}
 
 // Which edge has the largest value, by node and channel.
 void find_winners(Threads& threads, const EdgeConvBackward<float>& f, const BackwardScratch& scratch) {
@@ -446,8 +433,7 @@ void gradients_of_nodes(Threads& threads, const EdgeConvBackward<float>& f, cons
 ups_status backward(const Call& call) {
   const EdgeConvBackward<float> f(call);
   Threads& threads = *call.threads;
-  Pieces pieces(call.workspace);
-  const BackwardScratch scratch(f, threads.count(), pieces);
+  const auto scratch = scratch_of<BackwardScratch>(call, f);
   scratch.forward.nodes.compute(threads, f);
   scratch.forward.packed.pack(threads, f);
   for (int32_t l = 1; l < f.layers; ++l)
@@ -464,7 +450,9 @@ ups_status backward(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, "edge_conv_forward", forward, forward_workspace, edge_conv_supports)
-UPS_CPU_VARIANT(backward, "edge_conv_backward", backward, backward_workspace, edge_conv_backward_supports)
+UPS_CPU_VARIANT(forward, EdgeConvForwardCall, forward, workspace_of<EdgeConvForward<float>, ForwardScratch>,
+                edge_conv_supports<EdgeConvForwardCall>)
+UPS_CPU_VARIANT(backward, EdgeConvBackwardCall, backward, workspace_of<EdgeConvBackward<float>, BackwardScratch>,
+                edge_conv_backward_supports)
 
 UPS_SIMD_END

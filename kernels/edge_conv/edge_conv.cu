@@ -123,16 +123,9 @@ struct Scratch {
   }
 };
 
-size_t forward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)Scratch(EdgeLayers<float>(call, 2), pieces);
-  return pieces.bytes();
-}
-
 ups_status forward(const Call& call) {
   const EdgeConvForward<float> f(call);
-  Pieces pieces(call.workspace);
-  const Scratch scratch(f, pieces);
+  const auto scratch = scratch_of<Scratch>(call, f);
   Launcher launch(call);
   scratch.nodes.compute(launch, call.precision, f);
   if (f.layers == 1) {
@@ -250,12 +243,6 @@ struct BackwardScratch : Scratch {
   }
 };
 
-size_t backward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)BackwardScratch(EdgeConvBackward<float>(call), pieces);
-  return pieces.bytes();
-}
-
 void gradients_of_layers(Launcher& launch, int32_t precision, const EdgeConvBackward<float>& f,
                          const BackwardScratch& scratch) {
   const int32_t top = f.layers - 1;
@@ -289,8 +276,7 @@ void gradients_of_layers(Launcher& launch, int32_t precision, const EdgeConvBack
 
 ups_status backward(const Call& call) {
   const EdgeConvBackward<float> f(call);
-  Pieces pieces(call.workspace);
-  const BackwardScratch scratch(f, pieces);
+  const auto scratch = scratch_of<BackwardScratch>(call, f);
   Launcher launch(call);
   const int64_t columns = 2 * f.widths[0];
   scratch.nodes.compute(launch, call.precision, f);
@@ -317,11 +303,16 @@ ups_status backward(const Call& call) {
 }
 
 // Positions of edges are 32-bit.
-bool forward_fits(const Call& call) { return call.dims[1] <= INT32_MAX && edge_conv_supports(call); }
-bool backward_fits(const Call& call) { return call.dims[1] <= INT32_MAX && edge_conv_backward_supports(call); }
+bool forward_fits(const Call& call) {
+  return EdgeConvForwardCall(call).dim("E") <= INT32_MAX && edge_conv_supports<EdgeConvForwardCall>(call);
+}
+bool backward_fits(const Call& call) {
+  return EdgeConvBackwardCall(call).dim("E") <= INT32_MAX && edge_conv_backward_supports(call);
+}
 
-UPS_CUDA_VARIANT(forward, "edge_conv_forward", forward, forward_workspace, forward_fits)
-UPS_CUDA_VARIANT(backward, "edge_conv_backward", backward, backward_workspace, backward_fits)
+UPS_CUDA_VARIANT(forward, EdgeConvForwardCall, forward, workspace_of<EdgeConvForward<float>, Scratch>, forward_fits)
+UPS_CUDA_VARIANT(backward, EdgeConvBackwardCall, backward, workspace_of<EdgeConvBackward<float>, BackwardScratch>,
+                 backward_fits)
 
 }  // namespace
 }  // namespace upsilon

@@ -14,21 +14,18 @@
 extern "C" {
 #endif
 
-#define UPS_EDGE_CONV_LAYERS_SCHEMA                                                                     \
-  "x: real[N, F], weight0: real[M0, F+F], bias0?: real[M0], weight1?: real[M1, M0], bias1?: real[M1], " \
-  "weight2?: real[M2, M1], bias2?: real[M2], weight3?: real[M3, M2], bias3?: real[M3]"
-#define UPS_EDGE_CONV_OPTIONS_SCHEMA                                                                       \
-  "; activation0: activation, activation1: activation, activation2: activation, activation3: activation, " \
-  "reduce: mean|max"
+#define UPS_EDGE_CONV_LAYERS_SCHEMA                           \
+  "x: real[N, F], weight0: real[M0, F+F], bias0?: real[M0], " \
+  "{l=1..3: weight<l>?: real[M<l>, M<l-1>], bias<l>?: real[M<l>]}"
+#define UPS_EDGE_CONV_OPTIONS_SCHEMA "; {l=0..3: activation<l>: activation}, reduce: mean|max"
 #define UPS_EDGE_CONV_FORWARD_SCHEMA                                                      \
   "row_offsets: i32[N+1] splits E, sources: i32[E] below N, " UPS_EDGE_CONV_LAYERS_SCHEMA \
-  " -> y: real[N, M3|M2|M1|M0]" UPS_EDGE_CONV_OPTIONS_SCHEMA
+  " -> y: real[N, {l=3..0|M<l>}]" UPS_EDGE_CONV_OPTIONS_SCHEMA
 #define UPS_EDGE_CONV_BACKWARD_SCHEMA                                                                \
   "row_offsets: i32[N+1] splits E, sources: i32[E] below N, transposed_offsets: i32[N+1] splits E, " \
   "targets: i32[E] below N, edges: i32[E] below E, " UPS_EDGE_CONV_LAYERS_SCHEMA                     \
-  ", dy: real[N, M3|M2|M1|M0] -> dx?: real[N, F], dweight0?: real[M0, F+F], dbias0?: real[M0], "     \
-  "dweight1?: real[M1, M0], dbias1?: real[M1], dweight2?: real[M2, M1], dbias2?: real[M2], "         \
-  "dweight3?: real[M3, M2], dbias3?: real[M3]" UPS_EDGE_CONV_OPTIONS_SCHEMA
+  ", dy: real[N, {l=3..0|M<l>}] -> dx?: real[N, F], dweight0?: real[M0, F+F], dbias0?: real[M0], "   \
+  "{l=1..3: dweight<l>?: real[M<l>, M<l-1>], dbias<l>?: real[M<l>]}" UPS_EDGE_CONV_OPTIONS_SCHEMA
 
 #define UPS_EDGE_CONV_MAX_LAYERS 4
 

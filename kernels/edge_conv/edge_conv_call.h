@@ -1,9 +1,16 @@
 // A checked call of edge_conv, as plain numbers and pointers.
 #pragma once
-#include "core/operation.h"
+#include "lib/dense/layers.h"
 #include "edge_conv/edge_conv.h"
 
 namespace upsilon {
+
+static_assert(UPS_EDGE_CONV_MAX_LAYERS == max_layers);
+
+inline constexpr OperationLine edge_conv_forward_line{"edge_conv_forward", UPS_EDGE_CONV_FORWARD_SCHEMA};
+using EdgeConvForwardCall = CallOf<edge_conv_forward_line, ups_edge_conv_options>;
+inline constexpr OperationLine edge_conv_backward_line{"edge_conv_backward", UPS_EDGE_CONV_BACKWARD_SCHEMA};
+using EdgeConvBackwardCall = CallOf<edge_conv_backward_line, ups_edge_conv_options>;
 
 inline constexpr int32_t most_edge_layers = UPS_EDGE_CONV_MAX_LAYERS;
 
@@ -18,16 +25,18 @@ struct EdgeLayers {
   int32_t activation[most_edge_layers];
   bool max;
 
-  EdgeLayers(const Call& call, int first)
-      : nodes(call.dims[0]), edges(call.dims[1]), features(call.dims[2]), row_offsets(call.data<const int32_t>(0)),
-        sources(call.data<const int32_t>(1)), x(call.data<const T>(first)),
-        max(call.option<ups_edge_conv_options>().reduce == UPS_EDGE_MAX) {
+  template <NamedCall Named>
+  explicit EdgeLayers(const Named& call)
+      : nodes(call.dim("N")), edges(call.dim("E")), features(call.dim("F")), row_offsets(call["row_offsets"]),
+        sources(call["sources"]), x(call["x"]), max(call.options().reduce == UPS_EDGE_MAX) {
+    const ArgumentList weights = call.list("weight#"), biases = call.list("bias#");
+    const DimensionList outputs_of = call.dims("M#");
     for (int32_t l = 0; l < most_edge_layers; ++l) {
-      widths[l] = call.dims[3 + l];
-      weight[l] = call.data<const T>(first + 1 + 2 * l);
-      bias[l] = call.data<const T>(first + 2 + 2 * l);
-      activation[l] = call.option<ups_edge_conv_options>().activation[l];
-      if (!call.given(first + 1 + 2 * l)) continue;
+      widths[l] = outputs_of[l];
+      weight[l] = weights[l];
+      bias[l] = biases[l];
+      activation[l] = call.options().activation[l];
+      if (!weights.given(l)) continue;
       layers = l + 1;
       result_width = widths[l];
     }
@@ -46,7 +55,7 @@ template <class T>
 struct EdgeConvForward : EdgeLayers<T> {
   T* y;
 
-  explicit EdgeConvForward(const Call& call) : EdgeLayers<T>(call, 2), y(call.data<T>(11)) {}
+  explicit EdgeConvForward(const EdgeConvForwardCall& call) : EdgeLayers<T>(call), y(call["y"]) {}
 };
 
 template <class T>
@@ -55,30 +64,24 @@ struct EdgeConvBackward : EdgeLayers<T> {
   const T* dy;
   T *dx, *dweight[most_edge_layers], *dbias[most_edge_layers];
 
-  explicit EdgeConvBackward(const Call& call)
-      : EdgeLayers<T>(call, 5), transposed_offsets(call.data<const int32_t>(2)), targets(call.data<const int32_t>(3)),
-        edge_ids(call.data<const int32_t>(4)), dy(call.data<const T>(14)), dx(call.data<T>(15)) {
+  explicit EdgeConvBackward(const EdgeConvBackwardCall& call)
+      : EdgeLayers<T>(call), transposed_offsets(call["transposed_offsets"]), targets(call["targets"]),
+        edge_ids(call["edges"]), dy(call["dy"]), dx(call["dx"]) {
+    const ArgumentList dweights = call.list("dweight#"), dbiases = call.list("dbias#");
     for (int32_t l = 0; l < most_edge_layers; ++l) {
-      dweight[l] = call.data<T>(16 + 2 * l);
-      dbias[l] = call.data<T>(17 + 2 * l);
+      dweight[l] = dweights[l];
+      dbias[l] = dbiases[l];
     }
   }
 };
 
-// Layers without gaps, and nothing else about a layer that has no weight.
-inline bool edge_layers_support(const Call& call, int first) {
-  for (int32_t l = 0; l < most_edge_layers; ++l) {
-    const bool given = call.given(first + 1 + 2 * l);
-    if (l > 0 && given && !call.given(first - 1 + 2 * l)) return false;
-    if (!given && call.given(first + 2 + 2 * l)) return false;
-  }
-  return true;
+template <class Named>
+bool edge_conv_supports(const Call& checked) {
+  return layers_are_whole(Named(checked));
 }
-inline bool edge_conv_supports(const Call& call) { return edge_layers_support(call, 2); }
-inline bool edge_conv_backward_supports(const Call& call) {
-  for (int32_t l = 0; l < most_edge_layers; ++l)
-    if (!call.given(6 + 2 * l) && (call.given(16 + 2 * l) || call.given(17 + 2 * l))) return false;
-  return edge_layers_support(call, 5);
+inline bool edge_conv_backward_supports(const Call& checked) {
+  const EdgeConvBackwardCall call(checked);
+  return layers_are_whole(call) && gradients_have_layers(call);
 }
 
 }  // namespace upsilon

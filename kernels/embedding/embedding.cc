@@ -32,10 +32,8 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry forward{
-    "embedding_forward", UPS_EMBEDDING_FORWARD_SCHEMA, 0, {forward_reference<float>}, {forward_reference<double>}};
-const OperationEntry backward{
-    "embedding_backward", UPS_EMBEDDING_BACKWARD_SCHEMA, 0, {backward_reference<float>}, {backward_reference<double>}};
+const OperationOf<EmbeddingForwardCall> forward{{forward_reference<float>}, {forward_reference<double>}};
+const OperationOf<EmbeddingBackwardCall> backward{{backward_reference<float>}, {backward_reference<double>}};
 
 }  // namespace
 }  // namespace upsilon

@@ -47,15 +47,8 @@ struct TableSums {
   TableSums(const EmbeddingBackward<float>& f, Pieces& pieces)
       : rows_of_chunk(std::max(least_chunk_rows, 2 * f.entries)),
         groups(ceil_div(f.rows, rows_of_chunk), f.entries * f.width, pieces) {}
+  static bool needed(const EmbeddingBackward<float>& f) { return f.dtable != nullptr; }
 };
-
-size_t backward_workspace(const Call& call) {
-  const EmbeddingBackward<float> f(call);
-  if (!f.dtable) return 0;
-  Pieces pieces(nullptr);
-  (void)TableSums(f, pieces);
-  return pieces.bytes();
-}
 
 void sum_by_groups(Threads& threads, const EmbeddingBackward<float>& f, const TableSums& sums) {
   const int64_t row_floats = f.width + f.appended;
@@ -85,8 +78,7 @@ ups_status backward(const Call& call) {
   const EmbeddingBackward<float> f(call);
   Threads& threads = *call.threads;
   if (f.dtable) {
-    Pieces pieces(call.workspace);
-    const TableSums sums(f, pieces);
+    const auto sums = scratch_of<TableSums>(call, f);
     if (sums.groups.groups > 1) sum_by_groups(threads, f, sums);
     else sum_by_ranges(threads, f);
   }
@@ -99,7 +91,7 @@ ups_status backward(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, "embedding_forward", forward)
-UPS_CPU_VARIANT(backward, "embedding_backward", backward, backward_workspace)
+UPS_CPU_VARIANT(forward, EmbeddingForwardCall, forward)
+UPS_CPU_VARIANT(backward, EmbeddingBackwardCall, backward, workspace_of<EmbeddingBackward<float>, TableSums>)
 
 UPS_SIMD_END

@@ -47,14 +47,8 @@ struct Scratch {
     segments = {offsets, sort.order, f.dy, f.width + f.appended, f.rows, f.entries, f.width};
     partial = pieces.take<float>(segment_floats(segments));
   }
+  static bool needed(const EmbeddingBackward<float>& f) { return f.dtable != nullptr; }
 };
-
-size_t backward_workspace(const Call& call) {
-  const EmbeddingBackward<float> f(call);
-  Pieces pieces(nullptr);
-  if (f.dtable) (void)Scratch(f, pieces);
-  return pieces.bytes();
-}
 
 ups_status backward(const Call& call) {
   const EmbeddingBackward<float> f(call);
@@ -64,8 +58,7 @@ ups_status backward(const Call& call) {
     launch.elements(take_appended<block_threads>, f.rows * lanes, f, lanes);
   }
   if (f.dtable) {
-    Pieces pieces(call.workspace);
-    Scratch scratch(f, pieces);
+    auto scratch = scratch_of<Scratch>(call, f);
     scratch.sort.run(launch, f.indices);
     scratch.sort.bucket_offsets(launch, scratch.offsets, f.entries + 1);
     segment_sums(launch, scratch.segments, false, scratch.partial, f.dtable);
@@ -74,10 +67,10 @@ ups_status backward(const Call& call) {
 }
 
 // Positions are 32-bit.
-bool supports(const Call& call) { return call.dims[0] <= INT32_MAX; }
+bool supports(const Call& call) { return EmbeddingBackwardCall(call).dim("N") <= INT32_MAX; }
 
-UPS_CUDA_VARIANT(forward, "embedding_forward", forward)
-UPS_CUDA_VARIANT(backward, "embedding_backward", backward, backward_workspace, supports)
+UPS_CUDA_VARIANT(forward, EmbeddingForwardCall, forward)
+UPS_CUDA_VARIANT(backward, EmbeddingBackwardCall, backward, workspace_of<EmbeddingBackward<float>, Scratch>, supports)
 
 }  // namespace
 }  // namespace upsilon

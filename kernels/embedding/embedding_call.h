@@ -1,9 +1,14 @@
 // A checked call of embedding, as plain numbers and pointers.
 #pragma once
-#include "core/operation.h"
+#include "core/named_call.h"
 #include "embedding/embedding.h"
 
 namespace upsilon {
+
+inline constexpr OperationLine embedding_forward_line{"embedding_forward", UPS_EMBEDDING_FORWARD_SCHEMA};
+using EmbeddingForwardCall = CallOf<embedding_forward_line>;
+inline constexpr OperationLine embedding_backward_line{"embedding_backward", UPS_EMBEDDING_BACKWARD_SCHEMA};
+using EmbeddingBackwardCall = CallOf<embedding_backward_line>;
 
 template <class T>
 struct EmbeddingForward {
@@ -12,10 +17,9 @@ struct EmbeddingForward {
   const T *table, *append;
   T* y;
 
-  explicit EmbeddingForward(const Call& call)
-      : rows(call.dims[0]), entries(call.dims[1]), width(call.dims[2]), appended(call.dims[3]),
-        indices(call.data<const int32_t>(0)), table(call.data<const T>(1)), append(call.data<const T>(2)),
-        y(call.data<T>(3)) {}
+  explicit EmbeddingForward(const EmbeddingForwardCall& call)
+      : rows(call.dim("N")), entries(call.dim("V")), width(call.dim("E")), appended(call.dim("F")),
+        indices(call["indices"]), table(call["table"]), append(call["append"]), y(call["y"]) {}
 };
 
 template <class T>
@@ -25,10 +29,9 @@ struct EmbeddingBackward {
   const T* dy;
   T *dtable, *dappend;
 
-  explicit EmbeddingBackward(const Call& call)
-      : rows(call.dims[0]), entries(call.dims[1]), width(call.dims[2]), appended(call.dims[3]),
-        indices(call.data<const int32_t>(0)), dy(call.data<const T>(3)), dtable(call.data<T>(4)),
-        dappend(call.data<T>(5)) {}
+  explicit EmbeddingBackward(const EmbeddingBackwardCall& call)
+      : rows(call.dim("N")), entries(call.dim("V")), width(call.dim("E")), appended(call.dim("F")),
+        indices(call["indices"]), dy(call["dy"]), dtable(call["dtable"]), dappend(call["dappend"]) {}
 };
 
 }  // namespace upsilon

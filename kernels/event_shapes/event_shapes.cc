@@ -136,7 +136,7 @@ ups_status shapes_reference(const Call& call) {
 
 template <class T>
 ups_status thrust_reference(const Call& call) {
-  const ThrustCall<T> f(call);
+  const EventThrust<T> f(call);
   for (int64_t event = 0; event < f.events; ++event) {
     const Vector3 axis = thrust_of(
         f.offsets[event], f.offsets[event + 1],
@@ -148,12 +148,8 @@ ups_status thrust_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry shapes{"event_shapes",
-                            UPS_EVENT_SHAPES_SCHEMA,
-                            sizeof(ups_event_shapes_options),
-                            {shapes_reference<float>},
-                            {shapes_reference<double>}};
-const OperationEntry thrust{"thrust", UPS_THRUST_SCHEMA, 0, {thrust_reference<float>}, {thrust_reference<double>}};
+const OperationOf<EventShapesCall> shapes{{shapes_reference<float>}, {shapes_reference<double>}};
+const OperationOf<ThrustCall> thrust{{thrust_reference<float>}, {thrust_reference<double>}};
 
 }  // namespace
 }  // namespace upsilon

@@ -253,7 +253,11 @@ void one_event(const EventShapes<float>& f, int64_t event, double* scratch) {
   for (int i = 0; i < cone_count; ++i) y[(cone + i) * stride] = static_cast<float>(cones[i]);
 }
 
-size_t shapes_workspace(const Call& call) { return static_cast<size_t>(call.dims[0]) * 3 * sizeof(double); }
+struct Scratch {
+  double* momenta;  // an event's lie where its particles do
+  template <class F>
+  Scratch(const F& f, Pieces& pieces) : momenta(pieces.take<double>(3 * f.particles)) {}
+};
 
 template <class Body>
 void each_event(const Call& call, int64_t events, Body&& body) {
@@ -263,17 +267,16 @@ void each_event(const Call& call, int64_t events, Body&& body) {
   });
 }
 
-// An event's scratch lies where its particles do.
 ups_status shapes(const Call& call) {
   const EventShapes<float> f(call);
-  double* const scratch = static_cast<double*>(call.workspace);
+  double* const scratch = scratch_of<Scratch>(call, f).momenta;
   each_event(call, f.events, [&](int64_t event) { one_event(f, event, scratch + 3 * f.offsets[event]); });
   return UPS_OK;
 }
 
 ups_status thrusts(const Call& call) {
-  const ThrustCall<float> f(call);
-  double* const scratch = static_cast<double*>(call.workspace);
+  const EventThrust<float> f(call);
+  double* const scratch = scratch_of<Scratch>(call, f).momenta;
   each_event(call, f.events, [&](int64_t event) {
     const int64_t begin = f.offsets[event], size = f.offsets[event + 1] - begin;
     double* const own = scratch + 3 * begin;
@@ -288,7 +291,7 @@ ups_status thrusts(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(shapes, "event_shapes", shapes, shapes_workspace)
-UPS_CPU_VARIANT(thrusts, "thrust", thrusts, shapes_workspace)
+UPS_CPU_VARIANT(shapes, EventShapesCall, shapes, workspace_of<EventShapes<float>, Scratch>)
+UPS_CPU_VARIANT(thrusts, ThrustCall, thrusts, workspace_of<EventThrust<float>, Scratch>)
 
 UPS_SIMD_END

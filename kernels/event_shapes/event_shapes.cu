@@ -93,7 +93,7 @@ UPS_ON_DEVICE Thrust find_thrust(const Particles& particles, int64_t begin, int6
 
 template <int threads>
 UPS_KERNEL_LB(threads)
-thrusts(const int32_t* fault, ThrustCall<float> f) {
+thrusts(const int32_t* fault, EventThrust<float> f) {
   if (*fault != 0) return;
   const Particles particles{f.p, 3, nullptr};
   const int lane = static_cast<int>(threadIdx.x) % 32;
@@ -254,14 +254,14 @@ ups_status run_shapes(const Call& call) {
 }
 
 ups_status run_thrusts(const Call& call) {
-  const ThrustCall<float> f(call);
+  const EventThrust<float> f(call);
   Launcher launch(call);
   launch.elements(thrusts<block_threads>, 32 * f.events, f);
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(shapes_entry, "event_shapes", run_shapes)
-UPS_CUDA_VARIANT(thrusts_entry, "thrust", run_thrusts)
+UPS_CUDA_VARIANT(shapes_entry, EventShapesCall, run_shapes)
+UPS_CUDA_VARIANT(thrusts_entry, ThrustCall, run_thrusts)
 
 }  // namespace
 }  // namespace upsilon

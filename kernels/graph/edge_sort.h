@@ -32,7 +32,10 @@ ups_status sort_edges(const Call& call) {
 }
 
 // Weights come out only where weights went in.
-inline bool weights_match(const Call& call) { return call.given(2) || !call.given(5); }
+inline bool weights_match(const Call& checked) {
+  const GraphFromEdgesCall call(checked);
+  return call.given("edge_weights") || !call.given("weights");
+}
 
 inline ups_status transpose_edges(const Call& call) {
   const GraphTranspose f(call);

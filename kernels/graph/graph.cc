@@ -5,12 +5,9 @@
 namespace upsilon {
 namespace {
 
-const OperationEntry from_edges{"graph_from_edges",
-                                UPS_GRAPH_FROM_EDGES_SCHEMA,
-                                0,
-                                {sort_edges<float>, nullptr, weights_match},
-                                {sort_edges<double>, nullptr, weights_match}};
-const OperationEntry transpose{"graph_transpose", UPS_GRAPH_TRANSPOSE_SCHEMA, 0, {transpose_edges}, {transpose_edges}};
+const OperationOf<GraphFromEdgesCall> from_edges{{sort_edges<float>, nullptr, weights_match},
+                                                 {sort_edges<double>, nullptr, weights_match}};
+const OperationOf<GraphTransposeCall> transpose{{transpose_edges}, {transpose_edges}};
 
 }  // namespace
 }  // namespace upsilon

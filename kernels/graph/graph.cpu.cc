@@ -5,7 +5,7 @@
 
 UPS_SIMD_BEGIN
 
-UPS_CPU_VARIANT(from_edges, "graph_from_edges", sort_edges<float>, nullptr, weights_match)
-UPS_CPU_VARIANT(transpose, "graph_transpose", transpose_edges)
+UPS_CPU_VARIANT(from_edges, GraphFromEdgesCall, sort_edges<float>, nullptr, weights_match)
+UPS_CPU_VARIANT(transpose, GraphTransposeCall, transpose_edges)
 
 UPS_SIMD_END

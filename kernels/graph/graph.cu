@@ -19,16 +19,14 @@ take_edges(const int32_t* fault, GraphFromEdges<float> f, const int32_t* order) 
   }
 }
 
-size_t from_edges_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)CountingSort(pieces, call.dims[0], call.dims[1]);
-  return pieces.bytes();
-}
+struct FromEdgesScratch {
+  CountingSort sort;
+  FromEdgesScratch(const GraphFromEdges<float>& f, Pieces& pieces) : sort(pieces, f.edges, f.nodes) {}
+};
 
 ups_status from_edges(const Call& call) {
   const GraphFromEdges<float> f(call);
-  Pieces pieces(call.workspace);
-  CountingSort sort(pieces, f.edges, f.nodes);
+  CountingSort sort = scratch_of<FromEdgesScratch>(call, f).sort;
   Launcher launch(call);
   sort.run(launch, f.edge_targets);
   sort.bucket_offsets(launch, f.row_offsets, f.nodes + 1);
@@ -67,16 +65,9 @@ struct TransposeScratch {
   }
 };
 
-size_t transpose_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)TransposeScratch(GraphTranspose(call), pieces);
-  return pieces.bytes();
-}
-
 ups_status transpose(const Call& call) {
   const GraphTranspose f(call);
-  Pieces pieces(call.workspace);
-  TransposeScratch scratch(f, pieces);
+  auto scratch = scratch_of<TransposeScratch>(call, f);
   Launcher launch(call);
   launch.elements(choose_keys<block_threads>, f.edges, f, scratch.keys);
   scratch.sort.run(launch, scratch.keys);
@@ -86,11 +77,16 @@ ups_status transpose(const Call& call) {
 }
 
 // Edges and nodes are numbered in 32 bits.
-bool from_edges_supports(const Call& call) { return call.dims[0] <= INT32_MAX && call.dims[1] < INT32_MAX; }
-bool transpose_supports(const Call& call) { return call.dims[1] <= INT32_MAX && call.dims[2] < INT32_MAX; }
+template <class Named>
+bool supports(const Call& checked) {
+  const Named call(checked);
+  return call.dim("E") <= INT32_MAX && call.dim("N") < INT32_MAX;
+}
 
-UPS_CUDA_VARIANT(from_edges, "graph_from_edges", from_edges, from_edges_workspace, from_edges_supports)
-UPS_CUDA_VARIANT(transpose, "graph_transpose", transpose, transpose_workspace, transpose_supports)
+UPS_CUDA_VARIANT(from_edges, GraphFromEdgesCall, from_edges, workspace_of<GraphFromEdges<float>, FromEdgesScratch>,
+                 supports<GraphFromEdgesCall>)
+UPS_CUDA_VARIANT(transpose, GraphTransposeCall, transpose, workspace_of<GraphTranspose, TransposeScratch>,
+                 supports<GraphTransposeCall>)
 
 }  // namespace
 }  // namespace upsilon

@@ -1,9 +1,14 @@
 // Checked calls of the two edge sorts, as plain numbers and pointers.
 #pragma once
-#include "core/operation.h"
+#include "core/named_call.h"
 #include "graph/graph.h"
 
 namespace upsilon {
+
+inline constexpr OperationLine graph_from_edges_line{"graph_from_edges", UPS_GRAPH_FROM_EDGES_SCHEMA};
+using GraphFromEdgesCall = CallOf<graph_from_edges_line>;
+inline constexpr OperationLine graph_transpose_line{"graph_transpose", UPS_GRAPH_TRANSPOSE_SCHEMA};
+using GraphTransposeCall = CallOf<graph_transpose_line>;
 
 template <class T>
 struct GraphFromEdges {
@@ -13,10 +18,10 @@ struct GraphFromEdges {
   int32_t *row_offsets, *sources;
   T* weights;
 
-  explicit GraphFromEdges(const Call& call)
-      : edges(call.dims[0]), nodes(call.dims[1]), edge_sources(call.data<const int32_t>(0)),
-        edge_targets(call.data<const int32_t>(1)), edge_weights(call.data<const T>(2)),
-        row_offsets(call.data<int32_t>(3)), sources(call.data<int32_t>(4)), weights(call.data<T>(5)) {}
+  explicit GraphFromEdges(const GraphFromEdgesCall& call)
+      : edges(call.dim("E")), nodes(call.dim("N")), edge_sources(call["edge_sources"]),
+        edge_targets(call["edge_targets"]), edge_weights(call["edge_weights"]), row_offsets(call["row_offsets"]),
+        sources(call["sources"]), weights(call["weights"]) {}
 };
 
 struct GraphTranspose {
@@ -24,10 +29,10 @@ struct GraphTranspose {
   const int32_t *row_offsets, *sources;
   int32_t *transposed_offsets, *targets, *edge_ids;
 
-  explicit GraphTranspose(const Call& call)
-      : rows(call.dims[0]), edges(call.dims[1]), nodes(call.dims[2]), row_offsets(call.data<const int32_t>(0)),
-        sources(call.data<const int32_t>(1)), transposed_offsets(call.data<int32_t>(2)), targets(call.data<int32_t>(3)),
-        edge_ids(call.data<int32_t>(4)) {}
+  explicit GraphTranspose(const GraphTransposeCall& call)
+      : rows(call.dim("R")), edges(call.dim("E")), nodes(call.dim("N")), row_offsets(call["row_offsets"]),
+        sources(call["sources"]), transposed_offsets(call["transposed_offsets"]), targets(call["targets"]),
+        edge_ids(call["edges"]) {}
 };
 
 }  // namespace upsilon

@@ -27,19 +27,6 @@ struct BackwardScratch : Scratch<T> {
 };
 
 template <class T>
-size_t forward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)Scratch<T>(GraphAttentionForward<T>(call), pieces);
-  return pieces.bytes();
-}
-template <class T>
-size_t backward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)BackwardScratch<T>(GraphAttentionBackward<T>(call), pieces);
-  return pieces.bytes();
-}
-
-template <class T>
 void project(const GraphAttention<T>& f, const Scratch<T>& s) {
   for (int64_t i = 0; i < f.nodes; ++i) {
     for (int64_t out = 0; out < f.width(); ++out) {
@@ -98,8 +85,7 @@ void attend(const GraphAttention<T>& f, const Scratch<T>& s, int32_t activation,
 template <class T>
 ups_status forward_reference(const Call& call) {
   const GraphAttentionForward<T> f(call);
-  Pieces pieces(call.workspace);
-  const Scratch<T> scratch(f, pieces);
+  const auto scratch = scratch_of<Scratch<T>>(call, f);
   project(f, scratch);
   attend(f, scratch, f.options.activation, f.y);
   return UPS_OK;
@@ -108,8 +94,7 @@ ups_status forward_reference(const Call& call) {
 template <class T>
 ups_status backward_reference(const Call& call) {
   const GraphAttentionBackward<T> f(call);
-  Pieces pieces(call.workspace);
-  const BackwardScratch<T> s(f, pieces);
+  const auto s = scratch_of<BackwardScratch<T>>(call, f);
   const int64_t outputs = f.outputs(), width = f.width();
   project(f, s);
   if (f.options.activation == UPS_ACTIVATION_GELU) attend(f, s, UPS_ACTIVATION_NONE, s.dz);
@@ -165,16 +150,12 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry forward{"graph_attention_conv_forward",
-                             UPS_GRAPH_ATTENTION_CONV_FORWARD_SCHEMA,
-                             sizeof(ups_graph_attention_conv_options),
-                             {forward_reference<float>, forward_workspace<float>},
-                             {forward_reference<double>, forward_workspace<double>}};
-const OperationEntry backward{"graph_attention_conv_backward",
-                              UPS_GRAPH_ATTENTION_CONV_BACKWARD_SCHEMA,
-                              sizeof(ups_graph_attention_conv_options),
-                              {backward_reference<float>, backward_workspace<float>},
-                              {backward_reference<double>, backward_workspace<double>}};
+const OperationOf<GraphAttentionConvForwardCall> forward{
+    {forward_reference<float>, workspace_of<GraphAttentionForward<float>, Scratch<float>>},
+    {forward_reference<double>, workspace_of<GraphAttentionForward<double>, Scratch<double>>}};
+const OperationOf<GraphAttentionConvBackwardCall> backward{
+    {backward_reference<float>, workspace_of<GraphAttentionBackward<float>, BackwardScratch<float>>},
+    {backward_reference<double>, workspace_of<GraphAttentionBackward<double>, BackwardScratch<double>>}};
 
 }  // namespace
 }  // namespace upsilon

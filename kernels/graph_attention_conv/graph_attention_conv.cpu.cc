@@ -216,38 +216,33 @@ void attend_all(Threads& threads, const GraphAttention<float>& f, const Nodes& n
   });
 }
 
-float* take_heads_of_worker(const GraphAttention<float>& f, int32_t workers, Pieces& pieces) {
-  return pieces.take<float>(f.options.concat ? 0 : round_up(f.width(), 16) * workers);
-}
-
-size_t forward_workspace(const Call& call) {
-  const GraphAttentionForward<float> f(call);
-  Pieces pieces(nullptr);
-  (void)Nodes(f, pieces);
-  (void)take_heads_of_worker(f, call.threads->count(), pieces);
-  return pieces.bytes();
-}
+struct HeadsOfWorker {
+  float* values;
+  HeadsOfWorker(const GraphAttention<float>& f, int32_t workers, Pieces& pieces)
+      : values(pieces.take<float>(f.options.concat ? 0 : round_up(f.width(), 16) * workers)) {}
+};
 
 ups_status forward(const Call& call) {
   const GraphAttentionForward<float> f(call);
   Pieces pieces(call.workspace);
-  const Nodes nodes(f, pieces);
-  float* heads_of_worker = take_heads_of_worker(f, call.threads->count(), pieces);
+  const auto nodes = take_scratch<Nodes>(call, f, pieces);
+  const auto heads_of_worker = take_scratch<HeadsOfWorker>(call, f, pieces);
   project(*call.threads, f, nodes);
-  attend_all(*call.threads, f, nodes, heads_of_worker, f.options.activation, f.y);
+  attend_all(*call.threads, f, nodes, heads_of_worker.values, f.options.activation, f.y);
   return UPS_OK;
 }
 
 struct BackwardScratch {
   Nodes nodes;
-  float *heads_of_worker, *packed_weight, *dz;
+  HeadsOfWorker heads_of_worker;
+  float *packed_weight, *dz;
   float *largest, *inverse_total, *mean, *dtarget;  // [N, H]; mean: r
   GroupSums sums;  // dweight, dattention_source, dattention_target, dbias
   float *dh, *packed_x;  // per worker
   int64_t dh_floats, packed_x_floats;
 
   BackwardScratch(const GraphAttentionBackward<float>& f, int32_t workers, Pieces& pieces)
-      : nodes(f, pieces), heads_of_worker(take_heads_of_worker(f, workers, pieces)),
+      : nodes(f, pieces), heads_of_worker(f, workers, pieces),
         packed_weight(pieces.take<float>(packed_size(f.width(), f.inputs))),
         dz(pieces.take<float>(f.options.activation == UPS_ACTIVATION_NONE ? 0 : f.nodes * f.outputs())),
         largest(pieces.take<float>(f.nodes * f.heads)), inverse_total(pieces.take<float>(f.nodes * f.heads)),
@@ -258,12 +253,6 @@ struct BackwardScratch {
     packed_x = pieces.take<float>(packed_x_floats * workers);
   }
 };
-
-size_t backward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)BackwardScratch(GraphAttentionBackward<float>(call), call.threads->count(), pieces);
-  return pieces.bytes();
-}
 
 // What a row of the graph says of its node: the softmax, r, and the gradient of the node's target part, by the sums M
 // and P over edges of positive scores and of others (graph_attention_conv.h), carried along with the softmax.
@@ -383,8 +372,7 @@ void backward_of_source(const GraphAttentionBackward<float>& f, const BackwardSc
 ups_status backward(const Call& call) {
   const GraphAttentionBackward<float> f(call);
   Threads& threads = *call.threads;
-  Pieces pieces(call.workspace);
-  const BackwardScratch s(f, threads.count(), pieces);
+  const auto s = scratch_of<BackwardScratch>(call, f);
   const int64_t width = f.width(), outputs = f.outputs();
   const int32_t activation = f.options.activation;
   project(threads, f, s.nodes);
@@ -394,7 +382,7 @@ ups_status backward(const Call& call) {
   if (activation != UPS_ACTIVATION_NONE) {
     dz = s.dz;
     if (activation == UPS_ACTIVATION_GELU)
-      attend_all(threads, f, s.nodes, s.heads_of_worker, UPS_ACTIVATION_NONE, s.dz);
+      attend_all(threads, f, s.nodes, s.heads_of_worker.values, UPS_ACTIVATION_NONE, s.dz);
     threads.run(ceil_div(f.nodes, chunk_rows), [&](int64_t task, int32_t) {
       const int64_t first = task * chunk_rows * outputs;
       const int64_t count = std::min(chunk_rows, f.nodes - task * chunk_rows) * outputs;
@@ -426,7 +414,9 @@ ups_status backward(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, "graph_attention_conv_forward", forward, forward_workspace)
-UPS_CPU_VARIANT(backward, "graph_attention_conv_backward", backward, backward_workspace)
+UPS_CPU_VARIANT(forward, GraphAttentionConvForwardCall, forward,
+                workspace_of<GraphAttentionForward<float>, Nodes, HeadsOfWorker>)
+UPS_CPU_VARIANT(backward, GraphAttentionConvBackwardCall, backward,
+                workspace_of<GraphAttentionBackward<float>, BackwardScratch>)
 
 UPS_SIMD_END

@@ -237,16 +237,9 @@ void attend_all(Launcher& launch, const GraphAttention<float>& f, const Scratch&
   launch.elements(attend<block_threads>, f.nodes * (out.concat ? f.heads : 1) * 32, attention_of(f, s), out);
 }
 
-size_t forward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)Scratch(GraphAttentionForward<float>(call), pieces);
-  return pieces.bytes();
-}
-
 ups_status forward(const Call& call) {
   const GraphAttentionForward<float> f(call);
-  Pieces pieces(call.workspace);
-  const Scratch scratch(f, pieces);
+  const auto scratch = scratch_of<Scratch>(call, f);
   Launcher launch(call);
   project(launch, call.precision, f, scratch);
   attend_all(launch, f, scratch, f.options.activation, f.y);
@@ -265,16 +258,9 @@ struct BackwardScratch : Scratch {
                                           transposed_product_floats(f.nodes, 2 * f.heads, f.width())))) {}
 };
 
-size_t backward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)BackwardScratch(GraphAttentionBackward<float>(call), pieces);
-  return pieces.bytes();
-}
-
 ups_status backward(const Call& call) {
   const GraphAttentionBackward<float> f(call);
-  Pieces pieces(call.workspace);
-  const BackwardScratch s(f, pieces);
+  const auto s = scratch_of<BackwardScratch>(call, f);
   const bool gelu = f.options.activation == UPS_ACTIVATION_GELU;
   float* const dz_out = s.of_outputs.dz;
   Launcher launch(call);
@@ -302,8 +288,9 @@ ups_status backward(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(forward, "graph_attention_conv_forward", forward, forward_workspace)
-UPS_CUDA_VARIANT(backward, "graph_attention_conv_backward", backward, backward_workspace)
+UPS_CUDA_VARIANT(forward, GraphAttentionConvForwardCall, forward, workspace_of<GraphAttentionForward<float>, Scratch>)
+UPS_CUDA_VARIANT(backward, GraphAttentionConvBackwardCall, backward,
+                 workspace_of<GraphAttentionBackward<float>, BackwardScratch>)
 
 }  // namespace
 }  // namespace upsilon

@@ -1,9 +1,16 @@
 // A checked call of graph_attention_conv, as plain numbers and pointers.
 #pragma once
-#include "core/operation.h"
+#include "core/named_call.h"
 #include "graph_attention_conv/graph_attention_conv.h"
 
 namespace upsilon {
+
+inline constexpr OperationLine graph_attention_conv_forward_line{"graph_attention_conv_forward",
+                                                                 UPS_GRAPH_ATTENTION_CONV_FORWARD_SCHEMA};
+using GraphAttentionConvForwardCall = CallOf<graph_attention_conv_forward_line, ups_graph_attention_conv_options>;
+inline constexpr OperationLine graph_attention_conv_backward_line{"graph_attention_conv_backward",
+                                                                  UPS_GRAPH_ATTENTION_CONV_BACKWARD_SCHEMA};
+using GraphAttentionConvBackwardCall = CallOf<graph_attention_conv_backward_line, ups_graph_attention_conv_options>;
 
 // What both directions have.
 template <class T>
@@ -13,13 +20,12 @@ struct GraphAttention {
   const T *x, *weight, *attention_source, *attention_target, *bias;
   ups_graph_attention_conv_options options;
 
-  // `x_at`: where x stands among the arguments.
-  GraphAttention(const Call& call, int x_at)
-      : nodes(call.dims[0]), edges(call.dims[1]), inputs(call.dims[2]), heads(call.dims[3]), features(call.dims[4]),
-        row_offsets(call.data<const int32_t>(0)), sources(call.data<const int32_t>(1)), x(call.data<const T>(x_at)),
-        weight(call.data<const T>(x_at + 1)), attention_source(call.data<const T>(x_at + 2)),
-        attention_target(call.data<const T>(x_at + 3)), bias(call.data<const T>(x_at + 4)),
-        options(call.option<ups_graph_attention_conv_options>()) {}
+  template <NamedCall Named>
+  explicit GraphAttention(const Named& call)
+      : nodes(call.dim("N")), edges(call.dim("E")), inputs(call.dim("Fin")), heads(call.dim("H")),
+        features(call.dim("F")), row_offsets(call["row_offsets"]), sources(call["sources"]), x(call["x"]),
+        weight(call["weight"]), attention_source(call["attention_source"]), attention_target(call["attention_target"]),
+        bias(call["bias"]), options(call.options()) {}
 
   int64_t width() const { return heads * features; }
   int64_t outputs() const { return options.concat ? width() : features; }
@@ -31,7 +37,7 @@ struct GraphAttention {
 template <class T>
 struct GraphAttentionForward : GraphAttention<T> {
   T* y;
-  explicit GraphAttentionForward(const Call& call) : GraphAttention<T>(call, 2), y(call.data<T>(7)) {}
+  explicit GraphAttentionForward(const GraphAttentionConvForwardCall& call) : GraphAttention<T>(call), y(call["y"]) {}
 };
 
 template <class T>
@@ -40,11 +46,10 @@ struct GraphAttentionBackward : GraphAttention<T> {
   const T *y, *dy;
   T *dx, *dweight, *dattention_source, *dattention_target, *dbias;
 
-  explicit GraphAttentionBackward(const Call& call)
-      : GraphAttention<T>(call, 4), transposed_offsets(call.data<const int32_t>(2)),
-        targets(call.data<const int32_t>(3)), y(call.data<const T>(9)), dy(call.data<const T>(10)),
-        dx(call.data<T>(11)), dweight(call.data<T>(12)), dattention_source(call.data<T>(13)),
-        dattention_target(call.data<T>(14)), dbias(call.data<T>(15)) {}
+  explicit GraphAttentionBackward(const GraphAttentionConvBackwardCall& call)
+      : GraphAttention<T>(call), transposed_offsets(call["transposed_offsets"]), targets(call["targets"]), y(call["y"]),
+        dy(call["dy"]), dx(call["dx"]), dweight(call["dweight"]), dattention_source(call["dattention_source"]),
+        dattention_target(call["dattention_target"]), dbias(call["dbias"]) {}
 };
 
 }  // namespace upsilon

@@ -15,24 +15,16 @@ struct Scratch {
   T* dz;          // [N, Fout]
   T *product, *in, *out;  // for dedge_weights: x W^T [N, Fout], and sums of c q per node
 
+  Scratch(const GraphConvForward<T>& f, Pieces& pieces) : Scratch(f.nodes, f.inputs, 0, pieces) {}
+  Scratch(const GraphConvBackward<T>& f, Pieces& pieces)
+      : Scratch(f.nodes, std::max(f.inputs, f.outputs), f.outputs, pieces) {}
+
+ private:
   Scratch(int64_t nodes, int64_t features, int64_t outputs, Pieces& pieces)
       : factors{pieces.take<T>(nodes), pieces.take<T>(nodes), pieces.take<T>(nodes)},
         aggregated(pieces.take<T>(nodes * features)), dz(pieces.take<T>(nodes * outputs)),
         product(pieces.take<T>(nodes * outputs)), in(pieces.take<T>(nodes)), out(pieces.take<T>(nodes)) {}
 };
-
-template <class T>
-size_t forward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)Scratch<T>(call.dims[0], call.dims[2], 0, pieces);
-  return pieces.bytes();
-}
-template <class T>
-size_t backward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)Scratch<T>(call.dims[0], std::max(call.dims[2], call.dims[3]), call.dims[3], pieces);
-  return pieces.bytes();
-}
 
 // result = Â x (or the transpose, row by row of the original: every edge adds to its source).
 template <class T, class Graph>
@@ -56,8 +48,7 @@ void multiply_adjacency(const Graph& f, const NodeFactors<T>& factors, bool tran
 template <class T>
 ups_status forward_reference(const Call& call) {
   const GraphConvForward<T> f(call);
-  Pieces pieces(call.workspace);
-  const Scratch<T> scratch(f.nodes, f.inputs, 0, pieces);
+  const auto scratch = scratch_of<Scratch<T>>(call, f);
   for (int64_t i = 0; i < f.nodes; ++i)
     node_factors(i, f.row_offsets, f.sources, f.edge_weights, f.options, scratch.factors);
   multiply_adjacency(f, scratch.factors, false, f.x, f.inputs, scratch.aggregated);
@@ -110,8 +101,7 @@ void edge_gradients(const GraphConvBackward<T>& f, const Scratch<T>& scratch) {
 template <class T>
 ups_status backward_reference(const Call& call) {
   const GraphConvBackward<T> f(call);
-  Pieces pieces(call.workspace);
-  const Scratch<T> scratch(f.nodes, std::max(f.inputs, f.outputs), f.outputs, pieces);
+  const auto scratch = scratch_of<Scratch<T>>(call, f);
   for (int64_t i = 0; i < f.nodes; ++i)
     node_factors(i, f.row_offsets, f.sources, f.edge_weights, f.options, scratch.factors);
   const bool gelu = f.options.activation == UPS_ACTIVATION_GELU;
@@ -143,16 +133,12 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry forward{"graph_conv_forward",
-                             UPS_GRAPH_CONV_FORWARD_SCHEMA,
-                             sizeof(ups_graph_conv_options),
-                             {forward_reference<float>, forward_workspace<float>},
-                             {forward_reference<double>, forward_workspace<double>}};
-const OperationEntry backward{"graph_conv_backward",
-                              UPS_GRAPH_CONV_BACKWARD_SCHEMA,
-                              sizeof(ups_graph_conv_options),
-                              {backward_reference<float>, backward_workspace<float>},
-                              {backward_reference<double>, backward_workspace<double>}};
+const OperationOf<GraphConvForwardCall> forward{
+    {forward_reference<float>, workspace_of<GraphConvForward<float>, Scratch<float>>},
+    {forward_reference<double>, workspace_of<GraphConvForward<double>, Scratch<double>>}};
+const OperationOf<GraphConvBackwardCall> backward{
+    {backward_reference<float>, workspace_of<GraphConvBackward<float>, Scratch<float>>},
+    {backward_reference<double>, workspace_of<GraphConvBackward<double>, Scratch<double>>}};
 
 }  // namespace
 }  // namespace upsilon

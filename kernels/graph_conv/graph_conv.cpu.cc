@@ -128,12 +128,6 @@ struct ForwardScratch {
   }
 };
 
-size_t forward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)ForwardScratch(GraphConvForward<float>(call), call.threads->count(), pieces);
-  return pieces.bytes();
-}
-
 // y = act(Â x W^T + b), or without the activation for a backward pass that wants z.
 template <class Graph>
 void convolve(const Call& call, const Graph& f, const ForwardScratch& scratch, int32_t activation, float* y) {
@@ -168,8 +162,7 @@ void convolve(const Call& call, const Graph& f, const ForwardScratch& scratch, i
 
 ups_status forward(const Call& call) {
   const GraphConvForward<float> f(call);
-  Pieces pieces(call.workspace);
-  const ForwardScratch scratch(f, call.threads->count(), pieces);
+  const auto scratch = scratch_of<ForwardScratch>(call, f);
   all_node_factors(call, f, scratch.factors);
   convolve(call, f, scratch, f.options.activation, f.y);
   return UPS_OK;
@@ -211,20 +204,12 @@ struct BackwardScratch {
   }
 };
 
-size_t backward_workspace(const Call& call) {
-  const GraphConvBackward<float> f(call);
-  Pieces pieces(nullptr);
-  (void)BackwardScratch(f, call.threads->count(), pieces);
-  (void)EdgeScratch(f, pieces);
-  return pieces.bytes();
-}
-
 ups_status backward(const Call& call) {
   const GraphConvBackward<float> f(call);
   Threads& threads = *call.threads;
   Pieces pieces(call.workspace);
-  const BackwardScratch scratch(f, threads.count(), pieces);
-  const EdgeScratch edge_scratch(f, pieces);
+  const auto scratch = take_scratch<BackwardScratch>(call, f, pieces);
+  const auto edge_scratch = take_scratch<EdgeScratch>(call, f, pieces);
   const int32_t activation = f.options.activation;
   all_node_factors(call, f, scratch.forward.factors);
   pack_weight_for_gradient(threads, f.weight, f.outputs, f.inputs, scratch.packed_weight);
@@ -270,7 +255,8 @@ ups_status backward(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, "graph_conv_forward", forward, forward_workspace)
-UPS_CPU_VARIANT(backward, "graph_conv_backward", backward, backward_workspace)
+UPS_CPU_VARIANT(forward, GraphConvForwardCall, forward, workspace_of<GraphConvForward<float>, ForwardScratch>)
+UPS_CPU_VARIANT(backward, GraphConvBackwardCall, backward,
+                workspace_of<GraphConvBackward<float>, BackwardScratch, EdgeScratch>)
 
 UPS_SIMD_END

@@ -200,22 +200,19 @@ void layer(Launcher& launch, int32_t precision, const Conv& f, const Coefficient
   }
 }
 
-size_t forward_workspace(const Call& call) {
-  const GraphConvForward<float> f(call);
-  Pieces pieces(nullptr);
-  (void)Coefficients(pieces, f.nodes, f.edges, f.options);
-  (void)LayerScratch(pieces, f.nodes, f.edges, f.inputs, f.outputs);
-  return pieces.bytes();
-}
+struct ForwardScratch {
+  Coefficients coefficients;
+  LayerScratch layer;
+  ForwardScratch(const GraphConvForward<float>& f, Pieces& pieces)
+      : coefficients(pieces, f.nodes, f.edges, f.options), layer(pieces, f.nodes, f.edges, f.inputs, f.outputs) {}
+};
 
 ups_status forward(const Call& call) {
   const GraphConvForward<float> f(call);
-  Pieces pieces(call.workspace);
-  const Coefficients coefficients(pieces, f.nodes, f.edges, f.options);
-  const LayerScratch scratch(pieces, f.nodes, f.edges, f.inputs, f.outputs);
+  const auto scratch = scratch_of<ForwardScratch>(call, f);
   Launcher launch(call);
-  launch_coefficients(launch, f, coefficients);
-  layer(launch, call.precision, f, coefficients, scratch, f.y, f.options.activation);
+  launch_coefficients(launch, f, scratch.coefficients);
+  layer(launch, call.precision, f, scratch.coefficients, scratch.layer, f.y, f.options.activation);
   return launch.status();
 }
 
@@ -349,16 +346,9 @@ struct BackwardScratch {
   }
 };
 
-size_t backward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)BackwardScratch(GraphConvBackward<float>(call), pieces);
-  return pieces.bytes();
-}
-
 ups_status backward(const Call& call) {
   const GraphConvBackward<float> f(call);
-  Pieces pieces(call.workspace);
-  const BackwardScratch scratch(f, pieces);
+  const auto scratch = scratch_of<BackwardScratch>(call, f);
   const Coefficients& coefficients = scratch.coefficients;
   const bool gelu = f.options.activation == UPS_ACTIVATION_GELU;
   Launcher launch(call);
@@ -390,8 +380,8 @@ ups_status backward(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(forward, "graph_conv_forward", forward, forward_workspace)
-UPS_CUDA_VARIANT(backward, "graph_conv_backward", backward, backward_workspace)
+UPS_CUDA_VARIANT(forward, GraphConvForwardCall, forward, workspace_of<GraphConvForward<float>, ForwardScratch>)
+UPS_CUDA_VARIANT(backward, GraphConvBackwardCall, backward, workspace_of<GraphConvBackward<float>, BackwardScratch>)
 
 }  // namespace
 }  // namespace upsilon

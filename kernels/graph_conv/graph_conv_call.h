@@ -2,10 +2,15 @@
 #pragma once
 #include <cmath>
 
-#include "core/operation.h"
+#include "core/named_call.h"
 #include "graph_conv/graph_conv.h"
 
 namespace upsilon {
+
+inline constexpr OperationLine graph_conv_forward_line{"graph_conv_forward", UPS_GRAPH_CONV_FORWARD_SCHEMA};
+using GraphConvForwardCall = CallOf<graph_conv_forward_line, ups_graph_conv_options>;
+inline constexpr OperationLine graph_conv_backward_line{"graph_conv_backward", UPS_GRAPH_CONV_BACKWARD_SCHEMA};
+using GraphConvBackwardCall = CallOf<graph_conv_backward_line, ups_graph_conv_options>;
 
 template <class T>
 struct GraphConvForward {
@@ -15,11 +20,10 @@ struct GraphConvForward {
   T* y;
   ups_graph_conv_options options;
 
-  explicit GraphConvForward(const Call& call)
-      : nodes(call.dims[0]), edges(call.dims[1]), inputs(call.dims[2]), outputs(call.dims[3]),
-        row_offsets(call.data<const int32_t>(0)), sources(call.data<const int32_t>(1)),
-        edge_weights(call.data<const T>(2)), x(call.data<const T>(3)), weight(call.data<const T>(4)),
-        bias(call.data<const T>(5)), y(call.data<T>(6)), options(call.option<ups_graph_conv_options>()) {}
+  explicit GraphConvForward(const GraphConvForwardCall& call)
+      : nodes(call.dim("N")), edges(call.dim("E")), inputs(call.dim("Fin")), outputs(call.dim("Fout")),
+        row_offsets(call["row_offsets"]), sources(call["sources"]), edge_weights(call["edge_weights"]), x(call["x"]),
+        weight(call["weight"]), bias(call["bias"]), y(call["y"]), options(call.options()) {}
 };
 
 template <class T>
@@ -32,14 +36,12 @@ struct GraphConvBackward {
   T *dx, *dweight, *dbias, *dedge_weights;
   ups_graph_conv_options options;
 
-  explicit GraphConvBackward(const Call& call)
-      : nodes(call.dims[0]), edges(call.dims[1]), inputs(call.dims[2]), outputs(call.dims[3]),
-        row_offsets(call.data<const int32_t>(0)), sources(call.data<const int32_t>(1)),
-        edge_weights(call.data<const T>(2)), transposed_offsets(call.data<const int32_t>(3)),
-        targets(call.data<const int32_t>(4)), edge_ids(call.data<const int32_t>(5)), x(call.data<const T>(6)),
-        weight(call.data<const T>(7)), bias(call.data<const T>(8)), y(call.data<const T>(9)),
-        dy(call.data<const T>(10)), dx(call.data<T>(11)), dweight(call.data<T>(12)), dbias(call.data<T>(13)),
-        dedge_weights(call.data<T>(14)), options(call.option<ups_graph_conv_options>()) {}
+  explicit GraphConvBackward(const GraphConvBackwardCall& call)
+      : nodes(call.dim("N")), edges(call.dim("E")), inputs(call.dim("Fin")), outputs(call.dim("Fout")),
+        row_offsets(call["row_offsets"]), sources(call["sources"]), edge_weights(call["edge_weights"]),
+        transposed_offsets(call["transposed_offsets"]), targets(call["targets"]), edge_ids(call["edges"]), x(call["x"]),
+        weight(call["weight"]), bias(call["bias"]), y(call["y"]), dy(call["dy"]), dx(call["dx"]),
+        dweight(call["dweight"]), dbias(call["dbias"]), dedge_weights(call["dedge_weights"]), options(call.options()) {}
 };
 
 // Â[i, j] = target[i] * w[i, j] * source[j], with the loop's weight in loop[i] when self_loops is set.

@@ -83,16 +83,8 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry forward{"grav_net_forward",
-                             UPS_GRAV_NET_FORWARD_SCHEMA,
-                             sizeof(ups_grav_net_options),
-                             {forward_reference<float>},
-                             {forward_reference<double>}};
-const OperationEntry backward{"grav_net_backward",
-                              UPS_GRAV_NET_BACKWARD_SCHEMA,
-                              sizeof(ups_grav_net_options),
-                              {backward_reference<float>},
-                              {backward_reference<double>}};
+const OperationOf<GravNetForwardCall> forward{{forward_reference<float>}, {forward_reference<double>}};
+const OperationOf<GravNetBackwardCall> backward{{backward_reference<float>}, {backward_reference<double>}};
 
 }  // namespace
 }  // namespace upsilon

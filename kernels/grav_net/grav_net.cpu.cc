@@ -64,11 +64,9 @@ Floats edges_of(const GravNet<float>& f, int64_t n) {
   return broadcast(static_cast<float>(f.row_offsets[n + 1] - f.row_offsets[n]));
 }
 
-size_t forward_workspace(const Call& call) { return static_cast<size_t>(call.dims[1]) * sizeof(float); }
-
 ups_status forward(const Call& call) {
   const GravNetForward<float> f(call);
-  float* weights = static_cast<float*>(call.workspace);
+  float* weights = scratch_of<GravNetForwardScratch>(call, f).weights;
   weigh_edges(*call.threads, f, weights);
   each_node(*call.threads, f.nodes, [&](int64_t n) {
     float* y = f.y + 2 * n * f.features;
@@ -80,12 +78,6 @@ ups_status forward(const Call& call) {
     });
   });
   return UPS_OK;
-}
-
-size_t backward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)GravNetBackwardScratch(GravNet<float>(call, 5), pieces);
-  return pieces.bytes();
 }
 
 // What arrives at w h of an edge into node n.
@@ -102,8 +94,7 @@ Floats product_gradient(const GravNetBackward<float>& f, const int32_t* winners,
 ups_status backward(const Call& call) {
   const GravNetBackward<float> f(call);
   Threads& threads = *call.threads;
-  Pieces pieces(call.workspace);
-  const GravNetBackwardScratch scratch(f, pieces);
+  const auto scratch = scratch_of<GravNetBackwardScratch>(call, f);
   weigh_edges(threads, f, scratch.weights);
   const auto step = [&](int64_t i, int64_t j, int64_t edge, float* dspace) {
     for (int64_t d = 0; d < f.places; ++d)
@@ -145,7 +136,7 @@ ups_status backward(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, "grav_net_forward", forward, forward_workspace)
-UPS_CPU_VARIANT(backward, "grav_net_backward", backward, backward_workspace)
+UPS_CPU_VARIANT(forward, GravNetForwardCall, forward, workspace_of<GravNetForward<float>, GravNetForwardScratch>)
+UPS_CPU_VARIANT(backward, GravNetBackwardCall, backward, workspace_of<GravNetBackward<float>, GravNetBackwardScratch>)
 
 UPS_SIMD_END

@@ -55,11 +55,9 @@ collect(const int32_t* fault, GravNet<float> f, const float* weights, float* y, 
   }
 }
 
-size_t forward_workspace(const Call& call) { return static_cast<size_t>(call.dims[1]) * sizeof(float); }
-
 ups_status forward(const Call& call) {
   const GravNetForward<float> f(call);
-  float* const weights = static_cast<float*>(call.workspace);
+  float* const weights = scratch_of<GravNetForwardScratch>(call, f).weights;
   Launcher launch(call);
   launch.elements(weigh_edges<block_threads>, f.edges, f, weights);
   launch.elements(collect<block_threads>, f.nodes * f.features, f, weights, f.y, nullptr);
@@ -122,16 +120,9 @@ sum_features(const int32_t* fault, GravNetBackward<float> f, const float* weight
   }
 }
 
-size_t backward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)GravNetBackwardScratch(GravNet<float>(call, 5), pieces);
-  return pieces.bytes();
-}
-
 ups_status backward(const Call& call) {
   const GravNetBackward<float> f(call);
-  Pieces pieces(call.workspace);
-  const GravNetBackwardScratch scratch(f, pieces);
+  const auto scratch = scratch_of<GravNetBackwardScratch>(call, f);
   Launcher launch(call);
   launch.elements(weigh_edges<block_threads>, f.edges, f, scratch.weights);
   launch.elements(collect<block_threads>, f.nodes * f.features, f, scratch.weights, nullptr, scratch.winners);
@@ -145,10 +136,15 @@ ups_status backward(const Call& call) {
 }
 
 // Positions of edges are 32-bit.
-bool supports(const Call& call) { return call.dims[1] <= INT32_MAX; }
+template <class Named>
+bool supports(const Call& call) {
+  return Named(call).dim("E") <= INT32_MAX;
+}
 
-UPS_CUDA_VARIANT(forward, "grav_net_forward", forward, forward_workspace, supports)
-UPS_CUDA_VARIANT(backward, "grav_net_backward", backward, backward_workspace, supports)
+UPS_CUDA_VARIANT(forward, GravNetForwardCall, forward, workspace_of<GravNetForward<float>, GravNetForwardScratch>,
+                 supports<GravNetForwardCall>)
+UPS_CUDA_VARIANT(backward, GravNetBackwardCall, backward, workspace_of<GravNetBackward<float>, GravNetBackwardScratch>,
+                 supports<GravNetBackwardCall>)
 
 }  // namespace
 }  // namespace upsilon

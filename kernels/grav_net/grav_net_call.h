@@ -1,9 +1,15 @@
 // A checked call of grav_net, as plain numbers and pointers.
 #pragma once
+#include "core/named_call.h"
 #include "lib/kernel.h"
 #include "grav_net/grav_net.h"
 
 namespace upsilon {
+
+inline constexpr OperationLine grav_net_forward_line{"grav_net_forward", UPS_GRAV_NET_FORWARD_SCHEMA};
+using GravNetForwardCall = CallOf<grav_net_forward_line, ups_grav_net_options>;
+inline constexpr OperationLine grav_net_backward_line{"grav_net_backward", UPS_GRAV_NET_BACKWARD_SCHEMA};
+using GravNetBackwardCall = CallOf<grav_net_backward_line, ups_grav_net_options>;
 
 // w = exp(-steepness d^2)
 inline constexpr float grav_net_steepness = 10.0f;
@@ -15,11 +21,11 @@ struct GravNet {
   const T *space, *h;
   int64_t mean_at, max_at;  // columns of y
 
-  GravNet(const Call& call, int first)
-      : nodes(call.dims[0]), edges(call.dims[1]), places(call.dims[2]), features(call.dims[3]),
-        row_offsets(call.data<const int32_t>(0)), sources(call.data<const int32_t>(1)),
-        space(call.data<const T>(first)), h(call.data<const T>(first + 1)) {
-    const bool pyg = call.option<ups_grav_net_options>().convention == UPS_GRAV_NET_PYG;
+  template <NamedCall Named>
+  explicit GravNet(const Named& call)
+      : nodes(call.dim("N")), edges(call.dim("E")), places(call.dim("S")), features(call.dim("P")),
+        row_offsets(call["row_offsets"]), sources(call["sources"]), space(call["space"]), h(call["features"]) {
+    const bool pyg = call.options().convention == UPS_GRAV_NET_PYG;
     mean_at = pyg ? 0 : features;
     max_at = pyg ? features : 0;
   }
@@ -29,7 +35,7 @@ template <class T>
 struct GravNetForward : GravNet<T> {
   T* y;
 
-  explicit GravNetForward(const Call& call) : GravNet<T>(call, 2), y(call.data<T>(4)) {}
+  explicit GravNetForward(const GravNetForwardCall& call) : GravNet<T>(call), y(call["y"]) {}
 };
 
 template <class T>
@@ -38,10 +44,14 @@ struct GravNetBackward : GravNet<T> {
   const T* dy;
   T *dspace, *dfeatures;
 
-  explicit GravNetBackward(const Call& call)
-      : GravNet<T>(call, 5), transposed_offsets(call.data<const int32_t>(2)), targets(call.data<const int32_t>(3)),
-        edge_ids(call.data<const int32_t>(4)), dy(call.data<const T>(7)), dspace(call.data<T>(8)),
-        dfeatures(call.data<T>(9)) {}
+  explicit GravNetBackward(const GravNetBackwardCall& call)
+      : GravNet<T>(call), transposed_offsets(call["transposed_offsets"]), targets(call["targets"]),
+        edge_ids(call["edges"]), dy(call["dy"]), dspace(call["dspace"]), dfeatures(call["dfeatures"]) {}
+};
+
+struct GravNetForwardScratch {
+  float* weights;  // w of each edge
+  GravNetForwardScratch(const GravNet<float>& f, Pieces& pieces) : weights(pieces.take<float>(f.edges)) {}
 };
 
 struct GravNetBackwardScratch {

@@ -27,26 +27,10 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry forward{"histogram_forward",
-                             UPS_HISTOGRAM_FORWARD_SCHEMA,
-                             sizeof(ups_histogram_options),
-                             {forward_reference<float, 1>},
-                             {forward_reference<double, 1>}};
-const OperationEntry backward{"histogram_backward",
-                              UPS_HISTOGRAM_BACKWARD_SCHEMA,
-                              sizeof(ups_histogram_options),
-                              {backward_reference<float, 1>},
-                              {backward_reference<double, 1>}};
-const OperationEntry forward_2d{"histogram_2d_forward",
-                                UPS_HISTOGRAM_2D_FORWARD_SCHEMA,
-                                sizeof(ups_histogram_options),
-                                {forward_reference<float, 2>},
-                                {forward_reference<double, 2>}};
-const OperationEntry backward_2d{"histogram_2d_backward",
-                                 UPS_HISTOGRAM_2D_BACKWARD_SCHEMA,
-                                 sizeof(ups_histogram_options),
-                                 {backward_reference<float, 2>},
-                                 {backward_reference<double, 2>}};
+const OperationOf<HistogramForwardCall> forward{{forward_reference<float, 1>}, {forward_reference<double, 1>}};
+const OperationOf<HistogramBackwardCall> backward{{backward_reference<float, 1>}, {backward_reference<double, 1>}};
+const OperationOf<Histogram2dForwardCall> forward_2d{{forward_reference<float, 2>}, {forward_reference<double, 2>}};
+const OperationOf<Histogram2dBackwardCall> backward_2d{{backward_reference<float, 2>}, {backward_reference<double, 2>}};
 
 }  // namespace
 }  // namespace upsilon

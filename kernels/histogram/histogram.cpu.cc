@@ -45,19 +45,10 @@ struct Plan {
 };
 
 template <class T, int axes>
-size_t workspace(const Call& call) {
-  const HistogramForward<T, axes> f(call);
-  Pieces pieces(nullptr);
-  (void)Plan<HistogramForward<T, axes>>(f, pieces);
-  return pieces.bytes();
-}
-
-template <class T, int axes>
 ups_status forward(const Call& call) {
   HistogramForward<T, axes> f(call);
   for (Bins& bins : f.bins) bins.find_spacing();
-  Pieces pieces(call.workspace);
-  const Plan<HistogramForward<T, axes>> plan(f, pieces);
+  const auto plan = scratch_of<Plan<HistogramForward<T, axes>>>(call, f);
   if (plan.wanted == 0) return UPS_OK;
   call.threads->run(plan.chunks, [&](int64_t chunk, int32_t) { plan.count(chunk); });
   each_item(*call.threads, f.cells, task_elements, [&](int64_t cell) {
@@ -75,13 +66,17 @@ ups_status backward(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, "histogram_forward", forward<float, 1>, workspace<float, 1>)
-UPS_CPU_VARIANT(backward, "histogram_backward", backward<float, 1>)
-UPS_CPU_VARIANT(forward_2d, "histogram_2d_forward", forward<float, 2>, workspace<float, 2>)
-UPS_CPU_VARIANT(backward_2d, "histogram_2d_backward", backward<float, 2>)
-UPS_CPU_VARIANT_F64(forward, "histogram_forward", forward<double, 1>, workspace<double, 1>)
-UPS_CPU_VARIANT_F64(backward, "histogram_backward", backward<double, 1>)
-UPS_CPU_VARIANT_F64(forward_2d, "histogram_2d_forward", forward<double, 2>, workspace<double, 2>)
-UPS_CPU_VARIANT_F64(backward_2d, "histogram_2d_backward", backward<double, 2>)
+UPS_CPU_VARIANT(forward, HistogramForwardCall, forward<float, 1>,
+                workspace_of<HistogramForward<float, 1>, Plan<HistogramForward<float, 1>>>)
+UPS_CPU_VARIANT(backward, HistogramBackwardCall, backward<float, 1>)
+UPS_CPU_VARIANT(forward_2d, Histogram2dForwardCall, forward<float, 2>,
+                workspace_of<HistogramForward<float, 2>, Plan<HistogramForward<float, 2>>>)
+UPS_CPU_VARIANT(backward_2d, Histogram2dBackwardCall, backward<float, 2>)
+UPS_CPU_VARIANT_F64(forward, HistogramForwardCall, forward<double, 1>,
+                    workspace_of<HistogramForward<double, 1>, Plan<HistogramForward<double, 1>>>)
+UPS_CPU_VARIANT_F64(backward, HistogramBackwardCall, backward<double, 1>)
+UPS_CPU_VARIANT_F64(forward_2d, Histogram2dForwardCall, forward<double, 2>,
+                    workspace_of<HistogramForward<double, 2>, Plan<HistogramForward<double, 2>>>)
+UPS_CPU_VARIANT_F64(backward_2d, Histogram2dBackwardCall, backward<double, 2>)
 
 UPS_SIMD_END

@@ -69,17 +69,9 @@ struct Plan {
 };
 
 template <int axes>
-size_t workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)Plan<axes>(HistogramForward<float, axes>(call), pieces);
-  return pieces.bytes();
-}
-
-template <int axes>
 ups_status forward(const Call& call) {
   const HistogramForward<float, axes> f(call);
-  Pieces pieces(call.workspace);
-  const Plan<axes> plan(f, pieces);
+  const auto plan = scratch_of<Plan<axes>>(call, f);
   Launcher launch(call);
   launch.grid(count_chunks<chunk_threads, axes>, plan.chunks, 1, chunk_threads, 0, f, plan.chunk, plan.counts,
               plan.squares);
@@ -103,10 +95,10 @@ ups_status backward(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(forward, "histogram_forward", forward<1>, workspace<1>)
-UPS_CUDA_VARIANT(backward, "histogram_backward", backward<1>)
-UPS_CUDA_VARIANT(forward_2d, "histogram_2d_forward", forward<2>, workspace<2>)
-UPS_CUDA_VARIANT(backward_2d, "histogram_2d_backward", backward<2>)
+UPS_CUDA_VARIANT(forward, HistogramForwardCall, forward<1>, workspace_of<HistogramForward<float, 1>, Plan<1>>)
+UPS_CUDA_VARIANT(backward, HistogramBackwardCall, backward<1>)
+UPS_CUDA_VARIANT(forward_2d, Histogram2dForwardCall, forward<2>, workspace_of<HistogramForward<float, 2>, Plan<2>>)
+UPS_CUDA_VARIANT(backward_2d, Histogram2dBackwardCall, backward<2>)
 
 }  // namespace
 }  // namespace upsilon

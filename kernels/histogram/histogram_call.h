@@ -1,5 +1,6 @@
 // Checked calls of histogram and histogram_2d, as plain numbers and pointers, and where an element counts.
 #pragma once
+#include "core/named_call.h"
 #include "lib/kernel.h"
 #include "histogram/histogram.h"
 
@@ -8,6 +9,15 @@
 #endif
 
 namespace upsilon {
+
+inline constexpr OperationLine histogram_forward_line{"histogram_forward", UPS_HISTOGRAM_FORWARD_SCHEMA};
+using HistogramForwardCall = CallOf<histogram_forward_line, ups_histogram_options>;
+inline constexpr OperationLine histogram_backward_line{"histogram_backward", UPS_HISTOGRAM_BACKWARD_SCHEMA};
+using HistogramBackwardCall = CallOf<histogram_backward_line, ups_histogram_options>;
+inline constexpr OperationLine histogram_2d_forward_line{"histogram_2d_forward", UPS_HISTOGRAM_2D_FORWARD_SCHEMA};
+using Histogram2dForwardCall = CallOf<histogram_2d_forward_line, ups_histogram_options>;
+inline constexpr OperationLine histogram_2d_backward_line{"histogram_2d_backward", UPS_HISTOGRAM_2D_BACKWARD_SCHEMA};
+using Histogram2dBackwardCall = CallOf<histogram_2d_backward_line, ups_histogram_options>;
 
 // The share 1 - share in bin `low`, the rest in the next; `slope` is the derivative of share.
 struct BinShare {
@@ -70,17 +80,15 @@ struct Histogram {
   const T *values[axes], *weights;
   Bins bins[axes];
 
-  explicit Histogram(const Call& call) : elements(call.dims[0]), cells(1), weights(call.data<const T>(2 * axes)) {
-    const auto& options = call.option<ups_histogram_options>();
-    for (int a = 0; a < axes; ++a) {
-      values[a] = call.data<const T>(a);
-      bins[a] = {call.data<const double>(axes + a),
-                 call.dims[1 + a],
-                 options.outside == UPS_OUTSIDE_CLAMPED,
-                 options.spread == UPS_SPREAD_LINEAR,
-                 false,
-                 0};
-      cells *= bins[a].count;
+  template <NamedCall Named>
+  explicit Histogram(const Named& call) : elements(call.dim("N")), cells(1), weights(call["weights"]) {
+    values[0] = call["x"];
+    if constexpr (axes == 1) {
+      put_axis(0, call["edges"], call.dim("B"), call.options());
+    } else {
+      values[1] = call["y"];
+      put_axis(0, call["x_edges"], call.dim("A"), call.options());
+      put_axis(1, call["y_edges"], call.dim("B"), call.options());
     }
   }
   UPS_HD double weight(int64_t i) const { return weights ? static_cast<double>(weights[i]) : 1.0; }
@@ -110,22 +118,31 @@ struct Histogram {
       if (has) body(cell, share, slopes);
     }
   }
+
+ private:
+  void put_axis(int a, const double* edges, int64_t count, const ups_histogram_options& options) {
+    bins[a] = {edges, count, options.outside == UPS_OUTSIDE_CLAMPED, options.spread == UPS_SPREAD_LINEAR, false, 0};
+    cells *= count;
+  }
 };
 
 template <class T, int axes>
 struct HistogramForward : Histogram<T, axes> {
+  using Named = std::conditional_t<axes == 1, HistogramForwardCall, Histogram2dForwardCall>;
   double *counts, *squares;  // null where not wanted
-  explicit HistogramForward(const Call& call)
-      : Histogram<T, axes>(call), counts(call.data<double>(2 * axes + 1)), squares(call.data<double>(2 * axes + 2)) {}
+  explicit HistogramForward(const Named& call)
+      : Histogram<T, axes>(call), counts(call["counts"]), squares(call["squares"]) {}
 };
 
 template <class T, int axes>
 struct HistogramBackward : Histogram<T, axes> {
+  using Named = std::conditional_t<axes == 1, HistogramBackwardCall, Histogram2dBackwardCall>;
   const double* dcounts;
   T *dvalues[axes], *dweights;  // null where not wanted
-  explicit HistogramBackward(const Call& call)
-      : Histogram<T, axes>(call), dcounts(call.data<const double>(2 * axes + 1)), dweights(call.data<T>(3 * axes + 2)) {
-    for (int a = 0; a < axes; ++a) dvalues[a] = call.data<T>(2 * axes + 2 + a);
+  explicit HistogramBackward(const Named& call)
+      : Histogram<T, axes>(call), dcounts(call["dcounts"]), dweights(call["dweights"]) {
+    dvalues[0] = call["dx"];
+    if constexpr (axes == 2) dvalues[1] = call["dy"];
   }
   UPS_HD void differentiate(int64_t i) const {
     double of_weight = 0, of_values[axes] = {};

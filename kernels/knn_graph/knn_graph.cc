@@ -17,12 +17,16 @@ double distance_between(const T* a, const T* b, int64_t width) {
   return sum;
 }
 
-size_t workspace_reference(const Call& call) { return static_cast<size_t>(call.dims[0]) * sizeof(Neighbour); }
+struct Scratch {
+  Neighbour* all;
+  template <class T>
+  Scratch(const KnnGraph<T>& f, Pieces& pieces) : all(pieces.take<Neighbour>(f.points)) {}
+};
 
 template <class T>
 ups_status run_reference(const Call& call) {
   const KnnGraph<T> f(call);
-  Neighbour* all = static_cast<Neighbour*>(call.workspace);
+  Neighbour* all = scratch_of<Scratch>(call, f).all;
   lay_out_rows(f);
   for (int64_t event = 0; event < f.events; ++event) {
     const int64_t begin = f.offsets[event], end = f.offsets[event + 1];
@@ -39,11 +43,9 @@ ups_status run_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry entry{"knn_graph",
-                           UPS_KNN_GRAPH_SCHEMA,
-                           sizeof(ups_knn_graph_options),
-                           {run_reference<float>, workspace_reference, knn_graph_supports},
-                           {run_reference<double>, workspace_reference, knn_graph_supports}};
+const OperationOf<KnnGraphCall> entry{
+    {run_reference<float>, workspace_of<KnnGraph<float>, Scratch>, knn_graph_supports},
+    {run_reference<double>, workspace_of<KnnGraph<double>, Scratch>, knn_graph_supports}};
 
 }  // namespace
 

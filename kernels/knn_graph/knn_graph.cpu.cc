@@ -320,17 +320,10 @@ struct Scratch {
   }
 };
 
-size_t workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)Scratch(KnnGraph<float>(call), call.threads->count(), pieces);
-  return pieces.bytes();
-}
-
 ups_status run(const Call& call) {
   const KnnGraph<float> f(call);
   Threads& threads = *call.threads;
-  Pieces pieces(call.workspace);
-  const Scratch scratch(f, threads.count(), pieces);
+  const auto scratch = scratch_of<Scratch>(call, f);
   lay_out_rows(f);
   if (f.most == 0) return UPS_OK;
 
@@ -368,6 +361,6 @@ ups_status run(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(knn_graph, "knn_graph", run, workspace, knn_graph_supports)
+UPS_CPU_VARIANT(knn_graph, KnnGraphCall, run, workspace_of<KnnGraph<float>, Scratch>, knn_graph_supports)
 
 UPS_SIMD_END

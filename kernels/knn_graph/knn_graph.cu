@@ -126,20 +126,14 @@ find_neighbours(const int32_t* fault, KnnGraph<float> f) {
   }
 }
 
-Rows rows_of(const Call& call, Pieces& pieces) {
-  return {KnnGraph<float>(call), pieces.take<int32_t>(call.dims[2] + 1)};
-}
-
-size_t workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)rows_of(call, pieces);
-  return pieces.bytes();
-}
+struct Scratch {
+  int32_t* event_edges;
+  Scratch(const KnnGraph<float>& f, Pieces& pieces) : event_edges(pieces.take<int32_t>(f.events + 1)) {}
+};
 
 ups_status run(const Call& call) {
-  Pieces pieces(call.workspace);
-  const Rows rows = rows_of(call, pieces);
-  const KnnGraph<float>& f = rows.f;
+  const KnnGraph<float> f(call);
+  const Rows rows{f, scratch_of<Scratch>(call, f).event_edges};
   Launcher launch(call);
   launch.clear(f.sources, static_cast<size_t>(f.points * f.most) * sizeof(int32_t));
   launch.grid(count_edges<32>, 1, 1, 32, 0, rows);
@@ -148,7 +142,7 @@ ups_status run(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(knn_graph, "knn_graph", run, workspace, knn_graph_supports)
+UPS_CUDA_VARIANT(knn_graph, KnnGraphCall, run, workspace_of<KnnGraph<float>, Scratch>, knn_graph_supports)
 
 }  // namespace
 }  // namespace upsilon

@@ -2,10 +2,13 @@
 #pragma once
 #include <algorithm>
 
-#include "core/operation.h"
+#include "core/named_call.h"
 #include "knn_graph/knn_graph.h"
 
 namespace upsilon {
+
+inline constexpr OperationLine knn_graph_line{"knn_graph", UPS_KNN_GRAPH_SCHEMA};
+using KnnGraphCall = CallOf<knn_graph_line, ups_knn_graph_options>;
 
 template <class T>
 struct KnnGraph {
@@ -15,10 +18,10 @@ struct KnnGraph {
   int32_t *row_offsets, *sources;
   bool loop;
 
-  explicit KnnGraph(const Call& call)
-      : points(call.dims[0]), width(call.dims[1]), events(call.dims[2]), most(call.dims[3]), x(call.data<const T>(0)),
-        offsets(call.data<const int32_t>(1)), row_offsets(call.data<int32_t>(2)), sources(call.data<int32_t>(3)),
-        loop(call.option<ups_knn_graph_options>().loop != 0) {}
+  explicit KnnGraph(const KnnGraphCall& call)
+      : points(call.dim("N")), width(call.dim("D")), events(call.dim("B")), most(call.dim("K")), x(call["x"]),
+        offsets(call["offsets"]), row_offsets(call["row_offsets"]), sources(call["sources"]),
+        loop(call.options().loop != 0) {}
 };
 
 // Neighbours of each point in an event of `size` points.
@@ -42,8 +45,9 @@ void lay_out_rows(const KnnGraph<T>& f) {
 }
 
 // Positions of edges are 32-bit.
-inline bool knn_graph_supports(const Call& call) {
-  return call.dims[3] == 0 || call.dims[0] <= INT32_MAX / call.dims[3];
+inline bool knn_graph_supports(const Call& checked) {
+  const KnnGraphCall call(checked);
+  return call.dim("K") == 0 || call.dim("N") <= INT32_MAX / call.dim("K");
 }
 
 struct Neighbour {

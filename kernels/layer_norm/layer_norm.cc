@@ -73,16 +73,8 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry forward{"layer_norm_forward",
-                             UPS_LAYER_NORM_FORWARD_SCHEMA,
-                             sizeof(ups_layer_norm_options),
-                             {forward_reference<float>},
-                             {forward_reference<double>}};
-const OperationEntry backward{"layer_norm_backward",
-                              UPS_LAYER_NORM_BACKWARD_SCHEMA,
-                              sizeof(ups_layer_norm_options),
-                              {backward_reference<float>},
-                              {backward_reference<double>}};
+const OperationOf<LayerNormForwardCall> forward{{forward_reference<float>}, {forward_reference<double>}};
+const OperationOf<LayerNormBackwardCall> backward{{backward_reference<float>}, {backward_reference<double>}};
 
 }  // namespace
 }  // namespace upsilon

@@ -73,15 +73,10 @@ ups_status forward(const Call& call) {
 }
 
 // dweight, then dbias.
-GroupSums take_sums(const LayerNormBackward<float>& f, Pieces& pieces) {
-  return GroupSums(ceil_div(f.rows, chunk_rows), 2 * f.features, pieces);
-}
-
-size_t backward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)take_sums(LayerNormBackward<float>(call), pieces);
-  return pieces.bytes();
-}
+struct BackwardSums : GroupSums {
+  BackwardSums(const LayerNormBackward<float>& f, Pieces& pieces)
+      : GroupSums(ceil_div(f.rows, chunk_rows), 2 * f.features, pieces) {}
+};
 
 void backward_row(const LayerNormBackward<float>& f, int64_t row, float* dweight, float* dbias) {
   const float *x = f.x + row * f.features, *y = f.y + row * f.features, *dy = f.dy + row * f.features;
@@ -124,8 +119,7 @@ void backward_row(const LayerNormBackward<float>& f, int64_t row, float* dweight
 ups_status backward(const Call& call) {
   const LayerNormBackward<float> f(call);
   if (f.features == 0) return UPS_OK;
-  Pieces pieces(call.workspace);
-  const GroupSums sums = take_sums(f, pieces);
+  const auto sums = scratch_of<BackwardSums>(call, f);
   sums.run(*call.threads, [&](int64_t chunk, float* sum, int32_t) {
     const int64_t end = std::min(f.rows, (chunk + 1) * chunk_rows);
     for (int64_t row = chunk * chunk_rows; row < end; ++row) backward_row(f, row, sum, sum + f.features);
@@ -135,7 +129,7 @@ ups_status backward(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, "layer_norm_forward", forward)
-UPS_CPU_VARIANT(backward, "layer_norm_backward", backward, backward_workspace)
+UPS_CPU_VARIANT(forward, LayerNormForwardCall, forward)
+UPS_CPU_VARIANT(backward, LayerNormBackwardCall, backward, workspace_of<LayerNormBackward<float>, BackwardSums>)
 
 UPS_SIMD_END

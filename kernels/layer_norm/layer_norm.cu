@@ -204,16 +204,9 @@ struct BackwardScratch {
         parts(pieces.take<float>(ceil_div(f.rows, chunk_of_rows(f.rows)) * 2 * f.features)) {}
 };
 
-size_t backward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)BackwardScratch(LayerNormBackward<float>(call), pieces);
-  return pieces.bytes();
-}
-
 ups_status backward(const Call& call) {
   const LayerNormBackward<float> f(call);
-  Pieces pieces(call.workspace);
-  const BackwardScratch scratch(f, pieces);
+  const auto scratch = scratch_of<BackwardScratch>(call, f);
   Launcher launch(call);
   if (f.features == 0) return launch.status();
   launch_rows(launch, f, backward_of_rows<1>, backward_of_rows<block_threads / 32>, scratch.statistics);
@@ -226,8 +219,8 @@ ups_status backward(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(forward, "layer_norm_forward", forward)
-UPS_CUDA_VARIANT(backward, "layer_norm_backward", backward, backward_workspace)
+UPS_CUDA_VARIANT(forward, LayerNormForwardCall, forward)
+UPS_CUDA_VARIANT(backward, LayerNormBackwardCall, backward, workspace_of<LayerNormBackward<float>, BackwardScratch>)
 
 }  // namespace
 }  // namespace upsilon

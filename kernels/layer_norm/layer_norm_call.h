@@ -1,9 +1,14 @@
 // A checked call of layer_norm, as plain numbers and pointers.
 #pragma once
-#include "core/operation.h"
+#include "core/named_call.h"
 #include "layer_norm/layer_norm.h"
 
 namespace upsilon {
+
+inline constexpr OperationLine layer_norm_forward_line{"layer_norm_forward", UPS_LAYER_NORM_FORWARD_SCHEMA};
+using LayerNormForwardCall = CallOf<layer_norm_forward_line, ups_layer_norm_options>;
+inline constexpr OperationLine layer_norm_backward_line{"layer_norm_backward", UPS_LAYER_NORM_BACKWARD_SCHEMA};
+using LayerNormBackwardCall = CallOf<layer_norm_backward_line, ups_layer_norm_options>;
 
 template <class T>
 struct LayerNormForward {
@@ -14,10 +19,9 @@ struct LayerNormForward {
   float eps;
   int32_t activation;
 
-  explicit LayerNormForward(const Call& call)
-      : rows(call.dims[0]), features(call.dims[1]), x(call.data<const T>(0)), weight(call.data<const T>(1)),
-        bias(call.data<const T>(2)), moments(call.data<const double>(3)), y(call.data<T>(4)),
-        eps(call.option<ups_layer_norm_options>().eps), activation(call.option<ups_layer_norm_options>().activation) {}
+  explicit LayerNormForward(const LayerNormForwardCall& call)
+      : rows(call.dim("...")), features(call.dim("F")), x(call["x"]), weight(call["weight"]), bias(call["bias"]),
+        moments(call["moments"]), y(call["y"]), eps(call.options().eps), activation(call.options().activation) {}
 };
 
 template <class T>
@@ -28,11 +32,10 @@ struct LayerNormBackward {
   float eps;
   int32_t activation;
 
-  explicit LayerNormBackward(const Call& call)
-      : rows(call.dims[0]), features(call.dims[1]), x(call.data<const T>(0)), weight(call.data<const T>(1)),
-        bias(call.data<const T>(2)), y(call.data<const T>(3)), dy(call.data<const T>(4)), dx(call.data<T>(5)),
-        dweight(call.data<T>(6)), dbias(call.data<T>(7)), eps(call.option<ups_layer_norm_options>().eps),
-        activation(call.option<ups_layer_norm_options>().activation) {}
+  explicit LayerNormBackward(const LayerNormBackwardCall& call)
+      : rows(call.dim("...")), features(call.dim("F")), x(call["x"]), weight(call["weight"]), bias(call["bias"]),
+        y(call["y"]), dy(call["dy"]), dx(call["dx"]), dweight(call["dweight"]), dbias(call["dbias"]),
+        eps(call.options().eps), activation(call.options().activation) {}
 };
 
 }  // namespace upsilon

@@ -46,18 +46,16 @@ int64_t build_tree(const LcaEvent& e) {
   return nodes;
 }
 
-size_t workspace_reference(const Call& call) {
-  Pieces pieces(nullptr);
-  pieces.take<int64_t>(call.dims[1] + 1);
-  pieces.take<int32_t>(2 * call.dims[2]);
-  return pieces.bytes();
-}
+struct Scratch {
+  int64_t* begins;
+  int32_t* of_event;
+  Scratch(const LcaToTree& f, Pieces& pieces)
+      : begins(pieces.take<int64_t>(f.matrices.events + 1)), of_event(pieces.take<int32_t>(2 * f.leaves)) {}
+};
 
 ups_status run_reference(const Call& call) {
   const LcaToTree f(call);
-  Pieces pieces(call.workspace);
-  int64_t* const begins = pieces.take<int64_t>(f.matrices.events + 1);
-  int32_t* const scratch = pieces.take<int32_t>(2 * f.leaves);
+  const auto [begins, scratch] = scratch_of<Scratch>(call, f);
   f.matrices.find_beginnings(begins);
   int64_t at = 0;
   for (int64_t b = 0; b < f.matrices.events; ++b) {
@@ -76,11 +74,8 @@ ups_status run_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry entry{"lca_to_tree",
-                           UPS_LCA_TO_TREE_SCHEMA,
-                           0,
-                           {run_reference, workspace_reference},
-                           {run_reference, workspace_reference}};
+const OperationOf<LcaToTreeCall> entry{{run_reference, workspace_of<LcaToTree, Scratch>},
+                                       {run_reference, workspace_of<LcaToTree, Scratch>}};
 
 }  // namespace
 }  // namespace upsilon

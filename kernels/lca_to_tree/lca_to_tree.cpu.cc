@@ -20,17 +20,10 @@ struct Scratch {
         members(pieces.take<int32_t>(f.leaves)), nodes(pieces.take<int32_t>(f.matrices.events)) {}
 };
 
-size_t workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)Scratch(LcaToTree(call), pieces);
-  return pieces.bytes();
-}
-
 // Trees are made at places with room for the most nodes, then moved together.
 ups_status run(const Call& call) {
   const LcaToTree f(call);
-  Pieces pieces(call.workspace);
-  const Scratch scratch(f, pieces);
+  const auto scratch = scratch_of<Scratch>(call, f);
   const int64_t events = f.matrices.events;
   f.matrices.find_beginnings(scratch.begins);
   each_item(*call.threads, events, task_events, [&](int64_t b) {
@@ -56,6 +49,6 @@ ups_status run(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(run, "lca_to_tree", run, workspace)
+UPS_CPU_VARIANT(run, LcaToTreeCall, run, workspace_of<LcaToTree, Scratch>)
 
 UPS_SIMD_END

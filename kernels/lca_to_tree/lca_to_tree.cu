@@ -47,12 +47,6 @@ move_together(const int32_t* fault, LcaToTree f, Scratch scratch) {
 constexpr int event_threads = 128;
 constexpr int64_t most_blocks = 4096;
 
-size_t workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)Scratch(LcaToTree(call), pieces);
-  return pieces.bytes();
-}
-
 template <int threads>
 UPS_KERNEL_LB(threads)
 fill_behind(const int32_t* fault, LcaToTree f) {
@@ -63,8 +57,7 @@ fill_behind(const int32_t* fault, LcaToTree f) {
 
 ups_status run(const Call& call) {
   const LcaToTree f(call);
-  Pieces pieces(call.workspace);
-  const Scratch scratch(f, pieces);
+  const auto scratch = scratch_of<Scratch>(call, f);
   const int64_t events = f.matrices.events;
   Launcher launch(call);
   launch.grid(find_pair_matrices<block_threads>, 1, 1, block_threads, 0, f.matrices, scratch.begins);
@@ -76,7 +69,7 @@ ups_status run(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(run, "lca_to_tree", run, workspace)
+UPS_CUDA_VARIANT(run, LcaToTreeCall, run, workspace_of<LcaToTree, Scratch>)
 
 }  // namespace
 }  // namespace upsilon

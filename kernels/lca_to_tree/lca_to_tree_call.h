@@ -1,10 +1,13 @@
 // A checked call of lca_to_tree, as plain numbers and pointers, and one event of it.
 #pragma once
 #include "lib/segments/pair_matrices.h"
-#include "core/operation.h"
+#include "core/named_call.h"
 #include "lca_to_tree/lca_to_tree.h"
 
 namespace upsilon {
+
+inline constexpr OperationLine lca_to_tree_line{"lca_to_tree", UPS_LCA_TO_TREE_SCHEMA};
+using LcaToTreeCall = CallOf<lca_to_tree_line>;
 
 struct LcaToTree {
   int64_t leaves;
@@ -12,11 +15,10 @@ struct LcaToTree {
   const int32_t *lca, *leaf_offsets;
   int32_t *mothers, *stages, *node_offsets, *status;
 
-  explicit LcaToTree(const Call& call)
-      : leaves(call.dims[2]),
-        matrices{call.dims[1], call.dims[0], call.data<const int32_t>(1), call.data<const int32_t>(1)},
-        lca(call.data<const int32_t>(0)), leaf_offsets(call.data<const int32_t>(1)), mothers(call.data<int32_t>(2)),
-        stages(call.data<int32_t>(3)), node_offsets(call.data<int32_t>(4)), status(call.data<int32_t>(5)) {}
+  explicit LcaToTree(const LcaToTreeCall& call)
+      : leaves(call.dim("L")), matrices{call.dim("B"), call.dim("P"), call["leaf_offsets"], call["leaf_offsets"]},
+        lca(call["lca"]), leaf_offsets(call["leaf_offsets"]), mothers(call["mothers"]), stages(call["stages"]),
+        node_offsets(call["node_offsets"]), status(call["status"]) {}
 };
 
 // Scratch and result of one event; nodes are at most 2 x leaves.

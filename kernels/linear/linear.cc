@@ -44,16 +44,8 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry forward{"linear_forward",
-                             UPS_LINEAR_FORWARD_SCHEMA,
-                             sizeof(ups_linear_options),
-                             {forward_reference<float>},
-                             {forward_reference<double>}};
-const OperationEntry backward{"linear_backward",
-                              UPS_LINEAR_BACKWARD_SCHEMA,
-                              sizeof(ups_linear_options),
-                              {backward_reference<float>},
-                              {backward_reference<double>}};
+const OperationOf<LinearForwardCall> forward{{forward_reference<float>}, {forward_reference<double>}};
+const OperationOf<LinearBackwardCall> backward{{backward_reference<float>}, {backward_reference<double>}};
 
 }  // namespace
 }  // namespace upsilon

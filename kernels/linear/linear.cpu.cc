@@ -28,10 +28,12 @@ bool reads_weight_once(const Linear& f) {
   return f.rows <= few_rows || (f.rows <= large_weight_rows && is_large_weight(f.outputs, f.inputs));
 }
 
-size_t forward_workspace(const Call& call) {
-  if (reads_weight_once(LinearForward<float>(call))) return 0;
-  return static_cast<size_t>(packed_size(call.dims[1], call.dims[2])) * sizeof(float);
-}
+struct ForwardScratch {
+  float* packed_weight;
+  ForwardScratch(const LinearForward<float>& f, Pieces& pieces)
+      : packed_weight(pieces.take<float>(packed_size(f.inputs, f.outputs))) {}
+  static bool needed(const LinearForward<float>& f) { return !reads_weight_once(f); }
+};
 
 ups_status forward(const Call& call) {
   const LinearForward<float> f(call);
@@ -40,7 +42,7 @@ ups_status forward(const Call& call) {
                                                          f.bias, f.activation, f.y);
     return UPS_OK;
   }
-  float* packed = static_cast<float*>(call.workspace);
+  float* packed = scratch_of<ForwardScratch>(call, f).packed_weight;
   pack_weight(*call.threads, f.weight, f.inputs, f.outputs, packed);
   const int64_t chunk = rows_per_task(f.rows);
   call.threads->run(ceil_div(f.rows, chunk), [&](int64_t task, int32_t) {
@@ -67,12 +69,17 @@ struct BackwardScratch {
     dz = pieces.take<float>(dz_floats * workers);
     packed_x = pieces.take<float>(packed_x_floats * workers);
   }
+  static bool needed(const LinearBackward<float>& f) { return !is_large_weight(f.outputs, f.inputs); }
 };
 
 // The gradients of a large weight, as many rows at a time as stay in cache: dz, then dx and dW, each by all threads.
-int64_t large_dz_floats(const LinearBackward<float>& f) {
-  return f.activation == UPS_ACTIVATION_NONE ? 0 : std::min(f.rows, large_weight_rows) * f.outputs;
-}
+struct LargeScratch {
+  float* dz;
+  LargeScratch(const LinearBackward<float>& f, Pieces& pieces)
+      : dz(pieces.take<float>(f.activation == UPS_ACTIVATION_NONE ? 0
+                                                                  : std::min(f.rows, large_weight_rows) * f.outputs)) {}
+  static bool needed(const LinearBackward<float>& f) { return is_large_weight(f.outputs, f.inputs); }
+};
 
 void backward_large(Threads& threads, const LinearBackward<float>& f, float* own_dz) {
   constexpr int64_t piece = 1024;
@@ -99,24 +106,15 @@ void backward_large(Threads& threads, const LinearBackward<float>& f, float* own
   }
 }
 
-size_t backward_workspace(const Call& call) {
-  const LinearBackward<float> f(call);
-  if (is_large_weight(f.outputs, f.inputs)) return static_cast<size_t>(large_dz_floats(f)) * sizeof(float);
-  Pieces pieces(nullptr);
-  (void)BackwardScratch(f, call.threads->count(), pieces);
-  return pieces.bytes();
-}
-
 // While a chunk's products run, the rows that are wanted next are fetched. dz = dy act' of a chunk is made in scratch; then dx = dz W, and the chunk's part of dW = dz^T x and db.
 ups_status backward(const Call& call) {
   const LinearBackward<float> f(call);
   Threads& threads = *call.threads;
   if (is_large_weight(f.outputs, f.inputs)) {
-    backward_large(threads, f, static_cast<float*>(call.workspace));
+    backward_large(threads, f, scratch_of<LargeScratch>(call, f).dz);
     return UPS_OK;
   }
-  Pieces pieces(call.workspace);
-  const BackwardScratch scratch(f, threads.count(), pieces);
+  const auto scratch = scratch_of<BackwardScratch>(call, f);
   const bool gelu = f.activation == UPS_ACTIVATION_GELU;
   if (gelu) pack_weight(threads, f.weight, f.inputs, f.outputs, scratch.packed_forward);
   if (f.dx) pack_weight_for_gradient(threads, f.weight, f.outputs, f.inputs, scratch.packed_weight);
@@ -151,7 +149,8 @@ ups_status backward(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, "linear_forward", forward, forward_workspace)
-UPS_CPU_VARIANT(backward, "linear_backward", backward, backward_workspace)
+UPS_CPU_VARIANT(forward, LinearForwardCall, forward, workspace_of<LinearForward<float>, ForwardScratch>)
+UPS_CPU_VARIANT(backward, LinearBackwardCall, backward,
+                workspace_of<LinearBackward<float>, LargeScratch, BackwardScratch>)
 
 UPS_SIMD_END

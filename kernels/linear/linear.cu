@@ -14,17 +14,14 @@ ups_status forward(const Call& call) {
   return launch.status();
 }
 
-size_t backward_workspace(const Call& call) {
-  const LinearBackward<float> f(call);
-  Pieces pieces(nullptr);
-  (void)DenseScratch(pieces, f.rows, f.inputs, f.outputs, f.activation);
-  return pieces.bytes();
-}
+struct BackwardScratch : DenseScratch {
+  BackwardScratch(const LinearBackward<float>& f, Pieces& pieces)
+      : DenseScratch(pieces, f.rows, f.inputs, f.outputs, f.activation) {}
+};
 
 ups_status backward(const Call& call) {
   const LinearBackward<float> f(call);
-  Pieces pieces(call.workspace);
-  const DenseScratch scratch(pieces, f.rows, f.inputs, f.outputs, f.activation);
+  const auto scratch = scratch_of<BackwardScratch>(call, f);
   Launcher launch(call);
   dense_backward(
       launch, call.precision,
@@ -32,8 +29,8 @@ ups_status backward(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(forward, "linear_forward", forward)
-UPS_CUDA_VARIANT(backward, "linear_backward", backward, backward_workspace)
+UPS_CUDA_VARIANT(forward, LinearForwardCall, forward)
+UPS_CUDA_VARIANT(backward, LinearBackwardCall, backward, workspace_of<LinearBackward<float>, BackwardScratch>)
 
 }  // namespace
 }  // namespace upsilon

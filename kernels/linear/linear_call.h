@@ -1,9 +1,14 @@
 // A checked call of linear, as plain numbers and pointers.
 #pragma once
-#include "core/operation.h"
+#include "core/named_call.h"
 #include "linear/linear.h"
 
 namespace upsilon {
+
+inline constexpr OperationLine linear_forward_line{"linear_forward", UPS_LINEAR_FORWARD_SCHEMA};
+using LinearForwardCall = CallOf<linear_forward_line, ups_linear_options>;
+inline constexpr OperationLine linear_backward_line{"linear_backward", UPS_LINEAR_BACKWARD_SCHEMA};
+using LinearBackwardCall = CallOf<linear_backward_line, ups_linear_options>;
 
 template <class T>
 struct LinearForward {
@@ -12,10 +17,9 @@ struct LinearForward {
   T* y;
   int32_t activation;
 
-  explicit LinearForward(const Call& call)
-      : rows(call.dims[0]), inputs(call.dims[1]), outputs(call.dims[2]), x(call.data<const T>(0)),
-        weight(call.data<const T>(1)), bias(call.data<const T>(2)), y(call.data<T>(3)),
-        activation(call.option<ups_linear_options>().activation) {}
+  explicit LinearForward(const LinearForwardCall& call)
+      : rows(call.dim("...")), inputs(call.dim("K")), outputs(call.dim("M")), x(call["x"]), weight(call["weight"]),
+        bias(call["bias"]), y(call["y"]), activation(call.options().activation) {}
 };
 
 template <class T>
@@ -25,11 +29,10 @@ struct LinearBackward {
   T *dx, *dweight, *dbias;
   int32_t activation;
 
-  explicit LinearBackward(const Call& call)
-      : rows(call.dims[0]), inputs(call.dims[1]), outputs(call.dims[2]), x(call.data<const T>(0)),
-        weight(call.data<const T>(1)), bias(call.data<const T>(2)), y(call.data<const T>(3)), dy(call.data<const T>(4)),
-        dx(call.data<T>(5)), dweight(call.data<T>(6)), dbias(call.data<T>(7)),
-        activation(call.option<ups_linear_options>().activation) {}
+  explicit LinearBackward(const LinearBackwardCall& call)
+      : rows(call.dim("...")), inputs(call.dim("K")), outputs(call.dim("M")), x(call["x"]), weight(call["weight"]),
+        bias(call["bias"]), y(call["y"]), dy(call["dy"]), dx(call["dx"]), dweight(call["dweight"]),
+        dbias(call["dbias"]), activation(call.options().activation) {}
 };
 
 }  // namespace upsilon

@@ -100,23 +100,29 @@ bool solve(const Problem<T>& p, const Solution& s) {
   return true;
 }
 
-// Problems may be as long as all together.
-int64_t longest(const Call& call) { return std::max(call.dims[2], call.dims[3]); }
+struct Scratch {
+  int64_t *first_costs, *first_pairs;
+  Solution solution;
 
-size_t workspace_reference(const Call& call) {
-  Pieces pieces(nullptr);
-  pieces.take<int64_t>(2 * (call.dims[1] + 1));
-  (void)Solution(longest(call), longest(call), pieces);
-  return pieces.bytes();
-}
+  template <class T>
+  Scratch(const Assignments<T>& f, Pieces& pieces)
+      : first_costs(pieces.take<int64_t>(f.problems + 1)), first_pairs(pieces.take<int64_t>(f.problems + 1)),
+        solution(longest(f), longest(f), pieces) {}
+
+ private:
+  // Problems may be as long as all together.
+  template <class T>
+  static int64_t longest(const Assignments<T>& f) {
+    return std::max(f.rows_of_all, f.columns_of_all);
+  }
+};
 
 template <class T>
 ups_status run_reference(const Call& call) {
   const Assignments<T> f(call);
-  Pieces pieces(call.workspace);
-  int64_t* const first_costs = pieces.take<int64_t>(2 * (f.problems + 1));
-  int64_t* const first_pairs = first_costs + f.problems + 1;
-  const Solution s(longest(call), longest(call), pieces);
+  const auto scratch = scratch_of<Scratch>(call, f);
+  int64_t *const first_costs = scratch.first_costs, *const first_pairs = scratch.first_pairs;
+  const Solution& s = scratch.solution;
   find_beginnings(f, first_costs, first_pairs);
   for (int64_t b = 0; b < f.problems; ++b) {
     const int64_t rows = f.rows(b), columns = f.columns(b);
@@ -135,11 +141,9 @@ ups_status run_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry entry{"linear_sum_assignment",
-                           UPS_LINEAR_SUM_ASSIGNMENT_SCHEMA,
-                           sizeof(ups_linear_sum_assignment_options),
-                           {run_reference<float>, workspace_reference, linear_sum_assignment_supports},
-                           {run_reference<double>, workspace_reference, linear_sum_assignment_supports}};
+const OperationOf<LinearSumAssignmentCall> entry{
+    {run_reference<float>, workspace_of<Assignments<float>, Scratch>, linear_sum_assignment_supports},
+    {run_reference<double>, workspace_of<Assignments<double>, Scratch>, linear_sum_assignment_supports}};
 
 }  // namespace
 }  // namespace upsilon

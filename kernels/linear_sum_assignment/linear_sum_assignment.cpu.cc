@@ -444,20 +444,11 @@ struct Plan {
   }
 };
 
-template <class T>
-size_t workspace(const Call& call) {
-  const Assignments<T> f(call);
-  Pieces pieces(nullptr);
-  (void)Plan<T>(f, call.threads->count(), pieces);
-  return pieces.bytes();
-}
-
 // Tasks are windows of the costs: a task has the problems that begin in it.
 template <class T>
 ups_status run(const Call& call) {
   const Assignments<T> f(call);
-  Pieces pieces(call.workspace);
-  const Plan<T> plan(f, call.threads->count(), pieces);
+  const auto plan = scratch_of<Plan<T>>(call, f);
   find_beginnings(f, plan.first_costs, plan.first_pairs);
   const auto place = [&](int64_t b) { return plan.first_costs[b] + 32 * b; };
   call.threads->run(ceil_div(place(f.problems), task_costs), [&](int64_t task, int32_t worker) {
@@ -473,7 +464,9 @@ ups_status run(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(run, "linear_sum_assignment", run<float>, workspace<float>, linear_sum_assignment_supports)
-UPS_CPU_VARIANT_F64(run, "linear_sum_assignment", run<double>, workspace<double>, linear_sum_assignment_supports)
+UPS_CPU_VARIANT(run, LinearSumAssignmentCall, run<float>, workspace_of<Assignments<float>, Plan<float>>,
+                linear_sum_assignment_supports)
+UPS_CPU_VARIANT_F64(run, LinearSumAssignmentCall, run<double>, workspace_of<Assignments<double>, Plan<double>>,
+                    linear_sum_assignment_supports)
 
 UPS_SIMD_END

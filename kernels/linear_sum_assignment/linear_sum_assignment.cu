@@ -332,18 +332,11 @@ struct Scratch {
   }
 };
 
-size_t workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)Scratch(Assignments<float>(call), pieces);
-  return pieces.bytes();
-}
-
 ups_status run(const Call& call) {
   constexpr int warp_threads = 128, team_threads = 128;
   constexpr int64_t most_blocks = 4096;
   const Assignments<float> f(call);
-  Pieces pieces(call.workspace);
-  const Scratch scratch(f, pieces);
+  const auto scratch = scratch_of<Scratch>(call, f);
   Launcher launch(call);
   launch.grid(find_beginnings_on_device<block_threads>, 1, 1, block_threads, 0, f, scratch.first_costs,
               scratch.first_pairs);
@@ -361,7 +354,8 @@ ups_status run(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(run, "linear_sum_assignment", run, workspace, linear_sum_assignment_supports)
+UPS_CUDA_VARIANT(run, LinearSumAssignmentCall, run, workspace_of<Assignments<float>, Scratch>,
+                 linear_sum_assignment_supports)
 
 }  // namespace
 }  // namespace upsilon

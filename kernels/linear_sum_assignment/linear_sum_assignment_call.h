@@ -3,10 +3,13 @@
 #include <cmath>
 
 #include "lib/math/philox.h"
-#include "core/operation.h"
+#include "core/named_call.h"
 #include "linear_sum_assignment/linear_sum_assignment.h"
 
 namespace upsilon {
+
+inline constexpr OperationLine linear_sum_assignment_line{"linear_sum_assignment", UPS_LINEAR_SUM_ASSIGNMENT_SCHEMA};
+using LinearSumAssignmentCall = CallOf<linear_sum_assignment_line, ups_linear_sum_assignment_options>;
 
 template <class T>
 struct Assignments {
@@ -19,14 +22,14 @@ struct Assignments {
   double *u, *v;
   bool maximize;
 
-  explicit Assignments(const Call& call)
-      : costs(call.dims[0]), problems(call.dims[1]), rows_of_all(call.dims[2]), columns_of_all(call.dims[3]),
-        pairs(call.dims[4]), cost(call.data<const T>(0)), row_offsets(call.data<const int32_t>(1)),
-        column_offsets(call.data<const int32_t>(2)), column_of_row(call.data<int32_t>(3)),
-        row_of_column(call.data<int32_t>(4)), total(call.data<double>(5)), status(call.data<int32_t>(6)),
-        pair_offsets(call.data<int32_t>(7)), pair_rows(call.data<int32_t>(8)), pair_columns(call.data<int32_t>(9)),
-        u(call.data<double>(10)), v(call.data<double>(11)) {
-    maximize = call.option<ups_linear_sum_assignment_options>().maximize != 0;
+  explicit Assignments(const LinearSumAssignmentCall& call)
+      : costs(call.dim("N")), problems(call.dim("B")), rows_of_all(call.dim("R")), columns_of_all(call.dim("C")),
+        pairs(call.dim("P")), cost(call["cost"]), row_offsets(call["row_offsets"]),
+        column_offsets(call["column_offsets"]), column_of_row(call["column_of_row"]),
+        row_of_column(call["row_of_column"]), total(call["total"]), status(call["status"]),
+        pair_offsets(call["pair_offsets"]), pair_rows(call["rows"]), pair_columns(call["columns"]), u(call["u"]),
+        v(call["v"]) {
+    maximize = call.options().maximize != 0;
   }
   UPS_HD int64_t rows(int64_t b) const { return row_offsets[b + 1] - row_offsets[b]; }
   UPS_HD int64_t columns(int64_t b) const { return column_offsets[b + 1] - column_offsets[b]; }
@@ -39,8 +42,9 @@ struct Assignments {
   }
 };
 
-inline bool linear_sum_assignment_supports(const Call& call) {
-  return call.given(7) == call.given(8) && call.given(7) == call.given(9);
+inline bool linear_sum_assignment_supports(const Call& checked) {
+  const LinearSumAssignmentCall call(checked);
+  return call.given("pair_offsets") == call.given("rows") && call.given("pair_offsets") == call.given("columns");
 }
 
 // Where costs and pairs of every problem begin, never behind the end of their tensors.

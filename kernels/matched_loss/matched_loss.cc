@@ -7,7 +7,11 @@
 namespace upsilon {
 namespace {
 
-size_t workspace_reference(const Call& call) { return static_cast<size_t>(call.dims[1] + 1) * sizeof(int64_t); }
+struct Scratch {
+  int64_t* begins;
+  template <class T>
+  Scratch(const MatchedLoss<T>& f, Pieces& pieces) : begins(pieces.take<int64_t>(f.pairs.events + 1)) {}
+};
 
 template <class T>
 LossSum sum_of_all(const MatchedLoss<T>& f, int64_t* begins) {
@@ -20,14 +24,14 @@ LossSum sum_of_all(const MatchedLoss<T>& f, int64_t* begins) {
 template <class T>
 ups_status forward_reference(const Call& call) {
   const MatchedLossForward<T> f(call);
-  f.loss[0] = static_cast<T>(sum_of_all(f, static_cast<int64_t*>(call.workspace)).result(f.is_mean));
+  f.loss[0] = static_cast<T>(sum_of_all(f, scratch_of<Scratch>(call, f).begins).result(f.is_mean));
   return UPS_OK;
 }
 
 template <class T>
 ups_status backward_reference(const Call& call) {
   const MatchedLossBackward<T> f(call);
-  int64_t* const begins = static_cast<int64_t*>(call.workspace);
+  int64_t* const begins = scratch_of<Scratch>(call, f).begins;
   const double gradient = static_cast<double>(f.dloss[0]) * sum_of_all(f, begins).slope(f.is_mean);
   clear(f.dpair_loss, f.pairs.entries);
   clear(f.dunmatched, f.rows);
@@ -41,16 +45,12 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry forward{"matched_loss_forward",
-                             UPS_MATCHED_LOSS_FORWARD_SCHEMA,
-                             sizeof(ups_matched_loss_options),
-                             {forward_reference<float>, workspace_reference},
-                             {forward_reference<double>, workspace_reference}};
-const OperationEntry backward{"matched_loss_backward",
-                              UPS_MATCHED_LOSS_BACKWARD_SCHEMA,
-                              sizeof(ups_matched_loss_options),
-                              {backward_reference<float>, workspace_reference},
-                              {backward_reference<double>, workspace_reference}};
+const OperationOf<MatchedLossForwardCall> forward{
+    {forward_reference<float>, workspace_of<MatchedLossForward<float>, Scratch>},
+    {forward_reference<double>, workspace_of<MatchedLossForward<double>, Scratch>}};
+const OperationOf<MatchedLossBackwardCall> backward{
+    {backward_reference<float>, workspace_of<MatchedLossBackward<float>, Scratch>},
+    {backward_reference<double>, workspace_of<MatchedLossBackward<double>, Scratch>}};
 
 }  // namespace
 }  // namespace upsilon

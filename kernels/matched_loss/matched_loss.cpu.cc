@@ -14,15 +14,9 @@ constexpr int64_t task_events = 64;
 struct Scratch {
   int64_t* begins;
   LossSum* sums;  // of events
-  Scratch(const PairMatrices& pairs, Pieces& pieces)
-      : begins(pieces.take<int64_t>(pairs.events + 1)), sums(pieces.take<LossSum>(pairs.events)) {}
+  Scratch(const MatchedLoss<float>& f, Pieces& pieces)
+      : begins(pieces.take<int64_t>(f.pairs.events + 1)), sums(pieces.take<LossSum>(f.pairs.events)) {}
 };
-
-size_t workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)Scratch(MatchedLoss<float>(call).pairs, pieces);
-  return pieces.bytes();
-}
 
 LossSum sum_of_all(const Call& call, const MatchedLoss<float>& f, const Scratch& scratch) {
   f.pairs.find_beginnings(scratch.begins);
@@ -35,15 +29,13 @@ LossSum sum_of_all(const Call& call, const MatchedLoss<float>& f, const Scratch&
 
 ups_status forward(const Call& call) {
   const MatchedLossForward<float> f(call);
-  Pieces pieces(call.workspace);
-  f.loss[0] = static_cast<float>(sum_of_all(call, f, Scratch(f.pairs, pieces)).result(f.is_mean));
+  f.loss[0] = static_cast<float>(sum_of_all(call, f, scratch_of<Scratch>(call, f)).result(f.is_mean));
   return UPS_OK;
 }
 
 ups_status backward(const Call& call) {
   const MatchedLossBackward<float> f(call);
-  Pieces pieces(call.workspace);
-  const Scratch scratch(f.pairs, pieces);
+  const auto scratch = scratch_of<Scratch>(call, f);
   const double gradient = static_cast<double>(f.dloss[0]) * sum_of_all(call, f, scratch).slope(f.is_mean);
   const auto of_pair = static_cast<float>(gradient), of_unmatched = static_cast<float>(gradient * f.unmatched_weight);
   const int64_t first_row = f.pairs.row_offsets[0], last_row = f.pairs.row_offsets[f.pairs.events];
@@ -63,7 +55,7 @@ ups_status backward(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, "matched_loss_forward", forward, workspace)
-UPS_CPU_VARIANT(backward, "matched_loss_backward", backward, workspace)
+UPS_CPU_VARIANT(forward, MatchedLossForwardCall, forward, workspace_of<MatchedLossForward<float>, Scratch>)
+UPS_CPU_VARIANT(backward, MatchedLossBackwardCall, backward, workspace_of<MatchedLossBackward<float>, Scratch>)
 
 UPS_SIMD_END

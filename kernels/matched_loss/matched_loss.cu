@@ -49,16 +49,10 @@ put_gradients(const int32_t* fault, MatchedLossBackward<float> f, const int64_t*
 struct Scratch {
   int64_t* begins;
   LossSum *sums, *sum;
-  Scratch(const PairMatrices& pairs, Pieces& pieces)
-      : begins(pieces.take<int64_t>(pairs.events + 1)), sums(pieces.take<LossSum>(pairs.events)),
+  Scratch(const MatchedLoss<float>& f, Pieces& pieces)
+      : begins(pieces.take<int64_t>(f.pairs.events + 1)), sums(pieces.take<LossSum>(f.pairs.events)),
         sum(pieces.take<LossSum>(1)) {}
 };
-
-size_t workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)Scratch(MatchedLoss<float>(call).pairs, pieces);
-  return pieces.bytes();
-}
 
 void sum_of_all(Launcher& launch, const MatchedLoss<float>& f, const Scratch& scratch, float* loss) {
   launch.grid(find_pair_matrices<block_threads>, 1, 1, block_threads, 0, f.pairs, scratch.begins);
@@ -68,16 +62,14 @@ void sum_of_all(Launcher& launch, const MatchedLoss<float>& f, const Scratch& sc
 
 ups_status forward(const Call& call) {
   const MatchedLossForward<float> f(call);
-  Pieces pieces(call.workspace);
   Launcher launch(call);
-  sum_of_all(launch, f, Scratch(f.pairs, pieces), f.loss);
+  sum_of_all(launch, f, scratch_of<Scratch>(call, f), f.loss);
   return launch.status();
 }
 
 ups_status backward(const Call& call) {
   const MatchedLossBackward<float> f(call);
-  Pieces pieces(call.workspace);
-  const Scratch scratch(f.pairs, pieces);
+  const auto scratch = scratch_of<Scratch>(call, f);
   Launcher launch(call);
   if (f.dpair_loss) launch.clear(f.dpair_loss, static_cast<size_t>(f.pairs.entries) * sizeof(float));
   if (f.dunmatched) launch.clear(f.dunmatched, static_cast<size_t>(f.rows) * sizeof(float));
@@ -86,8 +78,8 @@ ups_status backward(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(forward, "matched_loss_forward", forward, workspace)
-UPS_CUDA_VARIANT(backward, "matched_loss_backward", backward, workspace)
+UPS_CUDA_VARIANT(forward, MatchedLossForwardCall, forward, workspace_of<MatchedLossForward<float>, Scratch>)
+UPS_CUDA_VARIANT(backward, MatchedLossBackwardCall, backward, workspace_of<MatchedLossBackward<float>, Scratch>)
 
 }  // namespace
 }  // namespace upsilon

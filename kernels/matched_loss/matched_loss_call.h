@@ -3,10 +3,15 @@
 #include <cmath>
 
 #include "lib/segments/pair_matrices.h"
-#include "core/operation.h"
+#include "core/named_call.h"
 #include "matched_loss/matched_loss.h"
 
 namespace upsilon {
+
+inline constexpr OperationLine matched_loss_forward_line{"matched_loss_forward", UPS_MATCHED_LOSS_FORWARD_SCHEMA};
+using MatchedLossForwardCall = CallOf<matched_loss_forward_line, ups_matched_loss_options>;
+inline constexpr OperationLine matched_loss_backward_line{"matched_loss_backward", UPS_MATCHED_LOSS_BACKWARD_SCHEMA};
+using MatchedLossBackwardCall = CallOf<matched_loss_backward_line, ups_matched_loss_options>;
 
 template <class T>
 struct MatchedLoss {
@@ -17,11 +22,12 @@ struct MatchedLoss {
   bool is_mean;
   double unmatched_weight;
 
-  explicit MatchedLoss(const Call& call)
-      : pairs{call.dims[1], call.dims[0], call.data<const int32_t>(1), call.data<const int32_t>(2)}, rows(call.dims[2]),
-        pair_loss(call.data<const T>(0)), unmatched(call.data<const T>(6)), column_of_row(call.data<const int32_t>(3)),
-        row_of_column(call.data<const int32_t>(4)), status(call.data<const int32_t>(5)) {
-    const auto& options = call.option<ups_matched_loss_options>();
+  template <NamedCall Named>
+  explicit MatchedLoss(const Named& call)
+      : pairs{call.dim("B"), call.dim("P"), call["row_offsets"], call["column_offsets"]}, rows(call.dim("R")),
+        pair_loss(call["pair_loss"]), unmatched(call["unmatched"]), column_of_row(call["column_of_row"]),
+        row_of_column(call["row_of_column"]), status(call["status"]) {
+    const auto& options = call.options();
     is_mean = options.reduction == UPS_REDUCTION_MEAN;
     unmatched_weight = options.unmatched_weight;
   }
@@ -36,15 +42,15 @@ struct MatchedLoss {
 template <class T>
 struct MatchedLossForward : MatchedLoss<T> {
   T* loss;
-  explicit MatchedLossForward(const Call& call) : MatchedLoss<T>(call), loss(call.data<T>(7)) {}
+  explicit MatchedLossForward(const MatchedLossForwardCall& call) : MatchedLoss<T>(call), loss(call["loss"]) {}
 };
 
 template <class T>
 struct MatchedLossBackward : MatchedLoss<T> {
   const T* dloss;
   T *dpair_loss, *dunmatched;  // null where not wanted
-  explicit MatchedLossBackward(const Call& call)
-      : MatchedLoss<T>(call), dloss(call.data<const T>(7)), dpair_loss(call.data<T>(8)), dunmatched(call.data<T>(9)) {}
+  explicit MatchedLossBackward(const MatchedLossBackwardCall& call)
+      : MatchedLoss<T>(call), dloss(call["dloss"]), dpair_loss(call["dpair_loss"]), dunmatched(call["dunmatched"]) {}
 };
 
 // The weighted sum of losses, and the sum of weights, of some rows.

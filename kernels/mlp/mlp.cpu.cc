@@ -28,16 +28,9 @@ struct ForwardScratch {
   }
 };
 
-size_t forward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)ForwardScratch(MlpForward<float>(call), call.threads->count(), pieces);
-  return pieces.bytes();
-}
-
 ups_status forward(const Call& call) {
   const MlpForward<float> f(call);
-  Pieces pieces(call.workspace);
-  const ForwardScratch scratch(f, call.threads->count(), pieces);
+  const auto scratch = scratch_of<ForwardScratch>(call, f);
   pack_transposed(*call.threads, f, f.layers, scratch.weights);
   call.threads->run(ceil_div(f.rows, scratch.chunk_rows), [&](int64_t task, int32_t worker) {
     const int64_t first = task * scratch.chunk_rows, rows = std::min(scratch.chunk_rows, f.rows - first);
@@ -64,17 +57,10 @@ struct BackwardScratch {
   }
 };
 
-size_t backward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)BackwardScratch(MlpBackward<float>(call), call.threads->count(), pieces);
-  return pieces.bytes();
-}
-
 ups_status backward(const Call& call) {
   const MlpBackward<float> f(call);
   Threads& threads = *call.threads;
-  Pieces pieces(call.workspace);
-  const BackwardScratch scratch(f, threads.count(), pieces);
+  const auto scratch = scratch_of<BackwardScratch>(call, f);
   const LayersBackward& layers = scratch.layers;
   layers.pack(threads, f);
   scratch.groups.run(threads, [&](int64_t chunk, float* sums, int32_t worker) {
@@ -88,7 +74,9 @@ ups_status backward(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, "mlp_forward", forward, forward_workspace, mlp_supports)
-UPS_CPU_VARIANT(backward, "mlp_backward", backward, backward_workspace, mlp_backward_supports)
+UPS_CPU_VARIANT(forward, MlpForwardCall, forward, workspace_of<MlpForward<float>, ForwardScratch>,
+                mlp_supports<MlpForwardCall>)
+UPS_CPU_VARIANT(backward, MlpBackwardCall, backward, workspace_of<MlpBackward<float>, BackwardScratch>,
+                mlp_backward_supports)
 
 UPS_SIMD_END

@@ -99,19 +99,16 @@ void layer_by_layer(Launcher& launch, int32_t precision, const Mlp& f, int32_t l
   }
 }
 
-size_t forward_workspace(const Call& call) {
-  const MlpForward<float> f(call);
-  Pieces pieces(nullptr);
-  if (!fits_panels(f)) (void)Hidden(f, f.layers - 1, pieces);
-  return pieces.bytes();
-}
+struct ForwardHidden : Hidden {
+  ForwardHidden(const MlpForward<float>& f, Pieces& pieces) : Hidden(f, f.layers - 1, pieces) {}
+  static bool needed(const MlpForward<float>& f) { return !fits_panels(f); }
+};
 
 ups_status forward(const Call& call) {
   const MlpForward<float> f(call);
   Launcher launch(call);
   if (!fits_panels(f)) {
-    Pieces pieces(call.workspace);
-    layer_by_layer(launch, call.precision, f, f.layers, Hidden(f, f.layers - 1, pieces), f.y);
+    layer_by_layer(launch, call.precision, f, f.layers, scratch_of<ForwardHidden>(call, f), f.y);
     return launch.status();
   }
   const int64_t first_bytes = bytes_of_panel(f, 0);
@@ -142,16 +139,9 @@ struct BackwardScratch {
   }
 };
 
-size_t backward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)BackwardScratch(MlpBackward<float>(call), pieces);
-  return pieces.bytes();
-}
-
 ups_status backward(const Call& call) {
   const MlpBackward<float> f(call);
-  Pieces pieces(call.workspace);
-  const BackwardScratch scratch(f, pieces);
+  const auto scratch = scratch_of<BackwardScratch>(call, f);
   Launcher launch(call);
   layer_by_layer(launch, call.precision, f, f.layers, scratch.hidden, nullptr);
   const float* dy = f.dy;
@@ -168,8 +158,10 @@ ups_status backward(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(forward, "mlp_forward", forward, forward_workspace, mlp_supports)
-UPS_CUDA_VARIANT(backward, "mlp_backward", backward, backward_workspace, mlp_backward_supports)
+UPS_CUDA_VARIANT(forward, MlpForwardCall, forward, workspace_of<MlpForward<float>, ForwardHidden>,
+                 mlp_supports<MlpForwardCall>)
+UPS_CUDA_VARIANT(backward, MlpBackwardCall, backward, workspace_of<MlpBackward<float>, BackwardScratch>,
+                 mlp_backward_supports)
 
 }  // namespace
 }  // namespace upsilon

@@ -10,18 +10,15 @@
 extern "C" {
 #endif
 
-#define UPS_MLP_LAYERS_SCHEMA                                                            \
-  "x: real[..., K], weight0: real[M0, K], bias0?: real[M0], weight1?: real[M1, M0], "    \
-  "bias1?: real[M1], weight2?: real[M2, M1], bias2?: real[M2], weight3?: real[M3, M2], " \
-  "bias3?: real[M3]"
-#define UPS_MLP_OPTIONS_SCHEMA \
-  "; activation0: activation, activation1: activation, activation2: activation, activation3: activation"
-#define UPS_MLP_FORWARD_SCHEMA UPS_MLP_LAYERS_SCHEMA " -> y: real[..., M3|M2|M1|M0]" UPS_MLP_OPTIONS_SCHEMA
-#define UPS_MLP_BACKWARD_SCHEMA                                                                    \
-  UPS_MLP_LAYERS_SCHEMA                                                                            \
-  ", dy: real[..., M3|M2|M1|M0] -> dx?: real[..., K], dweight0?: real[M0, K], dbias0?: real[M0], " \
-  "dweight1?: real[M1, M0], dbias1?: real[M1], dweight2?: real[M2, M1], dbias2?: real[M2], "       \
-  "dweight3?: real[M3, M2], dbias3?: real[M3]" UPS_MLP_OPTIONS_SCHEMA
+#define UPS_MLP_LAYERS_SCHEMA                                 \
+  "x: real[..., K], weight0: real[M0, K], bias0?: real[M0], " \
+  "{l=1..3: weight<l>?: real[M<l>, M<l-1>], bias<l>?: real[M<l>]}"
+#define UPS_MLP_OPTIONS_SCHEMA "; {l=0..3: activation<l>: activation}"
+#define UPS_MLP_FORWARD_SCHEMA UPS_MLP_LAYERS_SCHEMA " -> y: real[..., {l=3..0|M<l>}]" UPS_MLP_OPTIONS_SCHEMA
+#define UPS_MLP_BACKWARD_SCHEMA                                                                      \
+  UPS_MLP_LAYERS_SCHEMA                                                                              \
+  ", dy: real[..., {l=3..0|M<l>}] -> dx?: real[..., K], dweight0?: real[M0, K], dbias0?: real[M0], " \
+  "{l=1..3: dweight<l>?: real[M<l>, M<l-1>], dbias<l>?: real[M<l>]}" UPS_MLP_OPTIONS_SCHEMA
 
 #define UPS_MLP_MAX_LAYERS 4
 

@@ -1,9 +1,15 @@
 // A checked call of mlp, as plain numbers and pointers.
 #pragma once
+#include "core/named_call.h"
 #include "lib/dense/layers.h"
 #include "mlp/mlp.h"
 
 namespace upsilon {
+
+inline constexpr OperationLine mlp_forward_line{"mlp_forward", UPS_MLP_FORWARD_SCHEMA};
+using MlpForwardCall = CallOf<mlp_forward_line, ups_mlp_options>;
+inline constexpr OperationLine mlp_backward_line{"mlp_backward", UPS_MLP_BACKWARD_SCHEMA};
+using MlpBackwardCall = CallOf<mlp_backward_line, ups_mlp_options>;
 
 static_assert(UPS_MLP_MAX_LAYERS == max_layers);
 
@@ -13,16 +19,15 @@ struct MlpLayers : Layers<T> {
   int64_t rows;
   const T* x;
 
-  explicit MlpLayers(const Call& call)
-      : Layers<T>(call, call.dims[1], 1, 2, call.option<ups_mlp_options>().activation), rows(call.dims[0]),
-        x(call.data<const T>(0)) {}
+  template <NamedCall Named>
+  explicit MlpLayers(const Named& call) : Layers<T>(call, call.dim("K")), rows(call.dim("...")), x(call["x"]) {}
 };
 
 template <class T>
 struct MlpForward : MlpLayers<T> {
   T* y;
 
-  explicit MlpForward(const Call& call) : MlpLayers<T>(call), y(call.data<T>(9)) {}
+  explicit MlpForward(const MlpForwardCall& call) : MlpLayers<T>(call), y(call["y"]) {}
 };
 
 template <class T>
@@ -30,13 +35,18 @@ struct MlpBackward : MlpLayers<T>, LayerGradients<T> {
   const T* dy;
   T* dx;
 
-  explicit MlpBackward(const Call& call)
-      : MlpLayers<T>(call), LayerGradients<T>(call, 11), dy(call.data<const T>(9)), dx(call.data<T>(10)) {}
+  explicit MlpBackward(const MlpBackwardCall& call)
+      : MlpLayers<T>(call), LayerGradients<T>(call), dy(call["dy"]), dx(call["dx"]) {}
 };
 
-inline bool mlp_supports(const Call& call) { return layers_are_whole(call, 1); }
-inline bool mlp_backward_supports(const Call& call) {
-  return layers_are_whole(call, 1) && gradients_have_layers(call, 1, 11);
+template <class Named>
+bool mlp_supports(const Call& checked) {
+  const Named call(checked);
+  return layers_are_whole(call);
+}
+inline bool mlp_backward_supports(const Call& checked) {
+  const MlpBackwardCall call(checked);
+  return layers_are_whole(call) && gradients_have_layers(call);
 }
 
 }  // namespace upsilon

@@ -27,13 +27,6 @@ struct Scratch {
 };
 
 template <class T>
-size_t workspace_reference(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)Scratch<T>(MultiDeepSet<T>(call), pieces);
-  return pieces.bytes();
-}
-
-template <class T>
 T scale_of(const MultiDeepSet<T>& f, int64_t event, int32_t s) {
   if (f.before) return f.scale(event);
   return f.pool == UPS_POOL_MEAN ? mean_scale(f.list[s].total_weight(event)) : T(1);
@@ -42,8 +35,7 @@ T scale_of(const MultiDeepSet<T>& f, int64_t event, int32_t s) {
 template <class T>
 ups_status forward_reference(const Call& call) {
   const MultiDeepSetForward<T> f(call);
-  Pieces pieces(call.workspace);
-  Scratch<T> scratch(f, pieces);
+  auto scratch = scratch_of<Scratch<T>>(call, f);
   for (int64_t event = 0; event < f.events; ++event) {
     std::fill_n(f.y + event * f.width, f.width, T(0));
     for (int32_t s = 0; s < f.lists; ++s) {
@@ -68,8 +60,7 @@ ups_status forward_reference(const Call& call) {
 template <class T>
 ups_status backward_reference(const Call& call) {
   const MultiDeepSetBackward<T> f(call);
-  Pieces pieces(call.workspace);
-  Scratch<T> scratch(f, pieces);
+  auto scratch = scratch_of<Scratch<T>>(call, f);
   for (int32_t s = 0; s < f.lists; ++s) clear_gradients(f.list[s], f.to[s]);
   for (int64_t event = 0; event < f.events; ++event) {
     const auto subtract = [&](int32_t s, T of_divisor) {
@@ -107,29 +98,28 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry forward{"multi_deep_set_forward",
-                             UPS_MULTI_DEEP_SET_FORWARD_SCHEMA,
-                             sizeof(ups_multi_deep_set_options),
-                             {forward_reference<float>, workspace_reference<float>, multi_deep_set_supports},
-                             {forward_reference<double>, workspace_reference<double>, multi_deep_set_supports}};
-const OperationEntry backward{
-    "multi_deep_set_backward",
-    UPS_MULTI_DEEP_SET_BACKWARD_SCHEMA,
-    sizeof(ups_multi_deep_set_options),
-    {backward_reference<float>, workspace_reference<float>, multi_deep_set_backward_supports},
-    {backward_reference<double>, workspace_reference<double>, multi_deep_set_backward_supports}};
-
-constexpr int forward_arguments = multi_deep_set_y + 1;
-constexpr int backward_arguments = multi_deep_set_gradient(UPS_MULTI_DEEP_SET_MAX_SETS);
+const OperationOf<MultiDeepSetForwardCall> forward{
+    {forward_reference<float>, workspace_of<MultiDeepSetForward<float>, Scratch<float>>,
+     multi_deep_set_supports<MultiDeepSetForwardCall>},
+    {forward_reference<double>, workspace_of<MultiDeepSetForward<double>, Scratch<double>>,
+     multi_deep_set_supports<MultiDeepSetForwardCall>}};
+const OperationOf<MultiDeepSetBackwardCall> backward{
+    {backward_reference<float>, workspace_of<MultiDeepSetBackward<float>, Scratch<float>>,
+     multi_deep_set_backward_supports},
+    {backward_reference<double>, workspace_of<MultiDeepSetBackward<double>, Scratch<double>>,
+     multi_deep_set_backward_supports}};
 
 // Too many sets leave none at all, which the gate refuses.
-void put_inputs(const ups_multi_deep_set_set* sets, int32_t count, const ups_tensor** tensors) {
-  for (int32_t s = 0; sets && s < count && count <= UPS_MULTI_DEEP_SET_MAX_SETS; ++s) {
-    const ups_tensor** to = tensors + s * multi_deep_set_inputs;
-    to[0] = sets[s].x;
-    to[1] = sets[s].offsets;
-    to[2] = sets[s].particle_weights;
-    put_layers(sets[s].weights, sets[s].biases, to + 3);
+bool fits(int32_t count) { return count <= UPS_MULTI_DEEP_SET_MAX_SETS; }
+
+template <class Arguments>
+void put_inputs(const ups_multi_deep_set_set* sets, int32_t count, Arguments& to) {
+  for (int32_t s = 0; sets && s < count && fits(count); ++s) {
+    to.put("x#", s, sets[s].x);
+    to.put("offsets#", s, sets[s].offsets);
+    to.put("particle_weights#", s, sets[s].particle_weights);
+    to.put("phi#_weight#", sets[s].weights, s);
+    to.put("phi#_bias#", sets[s].biases, s);
   }
 }
 
@@ -138,23 +128,23 @@ void put_inputs(const ups_multi_deep_set_set* sets, int32_t count, const ups_ten
 
 ups_status ups_multi_deep_set_forward(ups_context* context, const ups_multi_deep_set_set* sets, int32_t count,
                                       ups_tensor* y, const ups_multi_deep_set_options* options) noexcept {
-  const ups_tensor* tensors[upsilon::forward_arguments] = {};
-  upsilon::put_inputs(sets, count, tensors);
-  tensors[upsilon::multi_deep_set_y] = y;
-  return upsilon::call(context, upsilon::forward, tensors, options);
+  upsilon::MultiDeepSetForwardCall::Arguments to;
+  upsilon::put_inputs(sets, count, to);
+  to["y"] = y;
+  return upsilon::call(context, upsilon::forward, to.tensors, options);
 }
 
 ups_status ups_multi_deep_set_backward(ups_context* context, const ups_multi_deep_set_set* sets, int32_t count,
                                        const ups_tensor* dy, const ups_multi_deep_set_gradients* gradients,
                                        const ups_multi_deep_set_options* options) noexcept {
-  const ups_tensor* tensors[upsilon::backward_arguments] = {};
-  upsilon::put_inputs(sets, count, tensors);
-  tensors[upsilon::multi_deep_set_y] = dy;
-  for (int32_t s = 0; gradients && s < count && count <= UPS_MULTI_DEEP_SET_MAX_SETS; ++s) {
-    const ups_tensor** to = tensors + upsilon::multi_deep_set_gradient(s);
-    to[0] = gradients[s].dx;
-    to[1] = gradients[s].dparticle_weights;
-    upsilon::put_layers(gradients[s].dweights, gradients[s].dbiases, to + 2);
+  upsilon::MultiDeepSetBackwardCall::Arguments to;
+  upsilon::put_inputs(sets, count, to);
+  to["dy"] = dy;
+  for (int32_t s = 0; gradients && s < count && upsilon::fits(count); ++s) {
+    to.put("dx#", s, gradients[s].dx);
+    to.put("dparticle_weights#", s, gradients[s].dparticle_weights);
+    to.put("dphi#_weight#", gradients[s].dweights, s);
+    to.put("dphi#_bias#", gradients[s].dbiases, s);
   }
-  return upsilon::call(context, upsilon::backward, tensors, options);
+  return upsilon::call(context, upsilon::backward, to.tensors, options);
 }

@@ -23,66 +23,59 @@ size_t each_list(int32_t lists, void* workspace, Use&& use) {
   }
   return most;
 }
-void* behind(const Call& call, const Pieces& pieces) { return static_cast<char*>(call.workspace) + pieces.bytes(); }
-
-// Scales of the events for a mean over all sets, else null.
-template <class Sets>
-float* take_scales(const Sets& f, Pieces& pieces) {
-  return f.before && f.pool == UPS_POOL_MEAN ? pieces.take<float>(f.events) : nullptr;
+// As many bytes as the largest of the sets takes; `use` as above.
+template <class Use>
+char* take_for_each(int32_t lists, Pieces& pieces, Use&& use) {
+  return pieces.take<char>(static_cast<int64_t>(each_list(lists, nullptr, use)));
 }
 
-size_t forward_workspace(const Call& call) {
-  const MultiDeepSetForward<float> f(call);
-  Pieces shared(nullptr);
-  (void)take_scales(f, shared);
-  return shared.bytes() + each_list(f.lists, nullptr, [&](int32_t s, Pieces& pieces) {
-           (void)PoolingScratch(f.list[s], call.threads->count(), pieces);
-         });
-}
+struct ForwardScratch {
+  float* scales;  // of the events for a mean over all sets, else null
+  char* of_set;
+
+  ForwardScratch(const MultiDeepSetForward<float>& f, int32_t workers, Pieces& pieces)
+      : scales(f.before && f.pool == UPS_POOL_MEAN ? pieces.take<float>(f.events) : nullptr),
+        of_set(take_for_each(f.lists, pieces,
+                             [&](int32_t s, Pieces& own) { (void)PoolingScratch(f.list[s], workers, own); })) {}
+};
 
 ups_status forward(const Call& call) {
   const MultiDeepSetForward<float> f(call);
   Threads& threads = *call.threads;
-  Pieces shared(call.workspace);
-  float* const scales = take_scales(f, shared);
+  const auto scratch = scratch_of<ForwardScratch>(call, f);
+  float* const scales = scratch.scales;
   if (scales) each_set(threads, f.events, [&](int64_t event) { scales[event] = f.scale(event); });
-  each_list(f.lists, behind(call, shared), [&](int32_t s, Pieces& pieces) {
-    const PoolingScratch scratch(f.list[s], threads.count(), pieces);
+  each_list(f.lists, scratch.of_set, [&](int32_t s, Pieces& pieces) {
+    const PoolingScratch of_list(f.list[s], threads.count(), pieces);
     const Earlier earlier = f.before ? Earlier{f.list, s} : Earlier{};
-    pool_layers(threads, f.list[s], scratch, {f.y + f.first_column[s], f.width, scales, earlier});
+    pool_layers(threads, f.list[s], of_list, {f.y + f.first_column[s], f.width, scales, earlier});
   });
   return UPS_OK;
 }
-
-struct BackwardScratch {
-  float* scales;  // of the events, for means: of the present set, or of all together
-  float* products[UPS_MULTI_DEEP_SET_MAX_SETS] = {};  // dy . h of particles, where no dparticle_weights holds them
-  SharedExtremes extremes;
-
-  BackwardScratch(const MultiDeepSetBackward<float>& f, Pieces& pieces)
-      : scales(f.pool == UPS_POOL_MEAN ? pieces.take<float>(f.events) : nullptr) {
-    if (f.before && is_extreme(f.pool)) extremes = SharedExtremes(f.events, f.width, pieces);
-    for (int32_t s = 0; s < f.lists; ++s) {
-      products[s] = f.to[s].dparticle_weights;
-      if (f.shares_divisor() && !products[s]) products[s] = pieces.take<float>(f.list[s].particles);
-    }
-  }
-};
 
 // Whether products of set `s` are wanted; known before there is memory for them.
 bool wants_products(const MultiDeepSetBackward<float>& f, int32_t s) {
   return f.to[s].dparticle_weights || f.shares_divisor();
 }
 
-size_t backward_workspace(const Call& call) {
-  const MultiDeepSetBackward<float> f(call);
-  Pieces shared(nullptr);
-  (void)BackwardScratch(f, shared);
-  return shared.bytes() + each_list(f.lists, nullptr, [&](int32_t s, Pieces& pieces) {
-           (void)PooledBackwardScratch(f.list[s], f.to[s].dx != nullptr, wants_products(f, s), call.threads->count(),
-                                       pieces);
-         });
-}
+struct BackwardScratch {
+  float* scales;  // of the events, for means: of the present set, or of all together
+  float* products[UPS_MULTI_DEEP_SET_MAX_SETS] = {};  // dy . h of particles, where no dparticle_weights holds them
+  SharedExtremes extremes;
+  char* of_set;
+
+  BackwardScratch(const MultiDeepSetBackward<float>& f, int32_t workers, Pieces& pieces)
+      : scales(f.pool == UPS_POOL_MEAN ? pieces.take<float>(f.events) : nullptr) {
+    if (f.before && is_extreme(f.pool)) extremes = SharedExtremes(f.events, f.width, pieces);
+    for (int32_t s = 0; s < f.lists; ++s) {
+      products[s] = f.to[s].dparticle_weights;
+      if (f.shares_divisor() && !products[s]) products[s] = pieces.take<float>(f.list[s].particles);
+    }
+    of_set = take_for_each(f.lists, pieces, [&](int32_t s, Pieces& own) {
+      (void)PooledBackwardScratch(f.list[s], f.to[s].dx != nullptr, wants_products(f, s), workers, own);
+    });
+  }
+};
 
 // What the divisor of a mean over the sets [first, end) adds to the gradients of their weights.
 void subtract_means(Threads& threads, const MultiDeepSetBackward<float>& f, const BackwardScratch& scratch,
@@ -101,10 +94,9 @@ void subtract_means(Threads& threads, const MultiDeepSetBackward<float>& f, cons
 ups_status backward(const Call& call) {
   const MultiDeepSetBackward<float> f(call);
   Threads& threads = *call.threads;
-  Pieces shared(call.workspace);
-  const BackwardScratch scratch(f, shared);
+  const auto scratch = scratch_of<BackwardScratch>(call, f);
   const auto with_list = [&](auto&& body) {
-    each_list(f.lists, behind(call, shared), [&](int32_t s, Pieces& pieces) {
+    each_list(f.lists, scratch.of_set, [&](int32_t s, Pieces& pieces) {
       const PooledBackwardScratch of_list(f.list[s], f.to[s].dx != nullptr, wants_products(f, s), threads.count(),
                                           pieces);
       body(s, of_list,
@@ -134,7 +126,9 @@ ups_status backward(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, "multi_deep_set_forward", forward, forward_workspace, multi_deep_set_supports)
-UPS_CPU_VARIANT(backward, "multi_deep_set_backward", backward, backward_workspace, multi_deep_set_backward_supports)
+UPS_CPU_VARIANT(forward, MultiDeepSetForwardCall, forward, workspace_of<MultiDeepSetForward<float>, ForwardScratch>,
+                multi_deep_set_supports<MultiDeepSetForwardCall>)
+UPS_CPU_VARIANT(backward, MultiDeepSetBackwardCall, backward,
+                workspace_of<MultiDeepSetBackward<float>, BackwardScratch>, multi_deep_set_backward_supports)
 
 UPS_SIMD_END

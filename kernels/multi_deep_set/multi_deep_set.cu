@@ -74,37 +74,34 @@ size_t each_list(int32_t lists, void* workspace, Use&& use) {
   }
   return most;
 }
-void* behind(const Call& call, const Pieces& pieces) { return static_cast<char*>(call.workspace) + pieces.bytes(); }
+// As many bytes as the largest of the sets takes; `use` as above.
+template <class Use>
+char* take_for_each(int32_t lists, Pieces& pieces, Use&& use) {
+  return pieces.take<char>(static_cast<int64_t>(each_list(lists, nullptr, use)));
+}
 
 struct ForwardScratch {
   float *scales, *pooled;
+  char* of_set;
 
   ForwardScratch(const MultiDeepSetForward<float>& f, Pieces& pieces) {
     int64_t widest = 0;
     for (int32_t s = 0; s < f.lists; ++s) widest = std::max(widest, f.list[s].last_width());
     scales = pieces.take<float>(f.pool == UPS_POOL_MEAN ? f.events : 0);
     pooled = pieces.take<float>(f.events * widest);
+    of_set = take_for_each(f.lists, pieces, [&](int32_t s, Pieces& own) { (void)PoolingScratch(f.list[s], own); });
   }
 };
 
-size_t forward_workspace(const Call& call) {
-  const MultiDeepSetForward<float> f(call);
-  Pieces shared(nullptr);
-  (void)ForwardScratch(f, shared);
-  return shared.bytes() +
-         each_list(f.lists, nullptr, [&](int32_t s, Pieces& pieces) { (void)PoolingScratch(f.list[s], pieces); });
-}
-
 ups_status forward(const Call& call) {
   const MultiDeepSetForward<float> f(call);
-  Pieces shared(call.workspace);
-  const ForwardScratch scratch(f, shared);
+  const auto scratch = scratch_of<ForwardScratch>(call, f);
   Launcher launch(call);
   AllOffsets offsets{};
   for (int32_t s = 0; s < f.lists; ++s) offsets.offsets[s] = f.list[s].offsets;
   const bool mean = f.pool == UPS_POOL_MEAN;
   if (mean && f.before) find_scales(launch, f.list, f.lists, scratch.scales);
-  each_list(f.lists, behind(call, shared), [&](int32_t s, Pieces& pieces) {
+  each_list(f.lists, scratch.of_set, [&](int32_t s, Pieces& pieces) {
     const PooledLayers<float>& set = f.list[s];
     if (mean && !f.before) find_scales(launch, &set, 1, scratch.scales);
     const PoolingScratch of_list(set, pieces);
@@ -120,6 +117,7 @@ ups_status forward(const Call& call) {
 
 struct BackwardScratch {
   float* scales;
+  char* of_set;
   float* products[most_sets] = {};  // dy . h of particles, where no dparticle_weights holds them
   float* extremes[most_sets] = {};  // of each set, where all are pooled together
   int32_t* where[most_sets] = {};
@@ -133,21 +131,14 @@ struct BackwardScratch {
       where[s] = pieces.take<int32_t>(f.events * f.list[s].last_width());
       if (f.before) extremes[s] = pieces.take<float>(f.events * f.list[s].last_width());
     }
+    of_set =
+        take_for_each(f.lists, pieces, [&](int32_t s, Pieces& own) { (void)PooledBackwardScratch(f.list[s], own); });
   }
 };
 
-size_t backward_workspace(const Call& call) {
-  const MultiDeepSetBackward<float> f(call);
-  Pieces shared(nullptr);
-  (void)BackwardScratch(f, shared);
-  return shared.bytes() + each_list(f.lists, nullptr,
-                                    [&](int32_t s, Pieces& pieces) { (void)PooledBackwardScratch(f.list[s], pieces); });
-}
-
 ups_status backward(const Call& call) {
   const MultiDeepSetBackward<float> f(call);
-  Pieces shared(call.workspace);
-  const BackwardScratch scratch(f, shared);
+  const auto scratch = scratch_of<BackwardScratch>(call, f);
   Launcher launch(call);
   const bool mean = f.pool == UPS_POOL_MEAN, together = f.before && is_extreme(f.pool);
   WeightedLists<most_sets> weighted{};
@@ -159,7 +150,7 @@ ups_status backward(const Call& call) {
     all.where[s] = scratch.where[s];
   }
   if (together) {
-    each_list(f.lists, behind(call, shared), [&](int32_t s, Pieces& pieces) {
+    each_list(f.lists, scratch.of_set, [&](int32_t s, Pieces& pieces) {
       PooledBackwardScratch(f.list[s], pieces)
           .find_extremes(launch, call.precision, f.list[s], scratch.where[s], scratch.extremes[s]);
     });
@@ -167,7 +158,7 @@ ups_status backward(const Call& call) {
                     f.pool == UPS_POOL_MAX);
   }
   if (mean && f.before) find_scales(launch, f.list, f.lists, scratch.scales);
-  each_list(f.lists, behind(call, shared), [&](int32_t s, Pieces& pieces) {
+  each_list(f.lists, scratch.of_set, [&](int32_t s, Pieces& pieces) {
     const PooledLayers<float>& set = f.list[s];
     PooledBackwardScratch of_list(set, pieces);
     if (is_extreme(f.pool) && !together) of_list.find_extremes(launch, call.precision, set, scratch.where[s]);
@@ -184,8 +175,10 @@ ups_status backward(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(forward, "multi_deep_set_forward", forward, forward_workspace, multi_deep_set_supports)
-UPS_CUDA_VARIANT(backward, "multi_deep_set_backward", backward, backward_workspace, multi_deep_set_backward_supports)
+UPS_CUDA_VARIANT(forward, MultiDeepSetForwardCall, forward, workspace_of<MultiDeepSetForward<float>, ForwardScratch>,
+                 multi_deep_set_supports<MultiDeepSetForwardCall>)
+UPS_CUDA_VARIANT(backward, MultiDeepSetBackwardCall, backward,
+                 workspace_of<MultiDeepSetBackward<float>, BackwardScratch>, multi_deep_set_backward_supports)
 
 }  // namespace
 }  // namespace upsilon

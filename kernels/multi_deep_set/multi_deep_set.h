@@ -21,53 +21,21 @@ extern "C" {
 #define UPS_MULTI_DEEP_SET_MAX_SETS 8
 #define UPS_MULTI_DEEP_SET_MAX_LAYERS 4
 
-/* The arguments of set `s`; `may` is ? where it need not be there. */
-#define UPS_MULTI_DEEP_SET_INPUTS_OF(s, may)                                                               \
-  "x" #s #may ": real[N" #s ", K" #s "], offsets" #s #may ": i32[B+1] splits N" #s ", particle_weights" #s \
-  "?: real[N" #s "], phi" #s "_weight0" #may ": real[M" #s "_0, K" #s                                      \
-  "], "                                                                                                    \
-  "phi" #s "_bias0?: real[M" #s "_0], phi" #s "_weight1?: real[M" #s "_1, M" #s                            \
-  "_0], "                                                                                                  \
-  "phi" #s "_bias1?: real[M" #s "_1], phi" #s "_weight2?: real[M" #s "_2, M" #s                            \
-  "_1], "                                                                                                  \
-  "phi" #s "_bias2?: real[M" #s "_2], phi" #s "_weight3?: real[M" #s "_3, M" #s                            \
-  "_2], "                                                                                                  \
-  "phi" #s "_bias3?: real[M" #s "_3]"
-#define UPS_MULTI_DEEP_SET_GRADIENTS_OF(s)                                        \
-  "dx" #s "?: real[N" #s ", K" #s "], dparticle_weights" #s "?: real[N" #s        \
-  "], "                                                                           \
-  "dphi" #s "_weight0?: real[M" #s "_0, K" #s "], dphi" #s "_bias0?: real[M" #s   \
-  "_0], "                                                                         \
-  "dphi" #s "_weight1?: real[M" #s "_1, M" #s "_0], dphi" #s "_bias1?: real[M" #s \
-  "_1], "                                                                         \
-  "dphi" #s "_weight2?: real[M" #s "_2, M" #s "_1], dphi" #s "_bias2?: real[M" #s \
-  "_2], "                                                                         \
-  "dphi" #s "_weight3?: real[M" #s "_3, M" #s "_2], dphi" #s "_bias3?: real[M" #s "_3]"
-#define UPS_MULTI_DEEP_SET_ACTIVATIONS_OF(s)  \
-  "phi" #s "_activation0: activation, phi" #s \
-  "_activation1: activation, "                \
-  "phi" #s "_activation2: activation, phi" #s "_activation3: activation, "
-
-#define UPS_MULTI_DEEP_SET_INPUTS_SCHEMA                                               \
-  UPS_MULTI_DEEP_SET_INPUTS_OF(0, )                                                    \
-  ", " UPS_MULTI_DEEP_SET_INPUTS_OF(1, ?) ", " UPS_MULTI_DEEP_SET_INPUTS_OF(2, ?) ", "                    \
-  UPS_MULTI_DEEP_SET_INPUTS_OF(3, ?) ", " UPS_MULTI_DEEP_SET_INPUTS_OF(4, ?) ", "                         \
-  UPS_MULTI_DEEP_SET_INPUTS_OF(5, ?) ", " UPS_MULTI_DEEP_SET_INPUTS_OF(6, ?) ", "                         \
-  UPS_MULTI_DEEP_SET_INPUTS_OF(7, ?)
-#define UPS_MULTI_DEEP_SET_OPTIONS_SCHEMA                                                                             \
-  "; " UPS_MULTI_DEEP_SET_ACTIVATIONS_OF(0) UPS_MULTI_DEEP_SET_ACTIVATIONS_OF(1) UPS_MULTI_DEEP_SET_ACTIVATIONS_OF(2) \
-      UPS_MULTI_DEEP_SET_ACTIVATIONS_OF(3) UPS_MULTI_DEEP_SET_ACTIVATIONS_OF(4) UPS_MULTI_DEEP_SET_ACTIVATIONS_OF(5)  \
-          UPS_MULTI_DEEP_SET_ACTIVATIONS_OF(6)                                                                        \
-              UPS_MULTI_DEEP_SET_ACTIVATIONS_OF(7) "pool: sum|mean|max|min, fuse: after|before"
+#define UPS_MULTI_DEEP_SET_INPUTS_SCHEMA                                                                          \
+  "{s=0..7: x<s><s?>: real[N<s>, K<s>], offsets<s><s?>: i32[B+1] splits N<s>, particle_weights<s>?: real[N<s>], " \
+  "phi<s>_weight0<s?>: real[M<s>_0, K<s>], phi<s>_bias0?: real[M<s>_0], "                                         \
+  "{l=1..3: phi<s>_weight<l>?: real[M<s>_<l>, M<s>_<l-1>], phi<s>_bias<l>?: real[M<s>_<l>]}}"
+#define UPS_MULTI_DEEP_SET_GRADIENTS_SCHEMA                                \
+  "{s=0..7: dx<s>?: real[N<s>, K<s>], dparticle_weights<s>?: real[N<s>], " \
+  "dphi<s>_weight0?: real[M<s>_0, K<s>], dphi<s>_bias0?: real[M<s>_0], "   \
+  "{l=1..3: dphi<s>_weight<l>?: real[M<s>_<l>, M<s>_<l-1>], dphi<s>_bias<l>?: real[M<s>_<l>]}}"
+#define UPS_MULTI_DEEP_SET_OPTIONS_SCHEMA \
+  "; {s=0..7: {l=0..3: phi<s>_activation<l>: activation}}, pool: sum|mean|max|min, fuse: after|before"
 #define UPS_MULTI_DEEP_SET_FORWARD_SCHEMA \
   UPS_MULTI_DEEP_SET_INPUTS_SCHEMA " -> y: real[B, W]" UPS_MULTI_DEEP_SET_OPTIONS_SCHEMA
 #define UPS_MULTI_DEEP_SET_BACKWARD_SCHEMA \
   UPS_MULTI_DEEP_SET_INPUTS_SCHEMA         \
-  ", dy: real[B, W] -> " UPS_MULTI_DEEP_SET_GRADIENTS_OF(0) ", " UPS_MULTI_DEEP_SET_GRADIENTS_OF(1) ", "  \
-  UPS_MULTI_DEEP_SET_GRADIENTS_OF(2) ", " UPS_MULTI_DEEP_SET_GRADIENTS_OF(3) ", "                         \
-  UPS_MULTI_DEEP_SET_GRADIENTS_OF(4) ", " UPS_MULTI_DEEP_SET_GRADIENTS_OF(5) ", "                         \
-  UPS_MULTI_DEEP_SET_GRADIENTS_OF(6) ", " UPS_MULTI_DEEP_SET_GRADIENTS_OF(7)                              \
-  UPS_MULTI_DEEP_SET_OPTIONS_SCHEMA
+  ", dy: real[B, W] -> " UPS_MULTI_DEEP_SET_GRADIENTS_SCHEMA UPS_MULTI_DEEP_SET_OPTIONS_SCHEMA
 
 typedef enum ups_fuse { UPS_FUSE_AFTER, UPS_FUSE_BEFORE } ups_fuse;
 

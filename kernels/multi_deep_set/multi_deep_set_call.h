@@ -1,20 +1,18 @@
 // A checked call of multi_deep_set, as plain numbers and pointers.
 #pragma once
+#include "core/named_call.h"
 #include "lib/dense/pooled_layers.h"
 #include "multi_deep_set/multi_deep_set.h"
 
 namespace upsilon {
 
-static_assert(UPS_MULTI_DEEP_SET_MAX_LAYERS == max_layers);
+inline constexpr OperationLine multi_deep_set_forward_line{"multi_deep_set_forward", UPS_MULTI_DEEP_SET_FORWARD_SCHEMA};
+using MultiDeepSetForwardCall = CallOf<multi_deep_set_forward_line, ups_multi_deep_set_options>;
+inline constexpr OperationLine multi_deep_set_backward_line{"multi_deep_set_backward",
+                                                            UPS_MULTI_DEEP_SET_BACKWARD_SCHEMA};
+using MultiDeepSetBackwardCall = CallOf<multi_deep_set_backward_line, ups_multi_deep_set_options>;
 
-// Where a set's arguments and dimensions begin.
-constexpr int multi_deep_set_inputs = 3 + 2 * max_layers, multi_deep_set_outputs = 2 + 2 * max_layers;
-constexpr int multi_deep_set_y = UPS_MULTI_DEEP_SET_MAX_SETS * multi_deep_set_inputs;
-constexpr int multi_deep_set_gradient(int s) { return multi_deep_set_y + 1 + s * multi_deep_set_outputs; }
-// N0, K0, B, M0_0 ... M0_3, then N1, K1, M1_0 ... and W at the end.
-constexpr int multi_deep_set_dim(int s) { return s == 0 ? 0 : 1 + (2 + max_layers) * s; }
-constexpr int multi_deep_set_first_width(int s) { return multi_deep_set_dim(s) + (s == 0 ? 3 : 2); }
-constexpr int multi_deep_set_width = multi_deep_set_dim(UPS_MULTI_DEEP_SET_MAX_SETS);
+static_assert(UPS_MULTI_DEEP_SET_MAX_LAYERS == max_layers);
 
 template <class T>
 struct MultiDeepSet {
@@ -25,17 +23,23 @@ struct MultiDeepSet {
   int32_t pool;
   bool before;  // whether all are pooled together
 
-  explicit MultiDeepSet(const Call& call) : events(call.dims[2]), width(call.dims[multi_deep_set_width]) {
-    const auto& options = call.option<ups_multi_deep_set_options>();
+  template <NamedCall Named>
+  explicit MultiDeepSet(const Named& call) : events(call.dim("B")), width(call.dim("W")) {
+    const auto& options = call.options();
     pool = options.pool;
     before = options.fuse == UPS_FUSE_BEFORE;
+    const ArgumentList x = call.list("x#"), offsets = call.list("offsets#");
+    const ArgumentList particle_weights = call.list("particle_weights#");
+    const ArgumentList weights = call.list("phi#_weight#"), biases = call.list("phi#_bias#");
+    const DimensionList particles = call.dims("N#"), inputs = call.dims("K#"), outputs = call.dims("M#_#");
     int64_t column = 0;
-    while (lists < UPS_MULTI_DEEP_SET_MAX_SETS && call.given(lists * multi_deep_set_inputs)) {
-      const int dim = multi_deep_set_dim(lists);
-      list[lists] = PooledLayers<T>(call, lists * multi_deep_set_inputs, call.dims[dim], call.dims[dim + 1], events,
-                                    multi_deep_set_first_width(lists), options.activation[lists], pool);
+    for (; lists < UPS_MULTI_DEEP_SET_MAX_SETS && x.given(lists); ++lists) {
+      const Layers<T> phi(inputs[lists], outputs.row(lists), weights.row(lists), biases.row(lists),
+                          options.activation[lists]);
+      list[lists] =
+          PooledLayers<T>(phi, particles[lists], events, x[lists], offsets[lists], particle_weights[lists], pool);
       first_column[lists] = before ? 0 : column;
-      column += list[lists++].last_width();
+      column += phi.last_width();
     }
   }
 
@@ -51,7 +55,7 @@ template <class T>
 struct MultiDeepSetForward : MultiDeepSet<T> {
   T* y;
 
-  explicit MultiDeepSetForward(const Call& call) : MultiDeepSet<T>(call), y(call.data<T>(multi_deep_set_y)) {}
+  explicit MultiDeepSetForward(const MultiDeepSetForwardCall& call) : MultiDeepSet<T>(call), y(call["y"]) {}
 };
 
 template <class T>
@@ -59,8 +63,11 @@ struct MultiDeepSetBackward : MultiDeepSet<T> {
   const T* dy;
   PooledLayersGradients<T> to[UPS_MULTI_DEEP_SET_MAX_SETS];
 
-  explicit MultiDeepSetBackward(const Call& call) : MultiDeepSet<T>(call), dy(call.data<const T>(multi_deep_set_y)) {
-    for (int32_t s = 0; s < this->lists; ++s) to[s] = PooledLayersGradients<T>(call, multi_deep_set_gradient(s));
+  explicit MultiDeepSetBackward(const MultiDeepSetBackwardCall& call) : MultiDeepSet<T>(call), dy(call["dy"]) {
+    const ArgumentList dx = call.list("dx#"), dparticle_weights = call.list("dparticle_weights#");
+    const ArgumentList dweights = call.list("dphi#_weight#"), dbiases = call.list("dphi#_bias#");
+    for (int32_t s = 0; s < this->lists; ++s)
+      to[s] = PooledLayersGradients<T>(LayerGradients<T>(dweights.row(s), dbiases.row(s)), dx[s], dparticle_weights[s]);
   }
 
   // Whether a divisor that all sets share has a gradient.
@@ -71,31 +78,43 @@ struct MultiDeepSetBackward : MultiDeepSet<T> {
   }
 };
 
-// Sets without gaps, each whole or not there at all, and widths that make W.
-inline bool multi_deep_set_supports(const Call& call) {
+// Sets without gaps, each whole or not there at all, and widths that make W. An extreme of weighted elements would have two
+// meanings.
+template <class Named>
+bool multi_deep_set_supports(const Call& checked) {
+  const Named call(checked);
   const MultiDeepSet<float> f(call);
+  const ArgumentList x = call.list("x#"), offsets = call.list("offsets#");
+  const ArgumentList particle_weights = call.list("particle_weights#");
+  const ArgumentList weights = call.list("phi#_weight#"), biases = call.list("phi#_bias#");
   int64_t sum = 0;
   for (int32_t s = 0; s < UPS_MULTI_DEEP_SET_MAX_SETS; ++s) {
-    const int first = s * multi_deep_set_inputs;
+    const ArgumentList weight = weights.row(s), bias = biases.row(s);
     if (s < f.lists) {
-      if (!call.given(first + 1) || !call.given(first + 3) || !pooled_layers_are_whole(call, first, f.pool))
-        return false;
+      if (!offsets.given(s) || !weight.given(0) || !layers_are_whole(weight, bias)) return false;
+      if (particle_weights.given(s) && is_extreme(f.pool)) return false;
       if (f.before && f.list[s].last_width() != f.width) return false;
       sum += f.list[s].last_width();
       continue;
     }
-    for (int i = 0; i < multi_deep_set_inputs; ++i)
-      if (call.given(first + i)) return false;
+    if (x.given(s) || offsets.given(s) || particle_weights.given(s)) return false;
+    for (int32_t l = 0; l < max_layers; ++l)
+      if (weight.given(l) || bias.given(l)) return false;
   }
   return f.before || sum == f.width;
 }
-inline bool multi_deep_set_backward_supports(const Call& call) {
-  for (int s = 0; s < UPS_MULTI_DEEP_SET_MAX_SETS; ++s) {
-    const int first = s * multi_deep_set_inputs, gradient = multi_deep_set_gradient(s);
-    if (!pooled_gradients_have_layers(call, first, gradient)) return false;
-    if (!call.given(first) && call.given(gradient)) return false;
+inline bool multi_deep_set_backward_supports(const Call& checked) {
+  const MultiDeepSetBackwardCall call(checked);
+  const ArgumentList x = call.list("x#"), dx = call.list("dx#");
+  const ArgumentList particle_weights = call.list("particle_weights#"), of_weights = call.list("dparticle_weights#");
+  const ArgumentList weights = call.list("phi#_weight#");
+  const ArgumentList dweights = call.list("dphi#_weight#"), dbiases = call.list("dphi#_bias#");
+  for (int32_t s = 0; s < UPS_MULTI_DEEP_SET_MAX_SETS; ++s) {
+    if (!gradients_have_layers(weights.row(s), dweights.row(s), dbiases.row(s))) return false;
+    if (!particle_weights.given(s) && of_weights.given(s)) return false;
+    if (!x.given(s) && dx.given(s)) return false;
   }
-  return multi_deep_set_supports(call);
+  return multi_deep_set_supports<MultiDeepSetBackwardCall>(checked);
 }
 
 }  // namespace upsilon

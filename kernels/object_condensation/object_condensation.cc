@@ -119,16 +119,8 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry forward{"object_condensation_forward",
-                             UPS_OBJECT_CONDENSATION_FORWARD_SCHEMA,
-                             sizeof(ups_object_condensation_options),
-                             {forward_reference<float>},
-                             {forward_reference<double>}};
-const OperationEntry backward{"object_condensation_backward",
-                              UPS_OBJECT_CONDENSATION_BACKWARD_SCHEMA,
-                              sizeof(ups_object_condensation_options),
-                              {backward_reference<float>},
-                              {backward_reference<double>}};
+const OperationOf<ObjectCondensationForwardCall> forward{{forward_reference<float>}, {forward_reference<double>}};
+const OperationOf<ObjectCondensationBackwardCall> backward{{backward_reference<float>}, {backward_reference<double>}};
 
 }  // namespace
 }  // namespace upsilon

@@ -61,6 +61,10 @@ struct Scratch {
   float* sums;  // a vector for every dimension
   double* terms;  // four for every event
 
+  Scratch(const CondensationForward<float>& f, Pieces& pieces) : Scratch(f, false, pieces) {}
+  Scratch(const CondensationBackward<float>& f, Pieces& pieces) : Scratch(f, true, pieces) {}
+
+ private:
   Scratch(const Condensation<float>& f, bool backward, Pieces& pieces) {
     keys = pieces.take<int64_t>(f.hits);
     object = pieces.take<int32_t>(f.hits);
@@ -74,13 +78,6 @@ struct Scratch {
     terms = pieces.take<double>(backward ? 0 : 4 * f.events);
   }
 };
-
-template <bool backward>
-size_t workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)Scratch(Condensation<float>(call), backward, pieces);
-  return pieces.bytes();
-}
 
 // One event's part of it, filled.
 struct Event {
@@ -243,8 +240,7 @@ void with_convention(int32_t convention, Run&& run) {
 
 ups_status forward(const Call& call) {
   const CondensationForward<float> f(call);
-  Pieces pieces(call.workspace);
-  const Scratch scratch(f, false, pieces);
+  const auto scratch = scratch_of<Scratch>(call, f);
   each_event(call, f, [&](int64_t number) {
     const Event event(f, scratch, number);
     with_convention(f.convention,
@@ -260,8 +256,7 @@ ups_status forward(const Call& call) {
 
 ups_status backward(const Call& call) {
   const CondensationBackward<float> f(call);
-  Pieces pieces(call.workspace);
-  const Scratch scratch(f, true, pieces);
+  const auto scratch = scratch_of<Scratch>(call, f);
   const int64_t first = f.offsets[0], end = f.offsets[f.events];
   clear(f.dbeta, first);
   clear(f.dx, first * f.dimensions);
@@ -276,7 +271,7 @@ ups_status backward(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, "object_condensation_forward", forward, workspace<false>)
-UPS_CPU_VARIANT(backward, "object_condensation_backward", backward, workspace<true>)
+UPS_CPU_VARIANT(forward, ObjectCondensationForwardCall, forward, workspace_of<CondensationForward<float>, Scratch>)
+UPS_CPU_VARIANT(backward, ObjectCondensationBackwardCall, backward, workspace_of<CondensationBackward<float>, Scratch>)
 
 UPS_SIMD_END

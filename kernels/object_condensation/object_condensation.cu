@@ -262,13 +262,6 @@ struct BackwardScratch : Objects {
   }
 };
 
-template <class Scratch>
-size_t workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)Scratch(Condensation<float>(call), pieces);
-  return pieces.bytes();
-}
-
 void find_objects(Launcher& launch, const Condensation<float>& f, const Objects& o) {
   launch.elements(find_points<block_threads>, f.hits, f, o);
   launch.elements(count_objects<block_threads>, 32 * f.events, f, o);
@@ -276,8 +269,7 @@ void find_objects(Launcher& launch, const Condensation<float>& f, const Objects&
 
 ups_status forward(const Call& call) {
   const CondensationForward<float> f(call);
-  Pieces pieces(call.workspace);
-  const ForwardScratch s(f, pieces);
+  const auto s = scratch_of<ForwardScratch>(call, f);
   Launcher launch(call);
   find_objects(launch, f, s);
   launch.elements(sum_potentials<block_threads>, 32 * f.hits, static_cast<const Condensation<float>&>(f),
@@ -290,8 +282,7 @@ ups_status forward(const Call& call) {
 
 ups_status backward(const Call& call) {
   const CondensationBackward<float> f(call);
-  Pieces pieces(call.workspace);
-  const BackwardScratch s(f, pieces);
+  const auto s = scratch_of<BackwardScratch>(call, f);
   Launcher launch(call);
   find_objects(launch, f, s);
   launch.elements(sum_at_points<block_threads>, 32 * f.hits, f, static_cast<const Objects&>(s), s.of_points);
@@ -299,8 +290,10 @@ ups_status backward(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(forward, "object_condensation_forward", forward, workspace<ForwardScratch>)
-UPS_CUDA_VARIANT(backward, "object_condensation_backward", backward, workspace<BackwardScratch>)
+UPS_CUDA_VARIANT(forward, ObjectCondensationForwardCall, forward,
+                 workspace_of<CondensationForward<float>, ForwardScratch>)
+UPS_CUDA_VARIANT(backward, ObjectCondensationBackwardCall, backward,
+                 workspace_of<CondensationBackward<float>, BackwardScratch>)
 
 }  // namespace
 }  // namespace upsilon

@@ -1,9 +1,16 @@
 // Checked calls of object_condensation, as plain numbers and pointers.
 #pragma once
-#include "core/operation.h"
+#include "core/named_call.h"
 #include "object_condensation/object_condensation.h"
 
 namespace upsilon {
+
+inline constexpr OperationLine object_condensation_forward_line{"object_condensation_forward",
+                                                                UPS_OBJECT_CONDENSATION_FORWARD_SCHEMA};
+using ObjectCondensationForwardCall = CallOf<object_condensation_forward_line, ups_object_condensation_options>;
+inline constexpr OperationLine object_condensation_backward_line{"object_condensation_backward",
+                                                                 UPS_OBJECT_CONDENSATION_BACKWARD_SCHEMA};
+using ObjectCondensationBackwardCall = CallOf<object_condensation_backward_line, ups_object_condensation_options>;
 
 template <class T>
 struct Condensation {
@@ -13,10 +20,11 @@ struct Condensation {
   int32_t convention;
   T q_min, radius;
 
-  explicit Condensation(const Call& call)
-      : hits(call.dims[0]), dimensions(call.dims[1]), events(call.dims[2]), beta(call.data<const T>(0)),
-        x(call.data<const T>(1)), object_ids(call.data<const int32_t>(2)), offsets(call.data<const int32_t>(3)) {
-    const auto& options = call.option<ups_object_condensation_options>();
+  template <NamedCall Named>
+  explicit Condensation(const Named& call)
+      : hits(call.dim("N")), dimensions(call.dim("D")), events(call.dim("B")), beta(call["beta"]), x(call["x"]),
+        object_ids(call["object_ids"]), offsets(call["offsets"]) {
+    const auto& options = call.options();
     convention = options.convention;
     q_min = options.q_min;
     radius = options.radius;
@@ -26,15 +34,15 @@ struct Condensation {
 template <class T>
 struct CondensationForward : Condensation<T> {
   T* y;
-  explicit CondensationForward(const Call& call) : Condensation<T>(call), y(call.data<T>(4)) {}
+  explicit CondensationForward(const ObjectCondensationForwardCall& call) : Condensation<T>(call), y(call["y"]) {}
 };
 
 template <class T>
 struct CondensationBackward : Condensation<T> {
   const T* dy;
   T *dbeta, *dx;  // null where not wanted
-  explicit CondensationBackward(const Call& call)
-      : Condensation<T>(call), dy(call.data<const T>(4)), dbeta(call.data<T>(5)), dx(call.data<T>(6)) {}
+  explicit CondensationBackward(const ObjectCondensationBackwardCall& call)
+      : Condensation<T>(call), dy(call["dy"]), dbeta(call["dbeta"]), dx(call["dx"]) {}
 };
 
 }  // namespace upsilon

@@ -41,21 +41,11 @@ ups_status adam_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry accumulate{"accumulate",
-                                UPS_ACCUMULATE_SCHEMA,
-                                sizeof(ups_accumulate_options),
-                                {accumulate_reference<float>},
-                                {accumulate_reference<double>}};
-const OperationEntry sgd{"sgd",
-                         UPS_SGD_SCHEMA,
-                         sizeof(ups_sgd_options),
-                         {sgd_reference<float>, nullptr, sgd_supports},
-                         {sgd_reference<double>, nullptr, sgd_supports}};
-const OperationEntry adam{"adam",
-                          UPS_ADAM_SCHEMA,
-                          sizeof(ups_adam_options),
-                          {adam_reference<float>, nullptr, adam_supports},
-                          {adam_reference<double>, nullptr, adam_supports}};
+const OperationOf<AccumulateCall> accumulate{{accumulate_reference<float>}, {accumulate_reference<double>}};
+const OperationOf<SgdCall> sgd{{sgd_reference<float>, nullptr, sgd_supports},
+                               {sgd_reference<double>, nullptr, sgd_supports}};
+const OperationOf<AdamCall> adam{{adam_reference<float>, nullptr, adam_supports},
+                                 {adam_reference<double>, nullptr, adam_supports}};
 
 }  // namespace
 }  // namespace upsilon

@@ -57,8 +57,8 @@ ups_status adam(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(accumulate, "accumulate", accumulate)
-UPS_CPU_VARIANT(sgd, "sgd", sgd, nullptr, sgd_supports)
-UPS_CPU_VARIANT(adam, "adam", adam, nullptr, adam_supports)
+UPS_CPU_VARIANT(accumulate, AccumulateCall, accumulate)
+UPS_CPU_VARIANT(sgd, SgdCall, sgd, nullptr, sgd_supports)
+UPS_CPU_VARIANT(adam, AdamCall, adam, nullptr, adam_supports)
 
 UPS_SIMD_END

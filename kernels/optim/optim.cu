@@ -64,9 +64,9 @@ ups_status run_adam(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(accumulate, "accumulate", run_accumulate)
-UPS_CUDA_VARIANT(sgd, "sgd", run_sgd, nullptr, sgd_supports)
-UPS_CUDA_VARIANT(adam, "adam", run_adam, nullptr, adam_supports)
+UPS_CUDA_VARIANT(accumulate, AccumulateCall, run_accumulate)
+UPS_CUDA_VARIANT(sgd, SgdCall, run_sgd, nullptr, sgd_supports)
+UPS_CUDA_VARIANT(adam, AdamCall, run_adam, nullptr, adam_supports)
 
 }  // namespace
 }  // namespace upsilon

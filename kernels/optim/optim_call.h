@@ -3,10 +3,17 @@
 #pragma once
 #include <cmath>
 
-#include "core/operation.h"
+#include "core/named_call.h"
 #include "optim/optim.h"
 
 namespace upsilon {
+
+inline constexpr OperationLine accumulate_line{"accumulate", UPS_ACCUMULATE_SCHEMA};
+using AccumulateCall = CallOf<accumulate_line, ups_accumulate_options>;
+inline constexpr OperationLine sgd_line{"sgd", UPS_SGD_SCHEMA};
+using SgdCall = CallOf<sgd_line, ups_sgd_options>;
+inline constexpr OperationLine adam_line{"adam", UPS_ADAM_SCHEMA};
+using AdamCall = CallOf<adam_line, ups_adam_options>;
 
 template <class T>
 struct Accumulate {
@@ -15,9 +22,8 @@ struct Accumulate {
   T* y;
   T scale;
 
-  explicit Accumulate(const Call& call)
-      : count(call.dims[0]), x(call.data<const T>(0)), y(call.data<T>(1)),
-        scale(static_cast<T>(call.option<ups_accumulate_options>().scale)) {}
+  explicit Accumulate(const AccumulateCall& call)
+      : count(call.dim("...")), x(call["x"]), y(call["y"]), scale(static_cast<T>(call.options().scale)) {}
 };
 
 template <class T>
@@ -28,9 +34,9 @@ struct Sgd {
   T learning_rate, momentum, weight_decay;
   bool nesterov, first_step;
 
-  explicit Sgd(const Call& call)
-      : count(call.dims[0]), gradient(call.data<const T>(0)), parameter(call.data<T>(1)), velocity(call.data<T>(2)) {
-    const auto& o = call.option<ups_sgd_options>();
+  explicit Sgd(const SgdCall& call)
+      : count(call.dim("...")), gradient(call["gradient"]), parameter(call["parameter"]), velocity(call["velocity"]) {
+    const auto& o = call.options();
     learning_rate = static_cast<T>(o.learning_rate);
     momentum = static_cast<T>(o.momentum);
     weight_decay = static_cast<T>(o.weight_decay);
@@ -50,10 +56,10 @@ struct Adam {
   T gradient_decay;  // weight_decay, where it is a part of the gradient
   T parameter_factor;  // 1 - learning_rate weight_decay, where it is decoupled
 
-  explicit Adam(const Call& call)
-      : count(call.dims[0]), gradient(call.data<const T>(0)), parameter(call.data<T>(1)), mean(call.data<T>(2)),
-        square(call.data<T>(3)) {
-    const auto& o = call.option<ups_adam_options>();
+  explicit Adam(const AdamCall& call)
+      : count(call.dim("...")), gradient(call["gradient"]), parameter(call["parameter"]), mean(call["mean"]),
+        square(call["square"]) {
+    const auto& o = call.options();
     beta1 = static_cast<T>(o.beta1);
     one_minus_beta1 = static_cast<T>(1 - o.beta1);
     beta2 = static_cast<T>(o.beta2);
@@ -67,7 +73,13 @@ struct Adam {
 };
 
 // Steps count from 1: Adam's corrections divide by zero at 0.
-inline bool adam_supports(const Call& call) { return call.option<ups_adam_options>().step >= 1; }
-inline bool sgd_supports(const Call& call) { return call.option<ups_sgd_options>().step >= 1; }
+inline bool adam_supports(const Call& checked) {
+  const AdamCall call(checked);
+  return call.options().step >= 1;
+}
+inline bool sgd_supports(const Call& checked) {
+  const SgdCall call(checked);
+  return call.options().step >= 1;
+}
 
 }  // namespace upsilon

@@ -32,20 +32,12 @@ struct Scratch {
   }
 };
 
-template <class T>
-size_t workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)Scratch<T>(PairAttention<T>(call), pieces);
-  return pieces.bytes();
-}
-
 constexpr int64_t begin_of_bias = 0;
 
 template <class T>
 ups_status forward_reference(const Call& call) {
   const PairAttentionForward<T> f(call);
-  Pieces pieces(call.workspace);
-  const Scratch<T> scratch(f, pieces);
+  const auto scratch = scratch_of<Scratch<T>>(call, f);
   scratch.find_kinematics(f);
   clear(f.y, f.particles * f.heads * f.value_width);
   for (int64_t i = 0; f.softmax && i < f.particles * f.heads; ++i) {
@@ -85,8 +77,7 @@ void differentiate_bias(const PairAttentionBackward<T>& f, const Scratch<T>& scr
 template <class T>
 ups_status backward_reference(const Call& call) {
   const PairAttentionBackward<T> f(call);
-  Pieces pieces(call.workspace);
-  const Scratch<T> scratch(f, pieces);
+  const auto scratch = scratch_of<Scratch<T>>(call, f);
   scratch.find_kinematics(f);
   clear_layer_gradients(f, f);
   clear(f.dmomenta, f.particles * pair_columns_of_momenta);
@@ -112,32 +103,36 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry forward{"pair_attention_forward",
-                             UPS_PAIR_ATTENTION_FORWARD_SCHEMA,
-                             sizeof(ups_pair_attention_options),
-                             {forward_reference<float>, workspace<float>, pair_attention_supports},
-                             {forward_reference<double>, workspace<double>, pair_attention_supports}};
-const OperationEntry backward{"pair_attention_backward",
-                              UPS_PAIR_ATTENTION_BACKWARD_SCHEMA,
-                              sizeof(ups_pair_attention_options),
-                              {backward_reference<float>, workspace<float>, pair_attention_backward_supports},
-                              {backward_reference<double>, workspace<double>, pair_attention_backward_supports}};
+const OperationOf<PairAttentionForwardCall> forward{
+    {forward_reference<float>, workspace_of<PairAttentionForward<float>, Scratch<float>>,
+     pair_attention_supports<PairAttentionForwardCall>},
+    {forward_reference<double>, workspace_of<PairAttentionForward<double>, Scratch<double>>,
+     pair_attention_supports<PairAttentionForwardCall>}};
+const OperationOf<PairAttentionBackwardCall> backward{
+    {backward_reference<float>, workspace_of<PairAttentionBackward<float>, Scratch<float>>,
+     pair_attention_backward_supports},
+    {backward_reference<double>, workspace_of<PairAttentionBackward<double>, Scratch<double>>,
+     pair_attention_backward_supports}};
 
 }  // namespace
 }  // namespace upsilon
 
 ups_status ups_pair_attention_forward(ups_context* context, const ups_tensor* momenta, const ups_tensor* offsets,
                                       const ups_tensor* const* weights, const ups_tensor* const* biases,
-                                      const ups_tensor* q, const ups_tensor* k, const ups_tensor* v, ups_tensor* y,
-                                      ups_tensor* softmax, const ups_pair_attention_options* options) noexcept {
-  const ups_tensor* tensors[7 + 2 * upsilon::max_layers] = {momenta, offsets};
-  upsilon::put_layers(weights, biases, tensors + 2);
-  tensors[10] = q;
-  tensors[11] = k;
-  tensors[12] = v;
-  tensors[13] = y;
-  tensors[14] = softmax;
-  return upsilon::call(context, upsilon::forward, tensors, options);
+                                      const ups_tensor* q, const ups_tensor* k, const ups_tensor* v,
+                                      ups_tensor* y, ups_tensor* softmax,
+                                      const ups_pair_attention_options* options) noexcept {
+  upsilon::PairAttentionForwardCall::Arguments to;
+  to["momenta"] = momenta;
+  to["offsets"] = offsets;
+  to.put("weight#", weights);
+  to.put("bias#", biases);
+  to["q"] = q;
+  to["k"] = k;
+  to["v"] = v;
+  to["y"] = y;
+  to["softmax"] = softmax;
+  return upsilon::call(context, upsilon::forward, to.tensors, options);
 }
 
 ups_status ups_pair_attention_backward(ups_context* context, const ups_tensor* momenta, const ups_tensor* offsets,
@@ -145,20 +140,24 @@ ups_status ups_pair_attention_backward(ups_context* context, const ups_tensor* m
                                        const ups_tensor* q, const ups_tensor* k, const ups_tensor* v,
                                        const ups_tensor* y, const ups_tensor* softmax, const ups_tensor* dy,
                                        ups_tensor* dmomenta, const ups_tensor* const* dweights,
-                                       const ups_tensor* const* dbiases, ups_tensor* dq, ups_tensor* dk, ups_tensor* dv,
-                                       const ups_pair_attention_options* options) noexcept {
-  const ups_tensor* tensors[12 + 4 * upsilon::max_layers] = {momenta, offsets};
-  upsilon::put_layers(weights, biases, tensors + 2);
-  upsilon::put_layers(dweights, dbiases, tensors + 17);
-  tensors[10] = q;
-  tensors[11] = k;
-  tensors[12] = v;
-  tensors[13] = y;
-  tensors[14] = softmax;
-  tensors[15] = dy;
-  tensors[16] = dmomenta;
-  tensors[25] = dq;
-  tensors[26] = dk;
-  tensors[27] = dv;
-  return upsilon::call(context, upsilon::backward, tensors, options);
+                                       const ups_tensor* const* dbiases, ups_tensor* dq, ups_tensor* dk,
+                                       ups_tensor* dv, const ups_pair_attention_options* options) noexcept {
+  upsilon::PairAttentionBackwardCall::Arguments to;
+  to["momenta"] = momenta;
+  to["offsets"] = offsets;
+  to.put("weight#", weights);
+  to.put("bias#", biases);
+  to["q"] = q;
+  to["k"] = k;
+  to["v"] = v;
+  to["y"] = y;
+  to["softmax"] = softmax;
+  to["dy"] = dy;
+  to["dmomenta"] = dmomenta;
+  to.put("dweight#", dweights);
+  to.put("dbias#", dbiases);
+  to["dq"] = dq;
+  to["dk"] = dk;
+  to["dv"] = dv;
+  return upsilon::call(context, upsilon::backward, to.tensors, options);
 }

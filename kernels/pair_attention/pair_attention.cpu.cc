@@ -158,16 +158,9 @@ void find_bias(const PairAttentionForward<float>& f, const ForwardMemory& memory
   }
 }
 
-size_t forward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)ForwardMemory(PairAttentionForward<float>(call), call.threads->count(), pieces);
-  return pieces.bytes();
-}
-
 ups_status forward(const Call& call) {
   const PairAttentionForward<float> f(call);
-  Pieces pieces(call.workspace);
-  const ForwardMemory memory(f, call.threads->count(), pieces);
+  const auto memory = scratch_of<ForwardMemory>(call, f);
   pack_transposed(*call.threads, f, f.layers, memory.weights);
   memory.kinematics.compute(*call.threads, f.momenta, f.particles);
   clear_outside(call, f.y, f.particles, f.heads * f.value_width, f.offsets, f.events);
@@ -278,16 +271,9 @@ void differentiate_bias(const PairAttentionBackward<float>& f, const BackwardMem
                       f.dmomenta + (block.begin + r) * pair_columns_of_momenta);
 }
 
-size_t backward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)BackwardMemory(PairAttentionBackward<float>(call), call.threads->count(), pieces);
-  return pieces.bytes();
-}
-
 ups_status backward(const Call& call) {
   const PairAttentionBackward<float> f(call);
-  Pieces pieces(call.workspace);
-  const BackwardMemory memory(f, call.threads->count(), pieces);
+  const auto memory = scratch_of<BackwardMemory>(call, f);
   const LayersBackward& layers = memory.layers;
   layers.pack(*call.threads, f);
   memory.kinematics.compute(*call.threads, f.momenta, f.particles);
@@ -318,7 +304,9 @@ ups_status backward(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, "pair_attention_forward", forward, forward_workspace, pair_attention_supports)
-UPS_CPU_VARIANT(backward, "pair_attention_backward", backward, backward_workspace, pair_attention_backward_supports)
+UPS_CPU_VARIANT(forward, PairAttentionForwardCall, forward, workspace_of<PairAttentionForward<float>, ForwardMemory>,
+                pair_attention_supports<PairAttentionForwardCall>)
+UPS_CPU_VARIANT(backward, PairAttentionBackwardCall, backward,
+                workspace_of<PairAttentionBackward<float>, BackwardMemory>, pair_attention_backward_supports)
 
 UPS_SIMD_END

@@ -279,18 +279,23 @@ int64_t backward_bytes(const PairAttention<float>& f) {
 }
 
 bool forward_fits(const Call& call) {
-  return pair_attention_supports(call) && forward_bytes(PairAttention<float>(call)) <= most_forward_panel_bytes;
+  return pair_attention_supports<PairAttentionForwardCall>(call) &&
+         forward_bytes(PairAttentionForward<float>(call)) <= most_forward_panel_bytes;
 }
 bool backward_fits(const Call& call) {
   return pair_attention_backward_supports(call) &&
-         backward_bytes(PairAttention<float>(call)) <= most_backward_panel_bytes;
+         backward_bytes(PairAttentionBackward<float>(call)) <= most_backward_panel_bytes;
 }
 
-size_t forward_workspace(const Call& call) { return static_cast<size_t>(call.dims[0]) * sizeof(Kinematics); }
+struct ForwardScratch {
+  Kinematics* kinematics;
+  ForwardScratch(const PairAttentionForward<float>& f, Pieces& pieces)
+      : kinematics(pieces.take<Kinematics>(f.particles)) {}
+};
 
 ups_status forward(const Call& call) {
   const PairAttentionForward<float> f(call);
-  Kinematics* const kinematics = static_cast<Kinematics*>(call.workspace);
+  Kinematics* const kinematics = scratch_of<ForwardScratch>(call, f).kinematics;
   Launcher launch(call);
   launch.elements(find_kinematics<block_threads>, f.particles, f.momenta, f.particles, kinematics);
   clear_others(launch, f.y, f.particles, f.heads * f.value_width, f.offsets, f.events);
@@ -315,16 +320,9 @@ struct BackwardScratch {
   }
 };
 
-size_t backward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)BackwardScratch(PairAttentionBackward<float>(call), pieces);
-  return pieces.bytes();
-}
-
 ups_status backward(const Call& call) {
   const PairAttentionBackward<float> f(call);
-  Pieces pieces(call.workspace);
-  const BackwardScratch s(f, pieces);
+  const auto s = scratch_of<BackwardScratch>(call, f);
   Launcher launch(call);
   launch.elements(find_kinematics<block_threads>, f.particles, f.momenta, f.particles, s.kinematics);
   launch_means(launch, f.dy, f.y, f.particles * f.heads, f.value_width, s.means);
@@ -344,8 +342,10 @@ ups_status backward(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(forward, "pair_attention_forward", forward, forward_workspace, forward_fits)
-UPS_CUDA_VARIANT(backward, "pair_attention_backward", backward, backward_workspace, backward_fits)
+UPS_CUDA_VARIANT(forward, PairAttentionForwardCall, forward, workspace_of<PairAttentionForward<float>, ForwardScratch>,
+                 forward_fits)
+UPS_CUDA_VARIANT(backward, PairAttentionBackwardCall, backward,
+                 workspace_of<PairAttentionBackward<float>, BackwardScratch>, backward_fits)
 
 }  // namespace
 }  // namespace upsilon

@@ -23,22 +23,29 @@
 extern "C" {
 #endif
 
-#define UPS_PAIR_ATTENTION_INPUTS_SCHEMA                                                                       \
-  "momenta: real[N, 4] finite, offsets: i32[B+1] splits N, weight0: real[M0, 4], bias0?: real[M0], weight1?: " \
-  "real[M1, M0], bias1?: real[M1], weight2?: real[M2, M1], bias2?: real[M2], weight3?: real[M3, M2], bias3?: " \
-  "real[M3], q: real[N, M3|M2|M1|M0, D], k: real[N, M3|M2|M1|M0, D], v: real[N, M3|M2|M1|M0, V]"
-#define UPS_PAIR_ATTENTION_OPTIONS_SCHEMA                                                                  \
-  "; activation0: activation, activation1: activation, activation2: activation, activation3: activation, " \
-  "scale: f32 = 0, eps: f32 = 1e-8"
-#define UPS_PAIR_ATTENTION_FORWARD_SCHEMA \
-  UPS_PAIR_ATTENTION_INPUTS_SCHEMA        \
-  " -> y: real[N, M3|M2|M1|M0, V], softmax?: real[N, M3|M2|M1|M0, 2]" UPS_PAIR_ATTENTION_OPTIONS_SCHEMA
-#define UPS_PAIR_ATTENTION_BACKWARD_SCHEMA                                                                           \
-  UPS_PAIR_ATTENTION_INPUTS_SCHEMA                                                                                   \
-  ", y: real[N, M3|M2|M1|M0, V], softmax: real[N, M3|M2|M1|M0, 2], dy: real[N, M3|M2|M1|M0, V] -> dmomenta?: "       \
-  "real[N, 4], dweight0?: real[M0, 4], dbias0?: real[M0], dweight1?: real[M1, M0], dbias1?: real[M1], dweight2?: "   \
-  "real[M2, M1], dbias2?: real[M2], dweight3?: real[M3, M2], dbias3?: real[M3], dq?: real[N, M3|M2|M1|M0, D], dk?: " \
-  "real[N, M3|M2|M1|M0, D], dv?: real[N, M3|M2|M1|M0, V]" UPS_PAIR_ATTENTION_OPTIONS_SCHEMA
+/* The heads: as many as the last layer has outputs. */
+#define UPS_PAIR_ATTENTION_HEADS "{l=3..0|M<l>}"
+#define UPS_PAIR_ATTENTION_INPUTS_SCHEMA                                                             \
+  "momenta: real[N, 4] finite, offsets: i32[B+1] splits N, weight0: real[M0, 4], bias0?: real[M0], " \
+  "{l=1..3: weight<l>?: real[M<l>, M<l-1>], bias<l>?: real[M<l>]}, "                                 \
+  "q: real[N, " UPS_PAIR_ATTENTION_HEADS ", D], k: real[N, " UPS_PAIR_ATTENTION_HEADS                \
+  ", D], "                                                                                           \
+  "v: real[N, " UPS_PAIR_ATTENTION_HEADS ", V]"
+#define UPS_PAIR_ATTENTION_OPTIONS_SCHEMA "; {l=0..3: activation<l>: activation}, scale: f32 = 0, eps: f32 = 1e-8"
+#define UPS_PAIR_ATTENTION_FORWARD_SCHEMA                                                        \
+  UPS_PAIR_ATTENTION_INPUTS_SCHEMA                                                               \
+  " -> y: real[N, " UPS_PAIR_ATTENTION_HEADS ", V], softmax?: real[N, " UPS_PAIR_ATTENTION_HEADS \
+  ", 2]" UPS_PAIR_ATTENTION_OPTIONS_SCHEMA
+#define UPS_PAIR_ATTENTION_BACKWARD_SCHEMA                                                    \
+  UPS_PAIR_ATTENTION_INPUTS_SCHEMA                                                            \
+  ", y: real[N, " UPS_PAIR_ATTENTION_HEADS ", V], softmax: real[N, " UPS_PAIR_ATTENTION_HEADS \
+  ", 2], "                                                                                    \
+  "dy: real[N, " UPS_PAIR_ATTENTION_HEADS                                                     \
+  ", V] -> dmomenta?: real[N, 4], dweight0?: real[M0, 4], "                                   \
+  "dbias0?: real[M0], {l=1..3: dweight<l>?: real[M<l>, M<l-1>], dbias<l>?: real[M<l>]}, "     \
+  "dq?: real[N, " UPS_PAIR_ATTENTION_HEADS ", D], dk?: real[N, " UPS_PAIR_ATTENTION_HEADS     \
+  ", D], "                                                                                    \
+  "dv?: real[N, " UPS_PAIR_ATTENTION_HEADS ", V]" UPS_PAIR_ATTENTION_OPTIONS_SCHEMA
 
 #define UPS_PAIR_ATTENTION_MAX_LAYERS 4
 

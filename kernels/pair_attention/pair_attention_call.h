@@ -1,5 +1,6 @@
 // A checked call of pair_attention, as plain numbers and pointers.
 #pragma once
+#include "core/named_call.h"
 #include "lib/attention/attention.h"
 #include "lib/kernel.h"
 #include "lib/dense/layers.h"
@@ -7,6 +8,12 @@
 #include "pair_attention/pair_attention.h"
 
 namespace upsilon {
+
+inline constexpr OperationLine pair_attention_forward_line{"pair_attention_forward", UPS_PAIR_ATTENTION_FORWARD_SCHEMA};
+using PairAttentionForwardCall = CallOf<pair_attention_forward_line, ups_pair_attention_options>;
+inline constexpr OperationLine pair_attention_backward_line{"pair_attention_backward",
+                                                            UPS_PAIR_ATTENTION_BACKWARD_SCHEMA};
+using PairAttentionBackwardCall = CallOf<pair_attention_backward_line, ups_pair_attention_options>;
 
 static_assert(UPS_PAIR_ATTENTION_MAX_LAYERS == max_layers);
 
@@ -24,13 +31,12 @@ struct PairAttention : Layers<T> {
   T scale;
   double eps;
 
-  explicit PairAttention(const Call& call)
-      : Layers<T>(call, pair_feature_count, 2, 2, call.option<ups_pair_attention_options>().activation),
-        particles(call.dims[0]), events(call.dims[1]), heads(this->last_width()), width(call.dims[6]),
-        value_width(call.dims[7]), momenta(call.data<const T>(0)), q(call.data<const T>(10)), k(call.data<const T>(11)),
-        v(call.data<const T>(12)), offsets(call.data<const int32_t>(1)),
-        scale(attention_scale<T>(call.option<ups_pair_attention_options>().scale, width)),
-        eps(static_cast<double>(call.option<ups_pair_attention_options>().eps)) {}
+  template <NamedCall Named>
+  explicit PairAttention(const Named& call)
+      : Layers<T>(call, pair_feature_count), particles(call.dim("N")), events(call.dim("B")), heads(this->last_width()),
+        width(call.dim("D")), value_width(call.dim("V")), momenta(call["momenta"]), q(call["q"]), k(call["k"]),
+        v(call["v"]), offsets(call["offsets"]), scale(attention_scale<T>(call.options().scale, width)),
+        eps(static_cast<double>(call.options().eps)) {}
 
   UPS_HD int64_t size(int64_t event) const { return offsets[event + 1] - offsets[event]; }
 
@@ -56,8 +62,8 @@ template <class T>
 struct PairAttentionForward : PairAttention<T> {
   T *y, *softmax;
 
-  explicit PairAttentionForward(const Call& call)
-      : PairAttention<T>(call), y(call.data<T>(13)), softmax(call.data<T>(14)) {}
+  explicit PairAttentionForward(const PairAttentionForwardCall& call)
+      : PairAttention<T>(call), y(call["y"]), softmax(call["softmax"]) {}
 
   AttentionForward<T> attention(const QueriesAndKeys& at, const T* of_pairs) const {
     AttentionForward<T> result;
@@ -73,10 +79,9 @@ struct PairAttentionBackward : PairAttention<T>, LayerGradients<T> {
   const T *y, *softmax, *dy;
   T *dmomenta, *dq, *dk, *dv;
 
-  explicit PairAttentionBackward(const Call& call)
-      : PairAttention<T>(call), LayerGradients<T>(call, 17), y(call.data<const T>(13)), softmax(call.data<const T>(14)),
-        dy(call.data<const T>(15)), dmomenta(call.data<T>(16)), dq(call.data<T>(25)), dk(call.data<T>(26)),
-        dv(call.data<T>(27)) {}
+  explicit PairAttentionBackward(const PairAttentionBackwardCall& call)
+      : PairAttention<T>(call), LayerGradients<T>(call), y(call["y"]), softmax(call["softmax"]), dy(call["dy"]),
+        dmomenta(call["dmomenta"]), dq(call["dq"]), dk(call["dk"]), dv(call["dv"]) {}
 
   // Whether anything is wanted that the bias has a part in.
   bool wants_bias() const {
@@ -100,11 +105,14 @@ struct PairAttentionBackward : PairAttention<T>, LayerGradients<T> {
   }
 };
 
-inline bool pair_attention_supports(const Call& call) {
-  return layers_are_whole(call, 2) && call.option<ups_pair_attention_options>().eps > 0;
+template <class Named>
+bool pair_attention_supports(const Call& checked) {
+  const Named call(checked);
+  return layers_are_whole(call) && call.options().eps > 0;
 }
-inline bool pair_attention_backward_supports(const Call& call) {
-  return pair_attention_supports(call) && gradients_have_layers(call, 2, 17);
+inline bool pair_attention_backward_supports(const Call& checked) {
+  const PairAttentionBackwardCall call(checked);
+  return pair_attention_supports<PairAttentionBackwardCall>(checked) && gradients_have_layers(call);
 }
 
 }  // namespace upsilon

@@ -7,12 +7,16 @@
 namespace upsilon {
 namespace {
 
-size_t workspace_reference(const Call& call) { return static_cast<size_t>(call.dims[2] + 1) * sizeof(int64_t); }
+struct Scratch {
+  int64_t* begins;
+  template <class T>
+  Scratch(const PairCost<T>& f, Pieces& pieces) : begins(pieces.take<int64_t>(f.pairs.events + 1)) {}
+};
 
 // Calls body(i, j, entry) for every pair.
 template <class T, class Body>
 void each_pair(const PairCost<T>& f, const Call& call, Body&& body) {
-  int64_t* const begins = static_cast<int64_t*>(call.workspace);
+  int64_t* const begins = scratch_of<Scratch>(call, f).begins;
   f.pairs.find_beginnings(begins);
   for (int64_t b = 0; b < f.pairs.events; ++b) {
     if (!f.pairs.has(b, begins[b])) continue;
@@ -70,16 +74,12 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry forward{"pair_cost_forward",
-                             UPS_PAIR_COST_FORWARD_SCHEMA,
-                             sizeof(ups_pair_cost_options),
-                             {forward_reference<float>, workspace_reference},
-                             {forward_reference<double>, workspace_reference}};
-const OperationEntry backward{"pair_cost_backward",
-                              UPS_PAIR_COST_BACKWARD_SCHEMA,
-                              sizeof(ups_pair_cost_options),
-                              {backward_reference<float>, workspace_reference},
-                              {backward_reference<double>, workspace_reference}};
+const OperationOf<PairCostForwardCall> forward{
+    {forward_reference<float>, workspace_of<PairCostForward<float>, Scratch>},
+    {forward_reference<double>, workspace_of<PairCostForward<double>, Scratch>}};
+const OperationOf<PairCostBackwardCall> backward{
+    {backward_reference<float>, workspace_of<PairCostBackward<float>, Scratch>},
+    {backward_reference<double>, workspace_of<PairCostBackward<double>, Scratch>}};
 
 }  // namespace
 }  // namespace upsilon

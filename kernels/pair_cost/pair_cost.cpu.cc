@@ -17,18 +17,15 @@ struct Scratch {
   int64_t* begins;
   float* turned;  // [features, targets] of each event
   float* numbers;  // [predictions, features]: ln softmax, negative
+  Scratch(const PairCostForward<float>& f, Pieces& pieces) : Scratch(f, false, pieces) {}
+  Scratch(const PairCostBackward<float>& f, Pieces& pieces) : Scratch(f, true, pieces) {}
+
+ private:
   Scratch(const PairCost<float>& f, bool backward, Pieces& pieces) : begins(pieces.take<int64_t>(f.pairs.events + 1)) {
     turned = backward ? nullptr : pieces.take<float>(f.targets * f.features);
     numbers = f.kind == UPS_PAIR_CROSS_ENTROPY ? pieces.take<float>(f.predictions * f.features) : nullptr;
   }
 };
-
-template <bool backward>
-size_t workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)Scratch(PairCost<float>(call), backward, pieces);
-  return pieces.bytes();
-}
 
 // Tasks are windows of the matrices: a task has the events that begin in it. Calls body(event) for all of them.
 template <class Body>
@@ -131,8 +128,7 @@ void with_kind(int32_t kind, Run&& run) {
 
 ups_status forward(const Call& call) {
   const PairCostForward<float> f(call);
-  Pieces pieces(call.workspace);
-  const Scratch scratch(f, false, pieces);
+  const auto scratch = scratch_of<Scratch>(call, f);
   f.pairs.find_beginnings(scratch.begins);
   int64_t filled = scratch.begins[f.pairs.events];
   for (int64_t b = f.pairs.events - 1; b >= 0; --b)
@@ -146,8 +142,7 @@ ups_status forward(const Call& call) {
 
 ups_status backward(const Call& call) {
   const PairCostBackward<float> f(call);
-  Pieces pieces(call.workspace);
-  const Scratch scratch(f, true, pieces);
+  const auto scratch = scratch_of<Scratch>(call, f);
   f.pairs.find_beginnings(scratch.begins);
   clear(f.dprediction, f.predictions * f.features);
   clear(f.dtarget, f.targets * f.features);
@@ -157,7 +152,7 @@ ups_status backward(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, "pair_cost_forward", forward, workspace<false>)
-UPS_CPU_VARIANT(backward, "pair_cost_backward", backward, workspace<true>)
+UPS_CPU_VARIANT(forward, PairCostForwardCall, forward, workspace_of<PairCostForward<float>, Scratch>)
+UPS_CPU_VARIANT(backward, PairCostBackwardCall, backward, workspace_of<PairCostBackward<float>, Scratch>)
 
 UPS_SIMD_END

@@ -91,12 +91,6 @@ struct Scratch {
         log_sums(f.kind == UPS_PAIR_CROSS_ENTROPY ? pieces.take<float>(f.predictions) : nullptr) {}
 };
 
-size_t workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)Scratch(PairCost<float>(call), pieces);
-  return pieces.bytes();
-}
-
 constexpr int event_threads = 128;
 constexpr int64_t most_blocks = 4096;
 
@@ -107,8 +101,7 @@ void prepare(Launcher& launch, const PairCost<float>& f, const Scratch& scratch)
 
 ups_status forward(const Call& call) {
   const PairCostForward<float> f(call);
-  Pieces pieces(call.workspace);
-  const Scratch scratch(f, pieces);
+  const auto scratch = scratch_of<Scratch>(call, f);
   Launcher launch(call);
   launch.clear(f.cost, static_cast<size_t>(f.pairs.entries) * sizeof(float));
   prepare(launch, f, scratch);
@@ -119,8 +112,7 @@ ups_status forward(const Call& call) {
 
 ups_status backward(const Call& call) {
   const PairCostBackward<float> f(call);
-  Pieces pieces(call.workspace);
-  const Scratch scratch(f, pieces);
+  const auto scratch = scratch_of<Scratch>(call, f);
   Launcher launch(call);
   if (f.dprediction) launch.clear(f.dprediction, static_cast<size_t>(f.predictions * f.features) * sizeof(float));
   if (f.dtarget) launch.clear(f.dtarget, static_cast<size_t>(f.targets * f.features) * sizeof(float));
@@ -130,8 +122,8 @@ ups_status backward(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(forward, "pair_cost_forward", forward, workspace)
-UPS_CUDA_VARIANT(backward, "pair_cost_backward", backward, workspace)
+UPS_CUDA_VARIANT(forward, PairCostForwardCall, forward, workspace_of<PairCostForward<float>, Scratch>)
+UPS_CUDA_VARIANT(backward, PairCostBackwardCall, backward, workspace_of<PairCostBackward<float>, Scratch>)
 
 }  // namespace
 }  // namespace upsilon

@@ -3,10 +3,15 @@
 #include <cmath>
 
 #include "lib/segments/pair_matrices.h"
-#include "core/operation.h"
+#include "core/named_call.h"
 #include "pair_cost/pair_cost.h"
 
 namespace upsilon {
+
+inline constexpr OperationLine pair_cost_forward_line{"pair_cost_forward", UPS_PAIR_COST_FORWARD_SCHEMA};
+using PairCostForwardCall = CallOf<pair_cost_forward_line, ups_pair_cost_options>;
+inline constexpr OperationLine pair_cost_backward_line{"pair_cost_backward", UPS_PAIR_COST_BACKWARD_SCHEMA};
+using PairCostBackwardCall = CallOf<pair_cost_backward_line, ups_pair_cost_options>;
 
 template <class T>
 struct PairCost {
@@ -15,25 +20,25 @@ struct PairCost {
   const T *prediction, *target;
   int32_t kind;
 
-  explicit PairCost(const Call& call)
-      : predictions(call.dims[0]), features(call.dims[1]), targets(call.dims[3]),
-        pairs{call.dims[2], call.dims[4], call.data<const int32_t>(1), call.data<const int32_t>(3)},
-        prediction(call.data<const T>(0)), target(call.data<const T>(2)),
-        kind(call.option<ups_pair_cost_options>().kind) {}
+  template <NamedCall Named>
+  explicit PairCost(const Named& call)
+      : predictions(call.dim("N")), features(call.dim("F")), targets(call.dim("M")),
+        pairs{call.dim("B"), call.dim("P"), call["prediction_offsets"], call["target_offsets"]},
+        prediction(call["prediction"]), target(call["target"]), kind(call.options().kind) {}
 };
 
 template <class T>
 struct PairCostForward : PairCost<T> {
   T* cost;
-  explicit PairCostForward(const Call& call) : PairCost<T>(call), cost(call.data<T>(4)) {}
+  explicit PairCostForward(const PairCostForwardCall& call) : PairCost<T>(call), cost(call["cost"]) {}
 };
 
 template <class T>
 struct PairCostBackward : PairCost<T> {
   const T* dcost;
   T *dprediction, *dtarget;  // null where not wanted
-  explicit PairCostBackward(const Call& call)
-      : PairCost<T>(call), dcost(call.data<const T>(4)), dprediction(call.data<T>(5)), dtarget(call.data<T>(6)) {}
+  explicit PairCostBackward(const PairCostBackwardCall& call)
+      : PairCost<T>(call), dcost(call["dcost"]), dprediction(call["dprediction"]), dtarget(call["dtarget"]) {}
 };
 
 // The logarithm of the sum of exponentials; -inf of nothing.

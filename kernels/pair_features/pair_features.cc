@@ -6,11 +6,15 @@
 namespace upsilon {
 namespace {
 
-size_t workspace(const Call& call) { return static_cast<size_t>(call.dims[0]) * sizeof(Kinematics); }
+struct Scratch {
+  Kinematics* kinematics;
+  template <class T>
+  Scratch(const PairFeatures<T>& f, Pieces& pieces) : kinematics(pieces.take<Kinematics>(f.particles)) {}
+};
 
 template <class T>
-const Kinematics* find_kinematics(const PairFeatures<T>& f, void* workspace) {
-  Kinematics* const kinematics = static_cast<Kinematics*>(workspace);
+const Kinematics* find_kinematics(const Call& call, const PairFeatures<T>& f) {
+  Kinematics* const kinematics = scratch_of<Scratch>(call, f).kinematics;
   for (int64_t i = 0; i < f.particles; ++i) kinematics[i] = kinematics_of(f.momenta + i * pair_columns_of_momenta);
   return kinematics;
 }
@@ -18,7 +22,7 @@ const Kinematics* find_kinematics(const PairFeatures<T>& f, void* workspace) {
 template <class T>
 ups_status forward_reference(const Call& call) {
   const PairFeaturesForward<T> f(call);
-  const Kinematics* const kinematics = find_kinematics(f, call.workspace);
+  const Kinematics* const kinematics = find_kinematics(call, f);
   T* features = f.features;
   for (int64_t event = 0; event < f.events; ++event)
     for (int64_t i = f.offsets[event]; i < f.offsets[event + 1]; ++i)
@@ -30,7 +34,7 @@ ups_status forward_reference(const Call& call) {
 template <class T>
 ups_status backward_reference(const Call& call) {
   const PairFeaturesBackward<T> f(call);
-  const Kinematics* const kinematics = find_kinematics(f, call.workspace);
+  const Kinematics* const kinematics = find_kinematics(call, f);
   clear(f.dmomenta, f.particles * pair_columns_of_momenta);
   const T* dpairs = f.dfeatures;
   for (int64_t event = 0; event < f.events; ++event) {
@@ -43,16 +47,16 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry forward{"pair_features_forward",
-                             UPS_PAIR_FEATURES_FORWARD_SCHEMA,
-                             sizeof(ups_pair_features_options),
-                             {forward_reference<float>, workspace, pair_features_supports},
-                             {forward_reference<double>, workspace, pair_features_supports}};
-const OperationEntry backward{"pair_features_backward",
-                              UPS_PAIR_FEATURES_BACKWARD_SCHEMA,
-                              sizeof(ups_pair_features_options),
-                              {backward_reference<float>, workspace, pair_features_supports},
-                              {backward_reference<double>, workspace, pair_features_supports}};
+const OperationOf<PairFeaturesForwardCall> forward{
+    {forward_reference<float>, workspace_of<PairFeaturesForward<float>, Scratch>,
+     pair_features_supports<PairFeaturesForwardCall>},
+    {forward_reference<double>, workspace_of<PairFeaturesForward<double>, Scratch>,
+     pair_features_supports<PairFeaturesForwardCall>}};
+const OperationOf<PairFeaturesBackwardCall> backward{
+    {backward_reference<float>, workspace_of<PairFeaturesBackward<float>, Scratch>,
+     pair_features_supports<PairFeaturesBackwardCall>},
+    {backward_reference<double>, workspace_of<PairFeaturesBackward<double>, Scratch>,
+     pair_features_supports<PairFeaturesBackwardCall>}};
 
 }  // namespace
 }  // namespace upsilon

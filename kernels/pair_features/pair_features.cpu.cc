@@ -29,16 +29,9 @@ struct Scratch {
   }
 };
 
-size_t workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)Scratch(PairFeatures<float>(call), pieces);
-  return pieces.bytes();
-}
-
 ups_status forward(const Call& call) {
   const PairFeaturesForward<float> f(call);
-  Pieces pieces(call.workspace);
-  const Scratch scratch(f, pieces);
+  const auto scratch = scratch_of<Scratch>(call, f);
   scratch.start(call, f);
   SetPieces{f.offsets, f.events, piece_rows, piece_rows}.each(*call.threads, [&](const Piece& piece) {
     const int64_t first = f.offsets[piece.set], size = f.size(piece.set);
@@ -51,8 +44,7 @@ ups_status forward(const Call& call) {
 
 ups_status backward(const Call& call) {
   const PairFeaturesBackward<float> f(call);
-  Pieces pieces(call.workspace);
-  const Scratch scratch(f, pieces);
+  const auto scratch = scratch_of<Scratch>(call, f);
   scratch.start(call, f);
   const int64_t begin = f.offsets[0], end = f.offsets[f.events];
   fill_zero(*call.threads, f.dmomenta, begin * pair_columns_of_momenta);
@@ -67,7 +59,9 @@ ups_status backward(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, "pair_features_forward", forward, workspace, pair_features_supports)
-UPS_CPU_VARIANT(backward, "pair_features_backward", backward, workspace, pair_features_supports)
+UPS_CPU_VARIANT(forward, PairFeaturesForwardCall, forward, workspace_of<PairFeaturesForward<float>, Scratch>,
+                pair_features_supports<PairFeaturesForwardCall>)
+UPS_CPU_VARIANT(backward, PairFeaturesBackwardCall, backward, workspace_of<PairFeaturesBackward<float>, Scratch>,
+                pair_features_supports<PairFeaturesBackwardCall>)
 
 UPS_SIMD_END

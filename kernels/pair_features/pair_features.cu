@@ -63,34 +63,29 @@ struct Scratch {
   }
 };
 
-size_t workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)Scratch(PairFeatures<float>(call), pieces);
-  return pieces.bytes();
-}
-
 ups_status forward(const Call& call) {
   const PairFeaturesForward<float> f(call);
-  Pieces pieces(call.workspace);
-  const Scratch scratch(f, pieces);
+  const auto scratch = scratch_of<Scratch>(call, f);
   Launcher launch(call);
   scratch.start(launch, f);
-  launch.elements(compute<block_threads>, call.dims[3] / pair_feature_count, f, scratch.pairs, scratch.kinematics);
+  launch.elements(compute<block_threads>, PairFeaturesForwardCall(call).dim("P") / pair_feature_count, f, scratch.pairs,
+                  scratch.kinematics);
   return launch.status();
 }
 
 ups_status backward(const Call& call) {
   const PairFeaturesBackward<float> f(call);
-  Pieces pieces(call.workspace);
-  const Scratch scratch(f, pieces);
+  const auto scratch = scratch_of<Scratch>(call, f);
   Launcher launch(call);
   scratch.start(launch, f);
   launch.elements(differentiate<block_threads>, f.particles * 32, f, scratch.pairs, scratch.kinematics);
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(forward, "pair_features_forward", forward, workspace, pair_features_supports)
-UPS_CUDA_VARIANT(backward, "pair_features_backward", backward, workspace, pair_features_supports)
+UPS_CUDA_VARIANT(forward, PairFeaturesForwardCall, forward, workspace_of<PairFeaturesForward<float>, Scratch>,
+                 pair_features_supports<PairFeaturesForwardCall>)
+UPS_CUDA_VARIANT(backward, PairFeaturesBackwardCall, backward, workspace_of<PairFeaturesBackward<float>, Scratch>,
+                 pair_features_supports<PairFeaturesBackwardCall>)
 
 }  // namespace
 }  // namespace upsilon

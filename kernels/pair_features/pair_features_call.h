@@ -1,10 +1,16 @@
 // A checked call of pair_features, as plain numbers and pointers.
 #pragma once
+#include "core/named_call.h"
 #include "lib/kernel.h"
 #include "lib/math/pair_kinematics.h"
 #include "pair_features/pair_features.h"
 
 namespace upsilon {
+
+inline constexpr OperationLine pair_features_forward_line{"pair_features_forward", UPS_PAIR_FEATURES_FORWARD_SCHEMA};
+using PairFeaturesForwardCall = CallOf<pair_features_forward_line, ups_pair_features_options>;
+inline constexpr OperationLine pair_features_backward_line{"pair_features_backward", UPS_PAIR_FEATURES_BACKWARD_SCHEMA};
+using PairFeaturesBackwardCall = CallOf<pair_features_backward_line, ups_pair_features_options>;
 
 template <class T>
 struct PairFeatures {
@@ -13,9 +19,10 @@ struct PairFeatures {
   const int32_t* offsets;
   double eps;
 
-  explicit PairFeatures(const Call& call)
-      : particles(call.dims[0]), events(call.dims[2]), momenta(call.data<const T>(0)),
-        offsets(call.data<const int32_t>(1)), eps(static_cast<double>(call.option<ups_pair_features_options>().eps)) {}
+  template <NamedCall Named>
+  explicit PairFeatures(const Named& call)
+      : particles(call.dim("N")), events(call.dim("B")), momenta(call["momenta"]), offsets(call["offsets"]),
+        eps(static_cast<double>(call.options().eps)) {}
 
   UPS_HD int64_t size(int64_t event) const { return offsets[event + 1] - offsets[event]; }
 };
@@ -23,15 +30,16 @@ struct PairFeatures {
 template <class T>
 struct PairFeaturesForward : PairFeatures<T> {
   T* features;
-  explicit PairFeaturesForward(const Call& call) : PairFeatures<T>(call), features(call.data<T>(2)) {}
+  explicit PairFeaturesForward(const PairFeaturesForwardCall& call)
+      : PairFeatures<T>(call), features(call["features"]) {}
 };
 
 template <class T>
 struct PairFeaturesBackward : PairFeatures<T> {
   const T* dfeatures;
   T* dmomenta;
-  explicit PairFeaturesBackward(const Call& call)
-      : PairFeatures<T>(call), dfeatures(call.data<const T>(2)), dmomenta(call.data<T>(3)) {}
+  explicit PairFeaturesBackward(const PairFeaturesBackwardCall& call)
+      : PairFeatures<T>(call), dfeatures(call["dfeatures"]), dmomenta(call["dmomenta"]) {}
 
   // The gradient of particle i of an event of `size` particles, kinematics(j) each, from both places of its pairs.
   template <class KinematicsOf>
@@ -49,8 +57,10 @@ struct PairFeaturesBackward : PairFeatures<T> {
   }
 };
 
-inline bool pair_features_supports(const Call& call) {
-  return call.dims[1] == pair_columns_of_momenta && call.option<ups_pair_features_options>().eps > 0;
+template <class Named>
+bool pair_features_supports(const Call& checked) {
+  const Named call(checked);
+  return call.dim("C") == pair_columns_of_momenta && call.options().eps > 0;
 }
 
 }  // namespace upsilon

@@ -10,12 +10,9 @@
 namespace upsilon {
 namespace {
 
-using UniformOptions = ups_random_uniform_options;
-using NormalOptions = ups_random_normal_options;
-
 template <class T>
 ups_status uniform_reference(const Call& call) {
-  const RandomCall<T, UniformOptions> f(call);
+  const Random<T, RandomUniformCall> f(call);
   for (int64_t i = 0; i < f.count; ++i) {
     const int64_t row = i / f.per_stream, place = i % f.per_stream;
     const PhiloxWords words = philox(static_cast<uint64_t>(place / 4), f.stream + static_cast<uint64_t>(row), f.seed);
@@ -26,7 +23,7 @@ ups_status uniform_reference(const Call& call) {
 
 template <class T>
 ups_status normal_reference(const Call& call) {
-  const RandomCall<T, NormalOptions> f(call);
+  const Random<T, RandomNormalCall> f(call);
   for (int64_t i = 0; i < f.count; ++i) {
     const int64_t row = i / f.per_stream, place = i % f.per_stream;
     const PhiloxWords words = philox(static_cast<uint64_t>(place / 4), f.stream + static_cast<uint64_t>(row), f.seed);
@@ -37,16 +34,10 @@ ups_status normal_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry uniform{"random_uniform",
-                             UPS_RANDOM_UNIFORM_SCHEMA,
-                             sizeof(UniformOptions),
-                             {uniform_reference<float>, nullptr, random_supports<UniformOptions>},
-                             {uniform_reference<double>, nullptr, random_supports<UniformOptions>}};
-const OperationEntry normal{"random_normal",
-                            UPS_RANDOM_NORMAL_SCHEMA,
-                            sizeof(NormalOptions),
-                            {normal_reference<float>, nullptr, random_supports<NormalOptions>},
-                            {normal_reference<double>, nullptr, random_supports<NormalOptions>}};
+const OperationOf<RandomUniformCall> uniform{{uniform_reference<float>, nullptr, random_supports<RandomUniformCall>},
+                                             {uniform_reference<double>, nullptr, random_supports<RandomUniformCall>}};
+const OperationOf<RandomNormalCall> normal{{normal_reference<float>, nullptr, random_supports<RandomNormalCall>},
+                                           {normal_reference<double>, nullptr, random_supports<RandomNormalCall>}};
 
 }  // namespace
 }  // namespace upsilon

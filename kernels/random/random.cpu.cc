@@ -45,8 +45,8 @@ void each_row(int64_t first, int64_t count, int64_t per_row, Body&& body) {
 }
 
 // A row fills most blocks of long rows alone, which is faster.
-template <class Options>
-void draw_rows(const RandomCall<float, Options>& f, int64_t first, int64_t quads, PhiloxBlock& block) {
+template <class Named>
+void draw_rows(const Random<float, Named>& f, int64_t first, int64_t quads, PhiloxBlock& block) {
   bool one_row = false;
   each_row(first, quads, f.row_quads, [&](int64_t row, int64_t place, int64_t at, int64_t here) {
     const uint64_t quad = static_cast<uint64_t>(place), stream = f.stream + static_cast<uint64_t>(row);
@@ -57,9 +57,9 @@ void draw_rows(const RandomCall<float, Options>& f, int64_t first, int64_t quads
   if (!one_row) draw(f.seed, block);
 }
 
-template <class Options, void convert(const PhiloxBlock&, float*)>
+template <class Named, void convert(const PhiloxBlock&, float*)>
 ups_status fill(const Call& call) {
-  const RandomCall<float, Options> f(call);
+  const Random<float, Named> f(call);
   const Line line = f.line;
   call.threads->run(ceil_div(f.quads, task_quads), [&](int64_t task, int32_t) {
     PhiloxBlock block{};
@@ -84,9 +84,9 @@ ups_status fill(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(uniform, "random_uniform", fill<ups_random_uniform_options, uniform_block>, nullptr,
-                random_supports<ups_random_uniform_options>)
-UPS_CPU_VARIANT(normal, "random_normal", fill<ups_random_normal_options, normal_block>, nullptr,
-                random_supports<ups_random_normal_options>)
+UPS_CPU_VARIANT(uniform, RandomUniformCall, fill<RandomUniformCall, uniform_block>, nullptr,
+                random_supports<RandomUniformCall>)
+UPS_CPU_VARIANT(normal, RandomNormalCall, fill<RandomNormalCall, normal_block>, nullptr,
+                random_supports<RandomNormalCall>)
 
 UPS_SIMD_END

@@ -10,13 +10,13 @@ namespace upsilon {
 namespace {
 
 struct Uniform {
-  using Options = ups_random_uniform_options;
+  using Named = RandomUniformCall;
   UPS_ON_DEVICE static float4 of(const PhiloxWords& w) {
     return make_float4(uniform_of(w.word[0]), uniform_of(w.word[1]), uniform_of(w.word[2]), uniform_of(w.word[3]));
   }
 };
 struct Normal {
-  using Options = ups_random_normal_options;
+  using Named = RandomNormalCall;
   UPS_ON_DEVICE static float4 of(const PhiloxWords& w) {
     const NormalPair first = normals_of(w.word[0], w.word[1]), second = normals_of(w.word[2], w.word[3]);
     return make_float4(first.first, first.second, second.first, second.second);
@@ -25,7 +25,7 @@ struct Normal {
 
 template <class Distribution, int threads>
 UPS_KERNEL_LB(threads)
-draw(const int32_t* fault, RandomCall<float, typename Distribution::Options> f, bool by_vectors) {
+draw(const int32_t* fault, Random<float, typename Distribution::Named> f, bool by_vectors) {
   if (*fault != 0) return;
   const bool one_row = f.row_quads == f.quads;  // spares the division
   for (int64_t quad = global_thread(); quad < f.quads; quad += global_threads()) {
@@ -49,15 +49,15 @@ draw(const int32_t* fault, RandomCall<float, typename Distribution::Options> f, 
 
 template <class Distribution>
 ups_status run(const Call& call) {
-  const RandomCall<float, typename Distribution::Options> f(call);
+  const Random<float, typename Distribution::Named> f(call);
   Launcher launch(call);
   launch.elements(draw<Distribution, block_threads>, f.quads, f,
                   f.quads_are_dense() && reinterpret_cast<uintptr_t>(f.y) % 16 == 0);
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(uniform, "random_uniform", run<Uniform>, nullptr, random_supports<Uniform::Options>)
-UPS_CUDA_VARIANT(normal, "random_normal", run<Normal>, nullptr, random_supports<Normal::Options>)
+UPS_CUDA_VARIANT(uniform, RandomUniformCall, run<Uniform>, nullptr, random_supports<RandomUniformCall>)
+UPS_CUDA_VARIANT(normal, RandomNormalCall, run<Normal>, nullptr, random_supports<RandomNormalCall>)
 
 }  // namespace
 }  // namespace upsilon

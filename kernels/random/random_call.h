@@ -3,11 +3,17 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/named_call.h"
 #include "lib/kernel.h"
 #include "lib/math/normal.h"
 #include "random/random.h"
 
 namespace upsilon {
+
+inline constexpr OperationLine random_uniform_line{"random_uniform", UPS_RANDOM_UNIFORM_SCHEMA};
+using RandomUniformCall = CallOf<random_uniform_line, ups_random_uniform_options>;
+inline constexpr OperationLine random_normal_line{"random_normal", UPS_RANDOM_NORMAL_SCHEMA};
+using RandomNormalCall = CallOf<random_normal_line, ups_random_normal_options>;
 
 // offset + slope x, rounded twice.
 struct Line {
@@ -24,8 +30,8 @@ struct Line {
 
 // y as rows, each of a stream of its own. A quad is what one Philox counter gives: four numbers of a row, or those left
 // at its end.
-template <class T, class Options>
-struct RandomCall {
+template <class T, class Named>
+struct Random {
   int64_t count;
   T* y;
   uint64_t seed, stream;  // stream: of the first row
@@ -33,11 +39,10 @@ struct RandomCall {
   int64_t row_quads, quads;
   Line line;
 
-  explicit RandomCall(const Call& call)
-      : count(call.dims[0]), y(call.data<T>(0)), seed(options(call).seed), stream(options(call).stream),
-        per_stream(row_length(options(call).per_stream, count)), row_quads(ceil_div(per_stream, 4)),
-        quads(count / per_stream * row_quads + ceil_div(count % per_stream, 4)), line(options(call)) {}
-  static const Options& options(const Call& call) { return call.option<Options>(); }
+  explicit Random(const Named& call)
+      : count(call.dim("...")), y(call["y"]), seed(call.options().seed), stream(call.options().stream),
+        per_stream(row_length(call.options().per_stream, count)), row_quads(ceil_div(per_stream, 4)),
+        quads(count / per_stream * row_quads + ceil_div(count % per_stream, 4)), line(call.options()) {}
   static int64_t row_length(int64_t given, int64_t count) {
     const int64_t all = std::max<int64_t>(count, 1);
     return given == 0 ? all : std::min(given, all);
@@ -47,9 +52,9 @@ struct RandomCall {
   bool quads_are_dense() const { return per_stream % 4 == 0 || row_quads == quads; }
 };
 
-template <class Options>
-bool random_supports(const Call& call) {
-  const Line line(call.option<Options>());
+template <class Named>
+bool random_supports(const Call& checked) {
+  const Line line(Named(checked).options());
   return std::isfinite(line.offset) && std::isfinite(line.slope) && line.slope >= 0;
 }
 

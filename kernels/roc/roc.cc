@@ -30,15 +30,20 @@ struct Definition {
   }
 };
 
-size_t workspace(const Call& call) { return static_cast<size_t>(3 * (call.dims[0] + 1)) * sizeof(double); }
+struct Scratch {
+  double *thresholds, *false_positive, *true_positive;
+  template <class T>
+  Scratch(const Roc<T>& f, Pieces& pieces)
+      : thresholds(pieces.take<double>(f.elements + 1)), false_positive(pieces.take<double>(f.elements + 1)),
+        true_positive(pieces.take<double>(f.elements + 1)) {}
+};
 
 template <class T>
 ups_status reference(const Call& call) {
   const Roc<T> f(call);
   const Definition<T> definition{f};
   constexpr double infinity = std::numeric_limits<double>::infinity();
-  double* const thresholds = static_cast<double*>(call.workspace);
-  double *const false_positive = thresholds + f.elements + 1, *const true_positive = false_positive + f.elements + 1;
+  const auto [thresholds, false_positive, true_positive] = scratch_of<Scratch>(call, f);
   thresholds[0] = infinity;
   for (int64_t i = 0; i < f.elements; ++i) thresholds[i + 1] = static_cast<double>(f.scores[i]);
   std::sort(thresholds + 1, thresholds + f.elements + 1, std::greater<>());
@@ -65,11 +70,8 @@ ups_status reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry operation{"roc",
-                               UPS_ROC_SCHEMA,
-                               0,
-                               {reference<float>, workspace, roc_supports},
-                               {reference<double>, workspace, roc_supports}};
+const OperationOf<RocCall> operation{{reference<float>, workspace_of<Roc<float>, Scratch>, roc_supports},
+                                     {reference<double>, workspace_of<Roc<double>, Scratch>, roc_supports}};
 
 }  // namespace
 }  // namespace upsilon

@@ -76,14 +76,6 @@ struct Plan {
 };
 
 template <class T>
-size_t workspace(const Call& call) {
-  const Roc<T> f(call);
-  Pieces pieces(nullptr);
-  (void)Plan<T>(f, *call.threads, pieces);
-  return pieces.bytes();
-}
-
-template <class T>
 ups_status run(const Call& call) {
   const Roc<T> f(call);
   Pieces pieces(call.workspace);
@@ -91,7 +83,7 @@ ups_status run(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(roc, "roc", run<float>, workspace<float>, roc_supports)
-UPS_CPU_VARIANT_F64(roc, "roc", run<double>, workspace<double>, roc_supports)
+UPS_CPU_VARIANT(roc, RocCall, run<float>, workspace_of<Roc<float>, Plan<float>>, roc_supports)
+UPS_CPU_VARIANT_F64(roc, RocCall, run<double>, workspace_of<Roc<double>, Plan<double>>, roc_supports)
 
 UPS_SIMD_END

@@ -163,12 +163,6 @@ make_score_keys(const int32_t* fault, NumberKeys<float> key, int64_t count, int3
   for (int64_t i = global_thread(); i < count; i += global_threads()) keys[i] = key(i);
 }
 
-size_t workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)Memory(Roc<float>(call), pieces);
-  return pieces.bytes();
-}
-
 ups_status run(const Call& call) {
   const Roc<float> f(call);
   Pieces pieces(call.workspace);
@@ -187,7 +181,7 @@ ups_status run(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(roc, "roc", run, workspace, roc_supports)
+UPS_CUDA_VARIANT(roc, RocCall, run, workspace_of<Roc<float>, Memory>, roc_supports)
 
 }  // namespace
 }  // namespace upsilon

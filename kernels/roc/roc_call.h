@@ -1,9 +1,13 @@
 // A checked call of roc, as plain numbers and pointers.
 #pragma once
+#include "core/named_call.h"
 #include "lib/kernel.h"
 #include "roc/roc.h"
 
 namespace upsilon {
+
+inline constexpr OperationLine roc_line{"roc", UPS_ROC_SCHEMA};
+using RocCall = CallOf<roc_line>;
 
 template <class T>
 struct Roc {
@@ -13,14 +17,17 @@ struct Roc {
   const double* efficiencies;
   double *auc, *false_positive, *true_positive, *thresholds, *rejection, *cut;
 
-  explicit Roc(const Call& call)
-      : elements(call.dims[0]), wanted(call.given(3) ? call.dims[1] : 0), scores(call.data<const T>(0)),
-        weights(call.data<const T>(2)), labels(call.data<const uint8_t>(1)), efficiencies(call.data<const double>(3)),
-        auc(call.data<double>(4)), false_positive(call.data<double>(5)), true_positive(call.data<double>(6)),
-        thresholds(call.data<double>(7)), rejection(call.data<double>(8)), cut(call.data<double>(9)) {}
+  explicit Roc(const RocCall& call)
+      : elements(call.dim("N")), wanted(call.given("efficiencies") ? call.dim("K") : 0), scores(call["scores"]),
+        weights(call["weights"]), labels(call["labels"]), efficiencies(call["efficiencies"]), auc(call["auc"]),
+        false_positive(call["false_positive"]), true_positive(call["true_positive"]), thresholds(call["thresholds"]),
+        rejection(call["rejection"]), cut(call["cut"]) {}
 };
 
 // There is nothing to look for without efficiencies.
-inline bool roc_supports(const Call& call) { return call.given(3) || (!call.given(8) && !call.given(9)); }
+inline bool roc_supports(const Call& checked) {
+  const RocCall call(checked);
+  return call.given("efficiencies") || (!call.given("rejection") && !call.given("cut"));
+}
 
 }  // namespace upsilon

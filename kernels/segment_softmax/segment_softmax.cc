@@ -31,16 +31,8 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry forward{"segment_softmax_forward",
-                             UPS_SEGMENT_SOFTMAX_FORWARD_SCHEMA,
-                             0,
-                             {forward_reference<float>},
-                             {forward_reference<double>}};
-const OperationEntry backward{"segment_softmax_backward",
-                              UPS_SEGMENT_SOFTMAX_BACKWARD_SCHEMA,
-                              0,
-                              {backward_reference<float>},
-                              {backward_reference<double>}};
+const OperationOf<SegmentSoftmaxForwardCall> forward{{forward_reference<float>}, {forward_reference<double>}};
+const OperationOf<SegmentSoftmaxBackwardCall> backward{{backward_reference<float>}, {backward_reference<double>}};
 
 }  // namespace
 }  // namespace upsilon

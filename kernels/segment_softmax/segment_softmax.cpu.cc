@@ -34,20 +34,12 @@ struct Scratch {
   }
 };
 
-template <class Sets>
-size_t workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)Scratch(Sets(call), call.threads->count(), pieces);
-  return pieces.bytes();
-}
-
 // Runs whole(piece, numbers) for sets in one piece; first(piece, numbers) for pieces of cut sets, join(set, pieces,
 // numbers_of) once for each such set, and last(piece, numbers) for its pieces again. Rows outside every set become 0.
 template <class Sets, class Whole, class First, class Join, class Last>
 void each_set_of(const Call& call, const Sets& f, Whole&& whole, First&& first, Join&& join, Last&& last) {
   Threads& threads = *call.threads;
-  Pieces pieces(call.workspace);
-  const Scratch scratch(f, threads.count(), pieces);
+  const auto scratch = scratch_of<Scratch>(call, f);
   const SetPieces sets = pieces_of(f);
   const int64_t floats = Scratch::numbers * f.columns, begin = f.offsets[0], end = f.offsets[f.sets];
   fill_zero(threads, f.result(), begin * f.columns);
@@ -131,7 +123,7 @@ ups_status backward(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, "segment_softmax_forward", forward, workspace<SegmentSoftmaxForward<float>>)
-UPS_CPU_VARIANT(backward, "segment_softmax_backward", backward, workspace<SegmentSoftmaxBackward<float>>)
+UPS_CPU_VARIANT(forward, SegmentSoftmaxForwardCall, forward, workspace_of<SegmentSoftmaxForward<float>, Scratch>)
+UPS_CPU_VARIANT(backward, SegmentSoftmaxBackwardCall, backward, workspace_of<SegmentSoftmaxBackward<float>, Scratch>)
 
 UPS_SIMD_END

@@ -93,23 +93,18 @@ finish_gradients(const int32_t* fault, SegmentSoftmaxBackward<float> f, int colu
 }
 
 // A number of type Part for every piece and column, where a set may have several.
-template <class Part, class Sets>
-Part* take_parts(const Sets& f, Pieces& pieces) {
-  return pieces.take<Part>(later_windows<piece_rows>(f.elements) > 0 ? item_count(f) * f.columns : 0);
-}
-template <class Part, class Sets>
-size_t workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)take_parts<Part>(Sets(call), pieces);
-  return pieces.bytes();
-}
-
+template <class Part>
+struct Parts {
+  Part* parts;
+  template <class Sets>
+  Parts(const Sets& f, Pieces& pieces)
+      : parts(pieces.take<Part>(later_windows<piece_rows>(f.elements) > 0 ? item_count(f) * f.columns : 0)) {}
+};
 template <class Part, class Sets, class First, class Last>
 ups_status run(const Call& call, First first, Last last) {
   const Sets f(call);
   Launcher launch(call);
-  Pieces pieces(call.workspace);
-  Part* const parts = take_parts<Part>(f, pieces);
+  Part* const parts = scratch_of<Parts<Part>>(call, f).parts;
   // Rows outside every set.
   launch.clear(f.result(), sizeof(float) * static_cast<size_t>(f.elements * f.columns));
   const int column_lanes = lanes_for(f.columns);
@@ -126,8 +121,10 @@ ups_status backward(const Call& call) {
   return run<float, SegmentSoftmaxBackward<float>>(call, gradient_sets<block_threads>, finish_gradients<block_threads>);
 }
 
-UPS_CUDA_VARIANT(forward, "segment_softmax_forward", forward, workspace<SoftmaxPart, SegmentSoftmaxForward<float>>)
-UPS_CUDA_VARIANT(backward, "segment_softmax_backward", backward, workspace<float, SegmentSoftmaxBackward<float>>)
+UPS_CUDA_VARIANT(forward, SegmentSoftmaxForwardCall, forward,
+                 workspace_of<SegmentSoftmaxForward<float>, Parts<SoftmaxPart>>)
+UPS_CUDA_VARIANT(backward, SegmentSoftmaxBackwardCall, backward,
+                 workspace_of<SegmentSoftmaxBackward<float>, Parts<float>>)
 
 }  // namespace
 }  // namespace upsilon

@@ -1,9 +1,16 @@
 // A checked call of segment_softmax, as plain numbers and pointers.
 #pragma once
-#include "core/operation.h"
+#include "core/named_call.h"
 #include "segment_softmax/segment_softmax.h"
 
 namespace upsilon {
+
+inline constexpr OperationLine segment_softmax_forward_line{"segment_softmax_forward",
+                                                            UPS_SEGMENT_SOFTMAX_FORWARD_SCHEMA};
+using SegmentSoftmaxForwardCall = CallOf<segment_softmax_forward_line>;
+inline constexpr OperationLine segment_softmax_backward_line{"segment_softmax_backward",
+                                                             UPS_SEGMENT_SOFTMAX_BACKWARD_SCHEMA};
+using SegmentSoftmaxBackwardCall = CallOf<segment_softmax_backward_line>;
 
 template <class T>
 struct SegmentSoftmaxForward {
@@ -12,9 +19,9 @@ struct SegmentSoftmaxForward {
   const int32_t* offsets;
   T* y;
 
-  explicit SegmentSoftmaxForward(const Call& call)
-      : elements(call.dims[0]), columns(call.dims[1]), sets(call.dims[2]), x(call.data<const T>(0)),
-        offsets(call.data<const int32_t>(1)), y(call.data<T>(2)) {}
+  explicit SegmentSoftmaxForward(const SegmentSoftmaxForwardCall& call)
+      : elements(call.dim("N")), columns(call.dim("C")), sets(call.dim("B")), x(call["x"]), offsets(call["offsets"]),
+        y(call["y"]) {}
   T* result() const { return y; }
 };
 
@@ -25,10 +32,9 @@ struct SegmentSoftmaxBackward {
   const T *y, *dy;
   T* dx;
 
-  // The dimensions in order of first appearance: B, N, C.
-  explicit SegmentSoftmaxBackward(const Call& call)
-      : elements(call.dims[1]), columns(call.dims[2]), sets(call.dims[0]), offsets(call.data<const int32_t>(0)),
-        y(call.data<const T>(1)), dy(call.data<const T>(2)), dx(call.data<T>(3)) {}
+  explicit SegmentSoftmaxBackward(const SegmentSoftmaxBackwardCall& call)
+      : elements(call.dim("N")), columns(call.dim("C")), sets(call.dim("B")), offsets(call["offsets"]), y(call["y"]),
+        dy(call["dy"]), dx(call["dx"]) {}
   T* result() const { return dx; }
 };
 

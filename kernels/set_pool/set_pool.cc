@@ -72,16 +72,11 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry forward{"set_pool_forward",
-                             UPS_SET_POOL_FORWARD_SCHEMA,
-                             sizeof(ups_set_pool_options),
-                             {forward_reference<float>, nullptr, set_pool_supports},
-                             {forward_reference<double>, nullptr, set_pool_supports}};
-const OperationEntry backward{"set_pool_backward",
-                              UPS_SET_POOL_BACKWARD_SCHEMA,
-                              sizeof(ups_set_pool_options),
-                              {backward_reference<float>, nullptr, set_pool_backward_supports},
-                              {backward_reference<double>, nullptr, set_pool_backward_supports}};
+const OperationOf<SetPoolForwardCall> forward{
+    {forward_reference<float>, nullptr, set_pool_supports<SetPoolForwardCall>},
+    {forward_reference<double>, nullptr, set_pool_supports<SetPoolForwardCall>}};
+const OperationOf<SetPoolBackwardCall> backward{{backward_reference<float>, nullptr, set_pool_backward_supports},
+                                                {backward_reference<double>, nullptr, set_pool_backward_supports}};
 
 }  // namespace
 }  // namespace upsilon

@@ -20,17 +20,17 @@ SetPieces pieces_of(const Pooling& f) {
   return {f.offsets, f.sets, piece_elements, 2 * piece_elements};
 }
 
-size_t forward_workspace(const Call& call) {
-  const int64_t elements = call.dims[0], channels = call.dims[1];
-  return elements > piece_elements
-             ? static_cast<size_t>(SetPieces::slots(elements, piece_elements) * channels) * sizeof(float)
-             : 0;
-}
+struct ForwardScratch {
+  float* partials;  // of sets in several pieces
+  ForwardScratch(const SetPoolForward<float>& f, Pieces& pieces)
+      : partials(pieces.take<float>(SetPieces::slots(f.elements, piece_elements) * f.channels)) {}
+  static bool needed(const SetPoolForward<float>& f) { return f.elements > piece_elements; }
+};
 
 ups_status forward(const Call& call) {
   const SetPoolForward<float> f(call);
   const SetPieces sets = pieces_of(f);
-  float* partials = static_cast<float*>(call.workspace);
+  float* partials = scratch_of<ForwardScratch>(call, f).partials;
   std::atomic<bool> any_cut{false};
   const auto take_mean = [&](int64_t set, float* y) {
     const int64_t begin = f.offsets[set], end = f.offsets[set + 1];
@@ -59,18 +59,24 @@ ups_status forward(const Call& call) {
   return UPS_OK;
 }
 
-size_t backward_workspace(const Call& call) {
-  if (call.given(2)) return static_cast<size_t>(call.dims[2]) * sizeof(float);  // scales of the sets
-  const int64_t elements = call.dims[0], channels = call.dims[1];
-  if (!is_extreme(call.option<ups_set_pool_options>().pool) || elements <= piece_elements) return 0;
-  return static_cast<size_t>(SetPieces::slots(elements, piece_elements) * round_up(channels, lanes)) *
-         (sizeof(float) + sizeof(int32_t));
-}
+struct WeightedScratch {
+  float* scales;  // of the sets
+  WeightedScratch(const SetPoolBackward<float>& f, Pieces& pieces) : scales(pieces.take<float>(f.sets)) {}
+  static bool needed(const SetPoolBackward<float>& f) { return f.weights != nullptr; }
+};
+struct ExtremeScratch {
+  Extreme* partials;  // of sets in several pieces
+  ExtremeScratch(const SetPoolBackward<float>& f, Pieces& pieces)
+      : partials(pieces.take<Extreme>(SetPieces::slots(f.elements, piece_elements) * ceil_div(f.channels, lanes))) {}
+  static bool needed(const SetPoolBackward<float>& f) {
+    return !f.weights && is_extreme(f.pool) && f.elements > piece_elements;
+  }
+};
 
 void backward_extreme(const Call& call) {
   const SetPoolBackward<float> f(call);
   const SetPieces sets = pieces_of(f);
-  Extreme* partials = static_cast<Extreme*>(call.workspace);
+  Extreme* partials = scratch_of<ExtremeScratch>(call, f).partials;
   const int64_t vectors = ceil_div(f.channels, lanes);
   std::atomic<bool> any_cut{false};
   sets.each(*call.threads, [&](const Piece& piece) {
@@ -120,7 +126,7 @@ void backward_weighted(const Call& call) {
   const SetPoolBackward<float> f(call);
   const SetPieces sets = pieces_of(f);
   Threads& threads = *call.threads;
-  float* const scales = static_cast<float*>(call.workspace);
+  float* const scales = scratch_of<WeightedScratch>(call, f).scales;
   each_set(threads, f.sets, [&](int64_t set) {
     const float total = total_weight(f.weights, f.offsets[set], f.offsets[set + 1]);
     scales[set] = f.pool == UPS_POOL_MEAN ? mean_scale(total) : 1.0f;
@@ -159,7 +165,9 @@ ups_status backward(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, "set_pool_forward", forward, forward_workspace, set_pool_supports)
-UPS_CPU_VARIANT(backward, "set_pool_backward", backward, backward_workspace, set_pool_backward_supports)
+UPS_CPU_VARIANT(forward, SetPoolForwardCall, forward, workspace_of<SetPoolForward<float>, ForwardScratch>,
+                set_pool_supports<SetPoolForwardCall>)
+UPS_CPU_VARIANT(backward, SetPoolBackwardCall, backward,
+                workspace_of<SetPoolBackward<float>, WeightedScratch, ExtremeScratch>, set_pool_backward_supports)
 
 UPS_SIMD_END

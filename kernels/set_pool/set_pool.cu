@@ -43,16 +43,9 @@ struct ForwardScratch : Scratch {
         weighted(f.weights ? pieces.take<float>(f.elements * f.channels) : nullptr) {}
 };
 
-size_t forward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)ForwardScratch(SetPoolForward<float>(call), pieces);
-  return pieces.bytes();
-}
-
 ups_status forward(const Call& call) {
   const SetPoolForward<float> f(call);
-  Pieces pieces(call.workspace);
-  const ForwardScratch scratch(f, pieces);
+  const auto scratch = scratch_of<ForwardScratch>(call, f);
   Launcher launch(call);
   if (f.weights) {
     Segments segments = segments_of(f);
@@ -107,14 +100,20 @@ spread(const int32_t* fault, SetPoolBackward<float> f, const int32_t* where) {
 struct BackwardScratch : Scratch {
   int32_t* extreme;
   BackwardScratch(const SetPoolBackward<float>& f, Pieces& pieces) : Scratch(f, pieces) {
-    extreme = pieces.take<int32_t>(!is_extreme(f.pool) ? 0 : f.sets * f.channels);
+    extreme = pieces.take<int32_t>(f.sets * f.channels);
   }
+  static bool needed(const SetPoolBackward<float>& f) { return !f.weights && is_extreme(f.pool); }
+};
+
+struct WeightedScratch {
+  float* scales;
+  WeightedScratch(const SetPoolBackward<float>& f, Pieces& pieces) : scales(take_scales(f, pieces)) {}
+  static bool needed(const SetPoolBackward<float>& f) { return f.weights != nullptr; }
 };
 
 // The gradients with weights.
 ups_status backward_weighted(const Call& call, const SetPoolBackward<float>& f) {
-  Pieces pieces(call.workspace);
-  float* const scales = take_scales(f, pieces);
+  float* const scales = scratch_of<WeightedScratch>(call, f).scales;
   Launcher launch(call);
   find_scales_of(launch, f, scales);
   launch.elements(spread_sets<block_threads>, f.elements * (f.channels + 1),
@@ -126,14 +125,6 @@ ups_status backward_weighted(const Call& call, const SetPoolBackward<float>& f) 
   return launch.status();
 }
 
-size_t backward_workspace(const Call& call) {
-  const SetPoolBackward<float> f(call);
-  Pieces pieces(nullptr);
-  if (f.weights) (void)take_scales(f, pieces);
-  else if (is_extreme(f.pool)) (void)BackwardScratch(f, pieces);
-  return pieces.bytes();
-}
-
 ups_status backward(const Call& call) {
   const SetPoolBackward<float> f(call);
   if (f.weights) return backward_weighted(call, f);
@@ -141,8 +132,7 @@ ups_status backward(const Call& call) {
   if (!f.dx) return launch.status();
   const int32_t* where = nullptr;
   if (is_extreme(f.pool)) {
-    Pieces pieces(call.workspace);
-    const BackwardScratch scratch(f, pieces);
+    const auto scratch = scratch_of<BackwardScratch>(call, f);
     segment_extremes(launch, segments_of(f), f.pool == UPS_POOL_MIN, scratch.value, scratch.where, nullptr,
                      scratch.extreme);
     where = scratch.extreme;
@@ -151,8 +141,10 @@ ups_status backward(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(forward, "set_pool_forward", forward, forward_workspace, set_pool_supports)
-UPS_CUDA_VARIANT(backward, "set_pool_backward", backward, backward_workspace, set_pool_backward_supports)
+UPS_CUDA_VARIANT(forward, SetPoolForwardCall, forward, workspace_of<SetPoolForward<float>, ForwardScratch>,
+                 set_pool_supports<SetPoolForwardCall>)
+UPS_CUDA_VARIANT(backward, SetPoolBackwardCall, backward,
+                 workspace_of<SetPoolBackward<float>, WeightedScratch, BackwardScratch>, set_pool_backward_supports)
 
 }  // namespace
 }  // namespace upsilon

@@ -1,10 +1,15 @@
 // A checked call of set_pool, as plain numbers and pointers.
 #pragma once
-#include "core/operation.h"
+#include "core/named_call.h"
 #include "lib/segments/pool.h"
 #include "set_pool/set_pool.h"
 
 namespace upsilon {
+
+inline constexpr OperationLine set_pool_forward_line{"set_pool_forward", UPS_SET_POOL_FORWARD_SCHEMA};
+using SetPoolForwardCall = CallOf<set_pool_forward_line, ups_set_pool_options>;
+inline constexpr OperationLine set_pool_backward_line{"set_pool_backward", UPS_SET_POOL_BACKWARD_SCHEMA};
+using SetPoolBackwardCall = CallOf<set_pool_backward_line, ups_set_pool_options>;
 
 // What both directions have.
 template <class T>
@@ -15,17 +20,17 @@ struct SetPool {
   const T* weights;  // or null
   int32_t pool;
 
-  explicit SetPool(const Call& call)
-      : elements(call.dims[0]), channels(call.dims[1]), sets(call.dims[2]), x(call.data<const T>(0)),
-        offsets(call.data<const int32_t>(1)), weights(call.data<const T>(2)),
-        pool(call.option<ups_set_pool_options>().pool) {}
+  template <NamedCall Named>
+  explicit SetPool(const Named& call)
+      : elements(call.dim("N")), channels(call.dim("C")), sets(call.dim("B")), x(call["x"]), offsets(call["offsets"]),
+        weights(call["weights"]), pool(call.options().pool) {}
 };
 
 template <class T>
 struct SetPoolForward : SetPool<T> {
   T* y;
 
-  explicit SetPoolForward(const Call& call) : SetPool<T>(call), y(call.data<T>(3)) {}
+  explicit SetPoolForward(const SetPoolForwardCall& call) : SetPool<T>(call), y(call["y"]) {}
 };
 
 template <class T>
@@ -33,18 +38,21 @@ struct SetPoolBackward : SetPool<T> {
   const T* dy;
   T *dx, *dweights;
 
-  explicit SetPoolBackward(const Call& call)
-      : SetPool<T>(call), dy(call.data<const T>(3)), dx(call.data<T>(4)), dweights(call.data<T>(5)) {}
+  explicit SetPoolBackward(const SetPoolBackwardCall& call)
+      : SetPool<T>(call), dy(call["dy"]), dx(call["dx"]), dweights(call["dweights"]) {}
 };
 
 // An extreme of weighted elements would have two meanings.
-inline bool set_pool_supports(const Call& call) {
-  return !(call.given(2) && is_extreme(call.option<ups_set_pool_options>().pool));
+template <class Named>
+bool set_pool_supports(const Call& checked) {
+  const Named call(checked);
+  return !(call.given("weights") && is_extreme(call.options().pool));
 }
 // The extreme element is looked for in x, and the gradients of weights are products with it.
-inline bool set_pool_backward_supports(const Call& call) {
-  if (call.given(5) && !(call.given(0) && call.given(2))) return false;
-  return set_pool_supports(call) && (call.given(0) || !is_extreme(call.option<ups_set_pool_options>().pool));
+inline bool set_pool_backward_supports(const Call& checked) {
+  const SetPoolBackwardCall call(checked);
+  if (call.given("dweights") && !(call.given("x") && call.given("weights"))) return false;
+  return set_pool_supports<SetPoolBackwardCall>(checked) && (call.given("x") || !is_extreme(call.options().pool));
 }
 
 }  // namespace upsilon

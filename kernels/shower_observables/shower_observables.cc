@@ -75,11 +75,8 @@ ups_status reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry observables{"shower_observables",
-                                 UPS_SHOWER_OBSERVABLES_SCHEMA,
-                                 sizeof(ups_shower_observables_options),
-                                 {reference<float>, nullptr, shower_observables_supports},
-                                 {reference<double>, nullptr, shower_observables_supports}};
+const OperationOf<ShowerObservablesCall> observables{{reference<float>, nullptr, shower_observables_supports},
+                                                     {reference<double>, nullptr, shower_observables_supports}};
 
 }  // namespace
 }  // namespace upsilon

@@ -23,7 +23,7 @@ struct Scratch {
 };
 
 template <class T>
-Scratch scratch_of(const ShowerObservables<T>& f, Pieces& pieces) {
+Scratch take_parts(const ShowerObservables<T>& f, Pieces& pieces) {
   Scratch s{};
   s.seen = pieces.take<double>(f.height * f.width);
   s.slices = pieces.take<double>(f.width);
@@ -146,26 +146,31 @@ void one_shower(const ShowerObservables<float>& f, int64_t b, float threshold, c
   if (f.spectrum) std::copy_n(s.counts, bins.count, f.spectrum + b * f.bins);
 }
 
-size_t workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  for (int32_t worker = 0; worker < call.threads->count(); ++worker)
-    (void)scratch_of(ShowerObservables<float>(call), pieces);
-  return pieces.bytes();
-}
+struct WorkerScratch {
+  int64_t bytes;  // of a worker
+  char* all;
+
+  WorkerScratch(const ShowerObservables<float>& f, int32_t workers, Pieces& pieces) {
+    Pieces one(nullptr);
+    (void)take_parts(f, one);
+    bytes = static_cast<int64_t>(one.bytes());
+    all = pieces.take<char>(bytes * workers);
+  }
+};
 
 ups_status observables(const Call& call) {
   const ShowerObservables<float> f(call);
   const Bins bins(f);
   const float threshold = float_bound(f.threshold);
-  Pieces one(nullptr);
-  (void)scratch_of(f, one);
+  const auto scratch = scratch_of<WorkerScratch>(call, f);
   call.threads->run(f.showers, [&](int64_t b, int32_t worker) {
-    Pieces pieces(static_cast<char*>(call.workspace) + one.bytes() * static_cast<size_t>(worker));
-    one_shower(f, b, threshold, bins, scratch_of(f, pieces));
+    Pieces pieces(scratch.all + scratch.bytes * worker);
+    one_shower(f, b, threshold, bins, take_parts(f, pieces));
   });
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(observables, "shower_observables", observables, workspace, shower_observables_supports)
+UPS_CPU_VARIANT(observables, ShowerObservablesCall, observables, workspace_of<ShowerObservables<float>, WorkerScratch>,
+                shower_observables_supports)
 
 UPS_SIMD_END

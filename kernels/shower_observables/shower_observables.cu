@@ -129,11 +129,11 @@ observe(const int32_t* fault, ShowerObservables<float> f, float threshold, Edges
 // Enough to fill a device; more showers go through the same blocks, so that their images take no more memory.
 constexpr int64_t most_images = 1024;
 
-size_t workspace(const Call& call) {
-  const ShowerObservables<float> f(call);
-  const int64_t doubles = std::min(f.showers, most_images) * image_doubles(f.layers, f.height, f.width);
-  return static_cast<size_t>(doubles) * sizeof(double);
-}
+struct Scratch {
+  double* images;
+  Scratch(const ShowerObservables<float>& f, Pieces& pieces)
+      : images(pieces.take<double>(std::min(f.showers, most_images) * image_doubles(f.layers, f.height, f.width))) {}
+};
 
 ups_status run(const Call& call) {
   const ShowerObservables<float> f(call);
@@ -141,7 +141,7 @@ ups_status run(const Call& call) {
   for (int64_t s = 0; f.spectrum && f.bins > 0 && s <= f.bins; ++s) edges.at[s] = float_bound(f.edge(s));
   Launcher launch(call);
   launch.grid(observe<block_threads>, std::min(f.showers, most_images), 1, block_threads, 0, f,
-              float_bound(f.threshold), edges, static_cast<double*>(call.workspace));
+              float_bound(f.threshold), edges, scratch_of<Scratch>(call, f).images);
   return launch.status();
 }
 
@@ -153,7 +153,7 @@ bool supports(const Call& call) {
   return shower_observables_supports(call) && narrow && f.height * f.width <= most;
 }
 
-UPS_CUDA_VARIANT(observables, "shower_observables", run, workspace, supports)
+UPS_CUDA_VARIANT(observables, ShowerObservablesCall, run, workspace_of<ShowerObservables<float>, Scratch>, supports)
 
 }  // namespace
 }  // namespace upsilon

@@ -3,10 +3,13 @@
 #include <cmath>
 
 #include "lib/math/philox.h"
-#include "core/operation.h"
+#include "core/named_call.h"
 #include "shower_observables/shower_observables.h"
 
 namespace upsilon {
+
+inline constexpr OperationLine shower_observables_line{"shower_observables", UPS_SHOWER_OBSERVABLES_SCHEMA};
+using ShowerObservablesCall = CallOf<shower_observables_line, ups_shower_observables_options>;
 
 inline constexpr int64_t most_bins = 256;
 
@@ -20,12 +23,12 @@ struct ShowerObservables {
   int32_t* spectrum;
   double threshold, rings_per_cell, lowest, highest;
 
-  explicit ShowerObservables(const Call& call)
-      : showers(call.dims[0]), layers(call.dims[1]), height(call.dims[2]), width(call.dims[3]), rings(call.dims[4]),
-        bins(call.dims[5]), cells(call.data<const T>(0)), axis(call.data<const T>(1)), energy(call.data<T>(2)),
-        hits(call.data<int32_t>(3)), longitudinal(call.data<T>(4)), centre(call.data<T>(5)), radial(call.data<T>(6)),
-        spectrum(call.data<int32_t>(7)) {
-    const auto& options = call.option<ups_shower_observables_options>();
+  explicit ShowerObservables(const ShowerObservablesCall& call)
+      : showers(call.dim("B")), layers(call.dim("Z")), height(call.dim("Y")), width(call.dim("X")),
+        rings(call.dim("R")), bins(call.dim("S")), cells(call["showers"]), axis(call["axis"]), energy(call["energy"]),
+        hits(call["hits"]), longitudinal(call["longitudinal"]), centre(call["centre"]), radial(call["radial"]),
+        spectrum(call["spectrum"]) {
+    const auto& options = call.options();
     threshold = options.threshold;
     rings_per_cell = 1 / options.ring_width;
     lowest = options.lowest;
@@ -62,11 +65,12 @@ inline float float_bound(double bound) {
   return narrow < bound ? std::nextafterf(narrow, INFINITY) : narrow;
 }
 
-inline bool shower_observables_supports(const Call& call) {
-  const auto& options = call.option<ups_shower_observables_options>();
-  if (call.given(6) && !(options.ring_width > 0)) return false;
-  if (!call.given(7)) return true;
-  return call.dims[5] <= most_bins && options.lowest > 0 && options.highest > options.lowest &&
+inline bool shower_observables_supports(const Call& checked) {
+  const ShowerObservablesCall call(checked);
+  const auto& options = call.options();
+  if (call.given("radial") && !(options.ring_width > 0)) return false;
+  if (!call.given("spectrum")) return true;
+  return call.dim("S") <= most_bins && options.lowest > 0 && options.highest > options.lowest &&
          std::isfinite(options.highest);
 }
 

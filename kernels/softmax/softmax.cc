@@ -24,10 +24,8 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry forward{
-    "softmax_forward", UPS_SOFTMAX_FORWARD_SCHEMA, 0, {forward_reference<float>}, {forward_reference<double>}};
-const OperationEntry backward{
-    "softmax_backward", UPS_SOFTMAX_BACKWARD_SCHEMA, 0, {backward_reference<float>}, {backward_reference<double>}};
+const OperationOf<SoftmaxForwardCall> forward{{forward_reference<float>}, {forward_reference<double>}};
+const OperationOf<SoftmaxBackwardCall> backward{{backward_reference<float>}, {backward_reference<double>}};
 
 }  // namespace
 }  // namespace upsilon

@@ -44,7 +44,7 @@ ups_status backward(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, "softmax_forward", forward)
-UPS_CPU_VARIANT(backward, "softmax_backward", backward)
+UPS_CPU_VARIANT(forward, SoftmaxForwardCall, forward)
+UPS_CPU_VARIANT(backward, SoftmaxBackwardCall, backward)
 
 UPS_SIMD_END

@@ -88,24 +88,19 @@ finish_gradients(const int32_t* fault, SoftmaxBackward<float> f, int64_t pieces,
 }
 
 // A number of type Part for every piece, where rows have several.
-template <class Part, class Rows>
-Part* take_parts(const Rows& f, Pieces& pieces) {
-  return pieces.take<Part>(pieces_of(f.features) > 1 ? f.rows * pieces_of(f.features) : 0);
-}
-template <class Part, class Rows>
-size_t workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)take_parts<Part>(Rows(call), pieces);
-  return pieces.bytes();
-}
-
+template <class Part>
+struct Parts {
+  Part* parts;
+  template <class Rows>
+  Parts(const Rows& f, Pieces& pieces)
+      : parts(pieces.take<Part>(pieces_of(f.features) > 1 ? f.rows * pieces_of(f.features) : 0)) {}
+};
 // `whole` takes rows, or `first` and `last` their pieces.
 template <class Part, class Rows, class Whole, class First, class Last>
 ups_status run(const Call& call, Whole whole, First first, Last last) {
   const Rows f(call);
   Launcher launch(call);
-  Pieces memory(call.workspace);
-  Part* const parts = take_parts<Part>(f, memory);
+  Part* const parts = scratch_of<Parts<Part>>(call, f).parts;
   const int64_t pieces = pieces_of(f.features);
   if (pieces == 1) {
     const int team_lanes = lanes_for(f.features);
@@ -126,8 +121,8 @@ ups_status backward(const Call& call) {
                                             finish_gradients<block_threads>);
 }
 
-UPS_CUDA_VARIANT(forward, "softmax_forward", forward, workspace<SoftmaxPart, SoftmaxForward<float>>)
-UPS_CUDA_VARIANT(backward, "softmax_backward", backward, workspace<float, SoftmaxBackward<float>>)
+UPS_CUDA_VARIANT(forward, SoftmaxForwardCall, forward, workspace_of<SoftmaxForward<float>, Parts<SoftmaxPart>>)
+UPS_CUDA_VARIANT(backward, SoftmaxBackwardCall, backward, workspace_of<SoftmaxBackward<float>, Parts<float>>)
 
 }  // namespace
 }  // namespace upsilon

@@ -1,9 +1,14 @@
 // A checked call of softmax, as plain numbers and pointers.
 #pragma once
-#include "core/operation.h"
+#include "core/named_call.h"
 #include "softmax/softmax.h"
 
 namespace upsilon {
+
+inline constexpr OperationLine softmax_forward_line{"softmax_forward", UPS_SOFTMAX_FORWARD_SCHEMA};
+using SoftmaxForwardCall = CallOf<softmax_forward_line>;
+inline constexpr OperationLine softmax_backward_line{"softmax_backward", UPS_SOFTMAX_BACKWARD_SCHEMA};
+using SoftmaxBackwardCall = CallOf<softmax_backward_line>;
 
 template <class T>
 struct SoftmaxForward {
@@ -11,8 +16,8 @@ struct SoftmaxForward {
   const T* x;
   T* y;
 
-  explicit SoftmaxForward(const Call& call)
-      : rows(call.dims[0]), features(call.dims[1]), x(call.data<const T>(0)), y(call.data<T>(1)) {}
+  explicit SoftmaxForward(const SoftmaxForwardCall& call)
+      : rows(call.dim("...")), features(call.dim("F")), x(call["x"]), y(call["y"]) {}
 };
 
 template <class T>
@@ -21,9 +26,8 @@ struct SoftmaxBackward {
   const T *y, *dy;
   T* dx;
 
-  explicit SoftmaxBackward(const Call& call)
-      : rows(call.dims[0]), features(call.dims[1]), y(call.data<const T>(0)), dy(call.data<const T>(1)),
-        dx(call.data<T>(2)) {}
+  explicit SoftmaxBackward(const SoftmaxBackwardCall& call)
+      : rows(call.dim("...")), features(call.dim("F")), y(call["y"]), dy(call["dy"]), dx(call["dx"]) {}
 };
 
 }  // namespace upsilon

@@ -22,11 +22,11 @@ ups_status run(const Spmm<T>& f) {
 
 template <class T>
 ups_status forward_reference(const Call& call) {
-  return run(Spmm<T>::forward(call));
+  return run<T>(SpmmForward<T>(call));
 }
 template <class T>
 ups_status backward_reference(const Call& call) {
-  const auto f = Spmm<T>::backward(call);
+  const SpmmBackward<T> f(call);
   clear(f.dedge_weights, f.edges);
   for (int64_t row = 0; f.dedge_weights && row < f.rows; ++row)
     for (int32_t e = f.row_offsets[row]; e < f.row_offsets[row + 1]; ++e)
@@ -35,10 +35,8 @@ ups_status backward_reference(const Call& call) {
   return run(f);
 }
 
-const OperationEntry forward{
-    "spmm_forward", UPS_SPMM_FORWARD_SCHEMA, 0, {forward_reference<float>}, {forward_reference<double>}};
-const OperationEntry backward{
-    "spmm_backward", UPS_SPMM_BACKWARD_SCHEMA, 0, {backward_reference<float>}, {backward_reference<double>}};
+const OperationOf<SpmmForwardCall> forward{{forward_reference<float>}, {forward_reference<double>}};
+const OperationOf<SpmmBackwardCall> backward{{backward_reference<float>}, {backward_reference<double>}};
 
 }  // namespace
 }  // namespace upsilon

@@ -26,10 +26,10 @@ ups_status run(const Call& call, const Spmm<float>& f) {
   return UPS_OK;
 }
 
-ups_status forward(const Call& call) { return run(call, Spmm<float>::forward(call)); }
-ups_status backward(const Call& call) { return run(call, Spmm<float>::backward(call)); }
+ups_status forward(const Call& call) { return run(call, SpmmForward<float>(call)); }
+ups_status backward(const Call& call) { return run(call, SpmmBackward<float>(call)); }
 
-UPS_CPU_VARIANT(forward, "spmm_forward", forward)
-UPS_CPU_VARIANT(backward, "spmm_backward", backward)
+UPS_CPU_VARIANT(forward, SpmmForwardCall, forward)
+UPS_CPU_VARIANT(backward, SpmmBackwardCall, backward)
 
 UPS_SIMD_END

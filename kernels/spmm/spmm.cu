@@ -7,15 +7,15 @@
 namespace upsilon {
 namespace {
 
-size_t workspace(const Spmm<float>& f) {
-  Pieces pieces(nullptr);
-  (void)pieces.take<float>(later_floats(f.edges, f.features));
-  return pieces.bytes();
-}
+struct Scratch {
+  float* later;
+  Scratch(const Spmm<float>& f, Pieces& pieces) : later(pieces.take<float>(later_floats(f.edges, f.features))) {}
+};
 
-ups_status run(const Call& call, const Spmm<float>& f) {
-  Pieces pieces(call.workspace);
-  float* const later = pieces.take<float>(later_floats(f.edges, f.features));
+template <class F>
+ups_status run(const Call& call) {
+  const F f(call);
+  float* const later = scratch_of<Scratch>(call, f).later;
   const Aggregation graph{f.row_offsets, f.sources, f.edge_ids, f.edge_weights, f.edges};
   Launcher launch(call);
   if (f.y) launch_aggregate(launch, graph, f.x, f.rows, f.features, later, f.y);
@@ -23,13 +23,8 @@ ups_status run(const Call& call, const Spmm<float>& f) {
   return launch.status();
 }
 
-size_t forward_workspace(const Call& call) { return workspace(Spmm<float>::forward(call)); }
-size_t backward_workspace(const Call& call) { return workspace(Spmm<float>::backward(call)); }
-ups_status forward(const Call& call) { return run(call, Spmm<float>::forward(call)); }
-ups_status backward(const Call& call) { return run(call, Spmm<float>::backward(call)); }
-
-UPS_CUDA_VARIANT(forward, "spmm_forward", forward, forward_workspace)
-UPS_CUDA_VARIANT(backward, "spmm_backward", backward, backward_workspace)
+UPS_CUDA_VARIANT(forward, SpmmForwardCall, run<SpmmForward<float>>, workspace_of<SpmmForward<float>, Scratch>)
+UPS_CUDA_VARIANT(backward, SpmmBackwardCall, run<SpmmBackward<float>>, workspace_of<SpmmBackward<float>, Scratch>)
 
 }  // namespace
 }  // namespace upsilon

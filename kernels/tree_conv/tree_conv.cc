@@ -14,17 +14,11 @@ struct Scratch {
   T *parent_x, *daughters_x;  // [N, Fin]: what W_parent and W_daughters are applied to
   T* dz;                      // [N, Fout]
 
-  Scratch(int64_t nodes, int64_t inputs, int64_t outputs, Pieces& pieces)
-      : daughter_count(pieces.take<int32_t>(nodes)), parent_x(pieces.take<T>(nodes * inputs)),
-        daughters_x(pieces.take<T>(nodes * inputs)), dz(pieces.take<T>(nodes * outputs)) {}
+  template <class Tree>
+  Scratch(const Tree& f, Pieces& pieces)
+      : daughter_count(pieces.take<int32_t>(f.nodes)), parent_x(pieces.take<T>(f.nodes * f.inputs)),
+        daughters_x(pieces.take<T>(f.nodes * f.inputs)), dz(pieces.take<T>(f.nodes * f.outputs)) {}
 };
-
-template <class T>
-size_t workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)Scratch<T>(call.dims[1], call.dims[2], call.dims[3], pieces);
-  return pieces.bytes();
-}
 
 // The weight of neighbour `from` in the sum of node `to`, and of the node itself (from == to).
 template <class T>
@@ -80,8 +74,7 @@ void gather(const Tree& f, const Scratch<T>& scratch) {
 template <class T>
 ups_status forward_reference(const Call& call) {
   const TreeConvForward<T> f(call);
-  Pieces pieces(call.workspace);
-  const Scratch<T> scratch(f.nodes, f.inputs, f.outputs, pieces);
+  const auto scratch = scratch_of<Scratch<T>>(call, f);
   gather(f, scratch);
   clear(f.y, f.nodes * f.outputs);
   each_node(f, [&](int64_t i, int64_t) {
@@ -94,8 +87,7 @@ ups_status forward_reference(const Call& call) {
 template <class T>
 ups_status backward_reference(const Call& call) {
   const TreeConvBackward<T> f(call);
-  Pieces pieces(call.workspace);
-  const Scratch<T> scratch(f.nodes, f.inputs, f.outputs, pieces);
+  const auto scratch = scratch_of<Scratch<T>>(call, f);
   gather(f, scratch);
   clear(f.dx, f.nodes * f.inputs);
   clear(f.dself, f.outputs * f.inputs);
@@ -136,16 +128,12 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry forward{"tree_conv_forward",
-                             UPS_TREE_CONV_FORWARD_SCHEMA,
-                             sizeof(ups_tree_conv_options),
-                             {forward_reference<float>, workspace<float>},
-                             {forward_reference<double>, workspace<double>}};
-const OperationEntry backward{"tree_conv_backward",
-                              UPS_TREE_CONV_BACKWARD_SCHEMA,
-                              sizeof(ups_tree_conv_options),
-                              {backward_reference<float>, workspace<float>},
-                              {backward_reference<double>, workspace<double>}};
+const OperationOf<TreeConvForwardCall> forward{
+    {forward_reference<float>, workspace_of<TreeConvForward<float>, Scratch<float>>},
+    {forward_reference<double>, workspace_of<TreeConvForward<double>, Scratch<double>>}};
+const OperationOf<TreeConvBackwardCall> backward{
+    {backward_reference<float>, workspace_of<TreeConvBackward<float>, Scratch<float>>},
+    {backward_reference<double>, workspace_of<TreeConvBackward<double>, Scratch<double>>}};
 
 }  // namespace
 }  // namespace upsilon

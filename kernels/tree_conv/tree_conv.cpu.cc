@@ -49,15 +49,19 @@ struct Scratch {
   int64_t worker_bytes, inputs, outputs;
   bool backward;
 
-  Scratch(const Call& call, bool backward_, Pieces& pieces)
-      : inputs(call.dims[2]), outputs(call.dims[3]), backward(backward_) {
+  Scratch(const TreeConvForward<float>& f, int32_t workers_, Pieces& pieces) : Scratch(f, false, workers_, pieces) {}
+  Scratch(const TreeConvBackward<float>& f, int32_t workers_, Pieces& pieces) : Scratch(f, true, workers_, pieces) {}
+
+  template <class Tree>
+  Scratch(const Tree& f, bool backward_, int32_t workers_, Pieces& pieces)
+      : inputs(f.inputs), outputs(f.outputs), backward(backward_) {
     for (float*& p : packed) p = pieces.take<float>(packed_size(inputs, outputs));
     for (float*& p : packed_gradient) p = pieces.take<float>(backward ? packed_size(outputs, inputs) : 0);
     Pieces one(nullptr);
     (void)BatchScratch(batch_nodes, inputs, outputs, backward, one);
     worker_bytes = static_cast<int64_t>(one.bytes());
-    workers = pieces.take<char>(worker_bytes * call.threads->count());
-    large = pieces.take<char>(large_bytes(call.dims[1]));
+    workers = pieces.take<char>(worker_bytes * workers_);
+    large = pieces.take<char>(large_bytes(f.nodes));
   }
 
   // Room for events of `nodes` nodes that begin at node `first` of the batch: pieces are rounded up to 64 bytes.
@@ -71,13 +75,6 @@ struct Scratch {
     return BatchScratch(nodes, inputs, outputs, backward, pieces);
   }
 };
-
-template <bool backward>
-size_t workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)Scratch(call, backward, pieces);
-  return pieces.bytes();
-}
 
 // Calls body(first event, end event) for batches of whole events; `task` owns the events that begin in its nodes.
 template <class Tree, class Body>
@@ -207,8 +204,7 @@ void pack_weights(Threads& threads, const Tree& f, const Scratch& all) {
 
 ups_status forward(const Call& call) {
   const TreeConvForward<float> f(call);
-  Pieces pieces(call.workspace);
-  const Scratch all(call, false, pieces);
+  const auto all = scratch_of<Scratch>(call, f);
   pack_weights(*call.threads, f, all);
   clear_outside(f, f.y, f.outputs);
   call.threads->run(task_count(f), [&](int64_t task, int32_t worker) {
@@ -226,19 +222,12 @@ struct BackwardScratch {
   float* packed_x;  // per worker
   int64_t packed_x_floats;
 
-  BackwardScratch(const Call& call, Pieces& pieces)
-      : all(call, true, pieces),
-        sums(call.dims[1] / batch_nodes + 1, 3 * call.dims[2] * call.dims[3] + call.dims[3], pieces),
-        packed_x_floats(packed_rows_size(batch_nodes, call.dims[2])) {
-    packed_x = pieces.take<float>(packed_x_floats * call.threads->count());
+  BackwardScratch(const TreeConvBackward<float>& f, int32_t workers, Pieces& pieces)
+      : all(f, workers, pieces), sums(f.nodes / batch_nodes + 1, 3 * f.inputs * f.outputs + f.outputs, pieces),
+        packed_x_floats(packed_rows_size(batch_nodes, f.inputs)) {
+    packed_x = pieces.take<float>(packed_x_floats * workers);
   }
 };
-
-size_t backward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)BackwardScratch(call, pieces);
-  return pieces.bytes();
-}
 
 // The transposed picture: a mother collects dz of its daughters for W_parent, a daughter gets its mother's dz for
 // W_daughters. With e the rows of dz (scaled), U_m the sum over daughters of e_d and V_m = e_m:
@@ -247,8 +236,7 @@ size_t backward_workspace(const Call& call) {
 ups_status backward(const Call& call) {
   const TreeConvBackward<float> f(call);
   Threads& threads = *call.threads;
-  Pieces pieces(call.workspace);
-  const BackwardScratch scratch(call, pieces);
+  const auto scratch = scratch_of<BackwardScratch>(call, f);
   const Scratch& all = scratch.all;
   const int64_t in = f.inputs, out = f.outputs, weight = in * out;
   const int32_t activation = f.options.activation;
@@ -307,7 +295,7 @@ ups_status backward(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, "tree_conv_forward", forward, workspace<false>)
-UPS_CPU_VARIANT(backward, "tree_conv_backward", backward, backward_workspace)
+UPS_CPU_VARIANT(forward, TreeConvForwardCall, forward, workspace_of<TreeConvForward<float>, Scratch>)
+UPS_CPU_VARIANT(backward, TreeConvBackwardCall, backward, workspace_of<TreeConvBackward<float>, BackwardScratch>)
 
 UPS_SIMD_END

@@ -217,9 +217,9 @@ Tree tree_of(const Conv& f, const Links& links) {
 bool fits_panel(int64_t inputs) { return panel_bytes(3 * padded_depth<PanelTile>(inputs)) <= most_panel_bytes; }
 
 // The layer itself, given the links. `gathered` and `stacked` are for layers too wide for a panel.
-struct ForwardScratch {
+struct LayerScratch {
   float *gathered = nullptr, *stacked = nullptr;
-  ForwardScratch(Pieces& pieces, int64_t nodes, int64_t inputs, int64_t outputs) {
+  LayerScratch(Pieces& pieces, int64_t nodes, int64_t inputs, int64_t outputs) {
     if (fits_panel(inputs)) return;
     gathered = pieces.take<float>(nodes * 3 * inputs);
     stacked = pieces.take<float>(outputs * 3 * inputs);
@@ -227,8 +227,8 @@ struct ForwardScratch {
 };
 
 template <class Conv>
-void layer(Launcher& launch, int32_t precision, const Conv& f, const Tree& tree, const ForwardScratch& scratch,
-           float* y, int32_t activation) {
+void layer(Launcher& launch, int32_t precision, const Conv& f, const Tree& tree, const LayerScratch& scratch, float* y,
+           int32_t activation) {
   if (f.outputs == 0) return;
   const int lanes = lanes_for(f.inputs);
   if (!fits_panel(f.inputs)) {
@@ -262,31 +262,29 @@ void link(Launcher& launch, const Conv& f, const Tree& tree) {
   launch.elements(link_nodes<block_threads>, f.events * 32, tree, f.mother);
 }
 
-size_t forward_workspace(const Call& call) {
-  const TreeConvForward<float> f(call);
-  Pieces pieces(nullptr);
-  (void)take_links(pieces, f.nodes);
-  (void)ForwardScratch(pieces, f.nodes, f.inputs, f.outputs);
-  return pieces.bytes();
-}
+struct ForwardScratch {
+  Links links;
+  LayerScratch layer;
+  ForwardScratch(const TreeConvForward<float>& f, Pieces& pieces)
+      : links(take_links(pieces, f.nodes)), layer(pieces, f.nodes, f.inputs, f.outputs) {}
+};
 
 ups_status forward(const Call& call) {
   const TreeConvForward<float> f(call);
-  Pieces pieces(call.workspace);
-  const Tree tree = tree_of(f, take_links(pieces, f.nodes));
-  const ForwardScratch scratch(pieces, f.nodes, f.inputs, f.outputs);
+  const auto scratch = scratch_of<ForwardScratch>(call, f);
+  const Tree tree = tree_of(f, scratch.links);
   Launcher launch(call);
   link(launch, f, tree);
-  layer(launch, call.precision, f, tree, scratch, f.y, f.options.activation);
+  layer(launch, call.precision, f, tree, scratch.layer, f.y, f.options.activation);
   return launch.status();
 }
 
 struct BackwardScratch {
   Links links;
-  ForwardScratch forward;  // for gelu, which needs z
+  LayerScratch layer;  // for gelu, which needs z
   float *dz, *gathered, *stacked, *stacked_gradient, *parts;
   BackwardScratch(const TreeConvBackward<float>& f, Pieces& pieces)
-      : links(take_links(pieces, f.nodes)), forward(pieces, f.nodes, f.inputs, f.outputs) {
+      : links(take_links(pieces, f.nodes)), layer(pieces, f.nodes, f.inputs, f.outputs) {
     dz = pieces.take<float>(f.nodes * f.outputs);
     gathered = pieces.take<float>(f.nodes * 3 * f.outputs);
     stacked = pieces.take<float>(3 * f.outputs * f.inputs);
@@ -296,21 +294,14 @@ struct BackwardScratch {
   }
 };
 
-size_t backward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)BackwardScratch(TreeConvBackward<float>(call), pieces);
-  return pieces.bytes();
-}
-
 ups_status backward(const Call& call) {
   const TreeConvBackward<float> f(call);
-  Pieces pieces(call.workspace);
-  const BackwardScratch scratch(f, pieces);
+  const auto scratch = scratch_of<BackwardScratch>(call, f);
   const Tree tree = tree_of(f, scratch.links);
   const bool gelu = f.options.activation == UPS_ACTIVATION_GELU;
   Launcher launch(call);
   link(launch, f, tree);
-  if (gelu) layer(launch, call.precision, f, tree, scratch.forward, scratch.dz, UPS_ACTIVATION_NONE);
+  if (gelu) layer(launch, call.precision, f, tree, scratch.layer, scratch.dz, UPS_ACTIVATION_NONE);
   slope(launch, gelu ? scratch.dz : f.y, f.dy, scratch.dz, scratch.parts, f.dbias, f.nodes, f.outputs,
         f.options.activation, {f.offsets, f.offsets + f.events});
   const int lanes = lanes_for(f.outputs);
@@ -332,10 +323,15 @@ ups_status backward(const Call& call) {
 }
 
 // Rows are numbered in 32 bits.
-bool supports(const Call& call) { return call.dims[1] <= INT32_MAX; }
+template <class Named>
+bool supports(const Call& call) {
+  return Named(call).dim("N") <= INT32_MAX;
+}
 
-UPS_CUDA_VARIANT(forward, "tree_conv_forward", forward, forward_workspace, supports)
-UPS_CUDA_VARIANT(backward, "tree_conv_backward", backward, backward_workspace, supports)
+UPS_CUDA_VARIANT(forward, TreeConvForwardCall, forward, workspace_of<TreeConvForward<float>, ForwardScratch>,
+                 supports<TreeConvForwardCall>)
+UPS_CUDA_VARIANT(backward, TreeConvBackwardCall, backward, workspace_of<TreeConvBackward<float>, BackwardScratch>,
+                 supports<TreeConvBackwardCall>)
 
 }  // namespace
 }  // namespace upsilon

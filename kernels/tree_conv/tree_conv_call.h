@@ -1,9 +1,14 @@
 // A checked call of tree_conv, as plain numbers and pointers.
 #pragma once
-#include "core/operation.h"
+#include "core/named_call.h"
 #include "tree_conv/tree_conv.h"
 
 namespace upsilon {
+
+inline constexpr OperationLine tree_conv_forward_line{"tree_conv_forward", UPS_TREE_CONV_FORWARD_SCHEMA};
+using TreeConvForwardCall = CallOf<tree_conv_forward_line, ups_tree_conv_options>;
+inline constexpr OperationLine tree_conv_backward_line{"tree_conv_backward", UPS_TREE_CONV_BACKWARD_SCHEMA};
+using TreeConvBackwardCall = CallOf<tree_conv_backward_line, ups_tree_conv_options>;
 
 template <class T>
 struct TreeConvForward {
@@ -13,11 +18,10 @@ struct TreeConvForward {
   T* y;
   ups_tree_conv_options options;
 
-  explicit TreeConvForward(const Call& call)
-      : events(call.dims[0]), nodes(call.dims[1]), inputs(call.dims[2]), outputs(call.dims[3]),
-        offsets(call.data<const int32_t>(0)), mother(call.data<const int32_t>(1)), x(call.data<const T>(2)),
-        self(call.data<const T>(3)), parent(call.data<const T>(4)), daughters(call.data<const T>(5)),
-        bias(call.data<const T>(6)), y(call.data<T>(7)), options(call.option<ups_tree_conv_options>()) {}
+  explicit TreeConvForward(const TreeConvForwardCall& call)
+      : events(call.dim("B")), nodes(call.dim("N")), inputs(call.dim("Fin")), outputs(call.dim("Fout")),
+        offsets(call["offsets"]), mother(call["mother"]), x(call["x"]), self(call["self"]), parent(call["parent"]),
+        daughters(call["daughters"]), bias(call["bias"]), y(call["y"]), options(call.options()) {}
 };
 
 template <class T>
@@ -28,13 +32,12 @@ struct TreeConvBackward {
   T *dx, *dself, *dparent, *ddaughters, *dbias;
   ups_tree_conv_options options;
 
-  explicit TreeConvBackward(const Call& call)
-      : events(call.dims[0]), nodes(call.dims[1]), inputs(call.dims[2]), outputs(call.dims[3]),
-        offsets(call.data<const int32_t>(0)), mother(call.data<const int32_t>(1)), x(call.data<const T>(2)),
-        self(call.data<const T>(3)), parent(call.data<const T>(4)), daughters(call.data<const T>(5)),
-        bias(call.data<const T>(6)), y(call.data<const T>(7)), dy(call.data<const T>(8)), dx(call.data<T>(9)),
-        dself(call.data<T>(10)), dparent(call.data<T>(11)), ddaughters(call.data<T>(12)), dbias(call.data<T>(13)),
-        options(call.option<ups_tree_conv_options>()) {}
+  explicit TreeConvBackward(const TreeConvBackwardCall& call)
+      : events(call.dim("B")), nodes(call.dim("N")), inputs(call.dim("Fin")), outputs(call.dim("Fout")),
+        offsets(call["offsets"]), mother(call["mother"]), x(call["x"]), self(call["self"]), parent(call["parent"]),
+        daughters(call["daughters"]), bias(call["bias"]), y(call["y"]), dy(call["dy"]), dx(call["dx"]),
+        dself(call["dself"]), dparent(call["dparent"]), ddaughters(call["ddaughters"]), dbias(call["dbias"]),
+        options(call.options()) {}
 };
 
 }  // namespace upsilon

@@ -7,22 +7,22 @@
 namespace upsilon {
 namespace {
 
-size_t workspace_reference(const Call& call) {
-  Pieces pieces(nullptr);
-  pieces.take<int32_t>(2 * call.dims[1]);
-  return pieces.bytes();
-}
+struct Scratch {
+  int32_t *stage, *leaves;
+  Scratch(const TreeToLca& f, Pieces& pieces)
+      : stage(pieces.take<int32_t>(f.nodes)), leaves(pieces.take<int32_t>(f.nodes)) {}
+};
 
 ups_status run_reference(const Call& call) {
   const TreeToLca f(call);
-  int32_t* const scratch = static_cast<int32_t*>(call.workspace);
+  const auto scratch = scratch_of<Scratch>(call, f);
   std::fill_n(f.lca, f.entries, 0);
   int64_t at = 0;
   f.leaf_offsets[0] = 0;
   for (int64_t b = 0; b < f.events; ++b) {
     const int64_t begin = f.offsets[b];
-    const TreeEvent event{f.mother + begin, f.stage ? f.stage + begin : nullptr, f.offsets[b + 1] - begin, scratch,
-                          scratch + f.nodes};
+    const TreeEvent event{f.mother + begin, f.stage ? f.stage + begin : nullptr, f.offsets[b + 1] - begin,
+                          scratch.stage, scratch.leaves};
     const int64_t count = event.prepare();
     f.leaf_offsets[b + 1] = f.leaf_offsets[b] + static_cast<int32_t>(count);
     if (count * count > f.entries - at) at = f.entries;
@@ -33,11 +33,8 @@ ups_status run_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry entry{"tree_to_lca",
-                           UPS_TREE_TO_LCA_SCHEMA,
-                           0,
-                           {run_reference, workspace_reference},
-                           {run_reference, workspace_reference}};
+const OperationOf<TreeToLcaCall> entry{{run_reference, workspace_of<TreeToLca, Scratch>},
+                                       {run_reference, workspace_of<TreeToLca, Scratch>}};
 
 }  // namespace
 }  // namespace upsilon

@@ -19,16 +19,9 @@ struct Scratch {
         leaves(pieces.take<int32_t>(f.nodes)), mark(pieces.take<int32_t>(f.nodes)) {}
 };
 
-size_t workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)Scratch(TreeToLca(call), pieces);
-  return pieces.bytes();
-}
-
 ups_status run(const Call& call) {
   const TreeToLca f(call);
-  Pieces pieces(call.workspace);
-  const Scratch scratch(f, pieces);
+  const auto scratch = scratch_of<Scratch>(call, f);
   const auto event_of = [&](int64_t b) {
     const int64_t begin = f.offsets[b];
     return TreeEvent{f.mother + begin, f.stage ? f.stage + begin : nullptr, f.offsets[b + 1] - begin,
@@ -67,6 +60,6 @@ ups_status run(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(run, "tree_to_lca", run, workspace)
+UPS_CPU_VARIANT(run, TreeToLcaCall, run, workspace_of<TreeToLca, Scratch>)
 
 UPS_SIMD_END

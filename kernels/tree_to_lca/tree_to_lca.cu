@@ -23,12 +23,6 @@ struct Scratch {
   }
 };
 
-size_t workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)Scratch(TreeToLca(call), pieces);
-  return pieces.bytes();
-}
-
 template <int threads>
 UPS_KERNEL_LB(threads)
 find_leaves(const int32_t* fault, TreeToLca f, Scratch scratch) {
@@ -52,8 +46,7 @@ write_matrices(const int32_t* fault, TreeToLca f, Scratch scratch) {
 
 ups_status run(const Call& call) {
   const TreeToLca f(call);
-  Pieces pieces(call.workspace);
-  const Scratch scratch(f, pieces);
+  const auto scratch = scratch_of<Scratch>(call, f);
   Launcher launch(call);
   launch.clear(f.lca, static_cast<size_t>(f.entries) * sizeof(int32_t));
   launch.elements(find_leaves<block_threads>, f.events, f, scratch);
@@ -63,7 +56,7 @@ ups_status run(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(run, "tree_to_lca", run, workspace)
+UPS_CUDA_VARIANT(run, TreeToLcaCall, run, workspace_of<TreeToLca, Scratch>)
 
 }  // namespace
 }  // namespace upsilon

@@ -1,20 +1,22 @@
 // A checked call of tree_to_lca, as plain numbers and pointers, and one event of it.
 #pragma once
 #include "lib/math/philox.h"
-#include "core/operation.h"
+#include "core/named_call.h"
 #include "tree_to_lca/tree_to_lca.h"
 
 namespace upsilon {
+
+inline constexpr OperationLine tree_to_lca_line{"tree_to_lca", UPS_TREE_TO_LCA_SCHEMA};
+using TreeToLcaCall = CallOf<tree_to_lca_line>;
 
 struct TreeToLca {
   int64_t nodes, events, entries;
   const int32_t *mother, *offsets, *stage;  // stage may be null
   int32_t *leaf_offsets, *lca;
 
-  explicit TreeToLca(const Call& call)
-      : nodes(call.dims[1]), events(call.dims[0]), entries(call.dims[2]), mother(call.data<const int32_t>(1)),
-        offsets(call.data<const int32_t>(0)), stage(call.data<const int32_t>(2)), leaf_offsets(call.data<int32_t>(3)),
-        lca(call.data<int32_t>(4)) {}
+  explicit TreeToLca(const TreeToLcaCall& call)
+      : nodes(call.dim("N")), events(call.dim("B")), entries(call.dim("P")), mother(call["mother"]),
+        offsets(call["offsets"]), stage(call["stage"]), leaf_offsets(call["leaf_offsets"]), lca(call["lca"]) {}
 };
 
 // Numbers, stages and matrix of one event's leaves.

@@ -84,16 +84,8 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationEntry forward{"window_pool_forward",
-                             UPS_WINDOW_POOL_FORWARD_SCHEMA,
-                             sizeof(ups_window_pool_options),
-                             {forward_reference<float>},
-                             {forward_reference<double>}};
-const OperationEntry backward{"window_pool_backward",
-                              UPS_WINDOW_POOL_BACKWARD_SCHEMA,
-                              sizeof(ups_window_pool_options),
-                              {backward_reference<float>},
-                              {backward_reference<double>}};
+const OperationOf<WindowPoolForwardCall> forward{{forward_reference<float>}, {forward_reference<double>}};
+const OperationOf<WindowPoolBackwardCall> backward{{backward_reference<float>}, {backward_reference<double>}};
 
 }  // namespace
 }  // namespace upsilon

@@ -186,26 +186,28 @@ void spread_extremes(const WindowPool& f, const float* x, const float* dy, float
     }
 }
 
-int64_t shares_floats(const WindowPool& f) { return round_up(f.axes[2].coarse, 16); }
-
-size_t backward_workspace(const Call& call) {
-  return static_cast<size_t>(shares_floats(WindowPool(call)) * call.threads->count()) * sizeof(float);
-}
+struct BackwardScratch {
+  int64_t floats;  // of a worker
+  float* shares;
+  BackwardScratch(const WindowPoolBackward<float>& f, int32_t workers, Pieces& pieces)
+      : floats(round_up(f.axes[2].coarse, 16)), shares(pieces.take<float>(floats * workers)) {}
+};
 
 // Windows may overlap: an image is one task, its windows in order.
 ups_status backward(const Call& call) {
   const WindowPoolBackward<float> f(call);
+  const auto scratch = scratch_of<BackwardScratch>(call, f);
   call.threads->run(f.images, [&](int64_t image, int32_t worker) {
     const float *x = f.x + image * f.fine_places(), *dy = f.dy + image * f.coarse_places();
     float* dx = f.dx + image * f.fine_places();
     clear(dx, f.fine_places());
     if (f.is_extreme()) spread_extremes(f, x, dy, dx);
-    else spread_windows(f, dy, dx, static_cast<float*>(call.workspace) + worker * shares_floats(f));
+    else spread_windows(f, dy, dx, scratch.shares + worker * scratch.floats);
   });
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, "window_pool_forward", forward)
-UPS_CPU_VARIANT(backward, "window_pool_backward", backward, backward_workspace)
+UPS_CPU_VARIANT(forward, WindowPoolForwardCall, forward)
+UPS_CPU_VARIANT(backward, WindowPoolBackwardCall, backward, workspace_of<WindowPoolBackward<float>, BackwardScratch>)
 
 UPS_SIMD_END

@@ -96,8 +96,8 @@ ups_status backward(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(forward, "window_pool_forward", forward)
-UPS_CUDA_VARIANT(backward, "window_pool_backward", backward)
+UPS_CUDA_VARIANT(forward, WindowPoolForwardCall, forward)
+UPS_CUDA_VARIANT(backward, WindowPoolBackwardCall, backward)
 
 }  // namespace
 }  // namespace upsilon

@@ -1,7 +1,7 @@
 // A checked call of window_pool, as plain numbers and pointers. The dimensions come as I D H W YD YH YW.
 #pragma once
 #include "lib/convolution/geometry.h"
-#include "core/operation.h"
+#include "core/named_call.h"
 #include "window_pool/window_pool.h"
 
 #if !defined(UPS_HD)
@@ -10,19 +10,26 @@
 
 namespace upsilon {
 
+inline constexpr OperationLine window_pool_forward_line{"window_pool_forward", UPS_WINDOW_POOL_FORWARD_SCHEMA};
+using WindowPoolForwardCall = CallOf<window_pool_forward_line, ups_window_pool_options>;
+inline constexpr OperationLine window_pool_backward_line{"window_pool_backward", UPS_WINDOW_POOL_BACKWARD_SCHEMA};
+using WindowPoolBackwardCall = CallOf<window_pool_backward_line, ups_window_pool_options>;
+
 struct WindowPool {
   int64_t images;
   ConvolutionAxis axes[3];  // depth, height, width: x is the fine grid, y the coarse one
   int32_t pool;
   bool count_padding;
 
-  explicit WindowPool(const Call& call) : images(call.dims[0]) {
-    const auto& o = call.option<ups_window_pool_options>();
+  template <NamedCall Named>
+  explicit WindowPool(const Named& call) : images(call.dim("I")) {
+    const auto& o = call.options();
+    const int64_t fine[] = {call.dim("D"), call.dim("H"), call.dim("W")};
+    const int64_t coarse[] = {call.dim("YD"), call.dim("YH"), call.dim("YW")};
     const int32_t kernel[] = {o.kernel_d, o.kernel_h, o.kernel_w}, stride[] = {o.stride_d, o.stride_h, o.stride_w};
     const int32_t padding[] = {o.padding_d, o.padding_h, o.padding_w};
     const int32_t dilation[] = {o.dilation_d, o.dilation_h, o.dilation_w};
-    for (int a = 0; a < 3; ++a)
-      axes[a] = {call.dims[1 + a], call.dims[4 + a], kernel[a], stride[a], padding[a], dilation[a]};
+    for (int a = 0; a < 3; ++a) axes[a] = {fine[a], coarse[a], kernel[a], stride[a], padding[a], dilation[a]};
     pool = o.pool;
     count_padding = o.count_padding != 0;
   }
@@ -36,7 +43,7 @@ struct WindowPoolForward : WindowPool {
   const T* x;
   T* y;
 
-  explicit WindowPoolForward(const Call& call) : WindowPool(call), x(call.data<const T>(0)), y(call.data<T>(1)) {}
+  explicit WindowPoolForward(const WindowPoolForwardCall& call) : WindowPool(call), x(call["x"]), y(call["y"]) {}
 };
 
 template <class T>
@@ -44,8 +51,8 @@ struct WindowPoolBackward : WindowPool {
   const T *x, *dy;
   T* dx;
 
-  explicit WindowPoolBackward(const Call& call)
-      : WindowPool(call), x(call.data<const T>(0)), dy(call.data<const T>(1)), dx(call.data<T>(2)) {}
+  explicit WindowPoolBackward(const WindowPoolBackwardCall& call)
+      : WindowPool(call), x(call["x"]), dy(call["dy"]), dx(call["dx"]) {}
 };
 
 // The taps [first, end) of window j that lie in x, the place of tap 0, and how many count for a mean.

@@ -15,7 +15,7 @@ Scratch::~Scratch() {
 }
 
 Job::~Job() {
-  for (ups_block* block : invocation.blocks) ups_block_release(block);
+  for (const auto& argument : invocation.arguments) ups_block_release(argument.block);
 }
 
 void Job::release_references(napi_env env) {
@@ -61,16 +61,17 @@ bool AsyncQueue::detach(napi_env env, const napi_value* arrays, Job* job) const 
     return false;
   }
   for (int i = 0, next = 0; i < call.count; ++i) {
-    if (!call.pointers[i] || call.blocks[i]) continue;
+    Invocation::Argument& argument = call.arguments[static_cast<size_t>(i)];
+    if (!call.pointers[static_cast<size_t>(i)] || argument.block) continue;
     const napi_value array = arrays[next++];
-    if (call.shared[i]) {
+    if (argument.shared) {
       napi_ref pin = nullptr;
       if (napi_create_reference(env, array, 1, &pin) != napi_ok)
         return job->fail(i, UPS_OUT_OF_MEMORY, "cannot be kept alive");
       job->pins.push_back(pin);
       continue;
     }
-    ups_tensor& tensor = call.tensors[i];
+    ups_tensor& tensor = argument.tensor;
     const size_t bytes = static_cast<size_t>(element_count(tensor)) * element_size(tensor.dtype);
     if (bytes == 0) continue;
     napi_value buffer = nullptr;
@@ -95,7 +96,7 @@ bool AsyncQueue::detach(napi_env env, const napi_value* arrays, Job* job) const 
     }
     tensor.data = memory->data;
     tensor.byte_offset = 0;
-    call.own[i] = true;
+    argument.own = true;
     job->scratch.push_back(memory);
   }
   return true;

@@ -21,17 +21,26 @@ napi_value guarded(napi_env env, napi_callback_info info) {
   }
 }
 
+// Puts a call's typed arrays into the state that travels with the function. Null with an exception pending. How many
+// there are is asked first: the engine fills all places that it is given.
+ThreadState* take_arrays(napi_env env, napi_callback_info info, size_t* count) {
+  void* data = nullptr;
+  if (napi_get_cb_info(env, info, count, nullptr, nullptr, &data) != napi_ok) return nullptr;
+  auto* const state = static_cast<ThreadState*>(data);
+  size_t room = *count = std::min(*count, state->arrays.size());
+  return napi_get_cb_info(env, info, &room, state->arrays.data(), nullptr, nullptr) == napi_ok ? state : nullptr;
+}
+
 // call(...typed arrays in the order of the frame's tensors)
 napi_value call(napi_env env, napi_callback_info info) {
-  napi_value arrays[frame::max_tensors];
-  size_t count = frame::max_tensors;
-  void* data = nullptr;
-  if (napi_get_cb_info(env, info, &count, arrays, nullptr, &data) != napi_ok) return nullptr;
-  auto& state = *static_cast<ThreadState*>(data);
+  size_t count = 0;
+  ThreadState* const with = take_arrays(env, info, &count);
+  if (!with) return nullptr;
+  ThreadState& state = *with;
+  const napi_value* const arrays = state.arrays.data();
   Failure failure;
   Invocation& invocation = state.invocation;
-  if (!state.read(env, arrays, std::min<size_t>(count, frame::max_tensors), &invocation, &failure))
-    return state.raise(env, failure);
+  if (!state.read(env, arrays, count, &invocation, &failure)) return state.raise(env, failure);
   ups_context* context = state.context(invocation.device, &failure);
   if (!context) return state.raise(env, failure);
   if (!invocation.take_snapshots(false)) return state.raise(env, {UPS_OUT_OF_MEMORY, "", "", "memory is exhausted"});
@@ -46,19 +55,18 @@ napi_value call(napi_env env, napi_callback_info info) {
 
 // callAsync(...typed arrays): Promise<undefined>
 napi_value call_async(napi_env env, napi_callback_info info) {
-  napi_value arrays[frame::max_tensors];
-  size_t count = frame::max_tensors;
-  void* data = nullptr;
-  if (napi_get_cb_info(env, info, &count, arrays, nullptr, &data) != napi_ok) return nullptr;
-  auto& state = *static_cast<ThreadState*>(data);
-  count = std::min<size_t>(count, frame::max_tensors);
+  size_t count = 0;
+  ThreadState* const with = take_arrays(env, info, &count);
+  if (!with) return nullptr;
+  ThreadState& state = *with;
+  const napi_value* const arrays = state.arrays.data();
   Failure failure;
   auto job = std::make_unique<Job>();
   if (!state.read(env, arrays, count, &job->invocation, &failure)) {
-    for (auto& block : job->invocation.blocks) block = nullptr;
+    for (auto& argument : job->invocation.arguments) argument.block = nullptr;
     return state.raise(env, failure);
   }
-  for (ups_block* block : job->invocation.blocks) ups_block_retain(block);
+  for (const auto& argument : job->invocation.arguments) ups_block_retain(argument.block);
   // What synchronous calls have put on the device's stream must be there before another stream reads it.
   if (ups_context* context = state.contexts.find(job->invocation.device))
     if (ups_synchronize(context) != UPS_OK) return state.raise(env, Failure::of(context));
@@ -125,6 +133,9 @@ Napi::Object describe(Napi::Env env, const Schema& schema, const Parameter& p) {
   result.Set("inPlace", p.in_place);
   result.Set("shape", p.shape_text);
   result.Set("rule", rule_text(p.rule));
+  result.Set("ruleOf", p.rule_dim >= 0         ? schema.dim_names[static_cast<size_t>(p.rule_dim)]
+                       : p.rule_parameter >= 0 ? schema.parameters[static_cast<size_t>(p.rule_parameter)].name
+                                               : std::string());
   result.Set("leading", p.leading);
   result.Set("dims", list(env, p.dims, [&](const Dimension& dim) {
                const auto name = [&](int index) {

@@ -1,5 +1,6 @@
 #include "frame.h"
 
+#include <algorithm>
 #include <cstring>
 #include <new>
 #include <utility>
@@ -27,6 +28,19 @@ Failure Failure::of(const ups_context* context) {
   return failure;
 }
 
+int frame::max_options() { return static_cast<int>(largest().options); }
+int frame::max_tensors() { return std::max(static_cast<int>(largest().parameters), 2); }
+
+void Invocation::begin(const ups_operation* operation_) {
+  operation = operation_;
+  const size_t needed = operation ? operation->schema.parameters.size() : 2;
+  count = static_cast<int>(needed);
+  if (arguments.size() < needed) arguments.resize(needed);
+  if (pointers.size() < needed) pointers.resize(needed);
+  const size_t option_size = operation ? (operation->schema.options_size + sizeof(double) - 1) / sizeof(double) : 0;
+  if (options.size() < option_size) options.resize(option_size);
+}
+
 bool Invocation::take_snapshots(bool everything) {
   snapshots.clear();
   if (!operation) return true;
@@ -34,23 +48,26 @@ bool Invocation::take_snapshots(bool everything) {
     const Parameter& p = operation->schema.parameters[static_cast<size_t>(i)];
     const bool about_reals = p.rule == Rule::finite || p.rule == Rule::numbers || p.rule == Rule::pairs;
     const bool used_as_boundaries = p.rule != Rule::none && !about_reals;
-    if (!used_as_boundaries || !pointers[i] || own[i] || tensors[i].device.type != UPS_CPU) continue;
-    if (!everything && !shared[i]) continue;
-    const int64_t elements = element_count(tensors[i]);
+    Argument& argument = arguments[static_cast<size_t>(i)];
+    ups_tensor& tensor = argument.tensor;
+    if (!used_as_boundaries || !pointers[static_cast<size_t>(i)] || argument.own || tensor.device.type != UPS_CPU)
+      continue;
+    if (!everything && !argument.shared) continue;
+    const int64_t elements = element_count(tensor);
     if (elements <= 0) continue;
-    const size_t bytes = static_cast<size_t>(elements) * element_size(tensors[i].dtype);
+    const size_t bytes = static_cast<size_t>(elements) * element_size(tensor.dtype);
     std::unique_ptr<char[]> copy(new (std::nothrow) char[bytes]);
     if (!copy) return false;
-    std::memcpy(copy.get(), static_cast<const char*>(tensors[i].data) + tensors[i].byte_offset, bytes);
-    tensors[i].data = copy.get();
-    tensors[i].byte_offset = 0;
+    std::memcpy(copy.get(), static_cast<const char*>(tensor.data) + tensor.byte_offset, bytes);
+    tensor.data = copy.get();
+    tensor.byte_offset = 0;
     snapshots.push_back(std::move(copy));
   }
   return true;
 }
 
 ups_status Invocation::run(ups_context* context) const {
-  if (operation) return ups_call(context, operation, pointers, count, options);
+  if (operation) return ups_call(context, operation, pointers.data(), count, options.data());
   return ups_copy(context, pointers[0], const_cast<ups_tensor*>(pointers[1]));
 }
 
@@ -74,9 +91,10 @@ bool Invocation::is_in_place(int i) const {
 
 bool Invocation::find_overlap(int* output, int* other) const {
   const auto range = [&](int i) -> std::pair<uintptr_t, uintptr_t> {
-    if (!pointers[i]) return {0, 0};
-    const uintptr_t begin = reinterpret_cast<uintptr_t>(tensors[i].data) + tensors[i].byte_offset;
-    return {begin, begin + static_cast<uintptr_t>(element_count(tensors[i])) * element_size(tensors[i].dtype)};
+    const ups_tensor* const tensor = pointers[static_cast<size_t>(i)];
+    if (!tensor) return {0, 0};
+    const uintptr_t begin = reinterpret_cast<uintptr_t>(tensor->data) + tensor->byte_offset;
+    return {begin, begin + static_cast<uintptr_t>(element_count(*tensor)) * element_size(tensor->dtype)};
   };
   for (int i = 0; i < count; ++i) {
     const auto [begin, end] = range(i);

@@ -5,7 +5,9 @@
 //   [0] operation (index in the registry; -1: copy tensor 0 to tensor 1)   [1] device type   [2] device id
 //   [3] caller (a number of JavaScript's, which comes back with the call's error)
 //   [options_at + i]  option i; i64 and u64 as their 64 bits
-//   [tensors_at + i * tensor_stride]  tensor i: memory kind, dtype, dimensions, byte offset, block, shape
+//   [tensors_at() + i * tensor_stride]  tensor i: memory kind, dtype, dimensions, byte offset, block, shape
+//
+// It has room for the operation with most options and the one with most arguments.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -22,14 +24,14 @@ namespace upsilon::addon {
 struct ThreadState;
 
 namespace frame {
-inline constexpr int max_options = 48;
-inline constexpr int max_tensors = 192;
 inline constexpr int operation = 0, device_type = 1, device_id = 2, caller = 3;
 inline constexpr int options_at = 4;
-inline constexpr int tensors_at = options_at + max_options;
+int max_options();
+int max_tensors();
+inline int tensors_at() { return options_at + max_options(); }
 inline constexpr int tensor_stride = 5 + UPS_MAX_DIMENSIONS;
 inline constexpr int kind = 0, dtype = 1, dimensions = 2, byte_offset = 3, block = 4, shape = 5;  // inside a tensor
-inline constexpr int size = tensors_at + max_tensors * tensor_stride;
+inline int size() { return tensors_at() + max_tensors() * tensor_stride; }
 inline constexpr double copy = -1;
 }  // namespace frame
 
@@ -68,19 +70,24 @@ struct Invocation {
   double caller = Failure::no_caller;
   ups_device device{UPS_CPU, 0};
   int count = 0;
-  ups_tensor tensors[frame::max_tensors];
-  int64_t shapes[frame::max_tensors][UPS_MAX_DIMENSIONS];
-  const ups_tensor* pointers[frame::max_tensors];
-  bool shared[frame::max_tensors];
-  bool own[frame::max_tensors] = {};  // tensors in memory that belongs to the call
-  ups_block* blocks[frame::max_tensors] = {};  // of tensors in blocks, else null
-  alignas(8) char options[sizeof(size_t) + frame::max_options * 8];  // the operation's struct, its size first
+  struct Argument {
+    ups_tensor tensor;
+    int64_t shape[UPS_MAX_DIMENSIONS];
+    ups_block* block = nullptr;  // of a tensor in a block, else null
+    bool shared = false;
+    bool own = false;  // whether its memory belongs to the call
+  };
+  std::vector<Argument> arguments;  // `count`, or more of earlier calls
+  std::vector<const ups_tensor*> pointers;  // to those that are given
+  std::vector<double> options;  // the option struct
   std::vector<std::unique_ptr<char[]>> snapshots;
 
   Invocation() = default;
   Invocation(const Invocation&) = delete;
   Invocation& operator=(const Invocation&) = delete;
 
+  // Takes the operation, null for a copy. Room only grows: a steady loop allocates nothing.
+  void begin(const ups_operation* operation_);
   // Copies index tensors whose memory someone else may write to while the call runs: contents that were checked must
   // be the contents that are used. `everything`: the JavaScript thread itself goes on running.
   bool take_snapshots(bool everything);

@@ -13,10 +13,10 @@ Napi::Value initialize(const Napi::CallbackInfo& info) {
   state.make_error = Napi::Persistent(info[0].As<Napi::Function>());
   Napi::Object layout = Napi::Object::New(env);
   layout.Set("buffer", state.frame_buffer.Value());
-  layout.Set("maxOptions", frame::max_options);
-  layout.Set("maxTensors", frame::max_tensors);
+  layout.Set("maxOptions", frame::max_options());
+  layout.Set("maxTensors", frame::max_tensors());
   layout.Set("optionsAt", frame::options_at);
-  layout.Set("tensorsAt", frame::tensors_at);
+  layout.Set("tensorsAt", frame::tensors_at());
   layout.Set("tensorStride", frame::tensor_stride);
   return layout;
 }
@@ -30,7 +30,7 @@ void leave(Napi::Env, ThreadState* state) {
 Napi::Object load(Napi::Env env, Napi::Object exports) {
   auto* state = new ThreadState();
   env.SetInstanceData<ThreadState, leave>(state);
-  Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, frame::size * sizeof(double));
+  Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, static_cast<size_t>(frame::size()) * sizeof(double));
   state->frame = static_cast<double*>(buffer.Data());
   state->frame_buffer = Napi::Reference<Napi::ArrayBuffer>::New(buffer, 1);
   exports.Set("initialize", Napi::Function::New<initialize>(env, "initialize"));

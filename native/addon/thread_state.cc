@@ -113,41 +113,42 @@ bool ThreadState::read(napi_env env, const napi_value* arrays, size_t array_coun
                        Failure* failure) const {
   Invocation& call = *into;
   const double number = frame[frame::operation];
-  call.operation = nullptr;
-  call.caller = frame[frame::caller];
-  call.count = 2;
-  if (number != frame::copy) {
-    call.operation = number >= 0 && number < 1e6 ? ups_operation_at(static_cast<int32_t>(number)) : nullptr;
-    if (!call.operation) {
-      *failure = {UPS_INTERNAL, "", "operation", "there is no such operation"};
-      return false;
-    }
-    call.count = static_cast<int>(call.operation->schema.parameters.size());
+  const ups_operation* operation =
+      number >= 0 && number < 1e6 ? ups_operation_at(static_cast<int32_t>(number)) : nullptr;
+  if (!operation && number != frame::copy) {
+    *failure = {UPS_INTERNAL, "", "operation", "there is no such operation"};
+    return false;
   }
-  if (call.operation) {
-    const size_t size = call.operation->schema.options_size;
-    std::memcpy(call.options, &size, sizeof size);
-    const auto& options = call.operation->schema.options;
-    for (size_t i = 0; i < options.size(); ++i) put_option(options[i], frame[frame::options_at + i], call.options);
+  call.begin(operation);
+  call.caller = frame[frame::caller];
+  if (operation) {
+    const size_t size = operation->schema.options_size;
+    if (size > 0) std::memcpy(call.options.data(), &size, sizeof size);
+    const auto& options = operation->schema.options;
+    char* const to = reinterpret_cast<char*>(call.options.data());
+    for (size_t i = 0; i < options.size(); ++i) put_option(options[i], frame[frame::options_at + i], to);
   }
   call.device = {static_cast<int32_t>(frame[frame::device_type]), static_cast<int32_t>(frame[frame::device_id])};
+  const int tensors_at = frame::tensors_at();
   size_t next_array = 0;
   for (int i = 0; i < call.count; ++i) {
-    const double* record = frame + frame::tensors_at + i * frame::tensor_stride;
+    Invocation::Argument& argument = call.arguments[static_cast<size_t>(i)];
+    const ups_tensor*& pointer = call.pointers[static_cast<size_t>(i)];
+    const double* record = frame + tensors_at + i * frame::tensor_stride;
     const auto kind = static_cast<MemoryKind>(static_cast<int>(record[frame::kind]));
-    call.pointers[i] = nullptr;
-    call.blocks[i] = nullptr;
-    call.shared[i] = kind == MemoryKind::shared;
+    pointer = nullptr;
+    argument.block = nullptr;
+    argument.shared = kind == MemoryKind::shared;
     if (kind == MemoryKind::absent) continue;
     const auto fail = [&](ups_status status, const std::string& message) {
       *failure = call.failure(i, status, message);
       return false;
     };
 
-    ups_tensor& tensor = call.tensors[i];
+    ups_tensor& tensor = argument.tensor;
     tensor.dtype = dtypes[static_cast<int>(record[frame::dtype])];
     tensor.ndim = static_cast<int32_t>(record[frame::dimensions]);
-    tensor.shape = call.shapes[i];
+    tensor.shape = argument.shape;
     tensor.strides = nullptr;
     tensor.byte_offset = 0;
     if (tensor.ndim > UPS_MAX_DIMENSIONS)
@@ -155,7 +156,7 @@ bool ThreadState::read(napi_env env, const napi_value* arrays, size_t array_coun
     for (int32_t d = 0; d < tensor.ndim; ++d) {
       const double extent = record[frame::shape + d];
       if (!(extent >= 0 && extent <= 9e15)) return fail(UPS_SHAPE, "has a dimension that is no size");
-      call.shapes[i][d] = static_cast<int64_t>(extent);
+      argument.shape[d] = static_cast<int64_t>(extent);
     }
     const int64_t elements = element_count(tensor);
     if (elements < 0) return fail(UPS_SHAPE, "has the impossible shape " + shape_text(tensor));
@@ -166,7 +167,7 @@ bool ThreadState::read(napi_env env, const napi_value* arrays, size_t array_coun
     if (kind == MemoryKind::block) {
       ups_block* block = blocks.find(record[frame::block]);
       if (!block) return fail(UPS_VALUE, "was disposed of");
-      call.blocks[i] = block;
+      argument.block = block;
       memory = static_cast<char*>(ups_block_data(block));
       size = static_cast<double>(ups_block_size(block));
       tensor.device = ups_block_device(block);
@@ -187,7 +188,7 @@ bool ThreadState::read(napi_env env, const napi_value* arrays, size_t array_coun
                                  shape_text(tensor) +
                                  format(" needs %.0f (was the array detached or resized?)", wanted));
     tensor.data = memory ? memory + static_cast<size_t>(offset) : nullptr;
-    call.pointers[i] = &tensor;
+    pointer = &tensor;
   }
   if (!call.operation && (!call.pointers[0] || !call.pointers[1])) {
     *failure = {UPS_VALUE, "copy", "", "a tensor is missing"};

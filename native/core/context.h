@@ -50,6 +50,14 @@ struct Error {
   void take_mentions() noexcept;
 };
 
+// What the gate notes down about a call on its way: as large as the operations need, sized at a context's first call.
+struct Notes {
+  std::vector<int64_t> dims;     // values of the dimension names
+  std::vector<int> bound_by;     // the parameters that gave them
+  std::vector<char> given;       // whether any did
+  std::vector<DeviceRule> rules;
+};
+
 // Host memory for blocks and workspaces: 64-byte aligned, huge pages asked for where large, recycled (recycled.h).
 void* allocate_host(size_t bytes);
 void release_host(void* data, size_t bytes);
@@ -74,6 +82,7 @@ struct ups_context {
   upsilon::Threads threads{1};
   upsilon::Workspace workspace;
   upsilon::Error error;
+  upsilon::Notes notes;
   std::vector<char> options;  // of a caller's shorter struct, filled up with defaults
   std::atomic<const char*> last_variant = "";  // atomic, as any thread may ask
   std::atomic<bool> busy = false;  // a thread is inside (entry.h)

@@ -24,8 +24,6 @@ static_assert(UPS_INT == 0 && UPS_UINT == 1 && UPS_FLOAT == 2);
 namespace upsilon {
 namespace {
 
-constexpr int max_parameters = 192;
-constexpr int max_dim_names = 64;
 constexpr int64_t unbound = -1;
 
 const char* wanted_dtype(ElementType type, bool is_double) {
@@ -57,7 +55,9 @@ bool dtype_is(ups_dtype dtype, ElementType type, bool is_double) {
 class Gate {
  public:
   Gate(ups_context& context, const ups_operation& operation, const ups_tensor* const* tensors)
-      : context_(context), operation_(operation), schema_(operation.schema), tensors_(tensors) {
+      : context_(context), operation_(operation), schema_(operation.schema), tensors_(tensors), notes_(context.notes) {
+    if (notes_.dims.empty()) size_notes();
+    dims_ = notes_.dims.data();
     call_.tensors = tensors;
     call_.dims = dims_;
     call_.threads = &context.threads;
@@ -65,7 +65,7 @@ class Gate {
     call_.fault = context.fault;
     call_.precision = context.precision;
     call_.last_strategy = &strategy_;
-    std::fill_n(dims_, max_dim_names, unbound);
+    std::fill_n(dims_, schema_.dim_names.size(), unbound);
   }
 
   ups_status run(const void* options) {
@@ -96,10 +96,16 @@ class Gate {
   Call call_{};
   KernelEntry kernel_;
   int32_t strategy_ = -1;  // that has computed the call
-  int64_t dims_[max_dim_names];
-  int bound_by_[max_dim_names];  // the parameter that gave a dimension its value
-  bool given_[max_dim_names];    // whether any did
+  Notes& notes_;
+  int64_t* dims_;
 
+  void size_notes() {
+    const Largest& most = largest();
+    notes_.bound_by.resize(most.dim_names);
+    notes_.given.resize(most.dim_names);
+    notes_.rules.resize(most.parameters);
+    notes_.dims.resize(std::max<size_t>(most.dim_names, 1));  // last: the sign that all are there
+  }
   ups_status fail(ups_status status, std::string_view argument, std::string_view text) {
     return context_.error.set(status, operation_.name, argument, text);
   }
@@ -177,14 +183,15 @@ class Gate {
         const int name = dim.names[0];
         if (dims_[name] == unbound) {
           dims_[name] = found;
-          bound_by_[name] = i;
+          notes_.bound_by[static_cast<size_t>(name)] = i;
         } else if (dims_[name] != found) {
           return wrong_extent(i, d);
         }
       }
     }
+    char* const given = notes_.given.data();
     for (int name = 0; name < names; ++name)
-      if (!(given_[name] = dims_[name] != unbound)) dims_[name] = 0;  // only in arguments that were left out
+      if (!(given[name] = dims_[name] != unbound)) dims_[name] = 0;  // only in arguments that were left out
     for (int i = 0; i < parameter_count(); ++i) {
       if (!tensors_[i]) continue;
       const Parameter& p = parameter(i);
@@ -194,7 +201,7 @@ class Gate {
         int64_t wanted = dim.factors.empty() ? dim.constant : product(dim);
         for (const int name : dim.names) wanted += dims_[name];
         for (const int name : dim.alternatives)
-          if (given_[name]) {
+          if (given[name]) {
             wanted = dims_[name];
             break;
           }
@@ -244,9 +251,10 @@ class Gate {
     std::string text = named(p.name) + " is " + shape_text(*tensors_[i]);
     if (!dim.names.empty() && dims_[dim.names[0]] != unbound) {
       const int name = dim.names[0];
-      const Parameter& other = parameter(bound_by_[name]);
+      const int by = notes_.bound_by[static_cast<size_t>(name)];
+      const Parameter& other = parameter(by);
       const std::string& dim_name = schema_.dim_names[static_cast<size_t>(name)];
-      text += " but " + named(other.name) + " is " + shape_text(*tensors_[bound_by_[name]]);
+      text += " but " + named(other.name) + " is " + shape_text(*tensors_[by]);
       text += dim_name == "..."
                   ? ", which has other leading dimensions"
                   : format(", where %s is %lld", named(dim_name).c_str(), static_cast<long long>(dims_[name]));
@@ -340,7 +348,7 @@ class Gate {
   }
 
   ups_status check_contents() {
-    DeviceRule device_rules[max_parameters];
+    DeviceRule* const device_rules = notes_.rules.data();
     int32_t device_rule_count = 0;
     std::string problem;
     for (int i = 0; i < parameter_count(); ++i) {
@@ -442,14 +450,14 @@ ups_status run_operation(ups_context& context, const ups_operation& operation, c
   const size_t wanted = operation.schema.parameters.size();
   if (count == static_cast<int32_t>(wanted) && tensors) return Gate(context, operation, tensors).run(options);
   return context.error.set(UPS_VALUE, operation.name, "",
-                           format("%d tensors were given (expected %zu: %s)", count, wanted, operation.line));
+                           format("%d tensors were given (expected %zu: %s)", count, wanted, operation.line.c_str()));
 }
 
 }  // namespace
 
 ups_status call(ups_context* context, const OperationEntry& entry, const ups_tensor* const* tensors, int32_t count,
                 const void* options) noexcept {
-  return enter(context, entry.name,
+  return enter(context, entry.line.name,
                [&] { return run_operation(*context, operation_of(entry), tensors, count, options); });
 }
 
@@ -483,7 +491,7 @@ const ups_operation* ups_operation_at(int32_t index) noexcept {
   return index >= 0 && index < ups_operation_count() ? &operations()[static_cast<size_t>(index)] : nullptr;
 }
 const char* ups_operation_name(const ups_operation* operation) noexcept { return operation ? operation->name : ""; }
-const char* ups_operation_schema(const ups_operation* operation) noexcept { return operation ? operation->line : ""; }
+const char* ups_operation_schema(const ups_operation* operation) noexcept { return operation ? operation->line.c_str() : ""; }
 const char* ups_operation_variants(const ups_operation* operation) noexcept {
   return operation ? operation->variants.c_str() : "";
 }

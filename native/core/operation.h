@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "schema_text.h"
 #include "upsilon/upsilon.h"
 
 namespace upsilon {
@@ -62,17 +63,32 @@ struct KernelEntry {
   FitsStrategy fits = nullptr;
 };
 
-// Registrations are static objects that chain themselves into a list when the library is loaded: no code runs beyond
-// that, nothing is allocated. The list is joined and parsed at the first use.
-struct OperationEntry {
-  const char* name;  // "graph_conv_forward"
+// An operation's name and schema, as constants; see named_call.h.
+struct OperationLine {
+  const char* name;    // "graph_conv_forward"
   const char* schema;  // see upsilon.h, "operations, by name"
+};
+
+// Every operation has SIMD and CUDA variants, or says here why not; a test asks.
+struct Without {
+  const char* simd = nullptr;
+  const char* cuda = nullptr;
+};
+
+// Registrations are static objects that chain themselves into a list when the library is loaded: no code runs beyond
+// that, nothing is allocated. The list is joined and parsed at the first use. <op>.cc registers an OperationOf
+// (named_call.h).
+struct OperationEntry {
+  OperationLine line;
   size_t options_size;
   KernelEntry reference_f32, reference_f64;
+  Without without;
+  schema_text::FoundNames names;  // as the compiler found them
   const OperationEntry* next = nullptr;
   mutable const ups_operation* found = nullptr;  // its parsed form, once looked up; see operation_of
 
-  OperationEntry(const char* name_, const char* schema_, size_t options_size_, KernelEntry f32, KernelEntry f64);
+  OperationEntry(OperationLine line_, size_t options_size_, KernelEntry f32, KernelEntry f64, Without without_ = {},
+                 schema_text::FoundNames names_ = {});
 };
 
 struct VariantEntry {

@@ -11,6 +11,8 @@
 #include <unistd.h>
 #endif
 
+#include "registry.h"
+
 namespace upsilon {
 namespace {
 
@@ -56,6 +58,10 @@ void open(Opened& opened, const char* file, int32_t device_type) {
   const Plugin* plugin = entry ? entry(plugin_abi) : nullptr;
   if (!plugin || plugin->abi != plugin_abi || plugin->device_type != device_type) {
     opened.problem = "the plug-in " + path + " belongs to another version of the library";
+    return;
+  }
+  if (const std::string wrong = problem_of(plugin->kernels(), operations()); !wrong.empty()) {
+    opened.problem = "the plug-in " + path + " has a " + wrong;
     return;
   }
   char why[256] = "";

@@ -1,6 +1,7 @@
 #include "registry.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <stdexcept>
 
@@ -13,21 +14,35 @@ namespace {
 constinit const OperationEntry* first_operation = nullptr;
 constinit const VariantEntry* first_variant = nullptr;
 
+const ups_operation* find_in(const std::vector<ups_operation>& all, const char* name) {
+  const auto found = std::lower_bound(all.begin(), all.end(), name, [](const ups_operation& a, const char* wanted) {
+    return std::strcmp(a.name, wanted) < 0;
+  });
+  return found != all.end() && std::strcmp(found->name, name) == 0 ? &*found : nullptr;
+}
+
 std::vector<ups_operation> build() {
   std::vector<ups_operation> all;
   for (const OperationEntry* entry = first_operation; entry; entry = entry->next) {
     ups_operation operation;
-    operation.name = entry->name;
-    operation.line = entry->schema;
-    operation.schema = parse_schema(entry->schema);
+    operation.name = entry->line.name;
+    operation.line = written_out(entry->line.schema);
+    operation.schema = parse_schema(operation.line);
+    operation.names = entry->names;
+    operation.without = entry->without;
     if (operation.schema.options_size != entry->options_size)
-      throw std::invalid_argument(std::string(entry->name) + ": the option struct and the schema differ in size");
+      throw std::invalid_argument(std::string(operation.name) + ": the option struct and the schema differ in size");
     operation.kernels[static_cast<int>(Variant::reference)] = entry->reference_f32;
     operation.kernels_f64[static_cast<int>(Variant::reference)] = entry->reference_f64;
     all.push_back(std::move(operation));
   }
   std::sort(all.begin(), all.end(),
             [](const ups_operation& a, const ups_operation& b) { return std::strcmp(a.name, b.name) < 0; });
+  for (size_t i = 1; i < all.size(); ++i)
+    if (std::strcmp(all[i - 1].name, all[i].name) == 0)
+      throw std::invalid_argument(std::string(all[i].name) + ": registered twice");
+  if (const std::string problem = problem_of(first_variant, all); !problem.empty())
+    throw std::invalid_argument(problem);
   for (const VariantEntry* entry = first_variant; entry; entry = entry->next)
     for (ups_operation& operation : all)
       if (std::strcmp(operation.name, entry->operation) == 0)
@@ -42,12 +57,22 @@ std::vector<ups_operation> build() {
   return all;
 }
 
+Largest find_largest() {
+  Largest result;
+  for (const ups_operation& operation : operations()) {
+    result.parameters = std::max(result.parameters, operation.schema.parameters.size());
+    result.options = std::max(result.options, operation.schema.options.size());
+    result.dim_names = std::max(result.dim_names, operation.schema.dim_names.size());
+  }
+  return result;
+}
+
 }  // namespace
 
-OperationEntry::OperationEntry(const char* name_, const char* schema_, size_t options_size_, KernelEntry f32,
-                               KernelEntry f64)
-    : name(name_), schema(schema_), options_size(options_size_), reference_f32(f32), reference_f64(f64),
-      next(first_operation) {
+OperationEntry::OperationEntry(OperationLine line_, size_t options_size_, KernelEntry f32, KernelEntry f64,
+                               Without without_, schema_text::FoundNames names_)
+    : line(line_), options_size(options_size_), reference_f32(f32), reference_f64(f64), without(without_),
+      names(names_), next(first_operation) {
   first_operation = this;
 }
 
@@ -61,18 +86,31 @@ const std::vector<ups_operation>& operations() {
   return all;
 }
 
-const ups_operation* find_operation(const char* name) {
-  const auto& all = operations();
-  const auto found = std::lower_bound(all.begin(), all.end(), name, [](const ups_operation& a, const char* wanted) {
-    return std::strcmp(a.name, wanted) < 0;
-  });
-  return found != all.end() && std::strcmp(found->name, name) == 0 ? &*found : nullptr;
+const ups_operation* find_operation(const char* name) { return find_in(operations(), name); }
+
+std::string problem_of(const VariantEntry* first, const std::vector<ups_operation>& all) {
+  std::vector<std::array<bool, 2 * variant_count>> seen(all.size());
+  for (const VariantEntry* entry = first; entry; entry = entry->next) {
+    const auto who = [&] { return std::string(variant_name(entry->variant)) + " variant of " + entry->operation; };
+    const ups_operation* operation = find_in(all, entry->operation);
+    if (!operation) return who() + ": there is no such operation";
+    bool& is_there = seen[static_cast<size_t>(operation - all.data())]
+                         [static_cast<size_t>(2 * static_cast<int>(entry->variant) + entry->is_double)];
+    if (is_there) return who() + ": registered twice";
+    is_there = true;
+  }
+  return "";
+}
+
+const Largest& largest() {
+  static const Largest found = find_largest();
+  return found;
 }
 
 const ups_operation& operation_of(const OperationEntry& entry) {
   // Not std::atomic, whose header every kernel source would read.
   const ups_operation* found = __atomic_load_n(&entry.found, __ATOMIC_ACQUIRE);
-  if (!found) __atomic_store_n(&entry.found, found = find_operation(entry.name), __ATOMIC_RELEASE);
+  if (!found) __atomic_store_n(&entry.found, found = find_operation(entry.line.name), __ATOMIC_RELEASE);
   return *found;
 }
 

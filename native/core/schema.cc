@@ -6,6 +6,9 @@
 #include <cstring>
 #include <limits>
 #include <stdexcept>
+#include <utility>
+
+#include "schema_text.h"
 
 namespace upsilon {
 namespace {
@@ -14,7 +17,7 @@ constexpr std::string_view activation_choices = "none|relu|leakyRelu|elu|gelu|ta
 
 class Parser {
  public:
-  explicit Parser(std::string_view line) : line_(line) {}
+  explicit Parser(std::string line) : text_(std::move(line)), line_(text_) {}
 
   Schema run() {
     parameters(false);
@@ -37,6 +40,7 @@ class Parser {
   }
 
  private:
+  std::string text_;
   std::string_view line_;
   size_t at_ = 0;
   Schema schema_;
@@ -288,6 +292,20 @@ class Parser {
 
 }  // namespace
 
-Schema parse_schema(std::string_view line) { return Parser(line).run(); }
+std::string written_out(const std::string& line) {
+  try {
+    struct {
+      std::string text;
+      void put(char c) { text += c; }
+    } out;
+    (void)schema_text::write_out(line.c_str(), 0, nullptr, out);
+    return out.text;
+  } catch (const schema_text::Fault& fault) {
+    throw std::invalid_argument(std::string("schema: ") + fault.what + " at \"" + line.substr(fault.at, 24) +
+                                "\" of \"" + line + '"');
+  }
+}
+
+Schema parse_schema(const std::string& line) { return Parser(written_out(line)).run(); }
 
 }  // namespace upsilon

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <limits>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "upsilon/upsilon.h"
@@ -71,8 +70,9 @@ struct Schema {
   std::vector<char> default_options;  // an option struct with its size and the defaults
 };
 
-// Throws std::invalid_argument with the place of the fault: only a mistake in the library's own source leads there, and
-// a test parses every schema.
-Schema parse_schema(std::string_view line);
+// Both throw std::invalid_argument with the place of the fault: only a mistake in the library's own source leads there,
+// and a test parses every schema.
+std::string written_out(const std::string& line);  // with its lists written out
+Schema parse_schema(const std::string& line);
 
 }  // namespace upsilon

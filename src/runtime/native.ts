@@ -24,6 +24,8 @@ export interface ParameterDescription {
   /** As in messages: `[N, Fin]`. */
   shape: string;
   rule: '' | 'splits' | 'below' | 'forest' | 'finite' | 'numbers' | 'sorts' | 'pairs';
+  /** What the rule names first: a dimension or another argument. */
+  ruleOf: string;
   /** Whether the first of `dims` stands for any number of leading dimensions. */
   leading: boolean;
   dims: DimensionDescription[];

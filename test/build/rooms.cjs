@@ -1,4 +1,5 @@
-// Fails where a file includes what lies above it, and names the line. What may include what:
+// Fails where a file includes what lies above it, or a kernel reads its call by position instead of by name, and names the
+// line. What may include what:
 //   kernels/lib/<room>    the rooms named for it below, native/core, native/cuda; never an operation
 //   kernels/<operation>   its own folder, kernels/lib, native/core, native/cuda; never another operation
 //   native/core           itself; never a kernel
@@ -40,6 +41,9 @@ function whyNot(file, included) {
   return below[fromRoom].includes(room) ? undefined : `${fromRoom} lies below ${room}`;
 }
 
+// Arguments, dimensions and options go by the names of the schema (native/core/named_call.h).
+const byPosition = /\bcall\.(tensors|dims)\[|\bcall\.data<[^>]*>\(|\bcall\.option<|\bcall\.given\([^")]*\)/;
+
 const operations = new Set(readdirSync(path.join(root, 'kernels')).filter((name) => !/^lib$|\./.test(name)));
 let includes = 0;
 const problems = [];
@@ -47,6 +51,7 @@ for (const file of [...sourcesIn('kernels'), ...sourcesIn('native/core')]) {
   readFileSync(path.join(root, file), 'utf8')
     .split('\n')
     .forEach((line, at) => {
+      if (file.startsWith('kernels/') && byPosition.test(line)) problems.push(`${file}:${at + 1}: reads a call by position`);
       const included = /^\s*#\s*include\s+"([^"]+)"/.exec(line)?.[1];
       if (!included) return;
       ++includes;
@@ -56,4 +61,4 @@ for (const file of [...sourcesIn('kernels'), ...sourcesIn('native/core')]) {
 }
 for (const problem of problems) console.error(problem);
 if (problems.length > 0) process.exit(1);
-console.log(`${includes} includes, none of what lies above`);
+console.log(`${includes} includes, none of what lies above; every call is read by name`);

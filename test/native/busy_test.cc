@@ -16,8 +16,7 @@ namespace {
 
 std::atomic<bool> inside{false}, may_leave{false};
 
-const OperationEntry waiting_entry{"probe_waits",
-                                   "x: real[N] -> y: real[N]",
+const OperationEntry waiting_entry{{"probe_waits", "x: real[N] -> y: real[N]"},
                                    0,
                                    {[](const Call&) {
                                      inside = true;

@@ -44,12 +44,11 @@ ups_status probe(const Call& call) {
   }
   return UPS_OK;
 }
-const OperationEntry probe_entry{"probe", probe_schema, sizeof(ProbeOptions), {probe}, {probe}};
+const OperationEntry probe_entry{{"probe", probe_schema}, sizeof(ProbeOptions), {probe}, {probe}};
 
 const OperationEntry leading_entry{
-    "probe_leading", "x: real[..., K] -> y: real[..., K]", 0, {[](const Call&) { return UPS_OK; }}, {}};
-const OperationEntry walking_entry{"probe_walks",
-                                   "x: real[..., K] -> y: real[..., K], rows?: f64[1]",
+    {"probe_leading", "x: real[..., K] -> y: real[..., K]"}, 0, {[](const Call&) { return UPS_OK; }}, {}};
+const OperationEntry walking_entry{{"probe_walks", "x: real[..., K] -> y: real[..., K], rows?: f64[1]"},
                                    0,
                                    {[](const Call& call) {
                                      for (int64_t row = 0; row < call.dims[0]; ++row) touched = row;
@@ -58,19 +57,17 @@ const OperationEntry walking_entry{"probe_walks",
                                    }},
                                    {}};
 const OperationEntry sorts_entry{
-    "probe_sorts",
-    "x: real[N] numbers, offsets: i32[B+1] splits N, order: i32[N] sorts x by offsets -> y: real[N]",
+    {"probe_sorts", "x: real[N] numbers, offsets: i32[B+1] splits N, order: i32[N] sorts x by offsets -> y: real[N]"},
     0,
     {[](const Call&) { return UPS_OK; }},
     {[](const Call&) { return UPS_OK; }}};
-const OperationEntry finite_entry{
-    "probe_finite", "x: real[N] finite -> y: real[N]", 0, {[](const Call&) { return UPS_OK; }}, {[](const Call&) {
-      return UPS_OK;
-    }}};
+const OperationEntry finite_entry{{"probe_finite", "x: real[N] finite -> y: real[N]"},
+                                  0,
+                                  {[](const Call&) { return UPS_OK; }},
+                                  {[](const Call&) { return UPS_OK; }}};
 const OperationEntry failing_entry{
-    "probe_failing", "x: real[N] -> y: real[N]", 0, {[](const Call&) { return UPS_INTERNAL; }}, {}};
-const OperationEntry hungry_entry{"probe_hungry",
-                                  "x: real[N] -> y: real[N]",
+    {"probe_failing", "x: real[N] -> y: real[N]"}, 0, {[](const Call&) { return UPS_INTERNAL; }}, {}};
+const OperationEntry hungry_entry{{"probe_hungry", "x: real[N] -> y: real[N]"},
                                   0,
                                   {[](const Call&) { return UPS_OK; }, [](const Call&) { return size_t{1} << 60; }},
                                   {}};
@@ -82,8 +79,7 @@ ups_status strategic(const Call& call) {
   return UPS_OK;
 }
 bool fits_strategy(const Call& call, int32_t strategy) { return strategy == 0 || call.dims[0] <= 4; }
-const OperationEntry strategic_entry{"probe_strategic",
-                                     "x: real[N] -> y: real[N]",
+const OperationEntry strategic_entry{{"probe_strategic", "x: real[N] -> y: real[N]"},
                                      0,
                                      {strategic, nullptr, nullptr, probe_strategies, fits_strategy},
                                      {}};

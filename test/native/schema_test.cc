@@ -85,6 +85,26 @@ void pairs() {
   refused("a: i32[B+1] splits N, z: real[P] pairs H a b -> y: real[N]", "a rule must name earlier parameters");
 }
 
+void lists() {
+  CHECK_TEXT(written_out("{l=1..3: weight<l>?: real[M<l>, M<l-1>]} -> y: real[{l=3..0|M<l>}]"),
+             "weight1?: real[M1, M0], weight2?: real[M2, M1], weight3?: real[M3, M2] -> y: real[M3|M2|M1|M0]");
+  CHECK_TEXT(written_out("{k=0..2: x<k><k?>: real[F<k>]} -> y: real[{k=0..2+F<k>}]"),
+             "x0: real[F0], x1?: real[F1], x2?: real[F2] -> y: real[F0+F1+F2]");
+  CHECK_TEXT(written_out("{s=0..1: a<s>: f64[N], {l=2..2: b<s>_<l>: i32[N]}}"),
+             "a0: f64[N], b0_2: i32[N], a1: f64[N], b1_2: i32[N]");
+  const Schema s = parse_schema("{l=0..1: x<l>: real[N]} -> y: real[N]; {l=0..1: kind<l>: one|two}, last: bool");
+  CHECK(s.inputs == 2 && s.parameters[1].name == "x1" && s.options.size() == 3 && s.options[1].name == "kind1");
+  refused("{l=0..1: x<k>: real[N]} -> y: real[N]", "no list has this index");
+  refused("{l=0..1: x<l-1>: real[N]} -> y: real[N]", "an index has one digit");
+  refused("{l=0..1: x<l: real[N]} -> y: real[N]", "> expected");
+  refused("{l=0.1: x<l>: real[N]} -> y: real[N]", "{i=0..9: expected");
+  refused("{l", "{i=0..9: expected");
+  refused("{l=0..1; x<l>: real[N]} -> y: real[N]", ": | or + expected");
+  refused("{l=0..1: x<l>: real[N] -> y: real[N]", "} expected");
+  refused("x: real[N]} -> y: real[N]", "unexpected }");
+  refused("{l=a..1: x<l>: real[N]} -> y: real[N]", "a digit expected");
+}
+
 void wrong_lines() {
   refused("", "a name expected");
   refused("x: real[N]", "something else expected");
@@ -117,7 +137,7 @@ void registered_lines() {
     for (const Parameter& p : operation.schema.parameters) has_output |= p.output;
     CHECK(has_output);
     // Any beginning of a line is either a schema or refused.
-    const std::string line = operation.line;
+    const std::string& line = operation.line;
     for (size_t length = 0; length < line.size(); ++length) {
       try {
         (void)parse_schema(line.substr(0, length));
@@ -133,6 +153,7 @@ int main() {
   pairs();
   meaning();
   products();
+  lists();
   wrong_lines();
   registered_lines();
   return finish_checks();

@@ -31,7 +31,7 @@ ups_status sum_of_sines(const Call& call) {
   });
   return UPS_OK;
 }
-const OperationEntry probe_entry{"probe", "x: real[N] -> y: real[M]", 0, {sum_of_sines}, {}};
+const OperationEntry probe_entry{{"probe", "x: real[N] -> y: real[M]"}, 0, {sum_of_sines}, {}};
 
 struct Probe {
   std::vector<float> x = std::vector<float>(200 * chunk), y = std::vector<float>(200);

@@ -13,17 +13,9 @@ struct ConvolutionForwardScratch {
 };
 
 template <class Forward>
-size_t convolution_forward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)ConvolutionForwardScratch<Forward>(Forward(call), pieces);
-  return pieces.bytes();
-}
-
-template <class Forward>
 ups_status convolution_forward(const Call& call) {
   const Forward f(call);
-  Pieces pieces(call.workspace);
-  const ConvolutionForwardScratch<Forward> scratch(f, pieces);
+  const auto scratch = scratch_of<ConvolutionForwardScratch<Forward>>(call, f);
   Launcher launch(call);
   gather(launch, call.precision, f.shape, Forward::y_grid, f.x, f.weight, f.bias, f.activation, f.y, scratch.moments);
   return launch.status();
@@ -40,18 +32,10 @@ struct ConvolutionBackwardScratch {
 };
 
 template <class Backward>
-size_t convolution_backward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)ConvolutionBackwardScratch<Backward>(Backward(call), pieces);
-  return pieces.bytes();
-}
-
-template <class Backward>
 ups_status convolution_backward(const Call& call) {
   constexpr Towards y_grid = Backward::y_grid, x_grid = Backward::x_grid;
   const Backward f(call);
-  Pieces pieces(call.workspace);
-  const ConvolutionBackwardScratch<Backward> scratch(f, pieces);
+  const auto scratch = scratch_of<ConvolutionBackwardScratch<Backward>>(call, f);
   Launcher launch(call);
   const float* dz = f.dy;
   if (f.activation != UPS_ACTIVATION_NONE) {

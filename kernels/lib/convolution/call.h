@@ -1,18 +1,21 @@
 // A checked call of conv or conv_transpose, as plain numbers and pointers: y of conv lies on the coarse grid, y of
-// conv_transpose on the fine one, and all else is the same. The dimensions come as N G C D H W O KD KH KW YD YH YW.
+// conv_transpose on the fine one, and all else is the same.
 #pragma once
 #include <utility>
 
 #include "lib/convolution/geometry.h"
-#include "core/operation.h"
+#include "core/named_call.h"
 
 namespace upsilon {
 
-template <class Options, Towards to_y>
-Convolution convolution_shape(const Call& call) {
-  const int64_t *dims = call.dims, *fine = dims + 3, *coarse = dims + 10, *kernel = dims + 7;
-  const Options& options = call.option<Options>();
-  Convolution shape{dims[0], dims[1], dims[2], dims[6], {}};
+template <Towards to_y, class Named>
+Convolution convolution_shape(const Named& call) {
+  const auto& options = call.options();
+  const int64_t x[] = {call.dim("D"), call.dim("H"), call.dim("W")};
+  const int64_t y[] = {call.dim("YD"), call.dim("YH"), call.dim("YW")};
+  const int64_t kernel[] = {call.dim("KD"), call.dim("KH"), call.dim("KW")};
+  const int64_t *fine = x, *coarse = y;
+  Convolution shape{call.dim("N"), call.dim("G"), call.dim("C"), call.dim("O"), {}};
   if (to_y == Towards::fine) {
     std::swap(shape.fine_channels, shape.coarse_channels);
     std::swap(fine, coarse);
@@ -25,7 +28,7 @@ Convolution convolution_shape(const Call& call) {
   return shape;
 }
 
-template <class T, class Options, Towards to_y>
+template <class T, class Named, Towards to_y>
 struct ConvolutionForward {
   static constexpr Towards y_grid = to_y;
   Convolution shape;
@@ -34,13 +37,12 @@ struct ConvolutionForward {
   double* moments;
   int32_t activation;
 
-  explicit ConvolutionForward(const Call& call)
-      : shape(convolution_shape<Options, to_y>(call)), x(call.data<const T>(0)), weight(call.data<const T>(1)),
-        bias(call.data<const T>(2)), y(call.data<T>(3)), moments(call.data<double>(4)),
-        activation(call.option<Options>().activation) {}
+  explicit ConvolutionForward(const Named& call)
+      : shape(convolution_shape<to_y>(call)), x(call["x"]), weight(call["weight"]), bias(call["bias"]), y(call["y"]),
+        moments(call["moments"]), activation(call.options().activation) {}
 };
 
-template <class T, class Options, Towards to_y>
+template <class T, class Named, Towards to_y>
 struct ConvolutionBackward {
   static constexpr Towards y_grid = to_y, x_grid = opposite(to_y);
   Convolution shape;
@@ -48,10 +50,10 @@ struct ConvolutionBackward {
   T *dx, *dweight, *dbias;
   int32_t activation;
 
-  explicit ConvolutionBackward(const Call& call)
-      : shape(convolution_shape<Options, to_y>(call)), x(call.data<const T>(0)), weight(call.data<const T>(1)),
-        bias(call.data<const T>(2)), y(call.data<const T>(3)), dy(call.data<const T>(4)), dx(call.data<T>(5)),
-        dweight(call.data<T>(6)), dbias(call.data<T>(7)), activation(call.option<Options>().activation) {}
+  explicit ConvolutionBackward(const Named& call)
+      : shape(convolution_shape<to_y>(call)), x(call["x"]), weight(call["weight"]), bias(call["bias"]), y(call["y"]),
+        dy(call["dy"]), dx(call["dx"]), dweight(call["dweight"]), dbias(call["dbias"]),
+        activation(call.options().activation) {}
 
   // The numbers that the weight's gradient is made of, by their grids.
   const T* fine(const T* dz) const { return to_y == Towards::fine ? dz : x; }

@@ -72,19 +72,20 @@ ups_status convolution_forward_reference(const Call& call) {
   return UPS_OK;
 }
 
-// dz = dy act'.
-template <class Backward>
-size_t convolution_backward_workspace(const Call& call) {
-  const Backward f(call);
-  return static_cast<size_t>(f.shape.count(f.y_grid)) * sizeof(*f.y);
-}
+template <class T>
+struct ConvolutionSlopes {
+  T* dz;  // dy act'
+  template <class Backward>
+  ConvolutionSlopes(const Backward& f, Pieces& pieces) : dz(pieces.take<T>(f.shape.count(f.y_grid))) {}
+};
 
 template <class Backward>
 ups_status convolution_backward_reference(const Call& call) {
   const Backward f(call);
   const int64_t channels = f.shape.all_channels(f.y_grid), places = f.shape.places(f.y_grid);
   const int64_t count = f.shape.count(f.y_grid);
-  auto* const dz = static_cast<std::remove_pointer_t<decltype(f.dx)>*>(call.workspace);
+  using T = std::remove_pointer_t<decltype(f.dx)>;
+  T* const dz = scratch_of<ConvolutionSlopes<T>>(call, f).dz;
   fill_with_bias(dz, f.bias, f.shape.samples, channels, places);
   if (f.activation == UPS_ACTIVATION_GELU)
     each_product(f, [&](int64_t x, int64_t y, int64_t weight) { dz[y] += f.x[x] * f.weight[weight]; });

@@ -68,8 +68,8 @@ class Launcher {
   }
 };
 
-// Registers a CUDA kernel: UPS_CUDA_VARIANT(forward, "linear_forward", forward, forward_workspace)
-#define UPS_CUDA_VARIANT(name, operation, ...) \
-  static const VariantEntry name##_variant{operation, Variant::cuda, KernelEntry{__VA_ARGS__}};
+// Registers a CUDA kernel: UPS_CUDA_VARIANT(forward, LinearForwardCall, forward, workspace)
+#define UPS_CUDA_VARIANT(entry, named, ...) \
+  static const VariantEntry entry##_variant{named::operation.name, Variant::cuda, KernelEntry{__VA_ARGS__}};
 
 }  // namespace upsilon

@@ -1,6 +1,6 @@
 // Dense layers in a row, as mlp and deep_set take them: the layers of a checked call, as plain numbers and pointers.
 #pragma once
-#include "core/operation.h"
+#include "core/named_call.h"
 
 namespace upsilon {
 
@@ -15,17 +15,21 @@ struct Layers {
   int32_t activation[max_layers] = {};
 
   Layers() = default;
-  // weight0, bias0, weight1... are the arguments from `first` on, M0, M1... the dimensions from `first_dim` on.
-  Layers(const Call& call, int64_t inputs, int first, int first_dim, const int32_t* activations) {
+  Layers(int64_t inputs, const DimensionList& outputs, const ArgumentList& weights, const ArgumentList& biases,
+         const int32_t* activations) {
     widths[0] = inputs;
     for (int32_t l = 0; l < max_layers; ++l) {
-      widths[l + 1] = call.dims[first_dim + l];
-      weight[l] = call.data<const T>(first + 2 * l);
-      bias[l] = call.data<const T>(first + 1 + 2 * l);
+      widths[l + 1] = outputs[l];
+      weight[l] = weights[l];
+      bias[l] = biases[l];
       activation[l] = activations[l];
-      if (call.given(first + 2 * l)) layers = l + 1;
+      if (weights.given(l)) layers = l + 1;
     }
   }
+  // Of a call whose layers are called weight0, bias0, weight1 ... and turn into M0, M1 ... features.
+  template <NamedCall Named>
+  Layers(const Named& call, int64_t inputs)
+      : Layers(inputs, call.dims("M#"), call.list("weight#"), call.list("bias#"), call.options().activation) {}
   int64_t inputs(int32_t l) const { return widths[l]; }
   int64_t outputs(int32_t l) const { return widths[l + 1]; }
   int64_t last_width() const { return widths[layers]; }
@@ -36,41 +40,43 @@ struct Layers {
   }
 };
 
-// dweight0, dbias0, dweight1... are the arguments from `first` on; null where not wanted.
+// Null where not wanted.
 template <class T>
 struct LayerGradients {
   T *dweight[max_layers] = {}, *dbias[max_layers] = {};
 
   LayerGradients() = default;
-  LayerGradients(const Call& call, int first) {
+  LayerGradients(const ArgumentList& dweights, const ArgumentList& dbiases) {
     for (int32_t l = 0; l < max_layers; ++l) {
-      dweight[l] = call.data<T>(first + 2 * l);
-      dbias[l] = call.data<T>(first + 1 + 2 * l);
+      dweight[l] = dweights[l];
+      dbias[l] = dbiases[l];
     }
   }
+  template <NamedCall Named>
+  explicit LayerGradients(const Named& call) : LayerGradients(call.list("dweight#"), call.list("dbias#")) {}
 };
 
-// Among the arguments of a call: weight0, bias0, weight1... from `to` on. A list may be missing altogether.
-inline void put_layers(const ups_tensor* const* weights, const ups_tensor* const* biases, const ups_tensor** to) {
-  for (int32_t l = 0; l < max_layers; ++l) {
-    to[2 * l] = weights ? weights[l] : nullptr;
-    to[2 * l + 1] = biases ? biases[l] : nullptr;
-  }
-}
-
 // Layers without gaps, and nothing else about a layer that has no weight.
-inline bool layers_are_whole(const Call& call, int first) {
+inline bool layers_are_whole(const ArgumentList& weights, const ArgumentList& biases) {
   for (int32_t l = 1; l < max_layers; ++l)
-    if (!call.given(first + 2 * l - 2) && call.given(first + 2 * l)) return false;
+    if (!weights.given(l - 1) && weights.given(l)) return false;
   for (int32_t l = 0; l < max_layers; ++l)
-    if (!call.given(first + 2 * l) && call.given(first + 1 + 2 * l)) return false;
+    if (!weights.given(l) && biases.given(l)) return false;
   return true;
 }
-inline bool gradients_have_layers(const Call& call, int first, int first_gradient) {
+template <class Named>
+bool layers_are_whole(const Named& call) {
+  return layers_are_whole(call.list("weight#"), call.list("bias#"));
+}
+inline bool gradients_have_layers(const ArgumentList& weights, const ArgumentList& dweights,
+                                  const ArgumentList& dbiases) {
   for (int32_t l = 0; l < max_layers; ++l)
-    if (!call.given(first + 2 * l) && (call.given(first_gradient + 2 * l) || call.given(first_gradient + 1 + 2 * l)))
-      return false;
+    if (!weights.given(l) && (dweights.given(l) || dbiases.given(l))) return false;
   return true;
+}
+template <class Named>
+bool gradients_have_layers(const Named& call) {
+  return gradients_have_layers(call.list("weight#"), call.list("dweight#"), call.list("dbias#"));
 }
 
 }  // namespace upsilon

@@ -15,12 +15,10 @@ struct PooledLayers : Layers<T> {
   int32_t pool = 0;
 
   PooledLayers() = default;
-  // x, offsets, particle_weights, weight0... are the arguments from `first` on, M0... the dimensions from `first_dim` on.
-  PooledLayers(const Call& call, int first, int64_t particles_, int64_t inputs, int64_t sets_, int first_dim,
-               const int32_t* activations, int32_t pool_)
-      : Layers<T>(call, inputs, first + 3, first_dim, activations), particles(particles_), sets(sets_),
-        x(call.data<const T>(first)), offsets(call.data<const int32_t>(first + 1)),
-        particle_weights(call.data<const T>(first + 2)), pool(pool_) {}
+  PooledLayers(const Layers<T>& of_particle, int64_t particles_, int64_t sets_, const T* x_, const int32_t* offsets_,
+               const T* particle_weights_, int32_t pool_)
+      : Layers<T>(of_particle), particles(particles_), sets(sets_), x(x_), offsets(offsets_),
+        particle_weights(particle_weights_), pool(pool_) {}
 
   int64_t size(int64_t set) const { return offsets[set + 1] - offsets[set]; }
   T weight_of(int64_t particle) const { return particle_weights ? particle_weights[particle] : T(1); }
@@ -33,19 +31,9 @@ struct PooledLayersGradients : LayerGradients<T> {
   T *dx = nullptr, *dparticle_weights = nullptr;
 
   PooledLayersGradients() = default;
-  // dx, dparticle_weights, dweight0... are the arguments from `first` on.
-  PooledLayersGradients(const Call& call, int first)
-      : LayerGradients<T>(call, first + 2), dx(call.data<T>(first)), dparticle_weights(call.data<T>(first + 1)) {}
+  PooledLayersGradients(const LayerGradients<T>& of_layers, T* dx_, T* dparticle_weights_)
+      : LayerGradients<T>(of_layers), dx(dx_), dparticle_weights(dparticle_weights_) {}
 };
-
-// An extreme of weighted elements would have two meanings.
-inline bool pooled_layers_are_whole(const Call& call, int first, int32_t pool) {
-  return layers_are_whole(call, first + 3) && !(call.given(first + 2) && is_extreme(pool));
-}
-inline bool pooled_gradients_have_layers(const Call& call, int first, int first_gradient) {
-  return gradients_have_layers(call, first + 3, first_gradient + 2) &&
-         (call.given(first + 2) || !call.given(first_gradient + 1));
-}
 
 // The layers of one particle at a time: for references.
 template <class T>
@@ -77,6 +65,7 @@ struct Extremes {
   int32_t* kind;  // of which set, where an event has several
   bool any = false;
 
+  Extremes(const PooledLayers<T>& f, Pieces& pieces) : Extremes(f.last_width(), pieces) {}
   Extremes(int64_t width, Pieces& pieces)
       : value(pieces.take<T>(width)), particle(pieces.take<int64_t>(width)), kind(pieces.take<int32_t>(width)) {}
 

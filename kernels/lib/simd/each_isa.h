@@ -5,7 +5,7 @@
 //   #include "lib/simd/each_isa.h"
 //   #include "lib/dense/matmul.simd.h"         // *.simd.h: read once per instruction set
 //   UPS_SIMD_BEGIN
-//   ... kernels in terms of lib/simd/simd.h, then UPS_CPU_VARIANT("linear_forward", ...) ...
+//   ... kernels in terms of lib/simd/simd.h, then UPS_CPU_VARIANT(forward, LinearForwardCall, ...) ...
 //   UPS_SIMD_END
 //
 // This header makes the compiler read the source again for every instruction set but the last, which is the reading
@@ -90,12 +90,12 @@
 #define UPS_SIMD_SHARED_BEGIN UPS_TARGET_BEGIN namespace upsilon::UPS_ISA {
 #define UPS_SIMD_SHARED_END } UPS_TARGET_END
 
-// Registers a kernel of the present instruction set: UPS_CPU_VARIANT(name, "linear_forward", run, workspace)
-#define UPS_CPU_VARIANT(name, operation, ...) \
-  const VariantEntry name##_variant{operation, Variant::UPS_ISA, KernelEntry{__VA_ARGS__}};
+// Registers a kernel of the present instruction set: UPS_CPU_VARIANT(forward, LinearForwardCall, run, workspace)
+#define UPS_CPU_VARIANT(entry, named, ...) \
+  const VariantEntry entry##_variant{named::operation.name, Variant::UPS_ISA, KernelEntry{__VA_ARGS__}};
 // The same for float64, which the reference computes otherwise.
-#define UPS_CPU_VARIANT_F64(name, operation, ...) \
-  const VariantEntry name##_f64_variant{operation, Variant::UPS_ISA, KernelEntry{__VA_ARGS__}, true};
+#define UPS_CPU_VARIANT_F64(entry, named, ...) \
+  const VariantEntry entry##_f64_variant{named::operation.name, Variant::UPS_ISA, KernelEntry{__VA_ARGS__}, true};
 
 #include "lib/simd/simd.h"
 // clang-format on

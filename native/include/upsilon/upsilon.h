@@ -217,6 +217,8 @@ typedef enum ups_pool { UPS_POOL_SUM, UPS_POOL_MEAN, UPS_POOL_MAX, UPS_POOL_MIN 
  * `...` stands for any number of leading dimensions, `M1|M0` for the first of these that this call has, `H*F` for a
  * product, `H^concat` for a factor that counts where the option `concat` is set, and `y&` for an output that is updated
  * in place. `stride: i32 = 1 from 1` is an option with its default and the smallest value allowed, of an i32 or i64.
+ * Lists are written out in what ups_operation_schema gives. The headers have `{l=1..3: weight<l>: real[M<l>, M<l-1>]}` for
+ * weight1, weight2 and weight3, `{l=3..0|M<l>}` for M3|M2|M1|M0, `{k=0..2+F<k>}` for F0+F1+F2, and `x<k><k?>` for x0, x1?, x2?.
  * Options are laid out in a C struct behind its size, in the order given: enumerations and bool as int32_t, all others as
  * they are. */
 typedef struct ups_operation ups_operation;
