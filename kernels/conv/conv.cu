@@ -1,4 +1,4 @@
-// CUDA: the gathered products of lib/convolution/convolution.cu.
+// CUDA: the gathered products of lib/convolution/gather.cu.
 #include "conv/conv.h"
 
 #include "lib/convolution/call.cuh"

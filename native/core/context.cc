@@ -73,6 +73,25 @@ ups_status choose_variant(ups_context& context, const char* wanted) {
   return UPS_OK;
 }
 
+// UPSILON_STRATEGY, for tests: a strategy of some kernel, by name.
+ups_status choose_strategy(ups_context& context) {
+  const char* name = std::getenv("UPSILON_STRATEGY");
+  if (!name || !*name) return UPS_OK;
+  std::string known;
+  for (const ups_operation& operation : operations())
+    for (const KernelEntry& kernel : operation.kernels)
+      for (const char* const* one = kernel.strategies; one && *one; ++one) {
+        if (std::strcmp(*one, name) == 0) {
+          context.strategy = name;
+          return UPS_OK;
+        }
+        if ((", " + known + ",").find(std::string(", ") + *one + ",") == std::string::npos)
+          known += (known.empty() ? "" : ", ") + std::string(*one);
+      }
+  return context.error.set(UPS_VALUE, "", "UPSILON_STRATEGY",
+                           format("%s is no strategy (expected one of %s)", name, known.c_str()));
+}
+
 }  // namespace
 
 std::string format(const char* pattern, ...) {
@@ -224,6 +243,7 @@ ups_status ups_context_create(const ups_context_options* options, ups_context** 
     operations();  // parse the schemas now, not inside the first call
     ups_status status = context->device.type == UPS_CPU ? UPS_OK : open_device(*context);
     if (status == UPS_OK) status = choose_variant(*context, given.variant);
+    if (status == UPS_OK) status = choose_strategy(*context);
     if (status != UPS_OK) {
       creation_error = context->error;
       return status;

@@ -64,6 +64,8 @@ struct ups_context {
   upsilon::Error error;
   upsilon::Notes notes;
   const char* last_variant = "";
+  std::string strategy;  // of kernels that have one of this name: it computes every call, for tests
+  const char* last_strategy = "";
 
   const upsilon::Plugin* plugin = nullptr;  // null: CPU
   void* stream = nullptr;

@@ -53,6 +53,7 @@ class Gate {
     call_.stream = context.stream;
     call_.fault = context.fault;
     call_.precision = context.precision;
+    call_.last_strategy = &strategy_;
     std::fill_n(dims_, schema_.dim_names.size(), unbound);
   }
 
@@ -63,9 +64,11 @@ class Gate {
     if (status == UPS_OK) status = check_overlap();
     if (status == UPS_OK) status = check_contents();
     if (status == UPS_OK) status = choose_kernel();
+    if (status == UPS_OK) status = choose_strategy();
     if (status == UPS_OK) status = reserve_workspace();
     if (status != UPS_OK) return status;
     status = kernel_.run(call_);
+    context_.last_strategy = strategy_ < 0 ? "" : kernel_.strategies[strategy_];
     if (status == UPS_OK) return UPS_OK;
     const char* said = context_.plugin ? context_.plugin->last_message() : ups_status_text(status);
     return fail(status, "", said);
@@ -78,6 +81,7 @@ class Gate {
   const ups_tensor* const* tensors_;
   Call call_{};
   KernelEntry kernel_;
+  int32_t strategy_ = -1;  // that has computed the call
   Notes& notes_;
   int64_t* dims_;
 
@@ -361,6 +365,18 @@ class Gate {
     return fail(UPS_UNSUPPORTED, "",
                 call_.is_double ? "this case is not supported in float64"
                                 : format("the %s variant does not support this case", variant_name(variant)));
+  }
+
+  // Kernels that have no strategy of the name that the context asks for choose themselves.
+  ups_status choose_strategy() {
+    if (context_.strategy.empty() || !kernel_.strategies) return UPS_OK;
+    int32_t number = 0;
+    while (kernel_.strategies[number] && context_.strategy != kernel_.strategies[number]) ++number;
+    if (!kernel_.strategies[number]) return UPS_OK;
+    call_.strategy = number;
+    if (kernel_.fits(call_, number)) return UPS_OK;
+    return fail(UPS_UNSUPPORTED, "UPSILON_STRATEGY",
+                format("the strategy %s does not compute this case", context_.strategy.c_str()));
   }
 
   ups_status reserve_workspace() {

@@ -27,6 +27,8 @@ struct Call {
   int32_t* fault;                    // CUDA: device word, non-zero once a rule was violated; kernels then do nothing
   int32_t precision;                 // ups_precision, for matrix products on CUDA
   int32_t is_double;                 // whether `real` is f64 in this call
+  int32_t strategy = -1;  // the kernel's strategy that must compute this, by number; -1: the kernel chooses
+  int32_t* last_strategy = nullptr;  // where the kernel says which one has
 
   template <class T>
   T* data(int index) const {
@@ -34,6 +36,9 @@ struct Call {
     return t ? reinterpret_cast<T*>(static_cast<char*>(t->data) + t->byte_offset) : nullptr;
   }
   bool given(int index) const { return tensors[index] != nullptr; }
+  void computed_by(int32_t strategy_) const {
+    if (last_strategy) *last_strategy = strategy_;
+  }
   template <class T>
   const T& option() const {
     return *static_cast<const T*>(options);
@@ -46,11 +51,16 @@ using Kernel = ups_status (*)(const Call&);
 using WorkspaceSize = size_t (*)(const Call&);
 // Whether the variant can do this case (dims and options only). Null means every case.
 using Supports = bool (*)(const Call&);
+// Whether a strategy of the kernel computes this case rightly, chosen or not (dims and options only).
+using FitsStrategy = bool (*)(const Call&, int32_t strategy);
 
 struct KernelEntry {
   Kernel run = nullptr;
   WorkspaceSize workspace = nullptr;
   Supports supports = nullptr;
+  // Several ways to compute the same, among which the kernel chooses and tests can force: names, then null.
+  const char* const* strategies = nullptr;
+  FitsStrategy fits = nullptr;
 };
 
 // An operation's name and schema, as constants; see named_call.h.

@@ -5,7 +5,7 @@
 
 namespace upsilon {
 
-inline constexpr int32_t plugin_abi = 3;
+inline constexpr int32_t plugin_abi = 4;
 
 enum class CopyKind : int32_t { host_to_device, device_to_host, device_to_device };
 

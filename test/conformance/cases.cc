@@ -67,8 +67,8 @@ class Expander {
 
   void run() {
     check_names();
-    only(entry_,
-         {"name", "operations", "derive", "dims", "options", "omit", "data", "exact", "floor", "gradient", "large"});
+    only(entry_, {"name", "operations", "derive", "dims", "options", "omit", "data", "exact", "floor", "gradient",
+                  "large", "random"});
     const Json* operations = entry_.find("operations");
     if (!operations || operations->array().empty()) throw std::runtime_error("\"operations\" is missing");
     for (const Json& operation : operations->array()) {
@@ -85,7 +85,8 @@ class Expander {
         for (const auto& [argument, hint] : data->members) start.data[argument] = read_hint(hint);
       schema_ = find_operation(start.operation.c_str());
       first_ = into_.size();
-      dims(std::move(start), 0);
+      if (const Json* j = entry_.find("random")) draw_cases(start, j->integer());
+      else dims(std::move(start), 0);
     }
   }
   std::string name() const {
@@ -101,6 +102,22 @@ class Expander {
   std::set<std::string>& ids_;  // of the cases of all files
   const ups_operation* schema_ = nullptr;
   size_t first_ = 0;
+  std::optional<Random> draw_;  // where combinations are drawn
+
+  // The same for every operation.
+  void draw_cases(const Case& start, int64_t count) {
+    for (int64_t i = 0; i < count; ++i) {
+      Case next = start;
+      next.name += " " + std::to_string(i);
+      draw_.emplace(hash(folder_ + "/" + next.name));
+      dims(std::move(next), 0);
+    }
+    draw_.reset();
+  }
+  std::vector<Json> chosen(const std::vector<Json>& items) {
+    if (!draw_ || items.empty()) return items;
+    return {items[static_cast<size_t>(draw_->below(static_cast<int64_t>(items.size())))]};
+  }
 
   // A misspelt option or argument would silently leave a case without it.
   void check_names() const {
@@ -154,7 +171,7 @@ class Expander {
       set_dim(c, name, value);
       return dims(std::move(c), at + 1);
     }
-    for (const Json& one : value.items) {
+    for (const Json& one : chosen(value.items)) {
       Case next = c;
       set_dim(next, name, one);
       next.name += (leading ? " " : " " + name + "=") + short_text(one);
@@ -169,7 +186,7 @@ class Expander {
       c.options[name] = value;
       return options(std::move(c), at + 1);
     }
-    for (const Json& one : value.items) {
+    for (const Json& one : chosen(value.items)) {
       Case next = c;
       next.options[name] = one;
       next.name += " " + name + "=" + short_text(one);
@@ -180,7 +197,7 @@ class Expander {
     const Json* all = entry_.find("omit");
     if (!all || all->array().empty()) return finish(std::move(c), false);
     const bool many = all->items[0].is(Json::Kind::array);
-    for (const Json& set : many ? all->items : std::vector<Json>{*all}) {
+    for (const Json& set : many ? chosen(all->items) : std::vector<Json>{*all}) {
       Case next = c;
       for (const Json& argument : set.array()) next.omit.insert(argument.string());
       finish(std::move(next), many);

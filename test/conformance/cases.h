@@ -21,7 +21,8 @@
 //   "gradient"    whether finite differences check the backward pass (default: below 2000 elements)
 //   "large"       true: not for the emulation of CUDA, and left out by --quick; a GPU runs it
 // An array in place of a dimension (for "...": an array of shapes), of an option, or an array of arrays in "omit"
-// stands for a case with each: all combinations.
+// stands for a case with each: all combinations, or with
+//   "random"      n: n combinations, drawn from the case's name
 //
 // Inputs are random. Outputs of the operations in "derive" that are inputs of the operation at hand are computed by
 // the reference from arguments of the same names (a transposed graph, the y of a backward pass). "data" of a

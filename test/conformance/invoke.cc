@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <stdexcept>
+
+#include "core/context.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
@@ -117,7 +120,7 @@ class Guarded {
 }  // namespace
 
 Outcome invoke(ups_context* context, ups_device device, const ups_operation& operation, const Arguments& arguments,
-               const void* options, Layout layout, const char* variant) {
+               const void* options, Layout layout, const char* variant, const char* strategy) {
   Outcome outcome;
   const auto& parameters = operation.schema.parameters;
   std::vector<std::unique_ptr<Guarded>> memory(arguments.size());
@@ -128,7 +131,9 @@ Outcome invoke(ups_context* context, ups_device device, const ups_operation& ope
         std::make_unique<Guarded>(context, device, *arguments[i], parameters[i].output, parameters[i].in_place, layout);
     tensors[i] = memory[i]->view();
   }
+  context->strategy = strategy;
   outcome.status = ups_call(context, &operation, tensors.data(), static_cast<int32_t>(tensors.size()), options);
+  context->strategy.clear();
   if (outcome.status == UPS_OK) outcome.status = ups_synchronize(context);
   if (outcome.status != UPS_OK) {
     outcome.text = ups_last_error(context)->text;
@@ -136,6 +141,8 @@ Outcome invoke(ups_context* context, ups_device device, const ups_operation& ope
   }
   if (std::strcmp(ups_last_variant(context), variant) != 0)
     outcome.violation = std::string("variant ") + ups_last_variant(context) + " ran";
+  if (*strategy && std::strcmp(context->last_strategy, strategy) != 0)
+    outcome.violation = std::string("strategy ") + context->last_strategy + " ran";
   outcome.outputs.resize(arguments.size());
   for (size_t i = 0; i < arguments.size(); ++i) {
     if (!memory[i]) continue;

@@ -17,8 +17,8 @@ struct Layout {
   bool shifted = false;  // tensors begin one element behind an aligned address; empty ones have no memory
 };
 
-// `variant`: the name that must have run.
+// `variant`: the name that must have run, and `strategy`, where one is forced.
 Outcome invoke(ups_context* context, ups_device device, const ups_operation& operation, const Arguments& arguments,
-               const void* options, Layout layout, const char* variant);
+               const void* options, Layout layout, const char* variant, const char* strategy = "");
 
 }  // namespace upsilon::conformance

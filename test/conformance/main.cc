@@ -3,8 +3,8 @@
 //
 // For each case the float64 reference is the oracle and the float32 reference the yardstick. Each variant then runs
 // with aligned memory, with memory shifted by one element and, on the CPU, with 2 and 5 threads: same bits each time,
-// no byte written outside the outputs, no input changed, whatever the outputs held before. On the emulated device it
-// runs under shuffled thread schedules instead. Backward passes are checked once by finite differences.
+// no byte written outside the outputs, no input changed, whatever the outputs held before. So does every strategy of a
+// variant that fits the case, chosen or not. On the emulated device it runs under shuffled thread schedules instead. Backward passes are checked once by finite differences.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -122,6 +122,7 @@ class Conformance {
     }
     if (!settings_.bits.empty()) return write_bits();
     note_absent_variants(by_operation);
+    if (settings_.filter.empty() && !settings_.benches && !on_device()) find_untested_strategies();
     report_.print();
     if (!settings_.json.empty() && !report_.write_json(settings_.json, settings_.device_name))
       throw std::runtime_error(settings_.json + " cannot be written");
@@ -169,6 +170,22 @@ class Conformance {
     }
   }
 
+  // A strategy that no case of any operation fits is not tested at all.
+  void find_untested_strategies() {
+    std::map<std::string, int64_t> cases;
+    for (const Variant variant : variants())
+      for (const ups_operation& operation : operations()) {
+        const char* const* strategy = operation.kernels[static_cast<int>(variant)].strategies;
+        if (report_.cases(operation.name, variant_name(variant)) == 0) continue;  // of another part
+        for (; strategy && *strategy; ++strategy) {
+          const std::string name = Way{variant, *strategy}.name();
+          cases[name] += report_.cases(operation.name, name);
+        }
+      }
+    for (const auto& [name, count] : cases)
+      if (count == 0) report_.fail("any", name, "none", 0, "no case fits this strategy");
+  }
+
   void run_operation(const ups_operation& operation, const std::vector<const Case*>& cases) {
     for (const Case* c : cases) {
       try {
@@ -199,8 +216,12 @@ class Conformance {
     };
     p.oracle = on_reference(p.wide);
     p.yardstick = on_reference(p.arguments);
-    for (const Variant variant : variants())
-      if (has(operation, variant)) run_variant(operation, c, p, variant);
+    for (const Variant variant : variants()) {
+      if (!has(operation, variant)) continue;
+      run_way(operation, c, p, {variant, ""});
+      const char* const* strategy = on_device() ? nullptr : operation.kernels[static_cast<int>(variant)].strategies;
+      for (; strategy && *strategy; ++strategy) run_way(operation, c, p, {variant, *strategy});
+    }
     if (!on_device() && settings_.variant.empty()) run_gradient(operation, c, p);
   }
 
@@ -250,9 +271,17 @@ class Conformance {
     else report_.fail(operation.name, "gradient", c.name, c.seed, check.failure);
   }
 
-  void run_variant(const ups_operation& operation, const Case& c, Prepared& p, Variant variant) {
+  // A variant, which chooses its strategy, or a strategy of it, which is forced.
+  struct Way {
+    Variant variant;
+    const char* strategy;
+    std::string name() const { return std::string(variant_name(variant)) + (*strategy ? "/" : "") + strategy; }
+  };
+
+  void run_way(const ups_operation& operation, const Case& c, Prepared& p, const Way& way) {
+    const Variant variant = way.variant;
     const char* name = variant_name(variant);
-    const auto fail = [&](const std::string& text) { report_.fail(operation.name, name, c.name, c.seed, text); };
+    const auto fail = [&](const std::string& text) { report_.fail(operation.name, way.name(), c.name, c.seed, text); };
     Outcome first;
     struct Run {
       const char* what;
@@ -276,13 +305,13 @@ class Conformance {
       try {
         outcome = invoke(contexts_.get(name, run.threads, settings_),
                          variant == Variant::cuda ? settings_.device : ups_device{UPS_CPU, 0}, operation, p.arguments,
-                         p.options.data(), {run.shifted}, name);
+                         p.options.data(), {run.shifted}, name, way.strategy);
       } catch (const std::exception& e) {
         return fail(said(e.what()));
       }
       if (outcome.status == UPS_UNSUPPORTED) {
-        report_.tally(operation.name, name).unsupported.push_back(c.name);
-        return;
+        if (!*way.strategy) report_.tally(operation.name, name).unsupported.push_back(c.name);
+        return;  // strategies fit some cases only
       }
       if (outcome.status != UPS_OK) return fail(said(outcome.text));
       if (!outcome.violation.empty()) return fail(said(outcome.violation));
@@ -298,9 +327,9 @@ class Conformance {
                          " differs from the first run's " + number(first.outputs[i]->value(at))));
       }
     }
-    judge(operation, c, p, variant, first);
-    if (!on_device() && operation.kernels_f64[static_cast<int>(variant)].run && variant != Variant::reference)
-      judge_double(operation, c, p, variant);
+    judge(operation, c, p, way, first);
+    const bool in_double = operation.kernels_f64[static_cast<int>(variant)].run && variant != Variant::reference;
+    if (!on_device() && in_double && !*way.strategy) judge_double(operation, c, p, variant);
   }
 
   // A variant's float64 kernel against the reference's. Both round alike; what is left are other orders of the sums.
@@ -346,8 +375,8 @@ class Conformance {
     return parameter.name + tensor.place(at) + " = " + number(tensor.value(at));
   }
 
-  void judge(const ups_operation& operation, const Case& c, Prepared& p, Variant variant, const Outcome& outcome) {
-    const char* name = variant_name(variant);
+  void judge(const ups_operation& operation, const Case& c, Prepared& p, const Way& way, const Outcome& outcome) {
+    const std::string name = way.name();
     double worst = 0;
     bool leaning = false;
     std::string worst_at = c.name;
@@ -368,7 +397,7 @@ class Conformance {
       }
       const Errors of_found = errors(found, oracle), of_yardstick = errors(yardstick, oracle);
       if (of_found.different_kind >= 0) return fail(of_found.different_kind, "");
-      if (variant == Variant::reference && of_found.l2 > reference_limit)
+      if (way.variant == Variant::reference && of_found.l2 > reference_limit)
         return fail(of_found.worst, ": float32 and float64 reference disagree by " + number(of_found.l2));
       const double factor = parameter.name[0] == 'd' ? 3 : 2, floor = c.floor + precision_floor();
       const auto share = [&](double more_l2, double more_max) {
@@ -472,7 +501,8 @@ int main(int count, char** words) {
     std::fputs(usage, stderr);
     return 2;
   }
-  unsetenv("UPSILON_FORCE");  // this test chooses variants itself
+  unsetenv("UPSILON_FORCE");  // this test chooses variants and strategies itself
+  unsetenv("UPSILON_STRATEGY");
   try {
     return Conformance(settings).run();
   } catch (const std::exception& e) {

@@ -36,9 +36,14 @@ int64_t Report::failed() const {
   return sum;
 }
 
+int64_t Report::cases(const std::string& operation, const std::string& variant) const {
+  const auto found = tallies_.find({operation, variant});
+  return found == tallies_.end() ? 0 : found->second.passed + found->second.failed;
+}
+
 void Report::print() const {
   for (const auto& [key, t] : tallies_) {
-    std::printf("%-22s %-9s %4lld cases", key.first.c_str(), key.second.c_str(),
+    std::printf("%-22s %-16s %4lld cases", key.first.c_str(), key.second.c_str(),
                 static_cast<long long>(t.passed + t.failed));
     if (!t.worst_at.empty())
       std::printf("  worst error %4.0f %% of the allowed: %s", 100 * t.worst, t.worst_at.c_str());

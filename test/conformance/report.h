@@ -13,6 +13,7 @@ struct Tally {
   std::vector<std::string> unsupported;
 };
 
+// A variant here may be "avx2/rows": one of its strategies.
 class Report {
  public:
   void pass(const std::string& operation, const std::string& variant, double share, const std::string& where);
@@ -24,6 +25,7 @@ class Report {
 
   int64_t passed() const;
   int64_t failed() const;
+  int64_t cases(const std::string& operation, const std::string& variant) const;
   // The last line is "N passed, N failed".
   void print() const;
   bool write_json(const std::string& path, const std::string& device) const;

@@ -57,6 +57,18 @@ const OperationEntry hungry_entry{{"probe_hungry", "x: real[N] -> y: real[N]"},
                                   {[](const Call&) { return UPS_OK; }, [](const Call&) { return size_t{1} << 60; }},
                                   {}};
 
+// Of two strategies, one of which is for few elements only.
+constexpr const char* probe_strategies[] = {"probe_any", "probe_few", nullptr};
+ups_status strategic(const Call& call) {
+  call.computed_by(call.strategy < 0 ? 0 : call.strategy);
+  return UPS_OK;
+}
+bool fits_strategy(const Call& call, int32_t strategy) { return strategy == 0 || call.dims[0] <= 4; }
+const OperationEntry strategic_entry{{"probe_strategic", "x: real[N] -> y: real[N]"},
+                                     0,
+                                     {strategic, nullptr, nullptr, probe_strategies, fits_strategy},
+                                     {}};
+
 struct Tensor {
   std::vector<double> memory;
   std::vector<int64_t> shape, strides;
@@ -468,6 +480,42 @@ void contexts() {
   ups_context_destroy(nullptr);
 }
 
+void strategies() {
+  const auto create = [](const char* name) {
+    setenv("UPSILON_STRATEGY", name, 1);
+    ups_context* context = nullptr;
+    (void)ups_context_create(nullptr, &context);
+    unsetenv("UPSILON_STRATEGY");
+    return context;
+  };
+  const auto call = [](ups_context* context, const char* operation, int64_t elements) {
+    Tensor of_x, of_y;
+    of_x.set(f32, {elements});
+    of_y.set(f32, {elements});
+    const ups_tensor* both[] = {&of_x.view, &of_y.view};
+    return ups_call(context, ups_operation_find(operation), both, 2, nullptr);
+  };
+  CHECK(!create("probe_none"));
+  const ups_error* error = ups_last_error(nullptr);
+  CHECK(error->status == UPS_VALUE && std::strcmp(error->argument, "UPSILON_STRATEGY") == 0);
+  CHECK(std::strstr(error->text, "probe_none is no strategy") && std::strstr(error->text, "probe_any, probe_few"));
+
+  ups_context* const free = make_context();
+  CHECK(call(free, "probe_strategic", 9) == UPS_OK);
+  CHECK_TEXT(free->last_strategy, "probe_any");
+  ups_context_destroy(free);
+
+  ups_context* const forced = create("probe_few");
+  CHECK(call(forced, "probe_strategic", 4) == UPS_OK);
+  CHECK_TEXT(forced->last_strategy, "probe_few");
+  CHECK(call(forced, "probe_strategic", 9) == UPS_UNSUPPORTED);
+  CHECK_TEXT(ups_last_error(forced)->operation, "probe_strategic");
+  CHECK_TEXT(ups_last_error(forced)->text, "the strategy probe_few does not compute this case");
+  CHECK(call(forced, "probe_finite", 9) == UPS_OK);  // has no strategies
+  CHECK_TEXT(forced->last_strategy, "");
+  ups_context_destroy(forced);
+}
+
 // Calls spoilt at random: a status and a named argument each time, never more. Run under AddressSanitizer too.
 void spoilt_at_random(ups_context* context) {
   uint64_t bits = 1;
@@ -510,6 +558,7 @@ void spoilt_at_random(ups_context* context) {
 
 int main() {
   unsetenv("UPSILON_FORCE");
+  unsetenv("UPSILON_STRATEGY");
   ups_context* context = make_context();
   presence_and_layout(context);
   dtypes(context);
@@ -520,6 +569,7 @@ int main() {
   options_and_overlap(context);
   whole_calls(context);
   contexts();
+  strategies();
   spoilt_at_random(context);
   ups_context_destroy(context);
   return finish_checks();

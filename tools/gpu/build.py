@@ -96,14 +96,14 @@ def without_cmake(directory, kind, architecture, jobs):
             commands.append([*command, *includes, "-c", source, "-o", target])
 
     cxx = [compiler, *CXX_FLAGS]
-    core = sorted([*ROOT.glob("native/core/*.cc"), *ROOT.glob("kernels/*/*.cc")])
+    core = sorted([*ROOT.glob("native/core/*.cc"), *ROOT.glob("kernels/**/*.cc")])
     for source in core:
-        reference = source.parts[-3] == "kernels" and source.parent.name != "common" and ".cpu." not in source.name
+        reference = source.parts[-3] == "kernels" and ".cpu." not in source.name
         compile_to("core", source, [*cxx, "-DUPS_BUILDING", *(REFERENCE_FLAGS if reference else [])])
     for source in sorted(ROOT.glob("test/conformance/*.cc")):
         compile_to("conformance", source, [*cxx, "-DUPS_STATIC", f'-DUPSILON_SOURCE_DIRECTORY="{ROOT}"'])
     if kind != "cpu":
-        sources = sorted(p for pattern in ("native/cuda/plugin/*.cc", "native/cuda/plugin/*.cu", "kernels/*/*.cu")
+        sources = sorted(p for pattern in ("native/cuda/plugin/*.cc", "native/cuda/plugin/*.cu", "kernels/**/*.cu")
                          for p in ROOT.glob(pattern))
         if kind == "cuda":
             nvcc = [find_nvcc(), "-ccbin", compiler, "-x", "cu", "-std=c++20", "-O3", f"-arch=sm_{architecture}",

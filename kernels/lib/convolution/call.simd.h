@@ -8,67 +8,83 @@
 #endif
 
 #include "lib/convolution/call.h"
-#include "lib/convolution/convolution.simd.h"
+#include "lib/convolution/gather.simd.h"
+#include "lib/convolution/sums.simd.h"
+#include "lib/convolution/weight_gradient.simd.h"
 
 UPS_SIMD_BEGIN
 
 template <class Forward>
-size_t convolution_forward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  const Forward f(call);
-  (void)Gather(f.shape, Forward::y_grid, call.threads->count(), pieces, f.moments != nullptr);
-  return pieces.bytes();
-}
+struct ConvolutionForwardScratch {
+  Gather gather;
+  ConvolutionForwardScratch(const Forward& f, const Call& call, Pieces& pieces)
+      : gather(f.shape, Forward::y_grid, call.threads->count(), pieces, call.strategy, f.moments != nullptr) {}
+};
 
 template <class Forward>
 ups_status convolution_forward(const Call& call) {
   const Forward f(call);
-  Pieces pieces(call.workspace);
-  Gather(f.shape, Forward::y_grid, call.threads->count(), pieces, f.moments != nullptr)
-      .run(*call.threads, f.x, f.weight, f.bias, f.activation, f.y, f.moments);
+  const auto scratch = scratch_of<ConvolutionForwardScratch<Forward>>(call, f);
+  scratch.gather.run(*call.threads, {f.x, f.weight, f.bias, f.activation, f.y, f.moments});
+  call.computed_by(scratch.gather.strategy());
   return UPS_OK;
 }
 
-// dz = dy act', then dx from dz in the other direction, and the sums over samples and places.
+template <class Forward>
+bool convolution_forward_fits(const Call& call, int32_t strategy) {
+  return Gather::fits(Forward(call).shape, Forward::y_grid, strategy);
+}
+
+// dz = dy act', then dx from dz in the other direction, and the sums over samples and places. What is gathered, by a forced
+// strategy too: z again where only it tells the slope, and dx where it is wanted.
 template <class Backward>
 struct ConvolutionBackwardScratch {
+  bool gathers_z, gathers_dx;
   float* dz;
   double* parts;
   Gather z, dx;
   WeightGradient dweight;
-  ConvolutionBackwardScratch(const Backward& f, int32_t workers, Pieces& pieces)
-      : dz(pieces.take<float>(f.activation == UPS_ACTIVATION_NONE ? 0 : f.shape.count(Backward::y_grid))),
+  ConvolutionBackwardScratch(const Backward& f, const Call& call, Pieces& pieces)
+      : gathers_z(f.activation == UPS_ACTIVATION_GELU), gathers_dx(f.dx != nullptr),
+        dz(pieces.take<float>(f.activation == UPS_ACTIVATION_NONE ? 0 : f.shape.count(Backward::y_grid))),
         parts(pieces.take<double>(f.shape.samples * f.shape.all_channels(Backward::y_grid))),
-        z(f.shape, Backward::y_grid, workers, pieces), dx(f.shape, Backward::x_grid, workers, pieces),
-        dweight(f.shape, workers, pieces) {}
+        z(f.shape, Backward::y_grid, call.threads->count(), pieces, gathers_z ? call.strategy : -1),
+        dx(f.shape, Backward::x_grid, call.threads->count(), pieces, gathers_dx ? call.strategy : -1),
+        dweight(f.shape, call.threads->count(), pieces) {}
 };
-
-template <class Backward>
-size_t convolution_backward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)ConvolutionBackwardScratch<Backward>(Backward(call), call.threads->count(), pieces);
-  return pieces.bytes();
-}
 
 template <class Backward>
 ups_status convolution_backward(const Call& call) {
   const Backward f(call);
   Threads& threads = *call.threads;
-  Pieces pieces(call.workspace);
-  const ConvolutionBackwardScratch<Backward> scratch(f, threads.count(), pieces);
+  const auto scratch = scratch_of<ConvolutionBackwardScratch<Backward>>(call, f);
   const float* dz = f.dy;
   if (f.activation != UPS_ACTIVATION_NONE) {
-    if (f.activation == UPS_ACTIVATION_GELU)
-      scratch.z.run(threads, f.x, f.weight, f.bias, UPS_ACTIVATION_NONE, scratch.dz);
+    if (scratch.gathers_z) {
+      scratch.z.run(threads, {f.x, f.weight, f.bias, UPS_ACTIVATION_NONE, scratch.dz, nullptr});
+      call.computed_by(scratch.z.strategy());
+    }
     slopes(threads, f.y, f.dy, scratch.dz, f.shape.count(Backward::y_grid), f.activation);
     dz = scratch.dz;
   }
-  if (f.dx) scratch.dx.run(threads, dz, f.weight, nullptr, UPS_ACTIVATION_NONE, f.dx);
+  if (scratch.gathers_dx) {
+    scratch.dx.run(threads, {dz, f.weight, nullptr, UPS_ACTIVATION_NONE, f.dx, nullptr});
+    call.computed_by(scratch.dx.strategy());
+  }
   if (f.dweight) scratch.dweight.run(threads, f.fine(dz), f.coarse(dz), f.dweight);
   if (f.dbias)
     channel_sums(threads, dz, f.shape.samples, f.shape.all_channels(Backward::y_grid), f.shape.places(Backward::y_grid),
                  scratch.parts, f.dbias);
   return UPS_OK;
+}
+
+// A forced strategy computes all that a call gathers.
+template <class Backward>
+bool convolution_backward_fits(const Call& call, int32_t strategy) {
+  const Backward f(call);
+  const bool gathers_z = f.activation == UPS_ACTIVATION_GELU, gathers_dx = f.dx != nullptr;
+  return (gathers_z || gathers_dx) && (!gathers_z || Gather::fits(f.shape, Backward::y_grid, strategy)) &&
+         (!gathers_dx || Gather::fits(f.shape, Backward::x_grid, strategy));
 }
 
 template <class Call_>

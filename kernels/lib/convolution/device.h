@@ -1,4 +1,4 @@
-// Convolutions on the device, in both directions, and their gradients. Compiled in convolution.cu.
+// Convolutions on the device, in both directions, and their gradients. Compiled in gather.cu, weight_gradient.cu and sums.cu.
 #pragma once
 #include "lib/convolution/geometry.h"
 #include "lib/cuda/cuda.h"

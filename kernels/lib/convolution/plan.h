@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <numeric>
+#include <utility>
 
 #include "lib/convolution/geometry.h"
 #include "lib/kernel.h"
@@ -73,9 +74,29 @@ struct TapTables {
 };
 
 // Distances in a block, in floats. `shift` is that of a tap one place further along the width: 1 where rows have room for
-// all shifts, or that of a copy of the source, one for every shift, whose rows are no longer than those of the result.
+// all shifts, or that of one of `copies` of the source, one for every shift, whose rows are no longer than the result's.
 struct BlockStrides {
-  int64_t row, plane, shift, phase, channel;
+  int64_t row, plane, shift, copies, phase, channel;
+};
+
+// A grid that is to be computed from the other one, before it is cut into blocks.
+struct GatherGeometry {
+  Convolution shape;
+  Towards towards;
+  GatherAxis axes[3];
+  int64_t inputs, outputs;  // channels of a group
+
+  GatherGeometry(const Convolution& shape_, Towards towards_)
+      : shape(shape_), towards(towards_),
+        axes{{shape_.axes[0], towards_}, {shape_.axes[1], towards_}, {shape_.axes[2], towards_}},
+        inputs(shape_.fine_channels), outputs(shape_.coarse_channels) {
+    if (towards == Towards::fine) std::swap(inputs, outputs);
+  }
+  int64_t source_places() const { return axes[0].source * axes[1].source * axes[2].source; }
+  int64_t result_places() const { return axes[0].result * axes[1].result * axes[2].result; }
+  int64_t phases() const { return axes[0].phases * axes[1].phases * axes[2].phases; }
+  int64_t source_phases() const { return axes[0].source_phases * axes[1].source_phases * axes[2].source_phases; }
+  bool stays_inside() const { return axes[0].stays_inside() && axes[1].stays_inside() && axes[2].stays_inside(); }
 };
 
 inline void fill_taps(const GatherAxis (&axes)[3], const BlockStrides& strides, const TapTables& tables) {
@@ -101,21 +122,27 @@ inline void fill_taps(const GatherAxis (&axes)[3], const BlockStrides& strides, 
 }
 
 // What a plan can hold: numbers of floats in a block, phases and taps. Beyond (a dilation of millions) the reference works.
-inline constexpr int64_t most_block_floats = int64_t{1} << 28, most_phases = int64_t{1} << 24;
+inline constexpr int64_t max_block_floats = int64_t{1} << 28, max_phases = int64_t{1} << 24;
+
+// Floats of the smallest block: of one place in depth and height, and of whole rows, which may not be cut.
+inline double smallest_block_floats(int64_t inputs, const GatherAxis (&axes)[3], double row) {
+  double floats = static_cast<double>(std::max<int64_t>(inputs, 1)) * row;
+  for (const GatherAxis& axis : axes) floats *= static_cast<double>(axis.source_phases);
+  return floats * static_cast<double>(1 + axes[0].span) * static_cast<double>(1 + axes[1].span);
+}
 
 inline bool fits_plan(const Convolution& shape) {
-  const double most = static_cast<double>(most_block_floats);
   for (const Towards towards : {Towards::coarse, Towards::fine}) {
-    const int64_t channels = towards == Towards::coarse ? shape.fine_channels : shape.coarse_channels;
-    double floats = static_cast<double>(std::max<int64_t>(channels, 1)), phases = 1, taps = 1;
-    for (int a = 0; a < 3; ++a) {
-      // Of the smallest block, but for the width, which may not be cut.
-      const GatherAxis axis(shape.axes[a], towards);
-      floats *= static_cast<double>(axis.source_phases) * static_cast<double>((a == 2 ? axis.places : 1) + axis.span);
+    const GatherAxis axes[3] = {{shape.axes[0], towards}, {shape.axes[1], towards}, {shape.axes[2], towards}};
+    double phases = 1, taps = 1;
+    for (const GatherAxis& axis : axes) {
       phases *= static_cast<double>(axis.phases);
       taps *= static_cast<double>(axis.of.kernel);
     }
-    if (floats > most || phases > static_cast<double>(most_phases) || taps > most) return false;
+    const int64_t inputs = towards == Towards::coarse ? shape.fine_channels : shape.coarse_channels;
+    const double floats = smallest_block_floats(inputs, axes, static_cast<double>(axes[2].places + axes[2].span));
+    if (std::max(floats, taps) > static_cast<double>(max_block_floats) || phases > static_cast<double>(max_phases))
+      return false;
   }
   return true;
 }

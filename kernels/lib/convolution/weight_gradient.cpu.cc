@@ -6,7 +6,8 @@
 
 #define UPS_SIMD_SOURCE "lib/convolution/weight_gradient.cpu.cc"
 #include "lib/simd/each_isa.h"
-#include "lib/convolution/convolution.simd.h"
+#include "lib/convolution/copies.simd.h"
+#include "lib/convolution/weight_gradient.simd.h"
 #include "lib/simd/dot.simd.h"
 #include "lib/simd/sums.simd.h"
 
@@ -21,11 +22,11 @@ constexpr int tile_taps = 6;  // 24 sums, 6 of the fine grid, 1 of the coarse: 3
 constexpr int tile_taps = 3;  // 12 sums, 3 and 1: 16 of 16
 #endif
 
-constexpr int64_t block_places = 2048, most_block_places = 4096;
+constexpr int64_t block_places = 2048, max_block_places = 4096;
 constexpr int64_t large_block = 256 * 1024;  // floats, where dilated taps lie far apart
 constexpr int64_t task_taps = 24;  // fine channels times taps that a task has at least, to use what it reads often
-constexpr int64_t fewest_tasks = 64;  // below, the places are dealt out too, as far as
-constexpr int64_t most_part_floats = int64_t{2} << 20;
+constexpr int64_t min_tasks = 64;  // below, the places are dealt out too, as far as
+constexpr int64_t max_part_floats = int64_t{2} << 20;
 
 // Places to sum over: of every sample `planes` of `flat` floats each.
 struct Run {
@@ -101,13 +102,13 @@ WeightGradient::WeightGradient(const Convolution& shape, int32_t workers, Pieces
   for (int a = 0; a < 3; ++a) axes_[a] = GatherAxis(shape.axes[a], Towards::coarse);
   auto& [d, h, w] = axes_;
   const int64_t plane_places = std::max<int64_t>(h.places * w.places, 1);
-  if (plane_places > most_block_places) h.blocks = std::min(h.places, ceil_div(plane_places, most_block_places));
+  if (plane_places > max_block_places) h.blocks = std::min(h.places, ceil_div(plane_places, max_block_places));
   d.blocks = std::max<int64_t>(1, ceil_div(d.places, std::max<int64_t>(1, block_places / plane_places)));
 
   if (w.extent() * h.extent() * d.extent() > large_block) d.blocks = std::max<int64_t>(1, d.places);
   if (w.extent() * h.extent() * d.extent() > large_block) h.blocks = std::max<int64_t>(1, h.places);
   const int64_t row = w.extent(), plane = row * h.extent(), phase = plane * d.extent();
-  strides_ = {row, plane, 1, phase, phase * d.source_phases * h.source_phases * w.source_phases};
+  strides_ = {row, plane, 1, 1, phase, phase * d.source_phases * h.source_phases * w.source_phases};
   channels_per_task_ =
       std::clamp<int64_t>(task_taps / std::max<int64_t>(shape.taps(), 1), 1, std::max<int64_t>(shape.fine_channels, 1));
   // Small samples share a chunk: taking the sums of the lanes costs as much as some ten steps along the places.
@@ -117,8 +118,8 @@ WeightGradient::WeightGradient(const Convolution& shape, int32_t workers, Pieces
       d.blocks * h.blocks == 1 ? std::clamp<int64_t>(together, 1, std::max<int64_t>(shape.samples, 1)) : 1;
   chunks_ = ceil_div(shape.samples, samples_per_chunk_) * d.blocks * h.blocks;
   const int64_t ranges = std::max<int64_t>(1, shape.groups * ceil_div(shape.fine_channels, channels_per_task_));
-  const int64_t affordable = most_part_floats / std::max<int64_t>(shape.weight_count(), 1);
-  parts_ = std::max<int64_t>(1, std::min({ceil_div(fewest_tasks, ranges), chunks_, affordable}));
+  const int64_t affordable = max_part_floats / std::max<int64_t>(shape.weight_count(), 1);
+  parts_ = std::max<int64_t>(1, std::min({ceil_div(min_tasks, ranges), chunks_, affordable}));
 
   taps_ = {pieces.take<int32_t>(shape.taps()), pieces.take<int32_t>(shape.taps()), pieces.take<int64_t>(2)};
   padded_in_place_ = row == w.places;
