@@ -13,9 +13,11 @@ UPS_SIMD_BEGIN
 using Forward = ConvForward<float>;
 using Backward = ConvBackward<float>;
 
-UPS_CPU_VARIANT(forward, ConvForwardCall, convolution_forward<Forward>, convolution_forward_workspace<Forward>,
-                convolution_supports<Forward>, convolution_strategies, convolution_forward_fits<Forward>)
-UPS_CPU_VARIANT(backward, ConvBackwardCall, convolution_backward<Backward>, convolution_backward_workspace<Backward>,
-                convolution_supports<Backward>, convolution_strategies, convolution_backward_fits<Backward>)
+UPS_CPU_VARIANT(forward, ConvForwardCall, convolution_forward<Forward>,
+                workspace_of<Forward, ConvolutionForwardScratch<Forward>>, convolution_supports<Forward>,
+                convolution_strategies, convolution_forward_fits<Forward>)
+UPS_CPU_VARIANT(backward, ConvBackwardCall, convolution_backward<Backward>,
+                workspace_of<Backward, ConvolutionBackwardScratch<Backward>>, convolution_supports<Backward>,
+                convolution_strategies, convolution_backward_fits<Backward>)
 
 UPS_SIMD_END

@@ -13,10 +13,11 @@ UPS_SIMD_BEGIN
 using Forward = ConvTransposeForward<float>;
 using Backward = ConvTransposeBackward<float>;
 
-UPS_CPU_VARIANT(forward, ConvTransposeForwardCall, convolution_forward<Forward>, convolution_forward_workspace<Forward>,
-                convolution_supports<Forward>, convolution_strategies, convolution_forward_fits<Forward>)
+UPS_CPU_VARIANT(forward, ConvTransposeForwardCall, convolution_forward<Forward>,
+                workspace_of<Forward, ConvolutionForwardScratch<Forward>>, convolution_supports<Forward>,
+                convolution_strategies, convolution_forward_fits<Forward>)
 UPS_CPU_VARIANT(backward, ConvTransposeBackwardCall, convolution_backward<Backward>,
-                convolution_backward_workspace<Backward>, convolution_supports<Backward>, convolution_strategies,
-                convolution_backward_fits<Backward>)
+                workspace_of<Backward, ConvolutionBackwardScratch<Backward>>, convolution_supports<Backward>,
+                convolution_strategies, convolution_backward_fits<Backward>)
 
 UPS_SIMD_END

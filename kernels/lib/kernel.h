@@ -40,12 +40,14 @@ class Pieces {
 };
 
 // What a kernel keeps in the workspace is a struct, made from its call as plain numbers, from how many workers there are if
-// it asks, and from the pieces: Scratch(f, pieces), Scratch(f, workers, pieces) or Scratch(f, threads, pieces).
+// it asks, and from the pieces: Scratch(f, pieces), Scratch(f, workers, pieces) or Scratch(f, threads, pieces). Where the call
+// says more, as which strategy to take, it may have that: Scratch(f, call, pieces).
 template <class Scratch, class F>
 Scratch take_scratch(const Call& call, const F& f, Pieces& pieces) {
   const auto workers = [&] { return call.threads->count(); };
   if constexpr (requires { Scratch(f, pieces); }) return Scratch(f, pieces);
   else if constexpr (requires { Scratch(f, *call.threads, pieces); }) return Scratch(f, *call.threads, pieces);
+  else if constexpr (requires { Scratch(f, call, pieces); }) return Scratch(f, call, pieces);
   else return Scratch{f, workers(), pieces};  // braces: a bool is no number of workers
 }
 // The kernel has it, the first in its workspace, by scratch_of<Scratch>(call, f) ...

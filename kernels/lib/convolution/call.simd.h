@@ -15,24 +15,18 @@
 UPS_SIMD_BEGIN
 
 template <class Forward>
-Gather forward_gather(const Forward& f, const Call& call, Pieces& pieces) {
-  return Gather(f.shape, Forward::y_grid, call.threads->count(), pieces, call.strategy, f.moments != nullptr);
-}
-
-template <class Forward>
-size_t convolution_forward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)forward_gather(Forward(call), call, pieces);
-  return pieces.bytes();
-}
+struct ConvolutionForwardScratch {
+  Gather gather;
+  ConvolutionForwardScratch(const Forward& f, const Call& call, Pieces& pieces)
+      : gather(f.shape, Forward::y_grid, call.threads->count(), pieces, call.strategy, f.moments != nullptr) {}
+};
 
 template <class Forward>
 ups_status convolution_forward(const Call& call) {
   const Forward f(call);
-  Pieces pieces(call.workspace);
-  const Gather gather = forward_gather(f, call, pieces);
-  gather.run(*call.threads, {f.x, f.weight, f.bias, f.activation, f.y, f.moments});
-  call.computed_by(gather.strategy());
+  const auto scratch = scratch_of<ConvolutionForwardScratch<Forward>>(call, f);
+  scratch.gather.run(*call.threads, {f.x, f.weight, f.bias, f.activation, f.y, f.moments});
+  call.computed_by(scratch.gather.strategy());
   return UPS_OK;
 }
 
@@ -60,18 +54,10 @@ struct ConvolutionBackwardScratch {
 };
 
 template <class Backward>
-size_t convolution_backward_workspace(const Call& call) {
-  Pieces pieces(nullptr);
-  (void)ConvolutionBackwardScratch<Backward>(Backward(call), call, pieces);
-  return pieces.bytes();
-}
-
-template <class Backward>
 ups_status convolution_backward(const Call& call) {
   const Backward f(call);
   Threads& threads = *call.threads;
-  Pieces pieces(call.workspace);
-  const ConvolutionBackwardScratch<Backward> scratch(f, call, pieces);
+  const auto scratch = scratch_of<ConvolutionBackwardScratch<Backward>>(call, f);
   const float* dz = f.dy;
   if (f.activation != UPS_ACTIVATION_NONE) {
     if (scratch.gathers_z) {
