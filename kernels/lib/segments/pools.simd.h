@@ -61,13 +61,15 @@ void find_extremes(int32_t pool, const float* x, int64_t channels, int64_t begin
 template <class Found>
 void each_extreme(int32_t pool, const float* x, int64_t channels, int64_t begin, int64_t end, Found&& found) {
   Extreme extremes[extreme_vectors];
-  for (int64_t c = 0, columns; c < channels; c += columns) {
-    columns =
-        channels - c >= extreme_vectors * lanes ? extreme_vectors * lanes : std::min<int64_t>(channels - c, lanes);
-    find_extremes(pool, x + c, channels, begin, end, columns, extremes);
-    for (int64_t at = 0; at < columns; at += lanes)
-      found(extremes[at / lanes], c + at, std::min<int64_t>(columns - at, lanes));
+  int64_t c = 0;
+  for (; c + extreme_vectors * lanes <= channels; c += extreme_vectors * lanes) {
+    find_extremes(pool, x + c, channels, begin, end, extreme_vectors * lanes, extremes);
+    for (int v = 0; v < extreme_vectors; ++v) found(extremes[v], c + v * lanes, static_cast<int64_t>(lanes));
   }
+  each_vector(channels - c, [&](int64_t rest, int64_t here) {
+    find_extremes(pool, x + c + rest, channels, begin, end, here, extremes);
+    found(extremes[0], c + rest, here);
+  });
 }
 
 // The extreme over the pieces of a cut set, for one of `vectors` vectors of channels; partials[slot, vector].
