@@ -119,9 +119,8 @@ const OperationOf<PairAttentionBackwardCall> backward{
 
 ups_status ups_pair_attention_forward(ups_context* context, const ups_tensor* momenta, const ups_tensor* offsets,
                                       const ups_tensor* const* weights, const ups_tensor* const* biases,
-                                      const ups_tensor* q, const ups_tensor* k, const ups_tensor* v,
-                                      ups_tensor* y, ups_tensor* softmax,
-                                      const ups_pair_attention_options* options) noexcept {
+                                      const ups_tensor* q, const ups_tensor* k, const ups_tensor* v, ups_tensor* y,
+                                      ups_tensor* softmax, const ups_pair_attention_options* options) noexcept {
   upsilon::PairAttentionForwardCall::Arguments to;
   to["momenta"] = momenta;
   to["offsets"] = offsets;
@@ -140,8 +139,8 @@ ups_status ups_pair_attention_backward(ups_context* context, const ups_tensor* m
                                        const ups_tensor* q, const ups_tensor* k, const ups_tensor* v,
                                        const ups_tensor* y, const ups_tensor* softmax, const ups_tensor* dy,
                                        ups_tensor* dmomenta, const ups_tensor* const* dweights,
-                                       const ups_tensor* const* dbiases, ups_tensor* dq, ups_tensor* dk,
-                                       ups_tensor* dv, const ups_pair_attention_options* options) noexcept {
+                                       const ups_tensor* const* dbiases, ups_tensor* dq, ups_tensor* dk, ups_tensor* dv,
+                                       const ups_pair_attention_options* options) noexcept {
   upsilon::PairAttentionBackwardCall::Arguments to;
   to["momenta"] = momenta;
   to["offsets"] = offsets;

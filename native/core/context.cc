@@ -75,7 +75,9 @@ ups_status choose_variant(ups_context& context, const char* wanted) {
   if (context.forced_variant == Variant::cuda)
     return context.error.set(UPS_DEVICE, "", source, "cuda is asked for, but the context is on the CPU");
   if (!cpu_can_run(context.forced_variant))
-    return context.error.set(UPS_DEVICE, "", source, format("%s cannot run here: this processor lacks it, or it was left out when the library was built", name));
+    return context.error.set(
+        UPS_DEVICE, "", source,
+        format("%s cannot run here: this processor lacks it, or it was left out when the library was built", name));
   return UPS_OK;
 }
 

@@ -491,7 +491,9 @@ const ups_operation* ups_operation_at(int32_t index) noexcept {
   return index >= 0 && index < ups_operation_count() ? &operations()[static_cast<size_t>(index)] : nullptr;
 }
 const char* ups_operation_name(const ups_operation* operation) noexcept { return operation ? operation->name : ""; }
-const char* ups_operation_schema(const ups_operation* operation) noexcept { return operation ? operation->line.c_str() : ""; }
+const char* ups_operation_schema(const ups_operation* operation) noexcept {
+  return operation ? operation->line.c_str() : "";
+}
 const char* ups_operation_variants(const ups_operation* operation) noexcept {
   return operation ? operation->variants.c_str() : "";
 }
