@@ -27,8 +27,8 @@ ThreadState* take_arrays(napi_env env, napi_callback_info info, size_t* count) {
   void* data = nullptr;
   if (napi_get_cb_info(env, info, count, nullptr, nullptr, &data) != napi_ok) return nullptr;
   auto* const state = static_cast<ThreadState*>(data);
-  size_t room = *count = std::min(*count, state->arrays.size());
-  return napi_get_cb_info(env, info, &room, state->arrays.data(), nullptr, nullptr) == napi_ok ? state : nullptr;
+  size_t room = *count = std::min(*count, state->call_arrays.size());
+  return napi_get_cb_info(env, info, &room, state->call_arrays.data(), nullptr, nullptr) == napi_ok ? state : nullptr;
 }
 
 // call(...typed arrays in the order of the frame's tensors)
@@ -37,7 +37,7 @@ napi_value call(napi_env env, napi_callback_info info) {
   ThreadState* const with = take_arrays(env, info, &count);
   if (!with) return nullptr;
   ThreadState& state = *with;
-  const napi_value* const arrays = state.arrays.data();
+  const napi_value* const arrays = state.call_arrays.data();
   Failure failure;
   Invocation& invocation = state.invocation;
   if (!state.read(env, arrays, count, &invocation, &failure)) return state.raise(env, failure);
@@ -59,7 +59,7 @@ napi_value call_async(napi_env env, napi_callback_info info) {
   ThreadState* const with = take_arrays(env, info, &count);
   if (!with) return nullptr;
   ThreadState& state = *with;
-  const napi_value* const arrays = state.arrays.data();
+  const napi_value* const arrays = state.call_arrays.data();
   Failure failure;
   auto job = std::make_unique<Job>();
   if (!state.read(env, arrays, count, &job->invocation, &failure)) {
