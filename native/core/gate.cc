@@ -77,6 +77,7 @@ class Gate {
     if (status == UPS_OK) status = check_contents();
     if (status == UPS_OK) status = choose_kernel();
     if (status == UPS_OK) status = choose_strategy();
+    context_.last_strategy = "";
     if (status != UPS_OK || writes_nothing()) return status;
     drop_rows_of_nothing();
     status = reserve_workspace();
