@@ -94,7 +94,8 @@ struct ThreadState {
   Napi::FunctionReference make_error;
   std::unique_ptr<AsyncQueue> queue;
   Invocation invocation;  // of synchronous calls
-  std::vector<napi_value> call_arrays = std::vector<napi_value>(static_cast<size_t>(frame::max_tensors()));  // of one call
+  std::vector<napi_value> call_arrays =
+      std::vector<napi_value>(static_cast<size_t>(frame::max_tensors()));  // of one call
 
  private:
   // The thread's instance data and every ArrayBuffer on a block hold a reference; all of them on this thread.

@@ -143,7 +143,8 @@ Outcome invoke(ups_context* context, ups_device device, const ups_operation& ope
     outcome.violation = std::string("variant ") + ups_last_variant(context) + " ran";
   // Where there is nothing to write no kernel runs.
   bool writes = false;
-  for (size_t i = 0; i < arguments.size(); ++i) writes |= parameters[i].output && memory[i] && arguments[i]->count() > 0;
+  for (size_t i = 0; i < arguments.size(); ++i)
+    writes |= parameters[i].output && memory[i] && arguments[i]->count() > 0;
   if (*strategy && std::strcmp(context->last_strategy, writes ? strategy : "") != 0)
     outcome.violation = std::string("strategy ") + context->last_strategy + " ran";
   outcome.outputs.resize(arguments.size());
