@@ -68,7 +68,7 @@ class Expander {
   void run() {
     check_names();
     only(entry_, {"name", "operations", "derive", "dims", "options", "omit", "data", "exact", "floor", "gradient",
-                  "large", "random"});
+                  "large", "cpu_only", "random"});
     const Json* operations = entry_.find("operations");
     if (!operations || operations->array().empty()) throw std::runtime_error("\"operations\" is missing");
     for (const Json& operation : operations->array()) {
@@ -79,6 +79,8 @@ class Expander {
       start.name = name();
       if (const Json* j = entry_.find("exact")) start.exact = j->boolean();
       if (const Json* j = entry_.find("large")) start.large = j->boolean();
+      if (const Json* j = entry_.find("cpu_only"))
+        for (const Json& name : j->array()) start.cpu_only |= name.string() == start.operation;
       if (const Json* j = entry_.find("floor")) start.floor = j->number();
       if (const Json* j = entry_.find("gradient")) start.gradient = j->boolean();
       if (const Json* data = entry_.find("data"))

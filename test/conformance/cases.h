@@ -20,6 +20,7 @@
 //   "floor"       allowed relative error beyond the multiple of the reference's own (1e-6)
 //   "gradient"    whether finite differences check the backward pass (default: below 2000 elements)
 //   "large"       true: not for the emulation of CUDA, and left out by --quick; a GPU runs it
+//   "cpu_only"    operations that this case is for on the CPU alone: its contract leaves devices more freedom
 // An array in place of a dimension (for "...": an array of shapes), of an option, or an array of arrays in "omit"
 // stands for a case with each: all combinations, or with
 //   "random"      n: n combinations, drawn from the case's name
@@ -66,7 +67,7 @@ struct Case {
   std::set<std::string> omit;
   std::map<std::string, Hint> data;
   std::vector<std::string> derive;
-  bool exact = false, large = false;
+  bool exact = false, large = false, cpu_only = false;
   double floor = 1e-6;
   std::optional<bool> gradient;
 

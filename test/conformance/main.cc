@@ -44,6 +44,7 @@ struct Settings {
   bool wants(const Case& c) const {
     if (quick && c.large) return false;
     if (device.type == UPS_EMULATED && c.large) return false;
+    if (device.type != UPS_CPU && c.cpu_only) return false;
     const size_t slash = filter.find('/');
     if (c.operation.find(filter.substr(0, slash)) == std::string::npos) return false;
     return slash == std::string::npos || c.name.find(filter.substr(slash + 1)) != std::string::npos;
