@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <deque>
+#include <filesystem>
 #include <list>
 #include <new>
 #include <optional>
@@ -333,11 +334,10 @@ void blocks() {
       ups_block_release(block);
       return status;
     });
-  const std::string path = "/tmp/upsilon_out_of_memory_" + std::to_string(getpid());
-  if (std::FILE* file = std::fopen(path.c_str(), "w")) {
-    std::fputs("421", file);
-    std::fclose(file);
-  }
+  std::string path = (std::filesystem::temp_directory_path() / "upsilon-out-of-memory-XXXXXX").string();
+  const int file = mkstemp(path.data());
+  CHECK(file >= 0 && write(file, "421", 3) == 3);
+  close(file);
   fail_each("a mapped file", 0, [&] {
     ups_block* block = nullptr;
     const ups_status status = ups_block_map_file(context, path.c_str(), &block);
