@@ -7,7 +7,7 @@ import { cpu, type Device, deviceOf } from '../runtime/device';
 import { type DType, dtypeCode, dtypes, type TypedArray } from '../runtime/dtype';
 import { DeviceError, DTypeError, ShapeError, UpsilonError, ValueError } from '../runtime/errors';
 import { copy } from '../runtime/frame';
-import { allocate, type Elements, type Memory, release, wrapArray } from '../runtime/memory';
+import { allocate, type Memory, release, wrapArray } from '../runtime/memory';
 import { immediately } from '../runtime/queue';
 import { shareStorage, viewOf } from '../runtime/view';
 import { vectorOf } from './column';
@@ -22,7 +22,7 @@ export type TensorLike = Tensor | TypedArray | Vector | readonly NestedArray[];
  * A dense row-major array of numbers: a view on memory of an Arrow column, a typed array, or a native block, never a
  * copy of it. Made by {@link tensor} and by operations.
  */
-export class Tensor implements Elements {
+export class Tensor {
   /** Sizes of the dimensions; `[]` for a scalar. */
   readonly shape: readonly number[];
   /** The sum of what `backward()` found so far. */
@@ -45,6 +45,7 @@ export class Tensor implements Elements {
     this._origin = undefined;
   }
 
+  /** @internal */
   get [tensorBrand](): true {
     return true;
   }
