@@ -63,15 +63,11 @@ ups_status backward_reference(const Call& call) {
 }
 
 const OperationOf<AttentionForwardCall> forward{
-    {forward_reference<float>, workspace_of<AttentionForwardOf<float>, Pairs>,
-     attention_supports<AttentionForwardCall>},
-    {forward_reference<double>, workspace_of<AttentionForwardOf<double>, Pairs>,
-     attention_supports<AttentionForwardCall>}};
+    {forward_reference<float>, workspace_of<AttentionForwardOf<float>, Pairs>},
+    {forward_reference<double>, workspace_of<AttentionForwardOf<double>, Pairs>}};
 const OperationOf<AttentionBackwardCall> backward{
-    {backward_reference<float>, workspace_of<AttentionBackwardOf<float>, Pairs>,
-     attention_supports<AttentionBackwardCall>},
-    {backward_reference<double>, workspace_of<AttentionBackwardOf<double>, Pairs>,
-     attention_supports<AttentionBackwardCall>}};
+    {backward_reference<float>, workspace_of<AttentionBackwardOf<float>, Pairs>},
+    {backward_reference<double>, workspace_of<AttentionBackwardOf<double>, Pairs>}};
 
 }  // namespace
 }  // namespace upsilon

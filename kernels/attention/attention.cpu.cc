@@ -106,10 +106,8 @@ ups_status backward(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, AttentionForwardCall, forward, workspace_of<AttentionForwardOf<float>, Memory<ForwardScratch>>,
-                attention_supports<AttentionForwardCall>)
+UPS_CPU_VARIANT(forward, AttentionForwardCall, forward, workspace_of<AttentionForwardOf<float>, Memory<ForwardScratch>>)
 UPS_CPU_VARIANT(backward, AttentionBackwardCall, backward,
-                workspace_of<AttentionBackwardOf<float>, Memory<BackwardScratch>>,
-                attention_supports<AttentionBackwardCall>)
+                workspace_of<AttentionBackwardOf<float>, Memory<BackwardScratch>>)
 
 UPS_SIMD_END

@@ -346,7 +346,7 @@ void with_columns(const Attention<float>& f, Run&& run) {
 template <class Named>
 bool supports(const Call& checked) {
   const Named call(checked);
-  return call.dim("D") <= most_columns && call.dim("V") <= most_columns && attention_supports<Named>(checked);
+  return call.dim("D") <= most_columns && call.dim("V") <= most_columns;
 }
 
 struct Scratch {

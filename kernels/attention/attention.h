@@ -32,7 +32,8 @@ extern "C" {
 #define UPS_ATTENTION_INPUTS_SCHEMA                                                                                    \
   "q: real[N, H, D], k: real[M, H, D], v: real[M, H, V], offsets: i32[B+1] splits N, key_offsets: i32[B+1] splits M, " \
   "bias?: real[P] pairs H offsets key_offsets"
-#define UPS_ATTENTION_OPTIONS_SCHEMA "; scale: f32 = 0, causal: bool, dropout: f32 = 0, seed: u64, stream: u64"
+#define UPS_ATTENTION_OPTIONS_SCHEMA \
+  "; scale: f32 = 0, causal: bool, dropout: f32 = 0 from 0 below 1, seed: u64, stream: u64"
 #define UPS_ATTENTION_FORWARD_SCHEMA \
   UPS_ATTENTION_INPUTS_SCHEMA " -> y: real[N, H, V], softmax?: real[N, H, 2]" UPS_ATTENTION_OPTIONS_SCHEMA
 #define UPS_ATTENTION_BACKWARD_SCHEMA                                                                              \

@@ -54,11 +54,4 @@ struct AttentionBackwardOf : AttentionBackward<T> {
   }
 };
 
-template <class Named>
-bool attention_supports(const Call& checked) {
-  const Named call(checked);
-  const float dropout = call.options().dropout;
-  return dropout >= 0 && dropout < 1;
-}
-
 }  // namespace upsilon

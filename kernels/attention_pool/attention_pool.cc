@@ -1,6 +1,7 @@
 // Reference: the definition, in plain loops.
 #include "attention_pool/attention_pool.h"
 
+#include "core/validity.h"
 #include <limits>
 
 #include "attention_pool/attention_pool_call.h"
@@ -73,10 +74,14 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
+void validate(const AttentionPoolBackwardCall&, RefusalOf<AttentionPoolBackwardCall>& refuse) {
+  refuse.given_without("dweight", "weight");
+  refuse.given_without("dscores", "scores");
+}
+
 const OperationOf<AttentionPoolForwardCall> forward{{forward_reference<float>}, {forward_reference<double>}};
 const OperationOf<AttentionPoolBackwardCall> backward{
-    {backward_reference<float>, nullptr, attention_pool_backward_supports},
-    {backward_reference<double>, nullptr, attention_pool_backward_supports}};
+    {backward_reference<float>}, {backward_reference<double>}, validated_by<validate>};
 
 }  // namespace
 }  // namespace upsilon

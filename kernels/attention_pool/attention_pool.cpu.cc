@@ -239,6 +239,6 @@ ups_status backward(const Call& call) {
 
 UPS_CPU_VARIANT(forward, AttentionPoolForwardCall, forward, workspace_of<AttentionPoolForward<float>, ForwardScratch>)
 UPS_CPU_VARIANT(backward, AttentionPoolBackwardCall, backward,
-                workspace_of<AttentionPoolBackward<float>, BackwardScratch>, attention_pool_backward_supports)
+                workspace_of<AttentionPoolBackward<float>, BackwardScratch>)
 
 UPS_SIMD_END

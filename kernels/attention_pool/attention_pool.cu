@@ -236,7 +236,7 @@ ups_status backward(const Call& call) {
 
 UPS_CUDA_VARIANT(forward, AttentionPoolForwardCall, forward, workspace_of<AttentionPoolForward<float>, ForwardScratch>)
 UPS_CUDA_VARIANT(backward, AttentionPoolBackwardCall, backward,
-                 workspace_of<AttentionPoolBackward<float>, BackwardScratch>, attention_pool_backward_supports)
+                 workspace_of<AttentionPoolBackward<float>, BackwardScratch>)
 
 }  // namespace
 }  // namespace upsilon

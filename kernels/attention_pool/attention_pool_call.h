@@ -42,9 +42,4 @@ struct AttentionPoolBackward : AttentionPool<T> {
 };
 
 // No gradient of what is not there.
-inline bool attention_pool_backward_supports(const Call& checked) {
-  const AttentionPoolBackwardCall call(checked);
-  return (call.given("weight") || !call.given("dweight")) && (call.given("scores") || !call.given("dscores"));
-}
-
 }  // namespace upsilon

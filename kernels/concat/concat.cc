@@ -1,6 +1,7 @@
 // Reference: the definition, in plain loops.
 #include "concat/concat.h"
 
+#include "core/validity.h"
 #include "lib/kernel.h"
 #include "concat/concat_call.h"
 
@@ -26,9 +27,13 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
+void validate(const ConcatBackwardCall&, RefusalOf<ConcatBackwardCall>& refuse) {
+  refuse.each_given_without("dx#", "x#");
+}
+
 const OperationOf<ConcatForwardCall> forward{{forward_reference<float>}, {forward_reference<double>}};
-const OperationOf<ConcatBackwardCall> backward{{backward_reference<float>, nullptr, concat_backward_supports},
-                                               {backward_reference<double>, nullptr, concat_backward_supports}};
+const OperationOf<ConcatBackwardCall> backward{
+    {backward_reference<float>}, {backward_reference<double>}, validated_by<validate>};
 
 }  // namespace
 }  // namespace upsilon

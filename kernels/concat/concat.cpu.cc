@@ -39,6 +39,6 @@ ups_status backward(const Call& call) {
 }
 
 UPS_CPU_VARIANT(forward, ConcatForwardCall, forward)
-UPS_CPU_VARIANT(backward, ConcatBackwardCall, backward, nullptr, concat_backward_supports)
+UPS_CPU_VARIANT(backward, ConcatBackwardCall, backward)
 
 UPS_SIMD_END

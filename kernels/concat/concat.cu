@@ -48,7 +48,7 @@ ups_status backward(const Call& call) {
 }
 
 UPS_CUDA_VARIANT(forward, ConcatForwardCall, forward)
-UPS_CUDA_VARIANT(backward, ConcatBackwardCall, backward, nullptr, concat_backward_supports)
+UPS_CUDA_VARIANT(backward, ConcatBackwardCall, backward)
 
 }  // namespace
 }  // namespace upsilon

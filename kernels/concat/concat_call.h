@@ -46,12 +46,4 @@ struct ConcatBackward : Parts<T> {
 };
 
 // The gradient of what was not given has no shape.
-inline bool concat_backward_supports(const Call& checked) {
-  const ConcatBackwardCall call(checked);
-  const ArgumentList inputs = call.list("x#"), gradients = call.list("dx#");
-  for (int k = 0; k < most_parts; ++k)
-    if (!inputs.given(k) && gradients.given(k)) return false;
-  return true;
-}
-
 }  // namespace upsilon

@@ -1,6 +1,7 @@
 // Reference: the definition, in plain loops, set by set.
 #include "deep_set/deep_set.h"
 
+#include "lib/dense/layer_validity.h"
 #include "deep_set/deep_set_call.h"
 
 namespace upsilon {
@@ -68,16 +69,30 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
+template <class Named>
+void validate_weights(const Named& call, RefusalOf<Named>& refuse) {
+  if (call.given("particle_weights") && is_extreme(call.options().pool))
+    refuse("particle_weights",
+           "is given but " + named("pool") + " is " + refuse.option_text("pool") + " (expected sum or mean)");
+}
+void validate(const DeepSetForwardCall& call, RefusalOf<DeepSetForwardCall>& refuse) {
+  validate_layers(call, refuse);
+  validate_weights(call, refuse);
+}
+void validate_backward(const DeepSetBackwardCall& call, RefusalOf<DeepSetBackwardCall>& refuse) {
+  validate_layer_gradients(call, refuse);
+  validate_weights(call, refuse);
+  refuse.given_without("dparticle_weights", "particle_weights");
+}
+
 const OperationOf<DeepSetForwardCall> forward{
-    {forward_reference<float>, workspace_of<DeepSetForward<float>, Particle<float>, Extremes<float>>,
-     deep_set_supports<DeepSetForwardCall>},
-    {forward_reference<double>, workspace_of<DeepSetForward<double>, Particle<double>, Extremes<double>>,
-     deep_set_supports<DeepSetForwardCall>}};
+    {forward_reference<float>, workspace_of<DeepSetForward<float>, Particle<float>, Extremes<float>>},
+    {forward_reference<double>, workspace_of<DeepSetForward<double>, Particle<double>, Extremes<double>>},
+    validated_by<validate>};
 const OperationOf<DeepSetBackwardCall> backward{
-    {backward_reference<float>, workspace_of<DeepSetBackward<float>, Particle<float>, Extremes<float>>,
-     deep_set_backward_supports},
-    {backward_reference<double>, workspace_of<DeepSetBackward<double>, Particle<double>, Extremes<double>>,
-     deep_set_backward_supports}};
+    {backward_reference<float>, workspace_of<DeepSetBackward<float>, Particle<float>, Extremes<float>>},
+    {backward_reference<double>, workspace_of<DeepSetBackward<double>, Particle<double>, Extremes<double>>},
+    validated_by<validate_backward>};
 
 }  // namespace
 }  // namespace upsilon

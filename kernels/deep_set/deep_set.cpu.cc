@@ -42,9 +42,7 @@ ups_status backward(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, DeepSetForwardCall, forward, workspace_of<DeepSetForward<float>, PoolingScratch>,
-                deep_set_supports<DeepSetForwardCall>)
-UPS_CPU_VARIANT(backward, DeepSetBackwardCall, backward, workspace_of<DeepSetBackward<float>, BackwardScratch>,
-                deep_set_backward_supports)
+UPS_CPU_VARIANT(forward, DeepSetForwardCall, forward, workspace_of<DeepSetForward<float>, PoolingScratch>)
+UPS_CPU_VARIANT(backward, DeepSetBackwardCall, backward, workspace_of<DeepSetBackward<float>, BackwardScratch>)
 
 UPS_SIMD_END

@@ -50,10 +50,8 @@ ups_status backward(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(forward, DeepSetForwardCall, forward, workspace_of<DeepSetForward<float>, ForwardScratch>,
-                 deep_set_supports<DeepSetForwardCall>)
-UPS_CUDA_VARIANT(backward, DeepSetBackwardCall, backward, workspace_of<DeepSetBackward<float>, BackwardScratch>,
-                 deep_set_backward_supports)
+UPS_CUDA_VARIANT(forward, DeepSetForwardCall, forward, workspace_of<DeepSetForward<float>, ForwardScratch>)
+UPS_CUDA_VARIANT(backward, DeepSetBackwardCall, backward, workspace_of<DeepSetBackward<float>, BackwardScratch>)
 
 }  // namespace
 }  // namespace upsilon

@@ -42,15 +42,4 @@ struct DeepSetBackward : DeepSet<T>, PooledLayersGradients<T> {
 };
 
 // An extreme of weighted elements would have two meanings.
-template <class Named>
-bool deep_set_supports(const Call& checked) {
-  const Named call(checked);
-  return layers_are_whole(call) && !(call.given("particle_weights") && is_extreme(call.options().pool));
-}
-inline bool deep_set_backward_supports(const Call& checked) {
-  const DeepSetBackwardCall call(checked);
-  return deep_set_supports<DeepSetBackwardCall>(checked) && gradients_have_layers(call) &&
-         (call.given("particle_weights") || !call.given("dparticle_weights"));
-}
-
 }  // namespace upsilon

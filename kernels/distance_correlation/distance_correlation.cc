@@ -3,6 +3,7 @@
 
 #include "distance_correlation/distance_correlation_call.h"
 #include "distance_correlation/pairs.h"
+#include "distance_correlation/validity.h"
 
 namespace upsilon {
 namespace {
@@ -62,16 +63,20 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
+void validate_gradients(const DistanceCorrelationBackwardCall& call,
+                        RefusalOf<DistanceCorrelationBackwardCall>& refuse) {
+  refuse_weights_of_unbiased(call, refuse);
+  refuse.given_without("dweights", "weights");
+}
+
 const OperationOf<DistanceCorrelationForwardCall> forward{
-    {forward_reference<float>, workspace_of<DistanceCorrelationForward<float>, Scratch>,
-     distance_correlation_supports<DistanceCorrelationForwardCall>},
-    {forward_reference<double>, workspace_of<DistanceCorrelationForward<double>, Scratch>,
-     distance_correlation_supports<DistanceCorrelationForwardCall>}};
+    {forward_reference<float>, workspace_of<DistanceCorrelationForward<float>, Scratch>},
+    {forward_reference<double>, workspace_of<DistanceCorrelationForward<double>, Scratch>},
+    validated_by<refuse_weights_of_unbiased<DistanceCorrelationForwardCall>>};
 const OperationOf<DistanceCorrelationBackwardCall> backward{
-    {backward_reference<float>, workspace_of<DistanceCorrelationBackward<float>, Scratch>,
-     distance_correlation_backward_supports},
-    {backward_reference<double>, workspace_of<DistanceCorrelationBackward<double>, Scratch>,
-     distance_correlation_backward_supports}};
+    {backward_reference<float>, workspace_of<DistanceCorrelationBackward<float>, Scratch>},
+    {backward_reference<double>, workspace_of<DistanceCorrelationBackward<double>, Scratch>},
+    validated_by<validate_gradients>};
 
 }  // namespace
 }  // namespace upsilon

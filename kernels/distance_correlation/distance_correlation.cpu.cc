@@ -569,15 +569,12 @@ ups_status backward(const Call& call) {
 }
 
 UPS_CPU_VARIANT(forward, DistanceCorrelationForwardCall, forward<float>,
-                workspace_of<DistanceCorrelationForward<float>, Plan<float>>,
-                distance_correlation_supports<DistanceCorrelationForwardCall>)
+                workspace_of<DistanceCorrelationForward<float>, Plan<float>>)
 UPS_CPU_VARIANT(backward, DistanceCorrelationBackwardCall, backward<float>,
-                workspace_of<DistanceCorrelationBackward<float>, Plan<float>>, distance_correlation_backward_supports)
+                workspace_of<DistanceCorrelationBackward<float>, Plan<float>>)
 UPS_CPU_VARIANT_F64(forward, DistanceCorrelationForwardCall, forward<double>,
-                    workspace_of<DistanceCorrelationForward<double>, Plan<double>>,
-                    distance_correlation_supports<DistanceCorrelationForwardCall>)
+                    workspace_of<DistanceCorrelationForward<double>, Plan<double>>)
 UPS_CPU_VARIANT_F64(backward, DistanceCorrelationBackwardCall, backward<double>,
-                    workspace_of<DistanceCorrelationBackward<double>, Plan<double>>,
-                    distance_correlation_backward_supports)
+                    workspace_of<DistanceCorrelationBackward<double>, Plan<double>>)
 
 UPS_SIMD_END

@@ -937,10 +937,9 @@ ups_status run(const Call& call) {
 }
 
 UPS_CUDA_VARIANT(forward, DistanceCorrelationForwardCall, run<DistanceCorrelationForward<float>>,
-                 workspace_of<DistanceCorrelationForward<float>, Plan>,
-                 distance_correlation_supports<DistanceCorrelationForwardCall>)
+                 workspace_of<DistanceCorrelationForward<float>, Plan>)
 UPS_CUDA_VARIANT(backward, DistanceCorrelationBackwardCall, run<DistanceCorrelationBackward<float>>,
-                 workspace_of<DistanceCorrelationBackward<float>, Plan>, distance_correlation_backward_supports)
+                 workspace_of<DistanceCorrelationBackward<float>, Plan>)
 
 }  // namespace
 }  // namespace upsilon

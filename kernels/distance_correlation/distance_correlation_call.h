@@ -53,17 +53,6 @@ struct DistanceCorrelationBackward : DistanceCorrelation<T> {
 };
 
 // The U-statistic knows no weights, and there is no gradient by weights that are not given.
-template <class Named>
-bool distance_correlation_supports(const Call& checked) {
-  const Named call(checked);
-  return call.given("weights") ? call.options().estimator == UPS_DISTANCE_BIASED : true;
-}
-inline bool distance_correlation_backward_supports(const Call& checked) {
-  const DistanceCorrelationBackwardCall call(checked);
-  return distance_correlation_supports<DistanceCorrelationBackwardCall>(checked) &&
-         (call.given("weights") || !call.given("dweights"));
-}
-
 // p = weight * scale, and how the three sums are put together.
 struct DistanceCoefficients {
   double scale, c1, c2, c3;

@@ -2,6 +2,7 @@
 #include "distance_correlation/distance_correlation.h"
 #include "distance_correlation/multivariate_call.h"
 #include "distance_correlation/pairs.h"
+#include "distance_correlation/validity.h"
 
 namespace upsilon {
 namespace {
@@ -42,14 +43,20 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
+void validate_gradients(const MultivariateDistanceCorrelationBackwardCall& call,
+                        RefusalOf<MultivariateDistanceCorrelationBackwardCall>& refuse) {
+  refuse_weights_of_unbiased(call, refuse);
+  refuse.given_without("dweights", "weights");
+}
+
 const OperationOf<MultivariateDistanceCorrelationForwardCall> forward{
-    {forward_reference<float>, workspace_of<MultivariateForward<float>, Scratch>,
-     multivariate_supports<MultivariateDistanceCorrelationForwardCall>},
-    {forward_reference<double>, workspace_of<MultivariateForward<double>, Scratch>,
-     multivariate_supports<MultivariateDistanceCorrelationForwardCall>}};
+    {forward_reference<float>, workspace_of<MultivariateForward<float>, Scratch>},
+    {forward_reference<double>, workspace_of<MultivariateForward<double>, Scratch>},
+    validated_by<refuse_weights_of_unbiased<MultivariateDistanceCorrelationForwardCall>>};
 const OperationOf<MultivariateDistanceCorrelationBackwardCall> backward{
-    {backward_reference<float>, workspace_of<MultivariateBackward<float>, Scratch>, multivariate_backward_supports},
-    {backward_reference<double>, workspace_of<MultivariateBackward<double>, Scratch>, multivariate_backward_supports}};
+    {backward_reference<float>, workspace_of<MultivariateBackward<float>, Scratch>},
+    {backward_reference<double>, workspace_of<MultivariateBackward<double>, Scratch>},
+    validated_by<validate_gradients>};
 
 }  // namespace
 }  // namespace upsilon

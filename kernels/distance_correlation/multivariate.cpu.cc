@@ -280,14 +280,12 @@ ups_status run(const Call& call) {
 }
 
 UPS_CPU_VARIANT(forward, MultivariateDistanceCorrelationForwardCall, run<float, false>,
-                workspace_of<MultivariateForward<float>, Plan<float>>,
-                multivariate_supports<MultivariateDistanceCorrelationForwardCall>)
+                workspace_of<MultivariateForward<float>, Plan<float>>)
 UPS_CPU_VARIANT(backward, MultivariateDistanceCorrelationBackwardCall, run<float, true>,
-                workspace_of<MultivariateBackward<float>, Plan<float>>, multivariate_backward_supports)
+                workspace_of<MultivariateBackward<float>, Plan<float>>)
 UPS_CPU_VARIANT_F64(forward, MultivariateDistanceCorrelationForwardCall, run<double, false>,
-                    workspace_of<MultivariateForward<double>, Plan<double>>,
-                    multivariate_supports<MultivariateDistanceCorrelationForwardCall>)
+                    workspace_of<MultivariateForward<double>, Plan<double>>)
 UPS_CPU_VARIANT_F64(backward, MultivariateDistanceCorrelationBackwardCall, run<double, true>,
-                    workspace_of<MultivariateBackward<double>, Plan<double>>, multivariate_backward_supports)
+                    workspace_of<MultivariateBackward<double>, Plan<double>>)
 
 UPS_SIMD_END

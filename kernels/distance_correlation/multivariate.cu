@@ -296,10 +296,9 @@ ups_status run(const Call& call) {
 }
 
 UPS_CUDA_VARIANT(forward, MultivariateDistanceCorrelationForwardCall, run<MultivariateForward<float>>,
-                 workspace_of<MultivariateForward<float>, Memory>,
-                 multivariate_supports<MultivariateDistanceCorrelationForwardCall>)
+                 workspace_of<MultivariateForward<float>, Memory>)
 UPS_CUDA_VARIANT(backward, MultivariateDistanceCorrelationBackwardCall, run<MultivariateBackward<float>>,
-                 workspace_of<MultivariateBackward<float>, Memory>, multivariate_backward_supports)
+                 workspace_of<MultivariateBackward<float>, Memory>)
 
 }  // namespace
 }  // namespace upsilon

@@ -47,17 +47,6 @@ struct MultivariateBackward : MultivariateDistanceCorrelation<T> {
   }
 };
 
-template <class Named>
-bool multivariate_supports(const Call& checked) {
-  const Named call(checked);
-  return !call.given("weights") || call.options().estimator == UPS_DISTANCE_BIASED;
-}
-inline bool multivariate_backward_supports(const Call& checked) {
-  const MultivariateDistanceCorrelationBackwardCall call(checked);
-  return multivariate_supports<MultivariateDistanceCorrelationBackwardCall>(checked) &&
-         (call.given("weights") || !call.given("dweights"));
-}
-
 // Coordinates are multiplied by this power of two, so that their squares neither overflow nor vanish.
 inline double coordinate_scale(double largest) {
   if (largest == 0) return 1;

@@ -14,12 +14,10 @@ ups_status reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationOf<DropoutForwardCall> forward{
-    {reference<float, DropoutForwardCall>, nullptr, dropout_supports<DropoutForwardCall>},
-    {reference<double, DropoutForwardCall>, nullptr, dropout_supports<DropoutForwardCall>}};
-const OperationOf<DropoutBackwardCall> backward{
-    {reference<float, DropoutBackwardCall>, nullptr, dropout_supports<DropoutBackwardCall>},
-    {reference<double, DropoutBackwardCall>, nullptr, dropout_supports<DropoutBackwardCall>}};
+const OperationOf<DropoutForwardCall> forward{{reference<float, DropoutForwardCall>},
+                                              {reference<double, DropoutForwardCall>}};
+const OperationOf<DropoutBackwardCall> backward{{reference<float, DropoutBackwardCall>},
+                                                {reference<double, DropoutBackwardCall>}};
 
 }  // namespace
 }  // namespace upsilon

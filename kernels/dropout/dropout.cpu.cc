@@ -32,8 +32,7 @@ ups_status drop(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, DropoutForwardCall, drop<DropoutForwardCall>, nullptr, dropout_supports<DropoutForwardCall>)
-UPS_CPU_VARIANT(backward, DropoutBackwardCall, drop<DropoutBackwardCall>, nullptr,
-                dropout_supports<DropoutBackwardCall>)
+UPS_CPU_VARIANT(forward, DropoutForwardCall, drop<DropoutForwardCall>)
+UPS_CPU_VARIANT(backward, DropoutBackwardCall, drop<DropoutBackwardCall>)
 
 UPS_SIMD_END

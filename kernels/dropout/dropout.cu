@@ -37,9 +37,8 @@ ups_status run(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(forward, DropoutForwardCall, run<DropoutForwardCall>, nullptr, dropout_supports<DropoutForwardCall>)
-UPS_CUDA_VARIANT(backward, DropoutBackwardCall, run<DropoutBackwardCall>, nullptr,
-                 dropout_supports<DropoutBackwardCall>)
+UPS_CUDA_VARIANT(forward, DropoutForwardCall, run<DropoutForwardCall>)
+UPS_CUDA_VARIANT(backward, DropoutBackwardCall, run<DropoutBackwardCall>)
 
 }  // namespace
 }  // namespace upsilon

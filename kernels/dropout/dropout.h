@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-#define UPS_DROPOUT_OPTIONS_SCHEMA "; p: f32 = 0.5, seed: u64, stream: u64"
+#define UPS_DROPOUT_OPTIONS_SCHEMA "; p: f32 = 0.5 from 0 to 1, seed: u64, stream: u64"
 #define UPS_DROPOUT_FORWARD_SCHEMA "x: real[...] -> y: real[...]" UPS_DROPOUT_OPTIONS_SCHEMA
 #define UPS_DROPOUT_BACKWARD_SCHEMA "dy: real[...] -> dx: real[...]" UPS_DROPOUT_OPTIONS_SCHEMA
 

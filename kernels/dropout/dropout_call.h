@@ -27,11 +27,4 @@ struct DropoutCall {
       : count(call.dim("...")), x(x_), y(y_), keep{call.options().p, call.options().seed, call.options().stream} {}
 };
 
-template <class Named>
-bool dropout_supports(const Call& checked) {
-  const Named call(checked);
-  const float p = call.options().p;
-  return p >= 0 && p <= 1;
-}
-
 }  // namespace upsilon

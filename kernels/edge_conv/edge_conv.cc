@@ -4,6 +4,7 @@
 #include "lib/math/activation.h"
 #include "lib/kernel.h"
 #include "lib/dense/layers.h"
+#include "lib/dense/layer_validity.h"
 #include "edge_conv/edge_conv_call.h"
 
 namespace upsilon {
@@ -138,13 +139,13 @@ ups_status backward_reference(const Call& call) {
 }
 
 const OperationOf<EdgeConvForwardCall> forward{
-    {forward_reference<float>, workspace_of<EdgeConvForward<float>, Edge<float>>,
-     edge_conv_supports<EdgeConvForwardCall>},
-    {forward_reference<double>, workspace_of<EdgeConvForward<double>, Edge<double>>,
-     edge_conv_supports<EdgeConvForwardCall>}};
+    {forward_reference<float>, workspace_of<EdgeConvForward<float>, Edge<float>>},
+    {forward_reference<double>, workspace_of<EdgeConvForward<double>, Edge<double>>},
+    validated_by<validate_layers<EdgeConvForwardCall>>};
 const OperationOf<EdgeConvBackwardCall> backward{
-    {backward_reference<float>, workspace_of<EdgeConvBackward<float>, Edge<float>>, edge_conv_backward_supports},
-    {backward_reference<double>, workspace_of<EdgeConvBackward<double>, Edge<double>>, edge_conv_backward_supports}};
+    {backward_reference<float>, workspace_of<EdgeConvBackward<float>, Edge<float>>},
+    {backward_reference<double>, workspace_of<EdgeConvBackward<double>, Edge<double>>},
+    validated_by<validate_layer_gradients<EdgeConvBackwardCall>>};
 
 }  // namespace
 }  // namespace upsilon

@@ -450,9 +450,7 @@ ups_status backward(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, EdgeConvForwardCall, forward, workspace_of<EdgeConvForward<float>, ForwardScratch>,
-                edge_conv_supports<EdgeConvForwardCall>)
-UPS_CPU_VARIANT(backward, EdgeConvBackwardCall, backward, workspace_of<EdgeConvBackward<float>, BackwardScratch>,
-                edge_conv_backward_supports)
+UPS_CPU_VARIANT(forward, EdgeConvForwardCall, forward, workspace_of<EdgeConvForward<float>, ForwardScratch>)
+UPS_CPU_VARIANT(backward, EdgeConvBackwardCall, backward, workspace_of<EdgeConvBackward<float>, BackwardScratch>)
 
 UPS_SIMD_END

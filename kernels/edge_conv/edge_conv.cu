@@ -303,12 +303,8 @@ ups_status backward(const Call& call) {
 }
 
 // Positions of edges are 32-bit.
-bool forward_fits(const Call& call) {
-  return EdgeConvForwardCall(call).dim("E") <= INT32_MAX && edge_conv_supports<EdgeConvForwardCall>(call);
-}
-bool backward_fits(const Call& call) {
-  return EdgeConvBackwardCall(call).dim("E") <= INT32_MAX && edge_conv_backward_supports(call);
-}
+bool forward_fits(const Call& call) { return EdgeConvForwardCall(call).dim("E") <= INT32_MAX; }
+bool backward_fits(const Call& call) { return EdgeConvBackwardCall(call).dim("E") <= INT32_MAX; }
 
 UPS_CUDA_VARIANT(forward, EdgeConvForwardCall, forward, workspace_of<EdgeConvForward<float>, Scratch>, forward_fits)
 UPS_CUDA_VARIANT(backward, EdgeConvBackwardCall, backward, workspace_of<EdgeConvBackward<float>, BackwardScratch>,

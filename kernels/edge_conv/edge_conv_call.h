@@ -75,13 +75,4 @@ struct EdgeConvBackward : EdgeLayers<T> {
   }
 };
 
-template <class Named>
-bool edge_conv_supports(const Call& checked) {
-  return layers_are_whole(Named(checked));
-}
-inline bool edge_conv_backward_supports(const Call& checked) {
-  const EdgeConvBackwardCall call(checked);
-  return layers_are_whole(call) && gradients_have_layers(call);
-}
-
 }  // namespace upsilon

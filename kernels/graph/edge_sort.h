@@ -31,12 +31,6 @@ ups_status sort_edges(const Call& call) {
   return UPS_OK;
 }
 
-// Weights come out only where weights went in.
-inline bool weights_match(const Call& checked) {
-  const GraphFromEdgesCall call(checked);
-  return call.given("edge_weights") || !call.given("weights");
-}
-
 inline ups_status transpose_edges(const Call& call) {
   const GraphTranspose f(call);
   const int64_t first = f.rows ? f.row_offsets[0] : 0, end = f.rows ? f.row_offsets[f.rows] : 0;

@@ -1,12 +1,16 @@
 #include "graph/graph.h"
 
+#include "core/validity.h"
 #include "graph/edge_sort.h"
 
 namespace upsilon {
 namespace {
 
-const OperationOf<GraphFromEdgesCall> from_edges{{sort_edges<float>, nullptr, weights_match},
-                                                 {sort_edges<double>, nullptr, weights_match}};
+void validate(const GraphFromEdgesCall&, RefusalOf<GraphFromEdgesCall>& refuse) {
+  refuse.given_without("weights", "edge_weights");
+}
+
+const OperationOf<GraphFromEdgesCall> from_edges{{sort_edges<float>}, {sort_edges<double>}, validated_by<validate>};
 const OperationOf<GraphTransposeCall> transpose{{transpose_edges}, {transpose_edges}};
 
 }  // namespace

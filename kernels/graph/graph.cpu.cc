@@ -5,7 +5,7 @@
 
 UPS_SIMD_BEGIN
 
-UPS_CPU_VARIANT(from_edges, GraphFromEdgesCall, sort_edges<float>, nullptr, weights_match)
+UPS_CPU_VARIANT(from_edges, GraphFromEdgesCall, sort_edges<float>)
 UPS_CPU_VARIANT(transpose, GraphTransposeCall, transpose_edges)
 
 UPS_SIMD_END

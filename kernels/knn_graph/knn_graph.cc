@@ -1,6 +1,7 @@
 // Reference: the definition, in plain loops.
 #include "knn_graph/knn_graph.h"
 
+#include "core/validity.h"
 #include "lib/kernel.h"
 #include "knn_graph/knn_graph_call.h"
 
@@ -43,9 +44,18 @@ ups_status run_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationOf<KnnGraphCall> entry{
-    {run_reference<float>, workspace_of<KnnGraph<float>, Scratch>, knn_graph_supports},
-    {run_reference<double>, workspace_of<KnnGraph<double>, Scratch>, knn_graph_supports}};
+void validate(const KnnGraphCall& call, RefusalOf<KnnGraphCall>& refuse) {
+  const int64_t points = call.dim("N"), neighbours = call.dim("K");
+  if (neighbours > 0 && points > INT32_MAX / neighbours)
+    refuse("sources",
+           format("has room for %lld neighbours of each of %lld points (expected at most 2^31 - 1 edges)",
+                  static_cast<long long>(neighbours), static_cast<long long>(points)),
+           UPS_SHAPE);
+}
+
+const OperationOf<KnnGraphCall> entry{{run_reference<float>, workspace_of<KnnGraph<float>, Scratch>},
+                                      {run_reference<double>, workspace_of<KnnGraph<double>, Scratch>},
+                                      validated_by<validate>};
 
 }  // namespace
 

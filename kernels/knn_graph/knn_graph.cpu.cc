@@ -361,6 +361,6 @@ ups_status run(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(knn_graph, KnnGraphCall, run, workspace_of<KnnGraph<float>, Scratch>, knn_graph_supports)
+UPS_CPU_VARIANT(knn_graph, KnnGraphCall, run, workspace_of<KnnGraph<float>, Scratch>)
 
 UPS_SIMD_END

@@ -142,7 +142,7 @@ ups_status run(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(knn_graph, KnnGraphCall, run, workspace_of<KnnGraph<float>, Scratch>, knn_graph_supports)
+UPS_CUDA_VARIANT(knn_graph, KnnGraphCall, run, workspace_of<KnnGraph<float>, Scratch>)
 
 }  // namespace
 }  // namespace upsilon

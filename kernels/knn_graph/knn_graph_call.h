@@ -45,11 +45,6 @@ void lay_out_rows(const KnnGraph<T>& f) {
 }
 
 // Positions of edges are 32-bit.
-inline bool knn_graph_supports(const Call& checked) {
-  const KnnGraphCall call(checked);
-  return call.dim("K") == 0 || call.dim("N") <= INT32_MAX / call.dim("K");
-}
-
 struct Neighbour {
   double distance;  // squared
   int32_t index;

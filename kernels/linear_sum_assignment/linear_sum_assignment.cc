@@ -1,6 +1,7 @@
 // Reference: the definition, in plain loops.
 #include "linear_sum_assignment/linear_sum_assignment.h"
 
+#include "core/validity.h"
 #include "lib/kernel.h"
 #include "linear_sum_assignment/linear_sum_assignment_call.h"
 
@@ -141,9 +142,16 @@ ups_status run_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationOf<LinearSumAssignmentCall> entry{
-    {run_reference<float>, workspace_of<Assignments<float>, Scratch>, linear_sum_assignment_supports},
-    {run_reference<double>, workspace_of<Assignments<double>, Scratch>, linear_sum_assignment_supports}};
+// The pairs are one result in three arguments.
+void validate(const LinearSumAssignmentCall&, RefusalOf<LinearSumAssignmentCall>& refuse) {
+  refuse.given_without("pair_offsets", "rows");
+  refuse.given_without("rows", "columns");
+  refuse.given_without("columns", "pair_offsets");
+}
+
+const OperationOf<LinearSumAssignmentCall> entry{{run_reference<float>, workspace_of<Assignments<float>, Scratch>},
+                                                 {run_reference<double>, workspace_of<Assignments<double>, Scratch>},
+                                                 validated_by<validate>};
 
 }  // namespace
 }  // namespace upsilon

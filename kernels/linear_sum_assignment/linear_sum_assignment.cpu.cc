@@ -464,9 +464,7 @@ ups_status run(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(run, LinearSumAssignmentCall, run<float>, workspace_of<Assignments<float>, Plan<float>>,
-                linear_sum_assignment_supports)
-UPS_CPU_VARIANT_F64(run, LinearSumAssignmentCall, run<double>, workspace_of<Assignments<double>, Plan<double>>,
-                    linear_sum_assignment_supports)
+UPS_CPU_VARIANT(run, LinearSumAssignmentCall, run<float>, workspace_of<Assignments<float>, Plan<float>>)
+UPS_CPU_VARIANT_F64(run, LinearSumAssignmentCall, run<double>, workspace_of<Assignments<double>, Plan<double>>)
 
 UPS_SIMD_END

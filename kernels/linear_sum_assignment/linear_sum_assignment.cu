@@ -354,8 +354,7 @@ ups_status run(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(run, LinearSumAssignmentCall, run, workspace_of<Assignments<float>, Scratch>,
-                 linear_sum_assignment_supports)
+UPS_CUDA_VARIANT(run, LinearSumAssignmentCall, run, workspace_of<Assignments<float>, Scratch>)
 
 }  // namespace
 }  // namespace upsilon

@@ -42,11 +42,6 @@ struct Assignments {
   }
 };
 
-inline bool linear_sum_assignment_supports(const Call& checked) {
-  const LinearSumAssignmentCall call(checked);
-  return call.given("pair_offsets") == call.given("rows") && call.given("pair_offsets") == call.given("columns");
-}
-
 // Where costs and pairs of every problem begin, never behind the end of their tensors.
 template <class T>
 void find_beginnings(const Assignments<T>& f, int64_t* first_costs, int64_t* first_pairs) {

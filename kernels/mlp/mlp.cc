@@ -3,6 +3,7 @@
 
 #include "lib/kernel.h"
 #include "lib/dense/layers_of_row.h"
+#include "lib/dense/layer_validity.h"
 #include "mlp/mlp_call.h"
 
 namespace upsilon {
@@ -33,11 +34,13 @@ ups_status backward_reference(const Call& call) {
 }
 
 const OperationOf<MlpForwardCall> forward{
-    {forward_reference<float>, workspace_of<MlpForward<float>, LayersOfRow<float>>, mlp_supports<MlpForwardCall>},
-    {forward_reference<double>, workspace_of<MlpForward<double>, LayersOfRow<double>>, mlp_supports<MlpForwardCall>}};
+    {forward_reference<float>, workspace_of<MlpForward<float>, LayersOfRow<float>>},
+    {forward_reference<double>, workspace_of<MlpForward<double>, LayersOfRow<double>>},
+    validated_by<validate_layers<MlpForwardCall>>};
 const OperationOf<MlpBackwardCall> backward{
-    {backward_reference<float>, workspace_of<MlpBackward<float>, LayersOfRow<float>>, mlp_backward_supports},
-    {backward_reference<double>, workspace_of<MlpBackward<double>, LayersOfRow<double>>, mlp_backward_supports}};
+    {backward_reference<float>, workspace_of<MlpBackward<float>, LayersOfRow<float>>},
+    {backward_reference<double>, workspace_of<MlpBackward<double>, LayersOfRow<double>>},
+    validated_by<validate_layer_gradients<MlpBackwardCall>>};
 
 }  // namespace
 }  // namespace upsilon

@@ -74,9 +74,7 @@ ups_status backward(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, MlpForwardCall, forward, workspace_of<MlpForward<float>, ForwardScratch>,
-                mlp_supports<MlpForwardCall>)
-UPS_CPU_VARIANT(backward, MlpBackwardCall, backward, workspace_of<MlpBackward<float>, BackwardScratch>,
-                mlp_backward_supports)
+UPS_CPU_VARIANT(forward, MlpForwardCall, forward, workspace_of<MlpForward<float>, ForwardScratch>)
+UPS_CPU_VARIANT(backward, MlpBackwardCall, backward, workspace_of<MlpBackward<float>, BackwardScratch>)
 
 UPS_SIMD_END

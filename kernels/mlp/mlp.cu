@@ -158,10 +158,8 @@ ups_status backward(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(forward, MlpForwardCall, forward, workspace_of<MlpForward<float>, ForwardHidden>,
-                 mlp_supports<MlpForwardCall>)
-UPS_CUDA_VARIANT(backward, MlpBackwardCall, backward, workspace_of<MlpBackward<float>, BackwardScratch>,
-                 mlp_backward_supports)
+UPS_CUDA_VARIANT(forward, MlpForwardCall, forward, workspace_of<MlpForward<float>, ForwardHidden>)
+UPS_CUDA_VARIANT(backward, MlpBackwardCall, backward, workspace_of<MlpBackward<float>, BackwardScratch>)
 
 }  // namespace
 }  // namespace upsilon

@@ -39,14 +39,4 @@ struct MlpBackward : MlpLayers<T>, LayerGradients<T> {
       : MlpLayers<T>(call), LayerGradients<T>(call), dy(call["dy"]), dx(call["dx"]) {}
 };
 
-template <class Named>
-bool mlp_supports(const Call& checked) {
-  const Named call(checked);
-  return layers_are_whole(call);
-}
-inline bool mlp_backward_supports(const Call& checked) {
-  const MlpBackwardCall call(checked);
-  return layers_are_whole(call) && gradients_have_layers(call);
-}
-
 }  // namespace upsilon

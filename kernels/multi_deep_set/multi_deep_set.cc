@@ -3,6 +3,7 @@
 
 #include <initializer_list>
 
+#include "lib/dense/layer_validity.h"
 #include "multi_deep_set/multi_deep_set_call.h"
 
 namespace upsilon {
@@ -98,16 +99,63 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
+// Sets from 0 on without gaps, each with offsets and a network, whose widths make the width of y.
+template <class Named>
+void validate_sets(const Named& call, RefusalOf<Named>& refuse, SchemaName<Named::operation> pooled) {
+  const MultiDeepSet<float> f(call);
+  const ArgumentList x = call.list("x#"), weights = call.list("phi#_weight#");
+  for (int s = 1; s < x.size(); ++s)
+    if (x.given(s) && !x.given(s - 1))
+      refuse.at("x#", s, "is given but " + named(refuse.name_of("x#", s - 1)) + " is not");
+  refuse.each_given_without("x#", "offsets#");
+  refuse.each_given_without("offsets#", "x#");
+  refuse.each_given_without("particle_weights#", "x#");
+  int64_t sum = 0;
+  for (int s = 0; s < x.size(); ++s) {
+    const std::string x_name = refuse.name_of("x#", s), weight_name = refuse.name_of("phi#_weight#", s, 0);
+    if (x.given(s) && !weights.row(s).given(0)) refuse.at("x#", s, "is given but " + named(weight_name) + " is not");
+    if (!x.given(s) && weights.row(s).given(0))
+      refuse.at("phi#_weight#", s, 0, "is given but " + named(x_name) + " is not");
+    refuse_gaps_of_layers(call, refuse, "phi#_weight#", "phi#_bias#", s);
+    if (is_extreme(f.pool) && call.list("particle_weights#").given(s))
+      refuse.at("particle_weights#", s,
+                "is given but " + named("pool") + " is " + refuse.option_text("pool") + " (expected sum or mean)");
+    if (s >= f.lists || refuse.has_refused()) continue;
+    const int64_t width = f.list[s].last_width();
+    if (f.before && width != f.width)
+      refuse(pooled,
+             format("has %lld columns but the network of %s makes %lld", static_cast<long long>(f.width),
+                    named(x_name).c_str(), static_cast<long long>(width)),
+             UPS_SHAPE);
+    sum += width;
+  }
+  if (!f.before && !refuse.has_refused() && sum != f.width)
+    refuse(pooled,
+           format("has %lld columns but the networks make %lld", static_cast<long long>(f.width),
+                  static_cast<long long>(sum)),
+           UPS_SHAPE);
+}
+void validate(const MultiDeepSetForwardCall& call, RefusalOf<MultiDeepSetForwardCall>& refuse) {
+  validate_sets(call, refuse, "y");
+}
+void validate_backward(const MultiDeepSetBackwardCall& call, RefusalOf<MultiDeepSetBackwardCall>& refuse) {
+  validate_sets(call, refuse, "dy");
+  refuse.each_given_without("dx#", "x#");
+  refuse.each_given_without("dparticle_weights#", "particle_weights#");
+  for (int s = 0; s < UPS_MULTI_DEEP_SET_MAX_SETS; ++s) {
+    refuse.each_given_without("dphi#_weight#", "phi#_weight#", s);
+    refuse.each_given_without("dphi#_bias#", "phi#_weight#", s);
+  }
+}
+
 const OperationOf<MultiDeepSetForwardCall> forward{
-    {forward_reference<float>, workspace_of<MultiDeepSetForward<float>, Scratch<float>>,
-     multi_deep_set_supports<MultiDeepSetForwardCall>},
-    {forward_reference<double>, workspace_of<MultiDeepSetForward<double>, Scratch<double>>,
-     multi_deep_set_supports<MultiDeepSetForwardCall>}};
+    {forward_reference<float>, workspace_of<MultiDeepSetForward<float>, Scratch<float>>},
+    {forward_reference<double>, workspace_of<MultiDeepSetForward<double>, Scratch<double>>},
+    validated_by<validate>};
 const OperationOf<MultiDeepSetBackwardCall> backward{
-    {backward_reference<float>, workspace_of<MultiDeepSetBackward<float>, Scratch<float>>,
-     multi_deep_set_backward_supports},
-    {backward_reference<double>, workspace_of<MultiDeepSetBackward<double>, Scratch<double>>,
-     multi_deep_set_backward_supports}};
+    {backward_reference<float>, workspace_of<MultiDeepSetBackward<float>, Scratch<float>>},
+    {backward_reference<double>, workspace_of<MultiDeepSetBackward<double>, Scratch<double>>},
+    validated_by<validate_backward>};
 
 // Too many sets leave none at all, which the gate refuses.
 bool fits(int32_t count) { return count <= UPS_MULTI_DEEP_SET_MAX_SETS; }

@@ -126,9 +126,8 @@ ups_status backward(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, MultiDeepSetForwardCall, forward, workspace_of<MultiDeepSetForward<float>, ForwardScratch>,
-                multi_deep_set_supports<MultiDeepSetForwardCall>)
+UPS_CPU_VARIANT(forward, MultiDeepSetForwardCall, forward, workspace_of<MultiDeepSetForward<float>, ForwardScratch>)
 UPS_CPU_VARIANT(backward, MultiDeepSetBackwardCall, backward,
-                workspace_of<MultiDeepSetBackward<float>, BackwardScratch>, multi_deep_set_backward_supports)
+                workspace_of<MultiDeepSetBackward<float>, BackwardScratch>)
 
 UPS_SIMD_END

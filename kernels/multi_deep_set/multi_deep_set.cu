@@ -175,10 +175,9 @@ ups_status backward(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(forward, MultiDeepSetForwardCall, forward, workspace_of<MultiDeepSetForward<float>, ForwardScratch>,
-                 multi_deep_set_supports<MultiDeepSetForwardCall>)
+UPS_CUDA_VARIANT(forward, MultiDeepSetForwardCall, forward, workspace_of<MultiDeepSetForward<float>, ForwardScratch>)
 UPS_CUDA_VARIANT(backward, MultiDeepSetBackwardCall, backward,
-                 workspace_of<MultiDeepSetBackward<float>, BackwardScratch>, multi_deep_set_backward_supports)
+                 workspace_of<MultiDeepSetBackward<float>, BackwardScratch>)
 
 }  // namespace
 }  // namespace upsilon

@@ -78,43 +78,4 @@ struct MultiDeepSetBackward : MultiDeepSet<T> {
   }
 };
 
-// Sets without gaps, each whole or not there at all, and widths that make W. An extreme of weighted elements would have two
-// meanings.
-template <class Named>
-bool multi_deep_set_supports(const Call& checked) {
-  const Named call(checked);
-  const MultiDeepSet<float> f(call);
-  const ArgumentList x = call.list("x#"), offsets = call.list("offsets#");
-  const ArgumentList particle_weights = call.list("particle_weights#");
-  const ArgumentList weights = call.list("phi#_weight#"), biases = call.list("phi#_bias#");
-  int64_t sum = 0;
-  for (int32_t s = 0; s < UPS_MULTI_DEEP_SET_MAX_SETS; ++s) {
-    const ArgumentList weight = weights.row(s), bias = biases.row(s);
-    if (s < f.lists) {
-      if (!offsets.given(s) || !weight.given(0) || !layers_are_whole(weight, bias)) return false;
-      if (particle_weights.given(s) && is_extreme(f.pool)) return false;
-      if (f.before && f.list[s].last_width() != f.width) return false;
-      sum += f.list[s].last_width();
-      continue;
-    }
-    if (x.given(s) || offsets.given(s) || particle_weights.given(s)) return false;
-    for (int32_t l = 0; l < max_layers; ++l)
-      if (weight.given(l) || bias.given(l)) return false;
-  }
-  return f.before || sum == f.width;
-}
-inline bool multi_deep_set_backward_supports(const Call& checked) {
-  const MultiDeepSetBackwardCall call(checked);
-  const ArgumentList x = call.list("x#"), dx = call.list("dx#");
-  const ArgumentList particle_weights = call.list("particle_weights#"), of_weights = call.list("dparticle_weights#");
-  const ArgumentList weights = call.list("phi#_weight#");
-  const ArgumentList dweights = call.list("dphi#_weight#"), dbiases = call.list("dphi#_bias#");
-  for (int32_t s = 0; s < UPS_MULTI_DEEP_SET_MAX_SETS; ++s) {
-    if (!gradients_have_layers(weights.row(s), dweights.row(s), dbiases.row(s))) return false;
-    if (!particle_weights.given(s) && of_weights.given(s)) return false;
-    if (!x.given(s) && dx.given(s)) return false;
-  }
-  return multi_deep_set_supports<MultiDeepSetBackwardCall>(checked);
-}
-
 }  // namespace upsilon

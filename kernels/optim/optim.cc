@@ -42,10 +42,8 @@ ups_status adam_reference(const Call& call) {
 }
 
 const OperationOf<AccumulateCall> accumulate{{accumulate_reference<float>}, {accumulate_reference<double>}};
-const OperationOf<SgdCall> sgd{{sgd_reference<float>, nullptr, sgd_supports},
-                               {sgd_reference<double>, nullptr, sgd_supports}};
-const OperationOf<AdamCall> adam{{adam_reference<float>, nullptr, adam_supports},
-                                 {adam_reference<double>, nullptr, adam_supports}};
+const OperationOf<SgdCall> sgd{{sgd_reference<float>}, {sgd_reference<double>}};
+const OperationOf<AdamCall> adam{{adam_reference<float>}, {adam_reference<double>}};
 
 }  // namespace
 }  // namespace upsilon

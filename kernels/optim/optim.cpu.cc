@@ -58,7 +58,7 @@ ups_status adam(const Call& call) {
 }
 
 UPS_CPU_VARIANT(accumulate, AccumulateCall, accumulate)
-UPS_CPU_VARIANT(sgd, SgdCall, sgd, nullptr, sgd_supports)
-UPS_CPU_VARIANT(adam, AdamCall, adam, nullptr, adam_supports)
+UPS_CPU_VARIANT(sgd, SgdCall, sgd)
+UPS_CPU_VARIANT(adam, AdamCall, adam)
 
 UPS_SIMD_END

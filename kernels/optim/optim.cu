@@ -65,8 +65,8 @@ ups_status run_adam(const Call& call) {
 }
 
 UPS_CUDA_VARIANT(accumulate, AccumulateCall, run_accumulate)
-UPS_CUDA_VARIANT(sgd, SgdCall, run_sgd, nullptr, sgd_supports)
-UPS_CUDA_VARIANT(adam, AdamCall, run_adam, nullptr, adam_supports)
+UPS_CUDA_VARIANT(sgd, SgdCall, run_sgd)
+UPS_CUDA_VARIANT(adam, AdamCall, run_adam)
 
 }  // namespace
 }  // namespace upsilon

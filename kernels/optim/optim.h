@@ -19,11 +19,11 @@ extern "C" {
 #define UPS_ACCUMULATE_SCHEMA "x: real[...] -> y&: real[...]; scale: f64 = 1"
 #define UPS_SGD_SCHEMA                                                    \
   "gradient: real[...] -> parameter&: real[...], velocity?&: real[...]; " \
-  "learning_rate: f64 = 0.01, momentum: f64, weight_decay: f64, nesterov: bool, step: i32 = 1"
+  "learning_rate: f64 = 0.01, momentum: f64, weight_decay: f64, nesterov: bool, step: i32 = 1 from 1"
 #define UPS_ADAM_SCHEMA                                                                     \
   "gradient: real[...] -> parameter&: real[...], mean&: real[...], square&: real[...]; "    \
   "learning_rate: f64 = 0.001, beta1: f64 = 0.9, beta2: f64 = 0.999, epsilon: f64 = 1e-8, " \
-  "weight_decay: f64, decoupled: bool, step: i32 = 1"
+  "weight_decay: f64, decoupled: bool, step: i32 = 1 from 1"
 
 typedef struct ups_accumulate_options {
   size_t size UPS_DEFAULT(sizeof(ups_accumulate_options)); /* of this struct; 0: all defaults */

@@ -73,13 +73,4 @@ struct Adam {
 };
 
 // Steps count from 1: Adam's corrections divide by zero at 0.
-inline bool adam_supports(const Call& checked) {
-  const AdamCall call(checked);
-  return call.options().step >= 1;
-}
-inline bool sgd_supports(const Call& checked) {
-  const SgdCall call(checked);
-  return call.options().step >= 1;
-}
-
 }  // namespace upsilon

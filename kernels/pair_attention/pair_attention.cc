@@ -4,6 +4,7 @@
 
 #include "lib/attention/one_head.h"
 #include "lib/dense/layers_of_row.h"
+#include "lib/dense/layer_validity.h"
 #include "pair_attention/pair_attention_call.h"
 
 namespace upsilon {
@@ -104,15 +105,13 @@ ups_status backward_reference(const Call& call) {
 }
 
 const OperationOf<PairAttentionForwardCall> forward{
-    {forward_reference<float>, workspace_of<PairAttentionForward<float>, Scratch<float>>,
-     pair_attention_supports<PairAttentionForwardCall>},
-    {forward_reference<double>, workspace_of<PairAttentionForward<double>, Scratch<double>>,
-     pair_attention_supports<PairAttentionForwardCall>}};
+    {forward_reference<float>, workspace_of<PairAttentionForward<float>, Scratch<float>>},
+    {forward_reference<double>, workspace_of<PairAttentionForward<double>, Scratch<double>>},
+    validated_by<validate_layers<PairAttentionForwardCall>>};
 const OperationOf<PairAttentionBackwardCall> backward{
-    {backward_reference<float>, workspace_of<PairAttentionBackward<float>, Scratch<float>>,
-     pair_attention_backward_supports},
-    {backward_reference<double>, workspace_of<PairAttentionBackward<double>, Scratch<double>>,
-     pair_attention_backward_supports}};
+    {backward_reference<float>, workspace_of<PairAttentionBackward<float>, Scratch<float>>},
+    {backward_reference<double>, workspace_of<PairAttentionBackward<double>, Scratch<double>>},
+    validated_by<validate_layer_gradients<PairAttentionBackwardCall>>};
 
 }  // namespace
 }  // namespace upsilon

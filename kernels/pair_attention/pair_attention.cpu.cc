@@ -304,9 +304,8 @@ ups_status backward(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, PairAttentionForwardCall, forward, workspace_of<PairAttentionForward<float>, ForwardMemory>,
-                pair_attention_supports<PairAttentionForwardCall>)
+UPS_CPU_VARIANT(forward, PairAttentionForwardCall, forward, workspace_of<PairAttentionForward<float>, ForwardMemory>)
 UPS_CPU_VARIANT(backward, PairAttentionBackwardCall, backward,
-                workspace_of<PairAttentionBackward<float>, BackwardMemory>, pair_attention_backward_supports)
+                workspace_of<PairAttentionBackward<float>, BackwardMemory>)
 
 UPS_SIMD_END

@@ -279,12 +279,10 @@ int64_t backward_bytes(const PairAttention<float>& f) {
 }
 
 bool forward_fits(const Call& call) {
-  return pair_attention_supports<PairAttentionForwardCall>(call) &&
-         forward_bytes(PairAttentionForward<float>(call)) <= most_forward_panel_bytes;
+  return forward_bytes(PairAttentionForward<float>(call)) <= most_forward_panel_bytes;
 }
 bool backward_fits(const Call& call) {
-  return pair_attention_backward_supports(call) &&
-         backward_bytes(PairAttentionBackward<float>(call)) <= most_backward_panel_bytes;
+  return backward_bytes(PairAttentionBackward<float>(call)) <= most_backward_panel_bytes;
 }
 
 struct ForwardScratch {

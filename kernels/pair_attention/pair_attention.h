@@ -31,7 +31,8 @@ extern "C" {
   "q: real[N, " UPS_PAIR_ATTENTION_HEADS ", D], k: real[N, " UPS_PAIR_ATTENTION_HEADS                \
   ", D], "                                                                                           \
   "v: real[N, " UPS_PAIR_ATTENTION_HEADS ", V]"
-#define UPS_PAIR_ATTENTION_OPTIONS_SCHEMA "; {l=0..3: activation<l>: activation}, scale: f32 = 0, eps: f32 = 1e-8"
+#define UPS_PAIR_ATTENTION_OPTIONS_SCHEMA \
+  "; {l=0..3: activation<l>: activation}, scale: f32 = 0, eps: f32 = 1e-8 above 0"
 #define UPS_PAIR_ATTENTION_FORWARD_SCHEMA                                                        \
   UPS_PAIR_ATTENTION_INPUTS_SCHEMA                                                               \
   " -> y: real[N, " UPS_PAIR_ATTENTION_HEADS ", V], softmax?: real[N, " UPS_PAIR_ATTENTION_HEADS \

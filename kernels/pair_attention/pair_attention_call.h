@@ -105,14 +105,4 @@ struct PairAttentionBackward : PairAttention<T>, LayerGradients<T> {
   }
 };
 
-template <class Named>
-bool pair_attention_supports(const Call& checked) {
-  const Named call(checked);
-  return layers_are_whole(call) && call.options().eps > 0;
-}
-inline bool pair_attention_backward_supports(const Call& checked) {
-  const PairAttentionBackwardCall call(checked);
-  return pair_attention_supports<PairAttentionBackwardCall>(checked) && gradients_have_layers(call);
-}
-
 }  // namespace upsilon

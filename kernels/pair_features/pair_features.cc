@@ -1,6 +1,7 @@
 // Reference: the definition, pair by pair.
 #include "pair_features/pair_features.h"
 
+#include "core/validity.h"
 #include "pair_features/pair_features_call.h"
 
 namespace upsilon {
@@ -47,16 +48,22 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
+// C has a name for the sake of the rule `pairs`, which multiplies by it.
+template <class Named>
+void validate(const Named& call, RefusalOf<Named>& refuse) {
+  if (call.dim("C") != pair_columns_of_momenta)
+    refuse("momenta", format("has %lld columns (expected 4: px, py, pz, E)", static_cast<long long>(call.dim("C"))),
+           UPS_SHAPE);
+}
+
 const OperationOf<PairFeaturesForwardCall> forward{
-    {forward_reference<float>, workspace_of<PairFeaturesForward<float>, Scratch>,
-     pair_features_supports<PairFeaturesForwardCall>},
-    {forward_reference<double>, workspace_of<PairFeaturesForward<double>, Scratch>,
-     pair_features_supports<PairFeaturesForwardCall>}};
+    {forward_reference<float>, workspace_of<PairFeaturesForward<float>, Scratch>},
+    {forward_reference<double>, workspace_of<PairFeaturesForward<double>, Scratch>},
+    validated_by<validate<PairFeaturesForwardCall>>};
 const OperationOf<PairFeaturesBackwardCall> backward{
-    {backward_reference<float>, workspace_of<PairFeaturesBackward<float>, Scratch>,
-     pair_features_supports<PairFeaturesBackwardCall>},
-    {backward_reference<double>, workspace_of<PairFeaturesBackward<double>, Scratch>,
-     pair_features_supports<PairFeaturesBackwardCall>}};
+    {backward_reference<float>, workspace_of<PairFeaturesBackward<float>, Scratch>},
+    {backward_reference<double>, workspace_of<PairFeaturesBackward<double>, Scratch>},
+    validated_by<validate<PairFeaturesBackwardCall>>};
 
 }  // namespace
 }  // namespace upsilon

@@ -59,9 +59,7 @@ ups_status backward(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, PairFeaturesForwardCall, forward, workspace_of<PairFeaturesForward<float>, Scratch>,
-                pair_features_supports<PairFeaturesForwardCall>)
-UPS_CPU_VARIANT(backward, PairFeaturesBackwardCall, backward, workspace_of<PairFeaturesBackward<float>, Scratch>,
-                pair_features_supports<PairFeaturesBackwardCall>)
+UPS_CPU_VARIANT(forward, PairFeaturesForwardCall, forward, workspace_of<PairFeaturesForward<float>, Scratch>)
+UPS_CPU_VARIANT(backward, PairFeaturesBackwardCall, backward, workspace_of<PairFeaturesBackward<float>, Scratch>)
 
 UPS_SIMD_END

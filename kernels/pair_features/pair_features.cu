@@ -82,10 +82,8 @@ ups_status backward(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(forward, PairFeaturesForwardCall, forward, workspace_of<PairFeaturesForward<float>, Scratch>,
-                 pair_features_supports<PairFeaturesForwardCall>)
-UPS_CUDA_VARIANT(backward, PairFeaturesBackwardCall, backward, workspace_of<PairFeaturesBackward<float>, Scratch>,
-                 pair_features_supports<PairFeaturesBackwardCall>)
+UPS_CUDA_VARIANT(forward, PairFeaturesForwardCall, forward, workspace_of<PairFeaturesForward<float>, Scratch>)
+UPS_CUDA_VARIANT(backward, PairFeaturesBackwardCall, backward, workspace_of<PairFeaturesBackward<float>, Scratch>)
 
 }  // namespace
 }  // namespace upsilon

@@ -21,10 +21,10 @@ extern "C" {
 /* C is 4. */
 #define UPS_PAIR_FEATURES_FORWARD_SCHEMA                                                                             \
   "momenta: real[N, C] finite, offsets: i32[B+1] splits N -> features: real[P] pairs C offsets offsets; eps: f32 = " \
-  "1e-8"
+  "1e-8 above 0"
 #define UPS_PAIR_FEATURES_BACKWARD_SCHEMA                                                                            \
   "momenta: real[N, C] finite, offsets: i32[B+1] splits N, dfeatures: real[P] pairs C offsets offsets -> dmomenta: " \
-  "real[N, C]; eps: f32 = 1e-8"
+  "real[N, C]; eps: f32 = 1e-8 above 0"
 
 typedef struct ups_pair_features_options {
   size_t size UPS_DEFAULT(sizeof(ups_pair_features_options)); /* of this struct; 0: all defaults */

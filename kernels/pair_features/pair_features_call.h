@@ -57,10 +57,4 @@ struct PairFeaturesBackward : PairFeatures<T> {
   }
 };
 
-template <class Named>
-bool pair_features_supports(const Call& checked) {
-  const Named call(checked);
-  return call.dim("C") == pair_columns_of_momenta && call.options().eps > 0;
-}
-
 }  // namespace upsilon

@@ -3,6 +3,7 @@
 
 #include "random/random.h"
 
+#include "core/validity.h"
 #include "lib/kernel.h"
 #include "lib/math/normal.h"
 #include "random/random_call.h"
@@ -34,10 +35,26 @@ ups_status normal_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationOf<RandomUniformCall> uniform{{uniform_reference<float>, nullptr, random_supports<RandomUniformCall>},
-                                             {uniform_reference<double>, nullptr, random_supports<RandomUniformCall>}};
-const OperationOf<RandomNormalCall> normal{{normal_reference<float>, nullptr, random_supports<RandomNormalCall>},
-                                           {normal_reference<double>, nullptr, random_supports<RandomNormalCall>}};
+void validate_uniform(const RandomUniformCall& call, RefusalOf<RandomUniformCall>& refuse) {
+  const auto& options = call.options();
+  if (!std::isfinite(options.low)) refuse("low", "is " + refuse.option_text("low") + " (expected a finite number)");
+  if (!std::isfinite(options.high)) refuse("high", "is " + refuse.option_text("high") + " (expected a finite number)");
+  const float width = options.high - options.low;
+  if (!(width >= 0 && std::isfinite(width)))
+    refuse("high", "is " + refuse.option_text("high") + " but " + named("low") + " is " + refuse.option_text("low") +
+                       " (expected a finite interval)");
+}
+void validate_normal(const RandomNormalCall& call, RefusalOf<RandomNormalCall>& refuse) {
+  const auto& options = call.options();
+  if (!std::isfinite(options.mean)) refuse("mean", "is " + refuse.option_text("mean") + " (expected a finite number)");
+  if (!std::isfinite(options.deviation))
+    refuse("deviation", "is " + refuse.option_text("deviation") + " (expected a finite number)");
+}
+
+const OperationOf<RandomUniformCall> uniform{
+    {uniform_reference<float>}, {uniform_reference<double>}, validated_by<validate_uniform>};
+const OperationOf<RandomNormalCall> normal{
+    {normal_reference<float>}, {normal_reference<double>}, validated_by<validate_normal>};
 
 }  // namespace
 }  // namespace upsilon

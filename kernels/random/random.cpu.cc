@@ -84,9 +84,7 @@ ups_status fill(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(uniform, RandomUniformCall, fill<RandomUniformCall, uniform_block>, nullptr,
-                random_supports<RandomUniformCall>)
-UPS_CPU_VARIANT(normal, RandomNormalCall, fill<RandomNormalCall, normal_block>, nullptr,
-                random_supports<RandomNormalCall>)
+UPS_CPU_VARIANT(uniform, RandomUniformCall, fill<RandomUniformCall, uniform_block>)
+UPS_CPU_VARIANT(normal, RandomNormalCall, fill<RandomNormalCall, normal_block>)
 
 UPS_SIMD_END

@@ -56,8 +56,8 @@ ups_status run(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(uniform, RandomUniformCall, run<Uniform>, nullptr, random_supports<RandomUniformCall>)
-UPS_CUDA_VARIANT(normal, RandomNormalCall, run<Normal>, nullptr, random_supports<RandomNormalCall>)
+UPS_CUDA_VARIANT(uniform, RandomUniformCall, run<Uniform>)
+UPS_CUDA_VARIANT(normal, RandomNormalCall, run<Normal>)
 
 }  // namespace
 }  // namespace upsilon

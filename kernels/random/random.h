@@ -21,7 +21,7 @@ extern "C" {
 
 #define UPS_RANDOM_STREAMS_SCHEMA "-> y: real[...]; seed: u64, stream: u64, per_stream: i64 from 0"
 #define UPS_RANDOM_UNIFORM_SCHEMA UPS_RANDOM_STREAMS_SCHEMA ", low: f32, high: f32 = 1"
-#define UPS_RANDOM_NORMAL_SCHEMA UPS_RANDOM_STREAMS_SCHEMA ", mean: f32, deviation: f32 = 1"
+#define UPS_RANDOM_NORMAL_SCHEMA UPS_RANDOM_STREAMS_SCHEMA ", mean: f32, deviation: f32 = 1 from 0"
 
 typedef struct ups_random_uniform_options {
   size_t size UPS_DEFAULT(sizeof(ups_random_uniform_options)); /* of this struct; 0: all defaults */

@@ -52,10 +52,4 @@ struct Random {
   bool quads_are_dense() const { return per_stream % 4 == 0 || row_quads == quads; }
 };
 
-template <class Named>
-bool random_supports(const Call& checked) {
-  const Line line(Named(checked).options());
-  return std::isfinite(line.offset) && std::isfinite(line.slope) && line.slope >= 0;
-}
-
 }  // namespace upsilon

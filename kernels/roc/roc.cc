@@ -1,6 +1,7 @@
 // Reference: the definition. Every point by a look at all elements, the area by all pairs.
 #include "roc/roc.h"
 
+#include "core/validity.h"
 #include <functional>
 #include <limits>
 
@@ -70,8 +71,14 @@ ups_status reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationOf<RocCall> operation{{reference<float>, workspace_of<Roc<float>, Scratch>, roc_supports},
-                                     {reference<double>, workspace_of<Roc<double>, Scratch>, roc_supports}};
+void validate(const RocCall&, RefusalOf<RocCall>& refuse) {
+  refuse.given_without("rejection", "efficiencies");
+  refuse.given_without("cut", "efficiencies");
+}
+
+const OperationOf<RocCall> operation{{reference<float>, workspace_of<Roc<float>, Scratch>},
+                                     {reference<double>, workspace_of<Roc<double>, Scratch>},
+                                     validated_by<validate>};
 
 }  // namespace
 }  // namespace upsilon

@@ -83,7 +83,7 @@ ups_status run(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(roc, RocCall, run<float>, workspace_of<Roc<float>, Plan<float>>, roc_supports)
-UPS_CPU_VARIANT_F64(roc, RocCall, run<double>, workspace_of<Roc<double>, Plan<double>>, roc_supports)
+UPS_CPU_VARIANT(roc, RocCall, run<float>, workspace_of<Roc<float>, Plan<float>>)
+UPS_CPU_VARIANT_F64(roc, RocCall, run<double>, workspace_of<Roc<double>, Plan<double>>)
 
 UPS_SIMD_END

@@ -181,7 +181,7 @@ ups_status run(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(roc, RocCall, run, workspace_of<Roc<float>, Memory>, roc_supports)
+UPS_CUDA_VARIANT(roc, RocCall, run, workspace_of<Roc<float>, Memory>)
 
 }  // namespace
 }  // namespace upsilon

@@ -24,10 +24,4 @@ struct Roc {
         rejection(call["rejection"]), cut(call["cut"]) {}
 };
 
-// There is nothing to look for without efficiencies.
-inline bool roc_supports(const Call& checked) {
-  const RocCall call(checked);
-  return call.given("efficiencies") || (!call.given("rejection") && !call.given("cut"));
-}
-
 }  // namespace upsilon

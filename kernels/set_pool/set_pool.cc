@@ -1,6 +1,7 @@
 // Reference: the definition, in plain loops.
 #include "set_pool/set_pool.h"
 
+#include "core/validity.h"
 #include "lib/kernel.h"
 #include "set_pool/set_pool_call.h"
 
@@ -72,11 +73,27 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
+// An extreme of weighted rows could be the largest row or the largest product.
+template <class Named>
+void validate(const Named& call, RefusalOf<Named>& refuse) {
+  const bool extreme = is_extreme(call.options().pool);
+  if (extreme && call.given("weights"))
+    refuse("weights",
+           "is given but " + named("pool") + " is " + refuse.option_text("pool") + " (expected sum or mean)");
+}
+// The extreme row is looked for in x, and gradients of weights are products with it.
+void validate_backward(const SetPoolBackwardCall& call, RefusalOf<SetPoolBackwardCall>& refuse) {
+  validate(call, refuse);
+  refuse.given_without("dweights", "weights");
+  refuse.given_without("dweights", "x");
+  if (is_extreme(call.options().pool) && !call.given("x"))
+    refuse("x", "is missing but " + named("pool") + " is " + refuse.option_text("pool") + " (expected x: real[N, C])");
+}
+
 const OperationOf<SetPoolForwardCall> forward{
-    {forward_reference<float>, nullptr, set_pool_supports<SetPoolForwardCall>},
-    {forward_reference<double>, nullptr, set_pool_supports<SetPoolForwardCall>}};
-const OperationOf<SetPoolBackwardCall> backward{{backward_reference<float>, nullptr, set_pool_backward_supports},
-                                                {backward_reference<double>, nullptr, set_pool_backward_supports}};
+    {forward_reference<float>}, {forward_reference<double>}, validated_by<validate<SetPoolForwardCall>>};
+const OperationOf<SetPoolBackwardCall> backward{
+    {backward_reference<float>}, {backward_reference<double>}, validated_by<validate_backward>};
 
 }  // namespace
 }  // namespace upsilon

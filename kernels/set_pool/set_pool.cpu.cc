@@ -165,9 +165,8 @@ ups_status backward(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(forward, SetPoolForwardCall, forward, workspace_of<SetPoolForward<float>, ForwardScratch>,
-                set_pool_supports<SetPoolForwardCall>)
+UPS_CPU_VARIANT(forward, SetPoolForwardCall, forward, workspace_of<SetPoolForward<float>, ForwardScratch>)
 UPS_CPU_VARIANT(backward, SetPoolBackwardCall, backward,
-                workspace_of<SetPoolBackward<float>, WeightedScratch, ExtremeScratch>, set_pool_backward_supports)
+                workspace_of<SetPoolBackward<float>, WeightedScratch, ExtremeScratch>)
 
 UPS_SIMD_END

@@ -141,10 +141,9 @@ ups_status backward(const Call& call) {
   return launch.status();
 }
 
-UPS_CUDA_VARIANT(forward, SetPoolForwardCall, forward, workspace_of<SetPoolForward<float>, ForwardScratch>,
-                 set_pool_supports<SetPoolForwardCall>)
+UPS_CUDA_VARIANT(forward, SetPoolForwardCall, forward, workspace_of<SetPoolForward<float>, ForwardScratch>)
 UPS_CUDA_VARIANT(backward, SetPoolBackwardCall, backward,
-                 workspace_of<SetPoolBackward<float>, WeightedScratch, BackwardScratch>, set_pool_backward_supports)
+                 workspace_of<SetPoolBackward<float>, WeightedScratch, BackwardScratch>)
 
 }  // namespace
 }  // namespace upsilon

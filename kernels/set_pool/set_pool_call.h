@@ -43,16 +43,4 @@ struct SetPoolBackward : SetPool<T> {
 };
 
 // An extreme of weighted elements would have two meanings.
-template <class Named>
-bool set_pool_supports(const Call& checked) {
-  const Named call(checked);
-  return !(call.given("weights") && is_extreme(call.options().pool));
-}
-// The extreme element is looked for in x, and the gradients of weights are products with it.
-inline bool set_pool_backward_supports(const Call& checked) {
-  const SetPoolBackwardCall call(checked);
-  if (call.given("dweights") && !(call.given("x") && call.given("weights"))) return false;
-  return set_pool_supports<SetPoolBackwardCall>(checked) && (call.given("x") || !is_extreme(call.options().pool));
-}
-
 }  // namespace upsilon

@@ -3,6 +3,7 @@
 
 #include "shower_observables/shower_observables.h"
 
+#include "core/validity.h"
 #include "lib/kernel.h"
 #include "shower_observables/shower_observables_call.h"
 
@@ -75,8 +76,20 @@ ups_status reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationOf<ShowerObservablesCall> observables{{reference<float>, nullptr, shower_observables_supports},
-                                                     {reference<double>, nullptr, shower_observables_supports}};
+void validate(const ShowerObservablesCall& call, RefusalOf<ShowerObservablesCall>& refuse) {
+  if (!call.given("spectrum")) return;
+  const auto& options = call.options();
+  if (call.dim("S") > most_bins)
+    refuse("spectrum",
+           format("has %lld bins (expected at most %lld)", static_cast<long long>(call.dim("S")),
+                  static_cast<long long>(most_bins)),
+           UPS_SHAPE);
+  if (!(options.highest > options.lowest && std::isfinite(options.highest)))
+    refuse("highest", "is " + refuse.option_text("highest") + " but " + named("lowest") + " is " +
+                          refuse.option_text("lowest") + " (expected a larger, finite number)");
+}
+
+const OperationOf<ShowerObservablesCall> observables{{reference<float>}, {reference<double>}, validated_by<validate>};
 
 }  // namespace
 }  // namespace upsilon

@@ -170,7 +170,6 @@ ups_status observables(const Call& call) {
   return UPS_OK;
 }
 
-UPS_CPU_VARIANT(observables, ShowerObservablesCall, observables, workspace_of<ShowerObservables<float>, WorkerScratch>,
-                shower_observables_supports)
+UPS_CPU_VARIANT(observables, ShowerObservablesCall, observables, workspace_of<ShowerObservables<float>, WorkerScratch>)
 
 UPS_SIMD_END

@@ -150,7 +150,7 @@ bool supports(const Call& call) {
   const ShowerObservables<float> f(call);
   constexpr int64_t most = 1 << 30;
   const bool narrow = f.layers <= most && f.height <= most && f.width <= most && f.rings <= most;
-  return shower_observables_supports(call) && narrow && f.height * f.width <= most;
+  return narrow && f.height * f.width <= most;
 }
 
 UPS_CUDA_VARIANT(observables, ShowerObservablesCall, run, workspace_of<ShowerObservables<float>, Scratch>, supports)

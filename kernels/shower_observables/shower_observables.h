@@ -25,7 +25,7 @@ extern "C" {
 #define UPS_SHOWER_OBSERVABLES_SCHEMA                                                                     \
   "showers: real[B, Z, Y, X], axis?: real[B, 2] finite -> energy?: real[B], hits?: i32[B], "              \
   "longitudinal?: real[B, Z], centre?: real[B, 3], radial?: real[B, R], spectrum?: i32[B, S]; threshold:" \
-  " f64 = 0.1, ring_width: f64 = 1, lowest: f64 = 0.1, highest: f64 = 1000"
+  " f64 = 0.1, ring_width: f64 = 1 above 0, lowest: f64 = 0.1 above 0, highest: f64 = 1000 above 0"
 
 typedef struct ups_shower_observables_options {
   size_t size UPS_DEFAULT(sizeof(ups_shower_observables_options)); /* of this struct; 0: all defaults */

@@ -65,13 +65,4 @@ inline float float_bound(double bound) {
   return narrow < bound ? std::nextafterf(narrow, INFINITY) : narrow;
 }
 
-inline bool shower_observables_supports(const Call& checked) {
-  const ShowerObservablesCall call(checked);
-  const auto& options = call.options();
-  if (call.given("radial") && !(options.ring_width > 0)) return false;
-  if (!call.given("spectrum")) return true;
-  return call.dim("S") <= most_bins && options.lowest > 0 && options.highest > options.lowest &&
-         std::isfinite(options.highest);
-}
-
 }  // namespace upsilon

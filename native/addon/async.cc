@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "context.h"
+#include "text.h"
 #include "cores.h"
 #include "registry.h"
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "context.h"
+#include "text.h"
 #include "thread_state.h"
 
 namespace upsilon::addon {

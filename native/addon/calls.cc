@@ -102,20 +102,6 @@ const char* option_text(OptionType type) {
   return "";
 }
 
-const char* rule_text(Rule rule) {
-  switch (rule) {
-    case Rule::none: return "";
-    case Rule::splits: return "splits";
-    case Rule::below: return "below";
-    case Rule::forest: return "forest";
-    case Rule::finite: return "finite";
-    case Rule::pairs: return "pairs";
-    case Rule::numbers: return "numbers";
-    case Rule::sorts: return "sorts";
-  }
-  return "";
-}
-
 template <class Items, class Describe>
 Napi::Array list(Napi::Env env, const Items& items, Describe describe) {
   Napi::Array result = Napi::Array::New(env, items.size());
@@ -132,10 +118,10 @@ Napi::Object describe(Napi::Env env, const Schema& schema, const Parameter& p) {
   result.Set("output", p.output);
   result.Set("inPlace", p.in_place);
   result.Set("shape", p.shape_text);
-  result.Set("rule", rule_text(p.rule));
-  result.Set("ruleOf", p.rule_dim >= 0         ? schema.dim_names[static_cast<size_t>(p.rule_dim)]
-                       : p.rule_parameter >= 0 ? schema.parameters[static_cast<size_t>(p.rule_parameter)].name
-                                               : std::string());
+  result.Set("rule", row_of(p.rule).name);
+  result.Set("ruleOf", p.rule_dim >= 0       ? schema.dim_names[static_cast<size_t>(p.rule_dim)]
+                       : p.rule_offsets >= 0 ? schema.parameters[static_cast<size_t>(p.rule_offsets)].name
+                                             : std::string());
   result.Set("leading", p.leading);
   result.Set("dims", list(env, p.dims, [&](const Dimension& dim) {
                const auto name = [&](int index) {

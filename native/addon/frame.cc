@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "context.h"
+#include "text.h"
 #include "registry.h"
 
 namespace upsilon::addon {
@@ -46,11 +47,11 @@ bool Invocation::take_snapshots(bool everything) {
   if (!operation) return true;
   for (int i = 0; i < operation->schema.inputs; ++i) {
     const Parameter& p = operation->schema.parameters[static_cast<size_t>(i)];
-    const bool about_reals = p.rule == Rule::finite || p.rule == Rule::numbers || p.rule == Rule::pairs;
-    const bool used_as_boundaries = p.rule != Rule::none && !about_reals;
     Argument& argument = arguments[static_cast<size_t>(i)];
     ups_tensor& tensor = argument.tensor;
-    if (!used_as_boundaries || !pointers[static_cast<size_t>(i)] || argument.own || tensor.device.type != UPS_CPU)
+    // Integers under a rule are used as indices: memory that changes after the check would crash.
+    if (row_of(p.rule).type != RuledType::i32 || !pointers[static_cast<size_t>(i)] || argument.own ||
+        tensor.device.type != UPS_CPU)
       continue;
     if (!everything && !argument.shared) continue;
     const int64_t elements = element_count(tensor);

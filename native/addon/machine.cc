@@ -1,5 +1,6 @@
 // What the machine offers, and how much of it is used.
 #include "context.h"
+#include "text.h"
 #include "thread_state.h"
 
 namespace upsilon::addon {

@@ -7,6 +7,7 @@
 
 #include "async.h"
 #include "context.h"
+#include "text.h"
 #include "registry.h"
 
 namespace upsilon::addon {

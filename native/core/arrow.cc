@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "context.h"
+#include "text.h"
 #include "counters.h"
 #include "entry.h"
 #include "rules.h"
@@ -258,8 +259,11 @@ void write_column(const ups_tensor& values, ups_block* block, const ups_tensor* 
     if (offsets->ndim != 1 || offsets->shape[0] < 1)
       refuse(UPS_SHAPE, "offsets is " + shape_text(*offsets) + " (expected [B+1])");
     std::string problem;
-    if (!check_splits(reinterpret_cast<const int32_t*>(boundaries), offsets->shape[0], values.shape[0], "N", &problem))
-      refuse(UPS_VALUE, "offsets " + problem);
+    RuledElements ruled{};
+    ruled.data = boundaries;
+    ruled.count = offsets->shape[0];
+    ruled.bound = values.shape[0];
+    if (!check_splits(ruled, {.bound = "N"}, &problem)) refuse(UPS_VALUE, "offsets " + problem);
     array = begin_array(array, offsets->shape[0] - 1, boundaries, 2, offsets_block, true, true);
     schema = begin_schema(schema, "+l", true, true);
     top = false;

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "context.h"
+#include "text.h"
 #include "counters.h"
 #include "entry.h"
 #include "recycled.h"

@@ -1,24 +1,21 @@
 #include "context.h"
 
-#include <cstdarg>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
-#include <iterator>
 #include <memory>
 #include <new>
 
 #include "cores.h"
 #include "entry.h"
+#include "fault.h"
 #include "options.h"
-#include "recycled.h"
 #include "registry.h"
+#include "text.h"
 
 #if defined(_WIN32)
 #include <process.h>
 #else
-#include <sys/mman.h>
 #include <unistd.h>
 #endif
 
@@ -37,9 +34,6 @@ int64_t process_id() {
   return getpid();
 #endif
 }
-
-constexpr char name_begins = '\x01', name_ends = '\x02';
-constexpr size_t huge_page = size_t{2} << 20, small_page = 4096;
 
 ups_status open_device(ups_context& context) {
   const Plugin* plugin = plugin_for(context.device.type);
@@ -69,7 +63,7 @@ ups_status choose_variant(ups_context& context, const char* wanted) {
   if (!variant_from_name(name, &context.forced_variant))
     return context.error.set(
         UPS_VALUE, "", source,
-        format("%s is no variant (expected reference, baseline, avx2, lanes16, avx512 or cuda)", name));
+        format("unknown variant %s (expected reference, baseline, avx2, lanes16, avx512 or cuda)", name));
   context.forced = true;
   if (context.plugin) return UPS_OK;  // a device has one variant; a CPU name only concerns CPU contexts
   if (context.forced_variant == Variant::cuda)
@@ -97,160 +91,10 @@ ups_status choose_strategy(ups_context& context) {
           known += (known.empty() ? "" : ", ") + std::string(*one);
       }
   return context.error.set(UPS_VALUE, "", "UPSILON_STRATEGY",
-                           format("%s is no strategy (expected one of %s)", name, known.c_str()));
+                           format("unknown strategy %s (expected one of %s)", name, known.c_str()));
 }
 
 }  // namespace
-
-std::string format(const char* pattern, ...) {
-  char buffer[512];
-  va_list arguments;
-  va_start(arguments, pattern);
-  std::vsnprintf(buffer, sizeof buffer, pattern, arguments);
-  va_end(arguments);
-  return buffer;
-}
-
-std::string named(const std::string& name) { return name_begins + name + name_ends; }
-
-std::string shape_text(const ups_tensor& tensor) {
-  std::string text = "[";
-  for (int32_t d = 0; d < tensor.ndim; ++d) text += (d ? ", " : "") + std::to_string(tensor.shape[d]);
-  return text + "]";
-}
-
-std::string device_text(ups_device device) {
-  switch (device.type) {
-    case UPS_CPU: return "cpu";
-    case UPS_CUDA: return "cuda:" + std::to_string(device.id);
-    case UPS_CUDA_HOST: return "pinned host memory";
-    case UPS_EMULATED: return "emulated:" + std::to_string(device.id);
-    default: return "device type " + std::to_string(device.type);
-  }
-}
-
-const char* dtype_text(ups_dtype dtype) {
-  if (dtype.lanes == 1) {
-    if (dtype.code == UPS_FLOAT && dtype.bits == 32) return "float32";
-    if (dtype.code == UPS_FLOAT && dtype.bits == 64) return "float64";
-    if (dtype.code == UPS_INT && dtype.bits == 32) return "int32";
-    if (dtype.code == UPS_INT && dtype.bits == 64) return "int64";
-    if (dtype.code == UPS_UINT && dtype.bits == 8) return "uint8";
-  }
-  return "an unknown dtype";
-}
-
-size_t element_size(ups_dtype dtype) {
-  const bool known = dtype.lanes == 1 && ((dtype.code == UPS_FLOAT && (dtype.bits == 32 || dtype.bits == 64)) ||
-                                          (dtype.code == UPS_INT && (dtype.bits == 32 || dtype.bits == 64)) ||
-                                          (dtype.code == UPS_UINT && dtype.bits == 8));
-  return known ? dtype.bits / 8u : 0;
-}
-
-int64_t element_count(const ups_tensor& tensor) {
-  int64_t count = 1;
-  bool empty = false;
-  for (int32_t d = 0; d < tensor.ndim; ++d) {
-    if (tensor.shape[d] < 0) return -1;
-    if (tensor.shape[d] == 0) empty = true;
-    else if (__builtin_mul_overflow(count, tensor.shape[d], &count) || count > (int64_t{1} << 58)) return -1;
-  }
-  return empty ? 0 : count;
-}
-
-void* allocate_host(size_t bytes) {
-  const size_t size = recyclable_size(bytes);
-  if (void* recycled = take_recycled(size)) return recycled;
-  const size_t alignment = size >= huge_page ? huge_page : size >= small_page ? small_page : 64;
-  const size_t rounded = (std::max<size_t>(size, 1) + alignment - 1) / alignment * alignment;
-  if (rounded < bytes) return nullptr;
-#if defined(_WIN32)
-  return _aligned_malloc(rounded, alignment);
-#else
-  void* data = std::aligned_alloc(alignment, rounded);
-#if defined(MADV_HUGEPAGE)
-  // First touches of fresh 4 KiB pages cost about 0.45 ms per MB; of 2 MiB pages a fraction of that.
-  if (data && size >= huge_page) madvise(data, rounded, MADV_HUGEPAGE);
-#endif
-  return data;
-#endif
-}
-
-void release_host(void* data, size_t bytes) {
-  if (data && !keep_recycled(data, recyclable_size(bytes))) free_host(data);
-}
-
-void free_host(void* data) {
-#if defined(_WIN32)
-  _aligned_free(data);
-#else
-  std::free(data);
-#endif
-}
-
-void* Workspace::reserve(size_t bytes, const Plugin* plugin, int32_t device_id) {
-  if (bytes <= size_) return data_;
-  const size_t wanted = bytes + bytes / 4 + 4096;  // growing in steps, so that slowly growing batches settle
-  void* fresh = nullptr;
-  if (plugin) {
-    if (plugin->allocate(device_id, wanted, &fresh) != UPS_OK) return nullptr;
-  } else {
-    fresh = allocate_host(wanted);
-    if (!fresh) return nullptr;
-  }
-  release(plugin, device_id);
-  data_ = fresh;
-  size_ = wanted;
-  return data_;
-}
-
-void Workspace::release(const Plugin* plugin, int32_t device_id) {
-  if (data_) plugin ? plugin->release(device_id, data_) : release_host(data_, size_);
-  data_ = nullptr;
-  size_ = 0;
-}
-
-namespace {
-
-template <size_t size>
-void put(char (&into)[size], std::string_view text) {
-  constexpr std::string_view ellipsis = "\u2026";
-  size_t kept = text.size();
-  if (kept >= size) {
-    kept = size - 1 - ellipsis.size();
-    while (kept > 0 && (text[kept] & 0xc0) == 0x80) --kept;  // inside a character of several bytes
-  }
-  std::memcpy(into, text.data(), kept);
-  if (kept < text.size()) kept += ellipsis.copy(into + kept, ellipsis.size());
-  into[kept] = 0;
-}
-
-}  // namespace
-
-ups_status Error::set(ups_status status_, std::string_view operation_, std::string_view argument_,
-                      std::string_view text_) noexcept {
-  status = status_;
-  put(operation, operation_);
-  put(argument, argument_);
-  put(text, text_);
-  mention_count = 0;
-  if (operation[0]) take_mentions();  // other texts quote files
-  return status;
-}
-
-void Error::take_mentions() noexcept {
-  size_t kept = 0, begin = 0;
-  for (const char* c = text; *c; ++c) {
-    if (*c == name_begins) {
-      begin = kept;
-    } else if (*c != name_ends) {
-      text[kept++] = *c;
-    } else if (mention_count < max_mentions) {
-      mentions[mention_count++] = {static_cast<uint16_t>(begin), static_cast<uint16_t>(kept - begin)};
-    }
-  }
-  text[kept] = 0;
-}
 
 Error& creation_error() noexcept { return last_creation_error; }
 
@@ -261,38 +105,6 @@ Entry::Entry(ups_context& context) noexcept
 }
 Entry::~Entry() {
   if (!refused_) context_.busy.store(false, std::memory_order_release);
-}
-
-ups_status synchronize(ups_context& context) {
-  const Plugin* plugin = context.plugin;
-  if (!plugin) return UPS_OK;
-  const int32_t id = context.device.id;
-  int32_t fault = 0;
-  if (plugin->copy(id, context.stream, &fault, context.fault, sizeof fault, CopyKind::device_to_host) != UPS_OK ||
-      plugin->synchronize(id, context.stream) != UPS_OK)
-    return context.error.set(UPS_DEVICE, "", "", plugin->last_message());
-  if (fault == 0) return UPS_OK;
-  (void)plugin->fill(id, context.stream, context.fault, 0, sizeof fault);
-  // The code was composed by the gate: operation index and parameter index.
-  const auto& all = operations();
-  const size_t index = static_cast<size_t>(fault >> 8);
-  const ups_operation* operation = index < all.size() ? &all[index] : nullptr;
-  const size_t parameter = static_cast<size_t>((fault & 0xff) - 1);
-  if (!operation || parameter >= operation->schema.parameters.size())
-    return context.error.set(UPS_INTERNAL, "", "", format("unknown device fault %d", fault));
-  const Parameter& p = operation->schema.parameters[parameter];
-  static constexpr const char* broken[] = {"",
-                                           "holds boundaries that decrease or overrun",
-                                           "holds an index that is out of range",
-                                           "holds a mother that is outside its event, or a cycle",
-                                           "holds numbers that are not finite",
-                                           "holds NaN",
-                                           "is not the stable order of its keys",
-                                           "has not as many elements as the pairs of the events want"};
-  static_assert(std::size(broken) == static_cast<size_t>(Rule::pairs) + 1);
-  return context.error.set(
-      p.rule == Rule::pairs ? UPS_SHAPE : UPS_VALUE, operation->name, p.name,
-      named(p.name) + " " + broken[static_cast<int>(p.rule)] + " (found on " + device_text(context.device) + ")");
 }
 
 namespace {
@@ -371,7 +183,7 @@ ups_status ups_context_create(const ups_context_options* options, ups_context** 
     *result = context.release();
     return UPS_OK;
   } catch (const std::bad_alloc&) {
-    return creation_error().set(UPS_OUT_OF_MEMORY, "", "", "memory is exhausted");
+    return creation_error().set(UPS_OUT_OF_MEMORY, "", "", "out of memory");
   } catch (const std::exception& e) {
     return creation_error().set(UPS_INTERNAL, "", "", e.what());
   }

@@ -3,6 +3,8 @@
 #include <cstring>
 
 #include "context.h"
+#include "fault.h"
+#include "text.h"
 #include "cores.h"
 #include "entry.h"
 

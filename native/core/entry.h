@@ -36,7 +36,7 @@ ups_status enter(ups_context* context, std::string_view operation, Body&& body) 
   try {
     return std::forward<Body>(body)();
   } catch (const std::bad_alloc&) {
-    return context->error.set(UPS_OUT_OF_MEMORY, operation, "", "memory is exhausted");
+    return context->error.set(UPS_OUT_OF_MEMORY, operation, "", "out of memory");
   } catch (const std::exception& e) {
     return context->error.set(UPS_INTERNAL, operation, "", e.what());
   }

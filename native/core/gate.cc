@@ -9,6 +9,8 @@
 #include "options.h"
 #include "registry.h"
 #include "rules.h"
+#include "text.h"
+#include "validity.h"
 
 // A ups_tensor is DLPack's DLTensor: the layout and the codes of dlpack.h, of every version so far.
 static_assert(offsetof(ups_tensor, data) == 0 && offsetof(ups_tensor, device) == 8 &&
@@ -73,10 +75,11 @@ class Gate {
     if (status == UPS_OK) status = read_options(options);
     if (status == UPS_OK) status = check_shapes();
     if (status == UPS_OK) status = check_options();
+    if (status == UPS_OK) status = validate();
     if (status == UPS_OK) status = check_overlap();
-    if (status == UPS_OK) status = check_contents();
     if (status == UPS_OK) status = choose_kernel();
     if (status == UPS_OK) status = choose_strategy();
+    if (status == UPS_OK) status = check_contents();  // last, as a device tells of it later
     context_.last_strategy = "";
     if (status != UPS_OK || writes_nothing()) return status;
     drop_rows_of_nothing();
@@ -263,34 +266,32 @@ class Gate {
     return fail(UPS_SHAPE, p.name, text + " (expected " + named(p.name) + " " + p.shape_text + ")");
   }
 
-  template <class T>
-  static T read(const char* from) {
-    T value;
-    std::memcpy(&value, from, sizeof value);
-    return value;
-  }
   ups_status read_options(const void* given) {
     std::string problem;
     call_.options = resolve_options(schema_, given, &context_.options, &problem);
     return call_.options ? UPS_OK : fail(UPS_VALUE, "options", problem);
   }
 
+  // What the schema does not say.
+  ups_status validate() {
+    if (!operation_.validate) return UPS_OK;
+    Refusal refusal(schema_, call_);
+    operation_.validate(call_, refusal);
+    return refusal.is_set() ? fail(refusal.status, refusal.name, named(refusal.name) + " " + refusal.text) : UPS_OK;
+  }
+
   ups_status check_options() {
-    const char* options = static_cast<const char*>(call_.options);
+    const void* const options = call_.options;
     for (const Option& o : schema_.options) {
-      const bool wide = o.type == OptionType::i64;
-      if (!wide && o.type != OptionType::i32 && o.type != OptionType::choice && o.type != OptionType::boolean) continue;
-      const int64_t value = wide ? read<int64_t>(options + o.offset) : read<int32_t>(options + o.offset);
-      const auto refuse = [&](const std::string& expected) {
+      const double value = option_value(o, options);
+      if (o.type == OptionType::choice || o.type == OptionType::boolean) {
+        const int last = o.type == OptionType::boolean ? 1 : static_cast<int>(o.choices.size()) - 1;
+        if (value < 0 || value > last)
+          return fail(UPS_VALUE, o.name, named(o.name) + format(" is %.0f (expected 0 to %d)", value, last));
+      } else if (o.range.is_limited() && !o.range.has(value)) {
         return fail(UPS_VALUE, o.name,
-                    named(o.name) + format(" is %lld (expected ", static_cast<long long>(value)) + expected + ")");
-      };
-      if (wide || o.type == OptionType::i32) {
-        if (static_cast<double>(value) < o.least) return refuse(format("at least %.0f", o.least));
-        continue;
+                    named(o.name) + " is " + option_text(o, options) + " (expected " + range_text(o.range) + ")");
       }
-      const int32_t limit = o.type == OptionType::boolean ? 2 : static_cast<int32_t>(o.choices.size());
-      if (value < 0 || value >= limit) return refuse(format("0 to %d", limit - 1));
     }
     return UPS_OK;
   }
@@ -348,53 +349,45 @@ class Gate {
     return {begin, begin + bytes};
   }
 
+  // The data rules: on the host here, on devices by what is put into the stream.
   ups_status check_contents() {
-    DeviceRule* const device_rules = notes_.rules.data();
     int32_t device_rule_count = 0;
     std::string problem;
     for (int i = 0; i < parameter_count(); ++i) {
       const Parameter& p = parameter(i);
-      if (p.rule == Rule::none || !tensors_[i] || (p.output && p.rule != Rule::pairs)) continue;
-      const int32_t* data = call_.data<const int32_t>(i);
-      const int64_t count = element_count(*tensors_[i]);
-      const int64_t bound = p.rule_dim >= 0 ? dims_[p.rule_dim] : 0;
-      const ups_tensor* offsets = p.rule_parameter >= 0 ? tensors_[p.rule_parameter] : nullptr;
-      const int32_t* offset_data = offsets ? call_.data<const int32_t>(p.rule_parameter) : nullptr;
-      const int64_t events = offsets ? element_count(*offsets) - 1 : 0;
-      const int32_t* others = p.rule_other >= 0 ? call_.data<const int32_t>(p.rule_other) : nullptr;
+      const bool is_about_count = row_of(p.rule).status == UPS_SHAPE;
+      if (p.rule == Rule::none || !tensors_[i] || (p.output && !is_about_count)) continue;
+      const RuledElements ruled = ruled_elements(i);
       if (context_.plugin) {
-        const bool about_reals = p.rule == Rule::finite || p.rule == Rule::numbers || p.rule == Rule::sorts;
-        if (about_reals && call_.is_double) continue;  // not computed on devices, as choose_kernel will say
         const auto operation_index = static_cast<int32_t>(&operation_ - operations().data());
-        const float* const keys = p.rule == Rule::sorts ? call_.data<const float>(p.rule_keys) : nullptr;
-        device_rules[device_rule_count++] = {
-            static_cast<int32_t>(p.rule),  data, count, bound, offset_data, others, events, keys,
-            operation_index << 8 | (i + 1)};
+        notes_.rules[static_cast<size_t>(device_rule_count++)] = {p.rule, ruled, operation_index << 8 | (i + 1)};
         continue;
       }
-      const char* bound_name = p.rule_dim >= 0 ? schema_.dim_names[static_cast<size_t>(p.rule_dim)].c_str() : "";
-      const bool holds = p.rule == Rule::splits   ? check_splits(data, count, bound, bound_name, &problem)
-                         : p.rule == Rule::below  ? check_below(data, count, bound, bound_name, &problem)
-                         : p.rule == Rule::forest ? check_forest(data, offset_data, events, &problem)
-                         : p.rule == Rule::pairs  ? check_pairs(count, bound, offset_data, others, events, &problem)
-                         : call_.is_double        ? check_reals<double>(i, offset_data, events, &problem)
-                                                  : check_reals<float>(i, offset_data, events, &problem);
-      if (!holds) return fail(p.rule == Rule::pairs ? UPS_SHAPE : UPS_VALUE, p.name, named(p.name) + " " + problem);
+      OperandNames names;
+      if (p.rule_dim >= 0) names.bound = schema_.dim_names[static_cast<size_t>(p.rule_dim)].c_str();
+      if (p.rule_keys >= 0) names.keys = parameter(p.rule_keys).name.c_str();
+      if (!check_rule(p.rule, ruled, names, &problem))
+        return fail(row_of(p.rule).status, p.name, named(p.name) + " " + problem);
     }
     if (device_rule_count == 0) return UPS_OK;
-    const ups_status status = context_.plugin->check_rules(context_.device.id, context_.stream, device_rules,
+    const ups_status status = context_.plugin->check_rules(context_.device.id, context_.stream, notes_.rules.data(),
                                                            device_rule_count, context_.fault);
     return status == UPS_OK ? UPS_OK : fail(status, "", context_.plugin->last_message());
   }
 
-  template <class T>
-  bool check_reals(int i, const int32_t* offsets, int64_t events, std::string* problem) const {
+  RuledElements ruled_elements(int i) const {
     const Parameter& p = parameter(i);
-    const int64_t count = element_count(*tensors_[i]);
-    if (p.rule == Rule::finite) return check_finite(call_.data<const T>(i), count, problem);
-    if (p.rule == Rule::numbers) return check_numbers(call_.data<const T>(i), count, problem);
-    return check_sorts(call_.data<const int32_t>(i), call_.data<const T>(p.rule_keys),
-                       parameter(p.rule_keys).name.c_str(), offsets, events, problem);
+    const auto integers = [&](int other) { return other >= 0 ? call_.data<const int32_t>(other) : nullptr; };
+    RuledElements ruled{};
+    ruled.data = call_.data<const char>(i);
+    ruled.count = element_count(*tensors_[i]);
+    ruled.bound = p.rule_dim >= 0 ? dims_[p.rule_dim] : 0;
+    ruled.offsets = integers(p.rule_offsets);
+    ruled.others = integers(p.rule_others);
+    ruled.events = ruled.offsets ? element_count(*tensors_[p.rule_offsets]) - 1 : 0;
+    ruled.keys = p.rule_keys >= 0 ? call_.data<const char>(p.rule_keys) : nullptr;
+    ruled.is_double = call_.is_double;
+    return ruled;
   }
 
   bool usable(const KernelEntry& kernel) const { return kernel.run && (!kernel.supports || kernel.supports(call_)); }
@@ -405,10 +398,10 @@ class Gate {
       context_.last_variant.store(variant_name(Variant::cuda), std::memory_order_relaxed);
       if (!call_.is_double && usable(kernel_)) return context_.plugin->select(context_.device.id);
       return fail(UPS_UNSUPPORTED, "",
-                  call_.is_double ? "float64 is computed on the CPU only"
-                                  : "this case is not supported on " + device_text(context_.device));
+                  call_.is_double ? "float64 is supported on the CPU only"
+                                  : "unsupported on " + device_text(context_.device) + " for these sizes and options");
     }
-    // In float64 the reference, which is the oracle, stands in for variants that there are not.
+    // In float64 the reference, which is the oracle, stands in for variants that do not exist.
     if (context_.forced && (!call_.is_double || has(context_.forced_variant))) return take(context_.forced_variant);
     for (const Variant v : {Variant::avx512, Variant::avx2, Variant::baseline})
       if (!context_.forced && cpu_can_run(v) && usable(kernels()[static_cast<int>(v)])) return take(v);
@@ -420,9 +413,11 @@ class Gate {
     kernel_ = kernels()[static_cast<int>(variant)];
     context_.last_variant.store(variant_name(variant), std::memory_order_relaxed);
     if (usable(kernel_)) return UPS_OK;
+    const char* const in_double = call_.is_double ? " in float64" : "";
     return fail(UPS_UNSUPPORTED, "",
-                call_.is_double ? "this case is not supported in float64"
-                                : format("the %s variant does not support this case", variant_name(variant)));
+                kernel_.run ? format("the %s variant does not support these sizes and options%s", variant_name(variant),
+                                     in_double)
+                            : format("there is no %s variant of this operation%s", variant_name(variant), in_double));
   }
 
   // Kernels that have no strategy of the name that the context asks for choose themselves.
@@ -434,7 +429,7 @@ class Gate {
     call_.strategy = number;
     if (kernel_.fits(call_, number)) return UPS_OK;
     return fail(UPS_UNSUPPORTED, "UPSILON_STRATEGY",
-                format("the strategy %s does not compute this case", context_.strategy.c_str()));
+                format("the strategy %s does not support these sizes and options", context_.strategy.c_str()));
   }
 
   ups_status reserve_workspace() {
@@ -442,7 +437,8 @@ class Gate {
     if (bytes == 0) return UPS_OK;
     call_.workspace = context_.workspace.reserve(bytes, context_.plugin, context_.device.id);
     return call_.workspace ? UPS_OK
-                           : fail(UPS_OUT_OF_MEMORY, "", format("%zu bytes of workspace are not to be had", bytes));
+                           : fail(UPS_OUT_OF_MEMORY, "",
+                                  "out of memory: " + bytes_text(bytes) + " of workspace could not be allocated");
   }
 };
 
@@ -502,7 +498,7 @@ ups_status ups_call(ups_context* context, const ups_operation* operation, const 
                     int32_t count, const void* options) noexcept {
   return enter(context, operation ? operation->name : "", [&] {
     if (operation) return run_operation(*context, *operation, tensors, count, options);
-    return context->error.set(UPS_VALUE, "", "operation", "there is no such operation");
+    return context->error.set(UPS_VALUE, "", "operation", "the operation is null");
   });
 }
 

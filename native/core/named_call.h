@@ -237,13 +237,13 @@ class CallOf {
 template <class Named>
 concept NamedCall = requires { Named::operation.schema; };
 
-// Registers an operation with its references:
+// Registers an operation with its references, and what refuses wrong calls where the schema does not say all (validity.h):
 //   const OperationOf<ScaleRowsForwardCall> forward{{forward_reference<float>}, {forward_reference<double>}};
 template <class Named>
 struct OperationOf : OperationEntry {
-  OperationOf(KernelEntry f32, KernelEntry f64, Without without_ = {})
-      : OperationEntry(Named::operation, options_size_of<typename Named::Options>, f32, f64, without_, Named::names()) {
-  }
+  OperationOf(Reference f32, Reference f64, Validate validate_ = nullptr, Without without_ = {})
+      : OperationEntry(Named::operation, options_size_of<typename Named::Options>, f32, f64, validate_, without_,
+                       Named::names()) {}
 };
 
 }  // namespace upsilon

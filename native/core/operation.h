@@ -9,6 +9,7 @@
 
 namespace upsilon {
 
+class Refusal;
 class Threads;
 
 // The ways an operation can be computed. `lanes16` is the 16-lane SIMD source compiled without AVX-512, for tests on
@@ -49,7 +50,10 @@ struct Call {
 using Kernel = ups_status (*)(const Call&);
 // Bytes of scratch memory the kernel needs for this call (tensor data may not be looked at). Null means none.
 using WorkspaceSize = size_t (*)(const Call&);
-// Whether the variant can do this case (dims and options only). Null means every case.
+// Refuses what is wrong with a call beyond its schema (dims, options and which arguments are given; see validity.h).
+using Validate = void (*)(const Call&, Refusal&);
+// Whether the variant can do this case (dims and options only). Null means every case. References have none: they compute
+// every valid call.
 using Supports = bool (*)(const Call&);
 // Whether a strategy of the kernel computes this case rightly, chosen or not (dims and options only).
 using FitsStrategy = bool (*)(const Call&, int32_t strategy);
@@ -63,9 +67,16 @@ struct KernelEntry {
   FitsStrategy fits = nullptr;
 };
 
+// The reference of an operation, which supports every valid call.
+struct Reference {
+  Kernel run = nullptr;
+  WorkspaceSize workspace = nullptr;
+  operator KernelEntry() const { return {run, workspace}; }
+};
+
 // An operation's name and schema, as constants; see named_call.h.
 struct OperationLine {
-  const char* name;    // "graph_conv_forward"
+  const char* name;  // "graph_conv_forward"
   const char* schema;  // see upsilon.h, "operations, by name"
 };
 
@@ -82,13 +93,14 @@ struct OperationEntry {
   OperationLine line;
   size_t options_size;
   KernelEntry reference_f32, reference_f64;
+  Validate validate;
   Without without;
   schema_text::FoundNames names;  // as the compiler found them
   const OperationEntry* next = nullptr;
   mutable const ups_operation* found = nullptr;  // its parsed form, once looked up; see operation_of
 
-  OperationEntry(OperationLine line_, size_t options_size_, KernelEntry f32, KernelEntry f64, Without without_ = {},
-                 schema_text::FoundNames names_ = {});
+  OperationEntry(OperationLine line_, size_t options_size_, KernelEntry f32, KernelEntry f64,
+                 Validate validate_ = nullptr, Without without_ = {}, schema_text::FoundNames names_ = {});
 };
 
 struct VariantEntry {

@@ -1,10 +1,12 @@
 #include "options.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 
 #include "context.h"
+#include "text.h"
 
 namespace upsilon {
 namespace {
@@ -62,6 +64,49 @@ const void* resolve_options(const Schema& schema, const void* given, std::vector
   }
   *problem = size_text(size, known, ", or 0 for all defaults");
   return nullptr;
+}
+
+namespace {
+
+template <class T>
+T read(const Option& option, const void* options) {
+  T value;
+  std::memcpy(&value, static_cast<const char*>(options) + option.offset, sizeof value);
+  return value;
+}
+
+}  // namespace
+
+double option_value(const Option& option, const void* options) {
+  switch (option.type) {
+    case OptionType::f32: return read<float>(option, options);
+    case OptionType::f64: return read<double>(option, options);
+    case OptionType::i64: return static_cast<double>(read<int64_t>(option, options));
+    case OptionType::u64: return static_cast<double>(read<uint64_t>(option, options));
+    default: return read<int32_t>(option, options);
+  }
+}
+
+std::string option_text(const Option& option, const void* options) {
+  switch (option.type) {
+    case OptionType::choice: return option.choices[static_cast<size_t>(read<int32_t>(option, options))];
+    case OptionType::boolean: return read<int32_t>(option, options) ? "true" : "false";
+    case OptionType::i32: return std::to_string(read<int32_t>(option, options));
+    case OptionType::i64: return std::to_string(read<int64_t>(option, options));
+    case OptionType::u64: return std::to_string(read<uint64_t>(option, options));
+    case OptionType::f32: return number_text(read<float>(option, options));
+    case OptionType::f64: return number_text(read<double>(option, options));
+  }
+  return "";
+}
+
+std::string range_text(const OptionRange& range) {
+  const std::string min = number_text(range.min), max = number_text(range.max);
+  if (!std::isfinite(range.max)) return (range.without_min ? "above " : "at least ") + min;
+  const std::string up_to = (range.without_max ? "below " : "at most ") + max;
+  if (!std::isfinite(range.min)) return up_to;
+  if (!range.without_min && !range.without_max) return min + " to " + max;
+  return (range.without_min ? "above " : "at least ") + min + ", " + up_to;
 }
 
 }  // namespace upsilon

@@ -20,4 +20,10 @@ std::string size_text(size_t size, size_t known, const char* or_else = "");
 // shorter struct of the caller with the defaults behind it. Null where `given` is no such struct; `problem` says why.
 const void* resolve_options(const Schema& schema, const void* given, std::vector<char>* filled, std::string* problem);
 
+// An option's value in a struct of options: as a number, and in words, "max" or "true" or "0.5".
+double option_value(const Option& option, const void* options);
+std::string option_text(const Option& option, const void* options);
+// Which values are allowed: "at least 1", "0 to 1", "above 0, below 1".
+std::string range_text(const OptionRange& range);
+
 }  // namespace upsilon

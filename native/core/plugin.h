@@ -1,25 +1,20 @@
 // The C vtable between the core and a CUDA plug-in (libupsilon_cuda.so, or its emulated twin). The core never links
 // CUDA; it opens the plug-in on request and learns why when it cannot be used.
 #pragma once
+#include "data_rules.h"
 #include "operation.h"
 
 namespace upsilon {
 
-inline constexpr int32_t plugin_abi = 4;
+inline constexpr int32_t plugin_abi = 5;
 
 enum class CopyKind : int32_t { host_to_device, device_to_host, device_to_device };
 
 // One rule of the schema, checked on the device before the operation's kernels run.
 struct DeviceRule {
-  int32_t rule;  // Rule
-  const int32_t* data;  // finite, numbers: the bits of floats
-  int64_t count;
-  int64_t bound;           // splits, below; pairs: numbers of each pair
-  const int32_t* offsets;  // forest, pairs, sorts: event boundaries
-  const int32_t* others;   // pairs: those of the other side
-  int64_t events;
-  const float* keys;  // sorts: what is sorted
-  int32_t code;  // written into the fault word when the rule is violated and no fault was recorded before
+  Rule rule;
+  RuledElements ruled;
+  int32_t code;  // written into the fault word when the rule is broken and no fault was recorded before
 };
 
 struct Plugin {

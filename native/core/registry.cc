@@ -30,6 +30,7 @@ std::vector<ups_operation> build() {
     operation.schema = parse_schema(operation.line);
     operation.names = entry->names;
     operation.without = entry->without;
+    operation.validate = entry->validate;
     if (operation.schema.options_size != entry->options_size)
       throw std::invalid_argument(std::string(operation.name) + ": the option struct and the schema differ in size");
     operation.kernels[static_cast<int>(Variant::reference)] = entry->reference_f32;
@@ -70,9 +71,9 @@ Largest find_largest() {
 }  // namespace
 
 OperationEntry::OperationEntry(OperationLine line_, size_t options_size_, KernelEntry f32, KernelEntry f64,
-                               Without without_, schema_text::FoundNames names_)
-    : line(line_), options_size(options_size_), reference_f32(f32), reference_f64(f64), without(without_),
-      names(names_), next(first_operation) {
+                               Validate validate_, Without without_, schema_text::FoundNames names_)
+    : line(line_), options_size(options_size_), reference_f32(f32), reference_f64(f64), validate(validate_),
+      without(without_), names(names_), next(first_operation) {
   first_operation = this;
 }
 

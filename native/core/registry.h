@@ -12,6 +12,7 @@ struct ups_operation {
   upsilon::Schema schema;
   upsilon::schema_text::FoundNames names;  // of the line, as the compiler found them; empty where it did not look
   upsilon::Without without;
+  upsilon::Validate validate = nullptr;
   upsilon::KernelEntry kernels[upsilon::variant_count];  // f32; run is null where a variant does not exist
   upsilon::KernelEntry kernels_f64[upsilon::variant_count];
   std::string variants;  // names, space-separated

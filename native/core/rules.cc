@@ -6,11 +6,19 @@
 #include <type_traits>
 #include <vector>
 
-#include "context.h"
+#include "text.h"
 
 namespace upsilon {
 
-bool check_splits(const int32_t* offsets, int64_t count, int64_t bound, const char* bound_name, std::string* problem) {
+namespace {
+
+const int32_t* integers(const RuledElements& ruled) { return static_cast<const int32_t*>(ruled.data); }
+
+}  // namespace
+
+bool check_splits(const RuledElements& ruled, const OperandNames& names, std::string* problem) {
+  const int32_t* const offsets = integers(ruled);
+  const int64_t count = ruled.count, bound = ruled.bound;
   if (count == 0) return true;
   int32_t bad = offsets[0] < 0 || offsets[count - 1] > bound;
   for (int64_t i = 1; i < count; ++i) bad |= offsets[i] < offsets[i - 1];  // no early exit: this vectorises
@@ -25,12 +33,14 @@ bool check_splits(const int32_t* offsets, int64_t count, int64_t bound, const ch
           format("decreases from %d to %d at position %lld", offsets[i - 1], offsets[i], static_cast<long long>(i));
       return false;
     }
-  *problem = format("ends with %d but %s is only %lld", offsets[count - 1], named(bound_name).c_str(),
+  *problem = format("ends with %d but %s is only %lld", offsets[count - 1], named(names.bound).c_str(),
                     static_cast<long long>(bound));
   return false;
 }
 
-bool check_below(const int32_t* indices, int64_t count, int64_t bound, const char* bound_name, std::string* problem) {
+bool check_below(const RuledElements& ruled, const OperandNames& names, std::string* problem) {
+  const int32_t* const indices = integers(ruled);
+  const int64_t count = ruled.count, bound = ruled.bound;
   const uint32_t limit = static_cast<uint32_t>(bound < INT32_MAX ? bound : int64_t{1} << 31);
   uint32_t bad = 0;
   for (int64_t i = 0; i < count; ++i) bad |= static_cast<uint32_t>(indices[i]) >= limit;  // negatives become large
@@ -38,7 +48,7 @@ bool check_below(const int32_t* indices, int64_t count, int64_t bound, const cha
   for (int64_t i = 0; i < count; ++i)
     if (static_cast<uint32_t>(indices[i]) >= limit) {
       *problem = format("has %d at position %lld (expected 0 <= index < %s = %lld)", indices[i],
-                        static_cast<long long>(i), named(bound_name).c_str(), static_cast<long long>(bound));
+                        static_cast<long long>(i), named(names.bound).c_str(), static_cast<long long>(bound));
       return false;
     }
   return true;
@@ -67,7 +77,10 @@ bool has_cycle(const int32_t* mother, int32_t size, std::vector<uint8_t>& colour
 
 }  // namespace
 
-bool check_forest(const int32_t* mother, const int32_t* offsets, int64_t events, std::string* problem) {
+bool check_forest(const RuledElements& ruled, const OperandNames&, std::string* problem) {
+  const int32_t* const mother = integers(ruled);
+  const int32_t* const offsets = ruled.offsets;
+  const int64_t events = ruled.events;
   std::vector<uint8_t> colour;
   for (int64_t event = 0; event < events; ++event) {
     const int32_t begin = offsets[event], size = offsets[event + 1] - begin;
@@ -90,8 +103,9 @@ bool check_forest(const int32_t* mother, const int32_t* offsets, int64_t events,
   return true;
 }
 
-bool check_pairs(int64_t count, int64_t times, const int32_t* offsets, const int32_t* others, int64_t events,
-                 std::string* problem) {
+bool check_pairs(const RuledElements& ruled, const OperandNames&, std::string* problem) {
+  const int64_t count = ruled.count, times = ruled.bound, events = ruled.events;
+  const int32_t *const offsets = ruled.offsets, *const others = ruled.others;
   int64_t pairs = 0;  // below 2^31 times 2^31
   for (int64_t event = 0; event < events; ++event)
     pairs += int64_t{offsets[event + 1] - offsets[event]} * (others[event + 1] - others[event]);
@@ -101,8 +115,10 @@ bool check_pairs(int64_t count, int64_t times, const int32_t* offsets, const int
   return false;
 }
 
+namespace {
+
 template <class T>
-bool check_finite(const T* numbers, int64_t count, std::string* problem) {
+bool are_finite(const T* numbers, int64_t count, std::string* problem) {
   using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
   const Bits exponent = std::bit_cast<Bits>(std::numeric_limits<T>::infinity());  // all set: infinite or NaN
   Bits bad = 0;
@@ -116,11 +132,9 @@ bool check_finite(const T* numbers, int64_t count, std::string* problem) {
     }
   return true;
 }
-template bool check_finite(const float*, int64_t, std::string*);
-template bool check_finite(const double*, int64_t, std::string*);
 
 template <class T>
-bool check_numbers(const T* numbers, int64_t count, std::string* problem) {
+bool are_numbers(const T* numbers, int64_t count, std::string* problem) {
   int32_t bad = 0;
   for (int64_t i = 0; i < count; ++i) bad |= numbers[i] != numbers[i];
   if (!bad) return true;
@@ -129,12 +143,12 @@ bool check_numbers(const T* numbers, int64_t count, std::string* problem) {
   *problem = format("has nan at position %lld (expected numbers)", static_cast<long long>(at));
   return false;
 }
-template bool check_numbers(const float*, int64_t, std::string*);
-template bool check_numbers(const double*, int64_t, std::string*);
 
 template <class T>
-bool check_sorts(const int32_t* order, const T* keys, const char* keys_name, const int32_t* offsets, int64_t sets,
-                 std::string* problem) {
+bool are_sorted(const RuledElements& ruled, const char* keys_name, std::string* problem) {
+  const int32_t *const order = integers(ruled), *const offsets = ruled.offsets;
+  const T* const keys = static_cast<const T*>(ruled.keys);
+  const int64_t sets = ruled.events;
   for (int64_t set = 0; set < sets; ++set)
     for (int32_t i = offsets[set]; i < offsets[set + 1]; ++i) {
       const int32_t here = order[i];
@@ -152,7 +166,31 @@ bool check_sorts(const int32_t* order, const T* keys, const char* keys_name, con
     }
   return true;
 }
-template bool check_sorts(const int32_t*, const float*, const char*, const int32_t*, int64_t, std::string*);
-template bool check_sorts(const int32_t*, const double*, const char*, const int32_t*, int64_t, std::string*);
+
+}  // namespace
+
+bool check_finite(const RuledElements& ruled, const OperandNames&, std::string* problem) {
+  return ruled.is_double ? are_finite(static_cast<const double*>(ruled.data), ruled.count, problem)
+                         : are_finite(static_cast<const float*>(ruled.data), ruled.count, problem);
+}
+
+bool check_numbers(const RuledElements& ruled, const OperandNames&, std::string* problem) {
+  return ruled.is_double ? are_numbers(static_cast<const double*>(ruled.data), ruled.count, problem)
+                         : are_numbers(static_cast<const float*>(ruled.data), ruled.count, problem);
+}
+
+bool check_sorts(const RuledElements& ruled, const OperandNames& names, std::string* problem) {
+  return ruled.is_double ? are_sorted<double>(ruled, names.keys, problem)
+                         : are_sorted<float>(ruled, names.keys, problem);
+}
+
+bool check_rule(Rule rule, const RuledElements& ruled, const OperandNames& names, std::string* problem) {
+  static constexpr RuleCheck checks[] = {nullptr,
+#define UPS_RULE_CHECK(name, ...) check_##name,
+                                         UPS_DATA_RULES(UPS_RULE_CHECK)
+#undef UPS_RULE_CHECK
+  };
+  return rule == Rule::none || checks[static_cast<int>(rule)](ruled, names, problem);
+}
 
 }  // namespace upsilon

@@ -65,6 +65,12 @@ class Parser {
     at_ += token.size();
     return true;
   }
+  bool accept_word(std::string_view token) {
+    skip_spaces();
+    const size_t end = at_ + token.size();
+    if (end < line_.size() && (std::isalnum(static_cast<unsigned char>(line_[end])) || line_[end] == '_')) return false;
+    return accept(token);
+  }
   void expect(std::string_view token) {
     if (!accept(token)) fault("something else expected");
   }
@@ -176,32 +182,21 @@ class Parser {
     references_.push_back({static_cast<int>(schema_.parameters.size()), into, word()});
   }
   void rule(Parameter& p) {
-    if (accept("splits ")) {
-      p.rule = Rule::splits;
-      p.rule_dim = dim_index(word());
-    } else if (accept("below ")) {
-      p.rule = Rule::below;
-      p.rule_dim = dim_index(word());
-    } else if (accept("forest ")) {
-      p.rule = Rule::forest;
-      refer(&Parameter::rule_parameter);
-    } else if (accept("sorts ")) {
-      p.rule = Rule::sorts;
-      refer(&Parameter::rule_keys);
-      expect("by ");
-      refer(&Parameter::rule_parameter);
-    } else if (const bool finite = accept("finite"); finite || accept("numbers")) {
-      p.rule = finite ? Rule::finite : Rule::numbers;
-      if (p.type != ElementType::real) fault("finite and numbers need real elements");
-      return;
-    } else if (accept("pairs ")) {
-      p.rule = Rule::pairs;
-      p.rule_dim = dim_index(word());
-      refer(&Parameter::rule_parameter);
-      refer(&Parameter::rule_other);
-      return;
+    for (int r = 1; r < static_cast<int>(Rule::count) && p.rule == Rule::none; ++r)
+      if (accept_word(data_rules[r].name)) p.rule = static_cast<Rule>(r);
+    const DataRule& rule = row_of(p.rule);
+    if (rule.type == RuledType::i32 && p.type != ElementType::i32) fault("this rule needs i32 elements");
+    if (rule.type == RuledType::real && p.type != ElementType::real) fault("this rule needs real elements");
+    std::string_view rest = rule.operands;
+    while (!rest.empty()) {
+      const std::string_view operand = rest.substr(0, rest.find(' '));
+      rest.remove_prefix(std::min(operand.size() + 1, rest.size()));
+      if (operand == "dim") p.rule_dim = dim_index(word());
+      else if (operand == "offsets") refer(&Parameter::rule_offsets);
+      else if (operand == "others") refer(&Parameter::rule_others);
+      else if (operand == "keys") refer(&Parameter::rule_keys);
+      else expect(operand);
     }
-    if (p.rule != Rule::none && p.type != ElementType::i32) fault("a rule needs i32 elements");
   }
 
   void options() {
@@ -241,13 +236,22 @@ class Parser {
         else if (accept("false")) o.default_value = 0;
         else o.default_value = number();
       }
-      if (accept("from ")) {
-        if (o.type != OptionType::i32 && o.type != OptionType::i64)
-          fault("a smallest value needs an i32 or i64 option");
-        o.least = number();
-      }
+      range(o);
       schema_.options.push_back(std::move(o));
     } while (accept(","));
+  }
+
+  void range(Option& o) {
+    const auto limit = [&](double* into) {
+      if (o.type == OptionType::choice || o.type == OptionType::boolean || o.type == OptionType::u64)
+        fault("limits need an i32, i64, f32 or f64 option");
+      *into = number();
+    };
+    if (accept("from ")) limit(&o.range.min);
+    else if ((o.range.without_min = accept("above "))) limit(&o.range.min);
+    if (accept("to ")) limit(&o.range.max);
+    else if ((o.range.without_max = accept("below "))) limit(&o.range.max);
+    if (o.range.is_limited() && !o.range.has(o.default_value)) fault("the default is outside the limits");
   }
 
   void find_factor_options() {

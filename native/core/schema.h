@@ -1,18 +1,16 @@
 // The schema line of an operation, parsed: the check, the error message and the documentation in one place.
 #pragma once
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <string>
 #include <vector>
 
-#include "upsilon/upsilon.h"
+#include "data_rules.h"
 
 namespace upsilon {
 
 enum class ElementType : int8_t { real, f32, f64, i32, i64, u8 };
-
-// What the contents of a tensor must satisfy, beyond its shape.
-enum class Rule : int8_t { none, splits, below, forest, finite, numbers, sorts, pairs };
 
 // A name in a product. "H^concat" counts only where the option of that name is set (1 otherwise).
 struct Factor {
@@ -42,14 +40,26 @@ struct Parameter {
   bool leading = false;  // begins with "...": any number of leading dimensions, their product is the name "..."
   std::vector<Dimension> dims;
   Rule rule = Rule::none;
-  int rule_dim = -1;  // splits, below: the dimension name, e.g. N; pairs: what every pair has so many numbers of
-  int rule_parameter = -1;  // forest, sorts, pairs: which parameter holds the event boundaries
-  int rule_other = -1;  // pairs: and which those of the other side
-  int rule_keys = -1;  // sorts: which parameter is sorted
+  int rule_dim = -1;  // the operands of the rule, by data_rules.h: a dimension name
+  int rule_offsets = -1;  // and parameters
+  int rule_others = -1;
+  int rule_keys = -1;
   std::string shape_text;  // "[N, Fin]", for messages
 };
 
 enum class OptionType : int8_t { choice, boolean, i32, i64, u64, f32, f64 };
+
+// The numbers that an option may be: "from 0 below 1". Without a limit an option may be any number, NaN included.
+struct OptionRange {
+  double min = -std::numeric_limits<double>::infinity();  // "from", or "above", which leaves it out
+  double max = std::numeric_limits<double>::infinity();  // "to", or "below", which leaves it out
+  bool without_min = false, without_max = false;
+
+  bool is_limited() const { return std::isfinite(min) || std::isfinite(max); }
+  bool has(double value) const {
+    return (without_min ? value > min : value >= min) && (without_max ? value < max : value <= max);
+  }
+};
 
 struct Option {
   std::string name;
@@ -58,7 +68,7 @@ struct Option {
   size_t size() const { return type == OptionType::i64 || type == OptionType::u64 || type == OptionType::f64 ? 8 : 4; }
   std::vector<std::string> choices;
   double default_value = 0;
-  double least = -std::numeric_limits<double>::infinity();  // "from 1": the smallest value allowed, of an i32 or i64
+  OptionRange range;
 };
 
 struct Schema {

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "data_rules.h"
+
 namespace upsilon::schema_text {
 
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -139,6 +141,15 @@ constexpr bool same(const char* a, size_t length, const char* b, size_t b_length
   return true;
 }
 
+constexpr bool is_rule_of_dimension(const char* text, size_t length) {
+  for (const DataRule& rule : data_rules) {
+    size_t name_length = 0;
+    while (rule.name[name_length] != '\0') ++name_length;
+    if (same(text, length, rule.name, name_length)) return rule.operands[0] == 'd';
+  }
+  return false;
+}
+
 template <size_t max_names>
 constexpr Names<max_names> find_names(const char* text) {
   Names<max_names> found;
@@ -179,12 +190,10 @@ constexpr Names<max_names> find_names(const char* text) {
       }
     }
     at = skip_spaces(text, at + 1);
-    // A rule: splits, below and pairs are followed by a dimension.
+    // A rule, whose first operand may be a dimension.
     for (bool is_first = true, names_dim = false; is_word(text[at]); is_first = false) {
       const size_t end = word_end(text, at);
-      if (is_first)
-        names_dim = same(text + at, end - at, "splits", 6) || same(text + at, end - at, "below", 5) ||
-                    same(text + at, end - at, "pairs", 5);
+      if (is_first) names_dim = is_rule_of_dimension(text + at, end - at);
       else if (names_dim) add_dim(at, end), names_dim = false;
       at = skip_spaces(text, end);
     }
@@ -196,6 +205,19 @@ constexpr size_t length_of(const char* text) {
   TextLength out;
   (void)write_out(text, 0, nullptr, out);
   return out.length;
+}
+
+// Whether a line declares an argument or an option of this name.
+constexpr bool has_declaration(const char* text, const char* name) {
+  size_t length = 0;
+  while (name[length] != '\0') ++length;
+  for (size_t at = 0; text[at] != '\0'; at = is_word(text[at]) ? word_end(text, at) : at + 1) {
+    if (!is_word(text[at]) || !same(text + at, word_end(text, at) - at, name, length)) continue;
+    size_t end = at + length;
+    while (text[end] == '?' || text[end] == '&') ++end;
+    if (text[end] == ':') return true;
+  }
+  return false;
 }
 
 // The most names that there can be of a kind: one in each dimension and one in each rule.

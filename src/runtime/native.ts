@@ -23,7 +23,7 @@ export interface ParameterDescription {
   inPlace: boolean;
   /** As in messages: `[N, Fin]`. */
   shape: string;
-  rule: '' | 'splits' | 'below' | 'forest' | 'finite' | 'numbers' | 'sorts' | 'pairs';
+  rule: string;
   /** What the rule names first: a dimension or another argument. */
   ruleOf: string;
   /** Whether the first of `dims` stands for any number of leading dimensions. */

@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <numeric>
 #include <stdexcept>
+
+#include "rule_inputs.h"
 
 namespace upsilon::conformance {
 namespace {
@@ -39,85 +40,6 @@ void fill_real(HostTensor& t, const Hint& hint, Random& random) {
     }
     t.set(i, value * hint.scale);
   }
-}
-
-void fill_splits(HostTensor& t, int64_t bound, const Hint& hint, Random& random) {
-  const int64_t sets = t.count() - 1;
-  if (sets < 0) throw std::runtime_error("offsets need at least one element");
-  std::vector<int64_t> cuts(static_cast<size_t>(sets + 1));
-  if (hint.values.empty() || hint.values == "uniform" || hint.values == "gaps") {
-    const int64_t gap = hint.values == "gaps" ? std::min<int64_t>(bound / 3, 3) : 0;
-    for (int64_t& cut : cuts) cut = gap + random.below(bound - 2 * gap + 1);
-    std::sort(cuts.begin(), cuts.end());
-    cuts.front() = gap;
-    if (sets > 0) cuts.back() = bound - gap;
-  } else if (hint.values == "empty") {
-    std::fill(cuts.begin(), cuts.end(), random.below(bound + 1));
-  } else if (hint.values == "one") {
-    const int64_t where = random.below(std::max<int64_t>(sets, 1));
-    for (int64_t s = 0; s <= sets; ++s) cuts[static_cast<size_t>(s)] = s <= where ? 0 : bound;
-  } else if (hint.values == "even") {
-    for (int64_t s = 0; s <= sets; ++s) cuts[static_cast<size_t>(s)] = sets > 0 ? s * bound / sets : 0;
-  } else {
-    throw std::runtime_error("offsets cannot be " + hint.values);
-  }
-  for (int64_t s = 0; s <= sets; ++s) t.set(s, static_cast<double>(cuts[static_cast<size_t>(s)]));
-}
-
-void fill_indices(HostTensor& t, int64_t bound, const Hint& hint, const HostTensor* rows, const HostTensor* equal_to,
-                  Random& random) {
-  if (t.count() > 0 && bound < 1) throw std::runtime_error("there is nothing for an index to point at");
-  const bool same = hint.values == "same";
-  if (!same && !hint.values.empty() && hint.values != "uniform")
-    throw std::runtime_error("indices cannot be " + hint.values);
-  const int64_t constant = bound / 2;
-  int64_t row = 0;
-  for (int64_t i = 0; i < t.count(); ++i) {
-    int64_t index = same ? constant : random.below(bound);
-    if (rows) {
-      while (row + 2 < rows->count() && rows->value(row + 1) <= static_cast<double>(i)) ++row;
-      const int64_t block = hint.blocks ? row / hint.blocks * hint.blocks : 0;
-      if (hint.blocks) index = std::min(block + random.below(hint.blocks), bound - 1);
-      if (random.uniform() < hint.duplicates && i > 0 && rows->value(row) < static_cast<double>(i))
-        index = static_cast<int64_t>(t.value(i - 1));
-      if (random.uniform() < hint.self_loops && row < bound) index = row;
-    }
-    if (equal_to && random.uniform() < hint.fraction) index = static_cast<int64_t>(equal_to->value(i));
-    t.set(i, static_cast<double>(index));
-  }
-}
-
-void fill_forest(HostTensor& t, const HostTensor& offsets, const Hint& hint, Random& random) {
-  for (int64_t i = 0; i < t.count(); ++i) t.set(i, -1);  // rows outside every event
-  for (int64_t event = 0; event + 1 < offsets.count(); ++event) {
-    const auto begin = static_cast<int64_t>(offsets.value(event));
-    const int64_t size = static_cast<int64_t>(offsets.value(event + 1)) - begin;
-    std::vector<int64_t> place(static_cast<size_t>(size));
-    std::iota(place.begin(), place.end(), 0);
-    if (hint.values == "shuffled")
-      for (int64_t i = size - 1; i > 0; --i)
-        std::swap(place[static_cast<size_t>(i)], place[static_cast<size_t>(random.below(i + 1))]);
-    for (int64_t i = 0; i < size; ++i) {
-      int64_t mother = i == 0 || random.uniform() < 0.08 ? -1 : std::max<int64_t>(0, i - 1 - random.below(6));
-      if (hint.values == "roots") mother = -1;
-      else if (hint.values == "chain") mother = i - 1;
-      else if (hint.values == "star") mother = i == 0 ? -1 : 0;
-      else if (!hint.values.empty() && hint.values != "ordered" && hint.values != "shuffled")
-        throw std::runtime_error("a forest cannot be " + hint.values);
-      t.set(begin + place[static_cast<size_t>(i)],
-            static_cast<double>(mother < 0 ? -1 : place[static_cast<size_t>(mother)]));
-    }
-  }
-}
-
-void fill_order(HostTensor& t, const HostTensor& keys, const HostTensor& offsets) {
-  std::vector<int64_t> order(static_cast<size_t>(t.count()));
-  std::iota(order.begin(), order.end(), 0);
-  for (int64_t set = 0; set + 1 < offsets.count(); ++set)
-    std::stable_sort(order.begin() + static_cast<int64_t>(offsets.value(set)),
-                     order.begin() + static_cast<int64_t>(offsets.value(set + 1)),
-                     [&](int64_t a, int64_t b) { return keys.value(a) < keys.value(b); });
-  for (int64_t i = 0; i < t.count(); ++i) t.set(i, static_cast<double>(order[static_cast<size_t>(i)]));
 }
 
 }  // namespace
@@ -204,8 +126,8 @@ std::vector<int64_t> Inputs::shape(const Schema& schema, const Parameter& p, con
 
 // As many elements as the rule `pairs` wants, whatever number the case has for the dimension.
 int64_t Inputs::count_pairs(const Schema& schema, const Parameter& p, const Dims& dims) {
-  const HostTensor& offsets = make(schema, schema.parameters[static_cast<size_t>(p.rule_parameter)], dims);
-  const HostTensor& others = make(schema, schema.parameters[static_cast<size_t>(p.rule_other)], dims);
+  const HostTensor& offsets = make(schema, schema.parameters[static_cast<size_t>(p.rule_offsets)], dims);
+  const HostTensor& others = make(schema, schema.parameters[static_cast<size_t>(p.rule_others)], dims);
   double pairs = 0;
   for (int64_t event = 0; event + 1 < offsets.count(); ++event)
     pairs += (offsets.value(event + 1) - offsets.value(event)) * (others.value(event + 1) - others.value(event));
@@ -224,24 +146,21 @@ HostTensor Inputs::random(const Schema& schema, const Parameter& p, const Dims& 
       if (other.name == name) return &make(schema, other, dims);
     return nullptr;
   };
-  const int64_t bound = p.rule_dim >= 0 ? dims.at(schema.dim_names[static_cast<size_t>(p.rule_dim)]) : 0;
-  switch (p.rule) {
-    case Rule::splits: fill_splits(t, bound, hint, numbers); break;
-    case Rule::below: fill_indices(t, bound, hint, named(hint.rows), named(hint.equal_to), numbers); break;
-    case Rule::forest:
-      fill_forest(t, make(schema, schema.parameters[static_cast<size_t>(p.rule_parameter)], dims), hint, numbers);
-      break;
-    case Rule::sorts:
-      fill_order(t, make(schema, schema.parameters[static_cast<size_t>(p.rule_keys)], dims),
-                 make(schema, schema.parameters[static_cast<size_t>(p.rule_parameter)], dims));
-      break;
-    case Rule::none:
-    case Rule::finite:
-    case Rule::pairs:
-    case Rule::numbers:
-      if (t.is_float()) fill_real(t, hint, numbers);
-      else
-        for (int64_t i = 0; i < t.count(); ++i) t.set(i, static_cast<double>(numbers.below(hint.below)));
+  if (row_of(p.rule).type == RuledType::i32) {
+    RuleInputs in{hint, numbers};
+    const auto at = [&](int parameter) -> const HostTensor* {
+      return parameter >= 0 ? &make(schema, schema.parameters[static_cast<size_t>(parameter)], dims) : nullptr;
+    };
+    in.bound = p.rule_dim >= 0 ? dims.at(schema.dim_names[static_cast<size_t>(p.rule_dim)]) : 0;
+    in.offsets = at(p.rule_offsets);
+    in.keys = at(p.rule_keys);
+    in.rows = named(hint.rows);
+    in.equal_to = named(hint.equal_to);
+    fill_by_rule(p.rule, t, in);
+  } else if (t.is_float()) {
+    fill_real(t, hint, numbers);
+  } else {
+    for (int64_t i = 0; i < t.count(); ++i) t.set(i, static_cast<double>(numbers.below(hint.below)));
   }
   return t;
 }

@@ -4,7 +4,9 @@
 // For each case the float64 reference is the oracle and the float32 reference the yardstick. Each variant then runs
 // with aligned memory, with memory shifted by one element and, on the CPU, with 2 and 5 threads: same bits each time,
 // no byte written outside the outputs, no input changed, whatever the outputs held before. So does every strategy of a
-// variant that fits the case, chosen or not. On the emulated device it runs under shuffled thread schedules instead. Backward passes are checked once by finite differences.
+// variant that fits the case, chosen or not. On the emulated device it runs under shuffled thread schedules instead.
+// Arguments under a data rule are then broken one at a time, and must be refused by name. Backward passes are checked once
+// by finite differences.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -14,6 +16,7 @@
 #include <memory>
 #include <stdexcept>
 
+#include "broken_inputs.h"
 #include "compare.h"
 #include "core/context.h"
 #include "core/cpu.h"
@@ -223,7 +226,23 @@ class Conformance {
       const char* const* strategy = on_device() ? nullptr : operation.kernels[static_cast<int>(variant)].strategies;
       for (; strategy && *strategy; ++strategy) run_way(operation, c, p, {variant, *strategy});
     }
+    if (on_device() || settings_.variant.empty()) run_broken(operation, c, p);
     if (!on_device() && settings_.variant.empty()) run_gradient(operation, c, p);
+  }
+
+  // The gate refuses on the host, whichever variant would run; on a device the device does.
+  void run_broken(const ups_operation& operation, const Case& c, const Prepared& p) {
+    const Variant variant = on_device() ? Variant::cuda : Variant::reference;
+    if (!has(operation, variant)) return;
+    const char* name = variant_name(variant);
+    const auto check = [&](const Arguments& arguments) {
+      const std::string wrong = check_broken_inputs(contexts_.get(name, 1, settings_), settings_.device, operation, c,
+                                                    arguments, p.options.data(), name);
+      if (wrong.empty()) report_.pass(operation.name, "broken inputs", 0, "");
+      else report_.fail(operation.name, "broken inputs", c.name, c.seed, wrong);
+    };
+    check(p.arguments);
+    if (!on_device()) check(p.wide);
   }
 
   // For changes that must not change results: a file of hashes before, another one after, and `diff`.

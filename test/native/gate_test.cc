@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "core/context.h"
+#include "core/text.h"
+#include "core/validity.h"
 #include "core/operation.h"
 #include "support/check.h"
 
@@ -67,6 +69,25 @@ const OperationEntry finite_entry{{"probe_finite", "x: real[N] finite -> y: real
                                   {[](const Call&) { return UPS_OK; }}};
 const OperationEntry failing_entry{
     {"probe_failing", "x: real[N] -> y: real[N]"}, 0, {[](const Call&) { return UPS_INTERNAL; }}, {}};
+struct LimitedOptions {
+  size_t size;
+  float rate;
+  double eps;
+  int32_t pool;
+};
+constexpr OperationLine valid_line{"probe_valid",
+                                   "x: real[N], {l=0..1: weight<l>?: real[N], bias<l>?: real[N]} -> y: real[N], "
+                                   "dbias0?: real[N]; rate: f32 = 0 from 0 "
+                                   "below 1, eps: f64 = 1 above 0, pool: sum|max"};
+using ValidCall = CallOf<valid_line, LimitedOptions>;
+void refuse_weights_of_max(const ValidCall& call, RefusalOf<ValidCall>& refuse) {
+  if (call.options().pool == 1 && call.given("weight0"))
+    refuse("weight0", "is given but " + named("pool") + " is " + refuse.option_text("pool") + " (expected sum)");
+  refuse.given_without("dbias0", "bias0");
+  refuse.each_given_without("bias#", "weight#");
+}
+const OperationOf<ValidCall> valid_entry{
+    {[](const Call&) { return UPS_OK; }}, {[](const Call&) { return UPS_OK; }}, validated_by<refuse_weights_of_max>};
 const OperationEntry hungry_entry{{"probe_hungry", "x: real[N] -> y: real[N]"},
                                   0,
                                   {[](const Call&) { return UPS_OK; }, [](const Call&) { return size_t{1} << 60; }},
@@ -602,6 +623,34 @@ void long_texts() {
   CHECK_TEXT(error.text, fits);
 }
 
+// What is wrong beyond shapes: said once, in the operation's words.
+void validity(ups_context* context) {
+  Tensor t[7];  // x, weight0, bias0, weight1, bias1, y, dbias0
+  for (Tensor& one : t) one.set(f32, {3});
+  const auto call = [&](std::initializer_list<int> given, LimitedOptions options, const char* argument,
+                        const std::string& text) {
+    const ups_tensor* all[7] = {};
+    for (const int i : given) all[i] = &t[i].view;
+    options.size = sizeof options;
+    const ups_status status = ups_call(context, ups_operation_find("probe_valid"), all, 7, &options);
+    CHECK(status == (text.empty() ? UPS_OK : UPS_VALUE));
+    if (text.empty()) return;
+    CHECK_TEXT(ups_last_error(context)->argument, argument);
+    CHECK_TEXT(ups_last_error(context)->text, text);
+  };
+  const LimitedOptions good{0, 0.5f, 1, 0};
+  call({0, 5}, good, "", "");
+  call({0, 1, 2, 5, 6}, good, "", "");
+  call({0, 1, 5}, {0, 0, 1, 1}, "weight0", "weight0 is given but pool is max (expected sum)");
+  call({0, 1, 5, 6}, good, "dbias0", "dbias0 is given but bias0 is not");
+  call({0, 4, 5}, good, "bias1", "bias1 is given but weight1 is not");
+  call({0, 5}, {0, 1, 1, 0}, "rate", "rate is 1 (expected at least 0, below 1)");
+  call({0, 5}, {0, -0.1f, 1, 0}, "rate", "rate is -0.1 (expected at least 0, below 1)");
+  call({0, 5}, {0, std::nanf(""), 1, 0}, "rate", "rate is nan (expected at least 0, below 1)");
+  call({0, 5}, {0, 0, 0, 0}, "eps", "eps is 0 (expected above 0)");
+  call({0, 5}, {0, 0, 1, 2}, "pool", "pool is 2 (expected 0 to 1)");
+}
+
 void whole_calls(ups_context* context) {
   Good g;
   const ups_operation* operation = ups_operation_find("probe");
@@ -609,7 +658,7 @@ void whole_calls(ups_context* context) {
   CHECK_TEXT(ups_last_error(context)->text, "3 tensors were given (expected 11: " + std::string(probe_schema) + ")");
   CHECK(ups_call(context, operation, nullptr, arguments, nullptr) == UPS_VALUE);
   CHECK(ups_call(context, nullptr, g.pointers, arguments, nullptr) == UPS_VALUE);
-  CHECK_TEXT(ups_last_error(context)->text, "there is no such operation");
+  CHECK_TEXT(ups_last_error(context)->text, "the operation is null");
   CHECK(ups_call(nullptr, operation, g.pointers, arguments, nullptr) == UPS_VALUE);
   CHECK(ups_operation_find("prob") == nullptr && ups_operation_find(nullptr) == nullptr);
 
@@ -626,7 +675,7 @@ void whole_calls(ups_context* context) {
   in.set(f64, {4});
   out.set(f64, {4});
   CHECK(ups_call(context, leading, both, 2, nullptr) == UPS_UNSUPPORTED);
-  CHECK_TEXT(ups_last_error(context)->text, "this case is not supported in float64");
+  CHECK_TEXT(ups_last_error(context)->text, "there is no reference variant of this operation in float64");
 
   in.set(f32, {4});
   out.set(f32, {4});
@@ -635,6 +684,7 @@ void whole_calls(ups_context* context) {
   CHECK_TEXT(ups_last_error(context)->operation, "probe_failing");
 #if !defined(__SANITIZE_ADDRESS__)  // which takes a refused allocation for a fault
   CHECK(ups_call(context, ups_operation_find("probe_hungry"), both, 2, nullptr) == UPS_OUT_OF_MEMORY);
+  CHECK_TEXT(ups_last_error(context)->text, "out of memory: 1.15 EB of workspace could not be allocated");
 #endif
 }
 
@@ -648,7 +698,7 @@ void contexts() {
   refused({0, {}, 5000, 0, nullptr}, UPS_VALUE, "threads is 5000 (expected -1 to 4096)");
   refused({0, {}, 1, 3, nullptr}, UPS_VALUE, "precision is 3 (expected 0, 1 or 2)");
   refused({0, {}, 1, 0, "mmx"}, UPS_VALUE,
-          "mmx is no variant (expected reference, baseline, avx2, lanes16, avx512 or cuda)");
+          "unknown variant mmx (expected reference, baseline, avx2, lanes16, avx512 or cuda)");
   refused({0, {}, 1, 0, "cuda"}, UPS_DEVICE, "cuda is asked for, but the context is on the CPU");
   refused({0, {77, 0}, 1, 0, nullptr}, UPS_DEVICE, "there is no such kind of device");
   CHECK(ups_context_create(nullptr, nullptr) == UPS_VALUE);
@@ -676,7 +726,7 @@ void contexts() {
   CHECK(ups_context_create(&options, &context) == UPS_OK);
   unsetenv("UPSILON_FORCE");
   Good g;
-  expect(context, g, UPS_UNSUPPORTED, "", "the baseline variant does not support this case");
+  expect(context, g, UPS_UNSUPPORTED, "", "there is no baseline variant of this operation");
   CHECK_TEXT(ups_last_variant(context), "baseline");
   refused({0, {}, -7, 0, nullptr}, UPS_VALUE, "threads is -7 (expected -1 to 4096)");
   CHECK(ups_set_threads(context, 5000) == UPS_VALUE && ups_set_threads(context, -2) == UPS_VALUE);
@@ -703,7 +753,7 @@ void strategies() {
   CHECK(!create("probe_none"));
   const ups_error* error = ups_last_error(nullptr);
   CHECK(error->status == UPS_VALUE && std::strcmp(error->argument, "UPSILON_STRATEGY") == 0);
-  CHECK(std::strstr(error->text, "probe_none is no strategy") && std::strstr(error->text, "probe_any, probe_few"));
+  CHECK(std::strstr(error->text, "unknown strategy probe_none") && std::strstr(error->text, "probe_any, probe_few"));
 
   ups_context* const free = make_context();
   CHECK(call(free, "probe_strategic", 9) == UPS_OK);
@@ -715,7 +765,7 @@ void strategies() {
   CHECK_TEXT(forced->last_strategy, "probe_few");
   CHECK(call(forced, "probe_strategic", 9) == UPS_UNSUPPORTED);
   CHECK_TEXT(ups_last_error(forced)->operation, "probe_strategic");
-  CHECK_TEXT(ups_last_error(forced)->text, "the strategy probe_few does not compute this case");
+  CHECK_TEXT(ups_last_error(forced)->text, "the strategy probe_few does not support these sizes and options");
   CHECK(call(forced, "probe_finite", 9) == UPS_OK);  // has no strategies
   CHECK_TEXT(forced->last_strategy, "");
   ups_context_destroy(forced);
@@ -777,6 +827,7 @@ int main() {
   nothing_to_write(context);
   rows_of_nothing(context);
   long_texts();
+  validity(context);
   whole_calls(context);
   contexts();
   strategies();

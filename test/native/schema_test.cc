@@ -1,4 +1,5 @@
 // Schema lines: what they mean, that every registered one parses, and that a wrong one is refused with its place.
+#include <cmath>
 #include <cstring>
 #include <stdexcept>
 
@@ -28,7 +29,7 @@ void meaning() {
   CHECK(s.parameters.size() == 9 && s.inputs == 7);
   CHECK(s.parameters[0].rule == Rule::splits && s.dim_names[static_cast<size_t>(s.parameters[0].rule_dim)] == "N");
   CHECK(s.parameters[0].dims[0].constant == 1 && s.parameters[0].dims[0].names.size() == 1);
-  CHECK(s.parameters[1].rule == Rule::forest && s.parameters[1].rule_parameter == 0);
+  CHECK(s.parameters[1].rule == Rule::forest && s.parameters[1].rule_offsets == 0);
   CHECK(s.parameters[2].rule == Rule::below && s.parameters[2].optional && !s.parameters[2].output);
   CHECK(s.parameters[3].leading && s.parameters[3].type == ElementType::real && s.parameters[3].dims.size() == 2);
   CHECK(s.parameters[4].type == ElementType::f64 && s.parameters[4].dims[0].constant == 3 &&
@@ -50,8 +51,13 @@ void meaning() {
   };
   const Schema bounded =
       parse_schema("x: real[N] -> y: real[N]; stride: i32 = 1 from 1, padding: i32, rows: i64 from 0");
-  CHECK(bounded.options[0].default_value == 1 && bounded.options[0].least == 1 && bounded.options[1].least < -1e9 &&
-        bounded.options[2].least == 0);
+  CHECK(bounded.options[0].default_value == 1 && bounded.options[0].range.has(1) && !bounded.options[0].range.has(0) &&
+        !bounded.options[1].range.is_limited() && bounded.options[2].range.has(0));
+  const Schema limits = parse_schema(
+      "x: real[N] -> y: real[N]; p: f32 = 0.5 from 0 to 1, rate: f64 = 0 from 0 below 1, eps: f64 = 1 above 0");
+  const OptionRange &p = limits.options[0].range, &rate = limits.options[1].range, &eps = limits.options[2].range;
+  CHECK(p.has(0) && p.has(1) && !p.has(1.5) && !p.has(-0.5) && !p.has(std::nan("")));
+  CHECK(rate.has(0) && !rate.has(1) && eps.has(1e300) && !eps.has(0));
   CHECK(s.options_size == sizeof(Layout) && s.options.size() == 7);
   CHECK(s.options[0].choices.size() == 3 && s.options[1].choices.size() == 8 && s.options[1].choices[4] == "gelu");
   Layout defaults;
@@ -81,7 +87,7 @@ void pairs() {
       parse_schema("a: i32[B+1] splits N, b: i32[B+1] splits M, x: real[N, H], z?: real[P] pairs H a b -> y: real[N]");
   const Parameter& z = s.parameters[3];
   CHECK(z.rule == Rule::pairs && s.dim_names[static_cast<size_t>(z.rule_dim)] == "H");
-  CHECK(z.rule_parameter == 0 && z.rule_other == 1);
+  CHECK(z.rule_offsets == 0 && z.rule_others == 1);
   refused("a: i32[B+1] splits N, z: real[P] pairs H a b -> y: real[N]", "a rule must name earlier parameters");
 }
 
@@ -112,14 +118,15 @@ void wrong_lines() {
   refused("x: float[N] -> y: real[N]", "unknown element type");
   refused("x: real[N -> y: real[N]", "something else expected");
   refused("x: real[N,] -> y: real[N]", "a name expected");
-  refused("x: real[N] splits N -> y: real[N]", "a rule needs i32 elements");
-  refused("x: i32[N] finite -> y: real[N]", "finite and numbers need real elements");
+  refused("x: real[N] splits N -> y: real[N]", "this rule needs i32 elements");
+  refused("x: i32[N] finite -> y: real[N]", "this rule needs real elements");
   refused("m: i32[N] forest offsets -> y: real[N]", "a rule must name earlier parameters");
   refused("m: i32[N] forest o, o: i32[B+1] -> y: real[N]", "a rule must name earlier parameters");
   refused("o: i32[B+1], m: i32[N] sorts x by o -> y: real[N]", "a rule must name earlier parameters");
   refused("x: real[N], m: i32[N] sorts x -> y: real[N]", "something else expected");
   refused("x: real[N] -> y: real[N]; a: i32 = much", "a number expected");
-  refused("x: real[N] -> y: real[N]; a: f32 from 0", "a smallest value needs an i32 or i64 option");
+  refused("x: real[N] -> y: real[N]; a: bool from 0", "limits need an i32, i64, f32 or f64 option");
+  refused("x: real[N] -> y: real[N]; a: f32 from 1", "the default is outside the limits");
   refused("h: real[H], x: real[H^on] -> y: real[N]; on: i32", "the exponent of a factor must name a bool option");
   refused("x: real[N+1*M] -> y: real[N]", "a product has names only");
   refused("x: real[N] -> y: real[N] and more", "unexpected text");

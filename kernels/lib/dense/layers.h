@@ -57,26 +57,4 @@ struct LayerGradients {
 };
 
 // Layers without gaps, and nothing else about a layer that has no weight.
-inline bool layers_are_whole(const ArgumentList& weights, const ArgumentList& biases) {
-  for (int32_t l = 1; l < max_layers; ++l)
-    if (!weights.given(l - 1) && weights.given(l)) return false;
-  for (int32_t l = 0; l < max_layers; ++l)
-    if (!weights.given(l) && biases.given(l)) return false;
-  return true;
-}
-template <class Named>
-bool layers_are_whole(const Named& call) {
-  return layers_are_whole(call.list("weight#"), call.list("bias#"));
-}
-inline bool gradients_have_layers(const ArgumentList& weights, const ArgumentList& dweights,
-                                  const ArgumentList& dbiases) {
-  for (int32_t l = 0; l < max_layers; ++l)
-    if (!weights.given(l) && (dweights.given(l) || dbiases.given(l))) return false;
-  return true;
-}
-template <class Named>
-bool gradients_have_layers(const Named& call) {
-  return gradients_have_layers(call.list("weight#"), call.list("dweight#"), call.list("dbias#"));
-}
-
 }  // namespace upsilon

@@ -1,16 +1,16 @@
 #include "cuda/plugin/rules.h"
 
-#include "core/schema.h"
+#include "core/data_rules.h"
 
 namespace upsilon {
 namespace {
 
 constexpr int check_threads = 256;
-constexpr int64_t most_check_blocks = 1024;  // of one rule; its elements are dealt to them in turns
-constexpr int most_rules = 8;                // of one launch; an operation with more takes several
+constexpr int64_t max_check_blocks = 1024;  // of one rule; its elements are dealt to them in turns
+constexpr int max_rules = 8;                // of one launch; an operation with more takes several
 
 struct RuleBatch {
-  DeviceRule rules[most_rules];
+  DeviceRule rules[max_rules];
 };
 
 // The lowest code of one operation wins, whichever thread comes first.
@@ -23,25 +23,65 @@ UPS_ON_DEVICE void record(int32_t* fault, int32_t code) {
   }
 }
 
-// splits: non-decreasing, first >= 0, last <= bound. below: 0 <= every element < bound. finite: the exponent of a float
-// that is not has all its bits set; numbers: those of a NaN are above infinity's. One rule per blockIdx.y.
-constexpr int32_t float_exponent = 0x7f800000;
+// Whether an element breaks a rule that can be told from it and the one before it; `data` is int32 or the bits of float.
+// Every rule of data_rules.h has a CheckOnDevice: with breaks(), or with launch(), where it takes a kernel of its own.
+template <Rule rule>
+struct CheckOnDevice;
 
+template <>
+struct CheckOnDevice<Rule::splits> {
+  UPS_ON_DEVICE static bool breaks(const RuledElements& r, const int32_t* data, int64_t i) {
+    return data[i] < (i > 0 ? data[i - 1] : 0) || (i == r.count - 1 && data[i] > r.bound);
+  }
+};
+template <>
+struct CheckOnDevice<Rule::below> {
+  UPS_ON_DEVICE static bool breaks(const RuledElements& r, const int32_t* data, int64_t i) {
+    return data[i] < 0 || data[i] >= r.bound;
+  }
+};
+constexpr int32_t float_exponent = 0x7f800000;
+template <>
+struct CheckOnDevice<Rule::finite> {  // all bits of the exponent are set in infinities and NaN
+  UPS_ON_DEVICE static bool breaks(const RuledElements&, const int32_t* data, int64_t i) {
+    return (data[i] & float_exponent) == float_exponent;
+  }
+};
+template <>
+struct CheckOnDevice<Rule::numbers> {  // NaN is above infinity
+  UPS_ON_DEVICE static bool breaks(const RuledElements&, const int32_t* data, int64_t i) {
+    return (data[i] & INT32_MAX) > float_exponent;
+  }
+};
+
+template <Rule rule>
+concept TellsByElement = requires { CheckOnDevice<rule>::breaks(RuledElements{}, nullptr, 0); };
+
+template <Rule rule, int threads>
+UPS_ON_DEVICE bool any_breaks(const RuledElements& r) {
+  bool bad = false;
+  if constexpr (TellsByElement<rule>) {
+    const auto* const data = static_cast<const int32_t*>(r.data);
+    const int64_t step = static_cast<int64_t>(gridDim.x) * threads;
+    for (int64_t i = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x; i < r.count; i += step)
+      bad |= CheckOnDevice<rule>::breaks(r, data, i);
+  }
+  return bad;
+}
+
+// One rule per blockIdx.y.
 template <int threads>
 UPS_KERNEL_LB(threads)
 check_elements(RuleBatch batch, int32_t* fault) {
-  const DeviceRule rule = batch.rules[blockIdx.y];
-  const bool splits = rule.rule == static_cast<int32_t>(Rule::splits);
-  const bool finite = rule.rule == static_cast<int32_t>(Rule::finite);
-  const bool numbers = rule.rule == static_cast<int32_t>(Rule::numbers);
-  const int64_t step = static_cast<int64_t>(gridDim.x) * threads;
+  const DeviceRule& rule = batch.rules[blockIdx.y];
   bool bad = false;
-  for (int64_t i = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x; i < rule.count; i += step) {
-    const int32_t value = rule.data[i];
-    if (splits) bad |= value < (i > 0 ? rule.data[i - 1] : 0) || (i == rule.count - 1 && value > rule.bound);
-    else if (finite) bad |= (value & float_exponent) == float_exponent;
-    else if (numbers) bad |= (value & INT32_MAX) > float_exponent;
-    else bad |= value < 0 || value >= rule.bound;
+  switch (rule.rule) {
+#define UPS_RULE_CASE(name, ...) \
+  case Rule::name: bad = any_breaks<Rule::name, threads>(rule.ruled); break;
+    UPS_DATA_RULES(UPS_RULE_CASE)
+#undef UPS_RULE_CASE
+    case Rule::none:
+    case Rule::count: break;
   }
   if (bad) record(fault, rule.code);
 }
@@ -54,14 +94,14 @@ constexpr int64_t glance = 256;  // steps after which a walk looks whether anoth
 
 template <int threads>
 UPS_KERNEL_LB(threads)
-check_forest(DeviceRule rule, int32_t* fault) {
+check_forest(RuledElements ruled, int32_t code, int32_t* fault) {
   if (*fault != 0) return;  // the boundaries cannot be trusted
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int64_t warps = static_cast<int64_t>(gridDim.x) * (threads / 32);
-  for (int64_t event = static_cast<int64_t>(blockIdx.x) * (threads / 32) + threadIdx.x / 32; event < rule.events;
+  for (int64_t event = static_cast<int64_t>(blockIdx.x) * (threads / 32) + threadIdx.x / 32; event < ruled.events;
        event += warps) {
-    const int32_t begin = rule.offsets[event], size = rule.offsets[event + 1] - begin;
-    const int32_t* mother = rule.data + begin;
+    const int32_t begin = ruled.offsets[event], size = ruled.offsets[event + 1] - begin;
+    const int32_t* mother = static_cast<const int32_t*>(ruled.data) + begin;
     int outside = 0, upwards = 0, downwards = 0;
     for (int32_t node = lane; node < size; node += 32) {
       const int32_t m = mother[node];
@@ -72,7 +112,7 @@ check_forest(DeviceRule rule, int32_t* fault) {
     outside = __any_sync(0xffffffffu, outside);
     upwards = __reduce_add_sync(0xffffffffu, upwards);
     downwards = __reduce_add_sync(0xffffffffu, downwards);
-    if (outside && lane == 0) record(fault, rule.code);
+    if (outside && lane == 0) record(fault, code);
     if (outside) continue;
     const bool from_lowest = upwards <= downwards;
     for (int32_t start = lane; start < size; start += 32) {
@@ -83,7 +123,7 @@ check_forest(DeviceRule rule, int32_t* fault) {
         node = mother[node];
         if (steps % glance == 0 && atomicAdd(fault, 0) != 0) break;
       }
-      if (node == start || steps > size) record(fault, rule.code);
+      if (node == start || steps > size) record(fault, code);
     }
   }
 }
@@ -91,14 +131,14 @@ check_forest(DeviceRule rule, int32_t* fault) {
 // pairs: one block adds up the events' products; the parts meet in shared memory.
 template <int threads>
 UPS_KERNEL_LB(threads)
-check_pairs(DeviceRule rule, int32_t* fault) {
+check_pairs(RuledElements ruled, int32_t code, int32_t* fault) {
   if (*fault != 0) return;  // the boundaries cannot be trusted
   UPS_SHARED(long long, parts, [threads]);
   const int thread = static_cast<int>(threadIdx.x);
   long long pairs = 0;
-  for (int64_t event = thread; event < rule.events; event += threads)
-    pairs += static_cast<long long>(rule.offsets[event + 1] - rule.offsets[event]) *
-             (rule.others[event + 1] - rule.others[event]);
+  for (int64_t event = thread; event < ruled.events; event += threads)
+    pairs += static_cast<long long>(ruled.offsets[event + 1] - ruled.offsets[event]) *
+             (ruled.others[event + 1] - ruled.others[event]);
   parts[thread] = pairs;
   for (int half = threads / 2; half > 0; half /= 2) {
     __syncthreads();
@@ -106,46 +146,81 @@ check_pairs(DeviceRule rule, int32_t* fault) {
   }
   if (thread != 0) return;
   pairs = parts[0];
-  const bool holds =
-      pairs == 0 || rule.bound == 0 ? rule.count == 0 : rule.count % pairs == 0 && rule.count / pairs == rule.bound;
-  if (!holds) record(fault, rule.code);
+  const bool holds = pairs == 0 || ruled.bound == 0 ? ruled.count == 0
+                                                    : ruled.count % pairs == 0 && ruled.count / pairs == ruled.bound;
+  if (!holds) record(fault, code);
 }
 
 // sorts: neighbours inside a set are ordered by key, equal keys by index, and are indices of the set.
 template <int threads>
 UPS_KERNEL_LB(threads)
-check_sorts(DeviceRule rule, int32_t* fault) {
+check_sorts(RuledElements ruled, int32_t code, int32_t* fault) {
   if (*fault != 0) return;  // the boundaries cannot be trusted
-  const int32_t* const offsets = rule.offsets;
+  const int32_t *const offsets = ruled.offsets, *const order = static_cast<const int32_t*>(ruled.data);
+  const float* const keys = static_cast<const float*>(ruled.keys);
   const int64_t step = static_cast<int64_t>(gridDim.x) * threads;
   bool bad = false;
-  for (int64_t i = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x; i < rule.count; i += step) {
-    if (i < offsets[0] || i >= offsets[rule.events]) continue;
-    int64_t set = 0, end = rule.events;  // offsets[set] <= i < offsets[end]
+  for (int64_t i = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x; i < ruled.count; i += step) {
+    if (i < offsets[0] || i >= offsets[ruled.events]) continue;
+    int64_t set = 0, end = ruled.events;  // offsets[set] <= i < offsets[end]
     while (end - set > 1) {
       const int64_t middle = (set + end) / 2;
       if (offsets[middle] <= i) set = middle;
       else end = middle;
     }
-    const int32_t first = offsets[set], last = offsets[set + 1] - 1, here = rule.data[i];
+    const int32_t first = offsets[set], last = offsets[set + 1] - 1, here = order[i];
     if (here < first || here > last) bad = true;
     else if (i > first) {
-      const int32_t before = rule.data[i - 1];
+      const int32_t before = order[i - 1];
       if (before < first || before > last) bad = true;
-      else bad |= !(rule.keys[before] < rule.keys[here] || (rule.keys[before] == rule.keys[here] && before < here));
+      else bad |= !(keys[before] < keys[here] || (keys[before] == keys[here] && before < here));
     }
   }
-  if (bad) record(fault, rule.code);
+  if (bad) record(fault, code);
 }
 
 unsigned blocks_for(int64_t elements, int64_t per_block) {
   const int64_t blocks = (elements + per_block - 1) / per_block;
-  return static_cast<unsigned>(blocks < most_check_blocks ? blocks : most_check_blocks);
+  return static_cast<unsigned>(blocks < max_check_blocks ? blocks : max_check_blocks);
 }
 
-bool is(const DeviceRule& rule, Rule kind) { return rule.rule == static_cast<int32_t>(kind); }
-bool about_events(const DeviceRule& rule) {
-  return is(rule, Rule::forest) || is(rule, Rule::sorts) || is(rule, Rule::pairs);
+template <>
+struct CheckOnDevice<Rule::forest> {
+  static cudaError_t launch(cudaStream_t stream, const DeviceRule& rule, int32_t* fault) {
+    if (rule.ruled.events <= 0) return cudaSuccess;
+    return ups::launch(check_forest<check_threads>, blocks_for(rule.ruled.events, check_threads / 32), check_threads, 0,
+                       stream, rule.ruled, rule.code, fault);
+  }
+};
+template <>
+struct CheckOnDevice<Rule::sorts> {
+  static cudaError_t launch(cudaStream_t stream, const DeviceRule& rule, int32_t* fault) {
+    if (rule.ruled.events <= 0 || rule.ruled.count == 0) return cudaSuccess;
+    return ups::launch(check_sorts<check_threads>, blocks_for(rule.ruled.count, check_threads), check_threads, 0,
+                       stream, rule.ruled, rule.code, fault);
+  }
+};
+template <>
+struct CheckOnDevice<Rule::pairs> {
+  static cudaError_t launch(cudaStream_t stream, const DeviceRule& rule, int32_t* fault) {
+    return ups::launch(check_pairs<check_threads>, 1, check_threads, 0, stream, rule.ruled, rule.code, fault);
+  }
+};
+
+// The kernel of a rule; nothing where check_elements tells.
+template <Rule rule>
+cudaError_t launch_own(cudaStream_t stream, const DeviceRule& checked, int32_t* fault) {
+  if constexpr (TellsByElement<rule>) return cudaSuccess;
+  else return CheckOnDevice<rule>::launch(stream, checked, fault);
+}
+
+bool tells_by_element(Rule rule) {
+  static constexpr bool tells[] = {false,
+#define UPS_RULE_TELLS(name, ...) TellsByElement<Rule::name>,
+                                   UPS_DATA_RULES(UPS_RULE_TELLS)
+#undef UPS_RULE_TELLS
+  };
+  return tells[static_cast<int>(rule)];
 }
 
 }  // namespace
@@ -163,23 +238,21 @@ cudaError_t launch_rule_checks(cudaStream_t stream, const DeviceRule* rules, int
     longest = 0;
   };
   for (int32_t i = 0; i < count; ++i) {
-    if (about_events(rules[i]) || rules[i].count == 0) continue;
+    if (!tells_by_element(rules[i].rule) || rules[i].ruled.count == 0) continue;
     batch.rules[in_batch++] = rules[i];
-    if (rules[i].count > longest) longest = rules[i].count;
-    if (in_batch == most_rules) flush();
+    if (rules[i].ruled.count > longest) longest = rules[i].ruled.count;
+    if (in_batch == max_rules) flush();
   }
   flush();
-  for (int32_t i = 0; i < count && error == cudaSuccess; ++i) {
-    if (is(rules[i], Rule::pairs))
-      error = ups::launch(check_pairs<check_threads>, 1, check_threads, 0, stream, rules[i], fault);
-    if (rules[i].events <= 0) continue;
-    if (is(rules[i], Rule::forest))
-      error = ups::launch(check_forest<check_threads>, blocks_for(rules[i].events, check_threads / 32), check_threads,
-                          0, stream, rules[i], fault);
-    if (is(rules[i], Rule::sorts) && rules[i].count > 0)
-      error = ups::launch(check_sorts<check_threads>, blocks_for(rules[i].count, check_threads), check_threads, 0,
-                          stream, rules[i], fault);
-  }
+  // These trust boundaries, which have been checked by now.
+  for (int32_t i = 0; i < count && error == cudaSuccess; ++i) switch (rules[i].rule) {
+#define UPS_RULE_LAUNCH(name, ...) \
+  case Rule::name: error = launch_own<Rule::name>(stream, rules[i], fault); break;
+      UPS_DATA_RULES(UPS_RULE_LAUNCH)
+#undef UPS_RULE_LAUNCH
+      case Rule::none:
+      case Rule::count: break;
+    }
   return error;
 }
 

@@ -1,0 +1,9 @@
+// What a device found wrong while it computed.
+#pragma once
+#include "upsilon/upsilon.h"
+
+namespace upsilon {
+
+ups_status synchronize(ups_context& context);  // ups_synchronize, inside a call
+
+}  // namespace upsilon
