@@ -55,7 +55,7 @@ function featureNames(notes: Record<string, string>): string[] {
   } catch {
     // Said below, as for any other metadata that names no features.
   }
-  throw new ValueError('BackgroundFilter', 'file', 'the metadata "features" is no list of objects with a name');
+  throw new ValueError('BackgroundFilter', 'file', 'the metadata "features" is not a list of objects with a name');
 }
 
 /**

@@ -143,7 +143,7 @@ export class BibAePostProcessor {
    * Showers of photons: those of the decoder, corrected. Shower i of a call is number `first + i`: the same for a seed,
    * whatever it is generated with.
    * @returns `[B, 30, 30, 30]` {MIP}, on the CPU; hits below 0.1 are set to 0, here and not before
-   * @throws ValueError without a decoder, for energies that are not positive, no energies, and a seed that is no integer
+   * @throws ValueError without a decoder, for energies that are not positive, no energies, and a seed that is not an integer
    */
   generate(options: GenerateOptions): Tensor {
     const { decoder } = this;

@@ -324,7 +324,7 @@ export abstract class ShowerGenerator {
   /**
    * Showers of photons. Shower i of a call is number `first + i`: the same for a seed, whatever it is generated with.
    * @returns `[B, 30, 30, 30]` {MIP}, on the CPU; hits below 0.1 are set to 0
-   * @throws ValueError for energies that are not positive, no energies, and a seed that is no integer
+   * @throws ValueError for energies that are not positive, no energies, and a seed that is not an integer
    */
   generate(options: GenerateOptions): Tensor {
     return generate(this._recipe, options);

@@ -140,7 +140,7 @@ export class TransformerEncoderLayer {
   /**
    * The layer with the weights of a safetensors file, or with tensors by name.
    * @param options - `prefix`: what stands before the names, as `'layers.0.'` in a stack of layers
-   * @throws ValueError for a tensor that is missing, and options that there are not; ShapeError; DeviceError
+   * @throws ValueError for a tensor that is missing, and unknown options; ShapeError; DeviceError
    */
   static load(
     source: Source | Readonly<Record<string, Tensor>>,
@@ -152,7 +152,7 @@ export class TransformerEncoderLayer {
 
   /**
    * A layer to be trained, with the initial values that PyTorch's distributions give.
-   * @throws ValueError, ShapeError for widths and options that there are not
+   * @throws ValueError, ShapeError for unsupported widths and unknown options
    */
   static initial(options: TransformerEncoderLayerInitialOptions): TransformerEncoderLayer {
     checkOptions(knownInitialOptions, options, '{ width, heads, seed }');

@@ -8,12 +8,12 @@ import type { Tensor, TensorLike } from '../tensor/tensor';
 import { checkLayers, type Layer, layerArguments, layersPerCall, mlp } from './mlp';
 import type { Pool } from './setPool';
 
-/** The two networks of a deep set, and how the particles of an event are pooled between them. */
+/** The two networks of {@link deepSet}, and how the particles of an event are pooled between them. */
 export interface DeepSetOptions {
   /** Applied to every particle: at least one layer. */
   phi: readonly Layer[];
   pool: Pool;
-  /** Applied to every event's pooled row; none gives the pooled rows themselves. */
+  /** Applied to every event's pooled row; default: none, the pooled rows themselves. */
   rho?: readonly Layer[];
   /** `[N]`: sum is weighted, mean is the weighted mean. Not with max and min. */
   weights?: TensorLike;

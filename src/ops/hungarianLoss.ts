@@ -27,7 +27,7 @@ export interface MatchedLossOptions {
   reduction?: 'mean' | 'sum';
   /** Match for the largest sum of `cost` (default false). */
   maximize?: boolean;
-  /** `[rows of all problems]`: the loss of a row that has no partner. Default: such rows have no term. */
+  /** `[rows of all problems]`: the loss of a row that has no partner. Default: such rows do not contribute. */
   unmatched?: TensorLike;
   /** Weight of a row without a partner against a pair. Default 1. */
   unmatchedWeight?: number;
@@ -41,7 +41,7 @@ export interface HungarianLossOptions {
   reduction?: 'mean' | 'sum';
   /**
    * `[F]`: what a prediction without a target should be, for example the class "no object", as in DETR
-   * (arXiv:2005.12872). Default: such predictions have no term.
+   * (arXiv:2005.12872). Default: such predictions do not contribute.
    */
   noObject?: TensorLike;
   /** Weight of a prediction without a target against a pair (DETR: 0.1). Default 1. */

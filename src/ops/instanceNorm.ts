@@ -9,9 +9,9 @@ import { embedding } from './embedding';
 import { momentsOf } from './moments';
 
 export interface InstanceNormOptions {
-  /** `[C]`; 1 where none is given. */
+  /** `[C]`; default 1. */
   weight?: TensorLike;
-  /** `[C]`; 0 where none is given. */
+  /** `[C]`; default 0. */
   bias?: TensorLike;
   /** Added to the variance, default 1e-5. */
   eps?: number;
@@ -31,8 +31,8 @@ const known = new KnownOptions('weight', 'bias', 'eps', 'activation', 'out', 'mo
  * variance over all places of one channel of one sample. The same result as PyTorch's InstanceNorm1d, 2d and 3d, which have
  * no weight and bias unless asked for.
  * @param x - `[B, C, ...]` with at least one axis of places
- * @returns what has the shape of x
- * @throws ShapeError, DTypeError; ValueError for options that there are not
+ * @returns a tensor of the shape of x
+ * @throws ShapeError, DTypeError; ValueError for unknown options
  */
 export function instanceNorm(x: TensorLike, options: InstanceNormOptions = {}): Tensor {
   if (typeof options !== 'object' || options === null)

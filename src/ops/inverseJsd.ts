@@ -74,7 +74,7 @@ export function alike(operation: string, ...columns: Tensor[]): Tensor[] {
  * @param scores - `[N]`, NaN is refused
  * @param labels - `[N]`: 0 background, 1 signal
  * @param variable - `[N]`: for example the mass
- * @throws ShapeError, DTypeError; ValueError for NaN, bins that are none and unknown options
+ * @throws ShapeError, DTypeError; ValueError for NaN, invalid bins and unknown options
  */
 export function inverseJsd(
   scores: TensorLike,

@@ -28,7 +28,7 @@ export interface LayerNormOptions {
 /**
  * Layer normalisation (arXiv:1607.06450): `activation((x - mean) / sqrt(variance + eps) * weight + bias)` with mean and
  * variance over the last axes. The same result as PyTorch's layer_norm.
- * @returns what has the shape of x
+ * @returns a tensor of the shape of x
  * @throws ShapeError, DTypeError; ValueError for axes that are not the last ones
  */
 export function layerNorm(x: TensorLike, options: LayerNormOptions): Tensor {

@@ -63,7 +63,7 @@ function matricesOf(lca: TensorLike | LcaMatrices): { values: Tensor; sizes: Int
  * is the stage, above 0, of the lowest common ancestor of the leaves i and j, 0 where they have none; the diagonal is not
  * looked at. Stages increase from a daughter to her mother. `ups.tree(found.mother)` makes a graph of the result.
  * @param lca - int32 `[n, n]`, `[B, n, n]` or {@link LcaMatrices}
- * @returns the trees, with a status for each event: matrices that no tree has are no errors
+ * @returns the trees, with a status for each event: a matrix that belongs to no tree is not an error
  * @throws ShapeError, DTypeError, ValueError
  */
 export function lcaToTree(lca: TensorLike | LcaMatrices): LcaTrees {

@@ -16,14 +16,14 @@ const knownOptions = new KnownOptions('maximize', 'duals', 'out');
 const knownOutputs = new KnownOptions('rows', 'columns', 'cost', 'status', 'u', 'v');
 const int32 = dtypeCode['int32'];
 const float64 = dtypeCode['float64'];
-const mostRows = 2 ** 31 - 1;
+const maxRows = 2 ** 31 - 1;
 
 export interface AssignmentOptions {
   /** Seek the largest sum (default false); then -inf forbids a pair. */
   maximize?: boolean;
   /** Also give the dual variables (default false). */
   duals?: boolean;
-  /** Where the answer goes; what is not named here is made. */
+  /** Tensors to write the results to; those not given are allocated. */
   out?: AssignmentOutputs;
 }
 
@@ -58,7 +58,7 @@ export interface Assignment {
   rows: Tensor;
   /** int32: the columns of the pairs. */
   columns: Tensor;
-  /** float64 scalar, or `[B]`: the sum of the pairs' costs; NaN where there is no answer. */
+  /** float64 scalar, or `[B]`: the sum of the pairs' costs; NaN where no assignment exists. */
   cost: Tensor;
   /** int32 scalar, or `[B]`: 0 an answer, 1 infeasible, 2 a cost is NaN or -inf (with `maximize` +inf). */
   status: Tensor;
@@ -110,8 +110,8 @@ function checkSizes(sizes: Int32Array, operation: string, argument: string): voi
     if (size < 0)
       throw new ValueError(operation, argument, `${argument} has ${size} at position ${b} (expected at least 0)`);
     sum += size;
-    if (sum > mostRows)
-      throw new ValueError(operation, argument, `${argument} add up to more than ${mostRows} (expected fewer)`);
+    if (sum > maxRows)
+      throw new ValueError(operation, argument, `${argument} add up to more than ${maxRows} (expected fewer)`);
   });
 }
 
@@ -192,9 +192,9 @@ export function problemsOf(cost: TensorLike | RaggedCosts, operation: string, id
     throw new ShapeError(operation, 'cost', `cost is ${shapeText(shape)} (expected [R, C] or [B, R, C])`);
   const [problems, ...extents] = shape.length === 2 ? [1, ...shape] : shape;
   extents.forEach((extent, side) => {
-    if (problems * extent > mostRows) {
+    if (problems * extent > maxRows) {
       const found = `${problems * extent} ${side === 0 ? 'rows' : 'columns'}`;
-      throw new ShapeError(operation, 'cost', `cost has ${found} (expected at most ${mostRows})`);
+      throw new ShapeError(operation, 'cost', `cost has ${found} (expected at most ${maxRows})`);
     }
   });
   const rows = idle.rows || extents[1] > 0 ? extents[0] : 0,

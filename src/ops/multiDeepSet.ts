@@ -27,9 +27,9 @@ export interface MultiDeepSetOptions {
 }
 
 const name = 'multiDeepSet';
-const mostSets = 8;
+const maxSets = 8;
 const words = Object.fromEntries(
-  Array.from({ length: mostSets }, (_, s) => [
+  Array.from({ length: maxSets }, (_, s) => [
     [`x${s}`, `sets[${s}].values`],
     [`offsets${s}`, `sets[${s}].offsets`],
     [`particle_weights${s}`, `weights[${s}]`],
@@ -51,8 +51,8 @@ const knownOptions = new KnownOptions('phi', 'pool', 'fuse', 'rho', 'weights', '
 export function multiDeepSet(sets: readonly (Ragged | RaggedLike | Vector)[], options: MultiDeepSetOptions): Tensor {
   knownOptions.check(options, name);
   const { phi, pool, fuse = 'after', rho = [], weights, out } = options ?? {};
-  if (!Array.isArray(sets) || sets.length === 0 || sets.length > mostSets)
-    throw new ValueError(name, 'sets', `sets is ${shown(sets)} (expected a list of one to ${mostSets} sets)`);
+  if (!Array.isArray(sets) || sets.length === 0 || sets.length > maxSets)
+    throw new ValueError(name, 'sets', `sets is ${shown(sets)} (expected a list of one to ${maxSets} sets)`);
   const networks = checkNetworks(phi, sets.length);
   const particleWeights = checkWeights(weights, sets.length, pool);
   const rhoLayers = Array.isArray(rho) && rho.length === 0 ? undefined : checkLayers(rho, name, 'rho');
@@ -76,7 +76,7 @@ export function multiDeepSet(sets: readonly (Ragged | RaggedLike | Vector)[], op
       `phi end with ${widths.join(', ')} features (expected the same of all, to be fused before pooling)`,
     );
   const perSet = 3 + 2 * layersPerCall;
-  while (inputs.length < mostSets * perSet) inputs.push(undefined);
+  while (inputs.length < maxSets * perSet) inputs.push(undefined);
   const width = fuse === 'before' ? widths[0] : widths.reduce((sum, one) => sum + one, 0);
   const first = ragged[0];
   const dtype = dtypes[first.values._dtype].floating ? first.values._dtype : dtypeCode.float32;

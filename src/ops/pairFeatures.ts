@@ -12,7 +12,7 @@ const name = 'pairFeatures';
 const operation = new Operation('pair_features');
 const knownOptions = new KnownOptions('eps', 'out');
 const featureCount = 4;
-const mostRows = 2 ** 31 - 1;
+const maxRows = 2 ** 31 - 1;
 
 export interface PairFeaturesOptions {
   /** What stands behind a logarithm is at least this. Default 1e-8. */
@@ -69,8 +69,8 @@ export function pairOffsets(events: Ragged, operation_: string): { tensor: Tenso
   let last = 0;
   for (let b = 1; b < boundaries.length; ++b) {
     last += (boundaries[b] - boundaries[b - 1]) ** 2;
-    if (last > mostRows)
-      throw new ShapeError(operation_, 'momenta', `momenta have more than ${mostRows} pairs (expected fewer)`);
+    if (last > maxRows)
+      throw new ShapeError(operation_, 'momenta', `momenta have more than ${maxRows} pairs (expected fewer)`);
     pairs[b] = last;
   }
   return { tensor: besides(events.offsets, pairs), last };

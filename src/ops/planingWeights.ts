@@ -15,7 +15,7 @@ export interface PlaningOptions extends Binning {
   labels?: TensorLike;
   /** `[N]`: what the elements weigh before. Default: all 1. */
   weights?: TensorLike;
-  /** `[B]`: the distribution to be had, for example the counts of another sample; not below 0. Default: flat, all bins alike. */
+  /** `[B]`: the wanted distribution, for example the counts of another sample; not below 0. Default: flat, all bins alike. */
   target?: TensorLike;
 }
 
@@ -54,7 +54,7 @@ function factorsOf(contents: Float64Array, target: Float64Array): Float64Array {
  * outside all bins, and in bins whose content is not above 0, get 0. It has no gradient.
  * @param variable - `[N]`, NaN is refused
  * @returns `[N]`, of the element type of `variable`
- * @throws ShapeError, DTypeError; ValueError for NaN, bins that are none, a target below 0 and unknown options
+ * @throws ShapeError, DTypeError; ValueError for NaN, invalid bins, a target below 0 and unknown options
  */
 export function planingWeights(variable: TensorLike, options: PlaningOptions): Tensor {
   knownOptions.check(options, name);

@@ -133,7 +133,7 @@ const averages = [1, 2, 3].map((rank) => new WindowPool(rank, 'mean')),
  * @param x - `[B, C, W]`
  * @param kernel - the window's extent
  * @returns `[B, C, Wout]`
- * @throws ShapeError, DTypeError; ValueError for options that there are not
+ * @throws ShapeError, DTypeError; ValueError for unknown options
  */
 export function avgPool1d(x: TensorLike, kernel: PerAxis, options: AvgPoolOptions = {}): Tensor {
   return averages[0].run(x, kernel, options);
@@ -155,7 +155,7 @@ export function avgPool3d(x: TensorLike, kernel: PerAxis, options: AvgPoolOption
  * @param x - `[B, C, W]`
  * @param kernel - the window's extent
  * @returns `[B, C, Wout]`
- * @throws ShapeError, DTypeError; ValueError for options that there are not
+ * @throws ShapeError, DTypeError; ValueError for unknown options
  */
 export function maxPool1d(x: TensorLike, kernel: PerAxis, options: MaxPoolOptions = {}): Tensor {
   return maxima[0].run(x, kernel, options);
@@ -180,7 +180,7 @@ const globally = new Operation('window_pool', [], undefined, 'globalPool');
  * with an output of 1. Nothing to pool gives 0.
  * @param x - `[B, C, ...]` with one to three axes of places
  * @returns `[B, C]`
- * @throws ShapeError, DTypeError; ValueError for a kind that there is not
+ * @throws ShapeError, DTypeError; ValueError for an unknown kind
  */
 export function globalPool(x: TensorLike, pool: (typeof kinds)[number], options: GlobalPoolOptions = {}): Tensor {
   const name = globally.publicName;

@@ -52,7 +52,7 @@ const blockOfBuffer = new WeakMap<object, NativeBlock>();
 
 /** The block that an array is a view on; undefined for memory of the JavaScript engine. @internal */
 export function blockUnder(array: TypedArray): NativeBlock | undefined {
-  // A detached view is no view on the block any more.
+  // A detached view no longer refers to the block.
   return array.byteLength > 0 ? blockOfBuffer.get(array.buffer) : undefined;
 }
 

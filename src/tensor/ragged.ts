@@ -95,7 +95,7 @@ const knownOptions = new KnownOptions('name', 'device');
  * Events with varying numbers of rows. An Arrow `List` column (also a slice) in one chunk is not copied.
  * @param source - `List<T>`, `List<FixedSizeList<T>[F]>`..., or values `[N, ...]` and offsets `[B+1]`
  * @throws ValueError for nulls
- * @throws DTypeError when the column is no list, or its elements are of a type that no operation knows
+ * @throws DTypeError when the column is not a list, or its elements are of a type that no operation knows
  */
 export function ragged(source: Vector | RaggedLike | Ragged, options: { name?: string; device?: string } = {}): Ragged {
   knownOptions.check(options, 'ragged');
