@@ -147,7 +147,7 @@ function writeAll(file: number, bytes: Uint8Array): void {
 }
 
 /**
- * Saves tensors by name. The file appears under its name when it is complete: whoever has an older one mapped keeps it.
+ * Saves tensors by name. The file appears under its name only when complete: a process that has an older one mapped keeps it.
  * @throws DeviceError for tensors that are not on the CPU; ValueError when the file cannot be written
  */
 export function save(

@@ -143,7 +143,7 @@ export class BackgroundFilter {
 
   /**
    * `passProbability` of every event. An event without any selected particle gets the score of an empty one.
-   * Blocks until it is done; whoever has an event loop to keep alive goes through {@link batches} instead.
+   * Blocks until it is done; to keep the event loop responsive, use {@link batches} instead.
    * @param particles - `List` columns, not copied
    * @param options - `onBatch`: called after every batch, to show progress
    * @returns float32 `[B]`, on the CPU

@@ -23,12 +23,12 @@ export interface TransformerEncoderLayerOptions {
   heads: number;
   /** Of the network per particle. Default `'relu'`. */
   activation?: 'relu' | 'gelu';
-  /** Whether normalization comes before attention and network (pre-norm) or behind them (post-norm, the default). */
+  /** Whether normalization comes before attention and network (pre-norm) or after them (post-norm, the default). */
   normFirst?: boolean;
   /** Of the normalizations. Default 1e-5. */
   eps?: number;
   /**
-   * How likely a number is dropped in training, 0 to below 1. As in PyTorch: weights of the attention, what it gives, hidden
+   * Probability of dropping a number in training, 0 to below 1. As in PyTorch: attention weights, its output, hidden
    * numbers of the network, and what that gives. Default 0.
    */
   dropout?: number;
@@ -128,7 +128,7 @@ export class TransformerEncoderLayer {
             key,
             `${prefix}${key} is ${shapeText(found.shape)} (expected ${shapeText(shape)})`,
           );
-        // On another device a leaf of its own: gradients belong to what is trained there.
+        // On another device it is a new leaf: gradients belong to the copy that is trained there.
         if (found.device === where) return [key, found];
         const parameter = found.detach().to(where);
         parameter.requiresGrad = found.requiresGrad;

@@ -83,7 +83,7 @@ export function attention(
   ];
   const width = queryHeads.shape[2],
     outputs = heads * valueHeads.shape[2];
-  // The library takes 0 for the default; every product of float32 times its least number is as good as none.
+  // To the library 0 means the default, so the smallest number is passed: float32 products times it are practically 0.
   const factor = scale === 0 ? 2 ** -149 : (scale ?? (width > 0 ? 1 / Math.sqrt(width) : 1));
   const room = out === undefined ? undefined : byHeads(toOutput(out, name), heads, 'out');
   let result: Tensor;
@@ -118,7 +118,7 @@ function byHeads(values: Tensor, heads: number, argument: string): Tensor {
   return values.reshape([rows, heads, columns / heads]);
 }
 
-/** Contents on a device are not looked at: whoever brings a tensor there has made it from one list, as a rule. */
+/** Boundaries on a device are not compared: usually both come from the same list. */
 function sameBoundaries(one: Ragged, other: Ragged): boolean {
   if (one.offsets.size !== other.offsets.size) return false;
   if (beginTogether(one.offsets._memory, other.offsets._memory)) return true;

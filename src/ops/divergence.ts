@@ -38,7 +38,7 @@ function divergence(
   if (base !== undefined && !(typeof base === 'number' && base > 0 && base !== 1 && base < Infinity))
     throw new ValueError(name, 'base', `base is ${shown(base)} (expected a positive number other than 1)`);
   if (pseudocount !== undefined && !(typeof pseudocount === 'number' && pseudocount >= 0 && pseudocount < Infinity))
-    throw new ValueError(name, 'pseudocount', `pseudocount is ${shown(pseudocount)} (expected a number from 0 on)`);
+    throw new ValueError(name, 'pseudocount', `pseudocount is ${shown(pseudocount)} (expected a non-negative number)`);
   const p = contents(histograms[0], name, 'p'),
     q = contents(histograms[1], name, 'q');
   if (p.shape.length !== q.shape.length || p.shape.some((extent, d) => extent !== q.shape[d]))

@@ -100,7 +100,7 @@ function costsOf(
   return { problems, rows, columns, prediction: values };
 }
 
-/** Matches by the costs, and adds up the losses of what is matched. */
+/** Matches by the costs, and sums the losses of the matched pairs. */
 function lossOf(
   problems: Problems,
   losses: Tensor,
@@ -134,7 +134,7 @@ export function pairCost(
 }
 
 /**
- * The loss of what is matched: rows and columns of each problem are paired for the least sum of `cost`, and the losses of
+ * The loss of matched pairs: rows and columns of each problem are paired for the minimum sum of `cost`, and the losses of
  * the pairs are averaged. The gradient goes to `pairLoss` of pairs and to `unmatched` only: a choice of pairs has none.
  * @param cost - `[R, C]`, `[B, R, C]` or {@link RaggedCosts}, as {@link linearSumAssignment} takes it
  * @param pairLoss - as many numbers in the same order; may be `cost.values` itself

@@ -70,7 +70,7 @@ export function alike(operation: string, ...columns: Tensor[]): Tensor[] {
 /**
  * How little a tagger sculpts a variable: 1 / Jensen-Shannon divergence (base 2) between its distributions in background that
  * passes and background that fails the cut of a fixed signal efficiency, as DisCo's figures show it (arXiv:2001.05310). The
- * cut is {@link backgroundRejection}'s; what lies outside the bins does not count. It has no gradient.
+ * cut is {@link backgroundRejection}'s; elements outside the bins do not count. It has no gradient.
  * @param scores - `[N]`, NaN is refused
  * @param labels - `[N]`: 0 background, 1 signal
  * @param variable - `[N]`: for example the mass

@@ -81,7 +81,7 @@ export interface RaggedAssignment {
   v?: Ragged;
 }
 
-/** Problems behind each other, as kernels take them. @internal */
+/** Problems one after the other, as kernels take them. @internal */
 export interface Problems {
   /** `[N]` */
   values: Tensor;
@@ -211,7 +211,7 @@ export function problemsOf(cost: TensorLike | RaggedCosts, operation: string, id
   };
 }
 
-/** What the kernel is given and gives, problems behind each other. @internal */
+/** Inputs and outputs of the kernel, problems one after the other. @internal */
 export interface Found {
   columnOfRow: Tensor;
   rowOfColumn: Tensor;

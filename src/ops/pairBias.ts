@@ -13,7 +13,7 @@ export interface PairBias {
   momenta: TensorLike;
   /** From one to four. The first takes the 4 features, the last gives a number for each head. */
   layers: readonly Layer[];
-  /** What stands behind a logarithm is at least this. Default 1e-8. */
+  /** Lower limit of the arguments of logarithms. Default 1e-8. */
   eps?: number;
 }
 

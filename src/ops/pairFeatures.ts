@@ -15,7 +15,7 @@ const featureCount = 4;
 const maxRows = 2 ** 31 - 1;
 
 export interface PairFeaturesOptions {
-  /** What stands behind a logarithm is at least this. Default 1e-8. */
+  /** Lower limit of the arguments of logarithms. Default 1e-8. */
   eps?: number;
   /** `[P, 4]` */
   out?: TensorLike;

@@ -11,9 +11,9 @@ import { type Binning, edgesOf } from './histogram';
 import { alike, column, labelsOf } from './inverseJsd';
 
 export interface PlaningOptions extends Binning {
-  /** `[N]`: 0 background, 1 signal; each class is planed for itself. Default: one class. */
+  /** `[N]`: 0 background, 1 signal; each class is planed separately. Default: one class. */
   labels?: TensorLike;
-  /** `[N]`: what the elements weigh before. Default: all 1. */
+  /** `[N]`: initial weights of the elements. Default: all 1. */
   weights?: TensorLike;
   /** `[B]`: the wanted distribution, for example the counts of another sample; not below 0. Default: flat, all bins alike. */
   target?: TensorLike;

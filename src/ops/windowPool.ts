@@ -8,11 +8,11 @@ import { integer, perAxis, type PerAxis } from './convolution';
 export interface MaxPoolOptions {
   /** Default: the window, so that windows touch. */
   stride?: PerAxis;
-  /** Places before and behind x that hold nothing, default 0; at most half the window. */
+  /** Empty places before and after x, default 0; at most half the window. */
   padding?: PerAxis;
   /** Default 1. */
   dilation?: PerAxis;
-  /** Whether windows may begin anywhere in x or before it, and end behind it (default false). */
+  /** Whether windows may begin anywhere in x or before it, and end after it (default false). */
   ceilMode?: boolean;
   out?: TensorLike;
 }
@@ -103,7 +103,7 @@ class WindowPool {
   }
 }
 
-/** Windows over the axes behind samples and channels, `extents` of them. */
+/** Windows over the axes after samples and channels, `extents` of them. */
 function pooled(
   operation: Operation,
   x: Tensor,

@@ -1,7 +1,7 @@
 // What is said about arguments that cannot be used.
 import { ValueError } from './errors';
 
-/** A value as messages show it. Never throws, whatever the value: `String(Object.create(null))` would. */
+/** A value as shown in messages. Never throws for any value: `String(Object.create(null))` would. */
 export function shown(value: unknown): string {
   switch (typeof value) {
     case 'string':

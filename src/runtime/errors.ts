@@ -10,7 +10,7 @@ export type ErrorCode =
   | 'ERR_UPSILON_BUSY'
   | 'ERR_UPSILON_NO_BINARY';
 
-/** Base of all errors that the library throws. Its message says what was found, what was wanted, and where. */
+/** Base of all errors that the library throws. Its message says what was found, what was expected, and where. */
 export class UpsilonError extends Error {
   /** Stable for programs, as Node's own codes. */
   readonly code: ErrorCode;

@@ -59,7 +59,7 @@ export class Ragged {
   }
 }
 
-/** Int32 boundaries or indices from whatever holds them. @internal */
+/** Int32 boundaries or indices from any accepted source. @internal */
 export function indices(source: TensorLike, operation: string, name: string): Tensor {
   const made = asTensor(source, Array.isArray(source) ? int32 : undefined, operation, name);
   if (made._dtype !== int32) throw new DTypeError(operation, name, `${name} is ${made.dtype} (expected int32)`);

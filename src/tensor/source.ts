@@ -24,7 +24,7 @@ function isForeignTensor(value: object): value is ForeignTensor {
 }
 
 /**
- * Elements of whatever holds them: only lists, and columns in several chunks, are copied.
+ * Elements of any accepted source: only lists, and columns in several chunks, are copied.
  * @param wanted - the element type that lists, and arrays of a type that no operation knows, become
  * @internal
  */

@@ -155,7 +155,7 @@ export class Tensor {
     return view;
   }
 
-  /** Whether `backward()` computes a gradient here: set on parameters, inherited by what is computed from them. */
+  /** Whether `backward()` computes a gradient here: set on parameters, inherited by everything computed from them. */
   get requiresGrad(): boolean {
     return this._requiresGrad;
   }

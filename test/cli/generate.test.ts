@@ -234,7 +234,7 @@ test.each([
 });
 
 test('files that cannot be continued', async () => {
-  await expect(make('whole.arrow')).rejects.toThrow(/is there already \(expected --resume, --append or --overwrite/);
+  await expect(make('whole.arrow')).rejects.toThrow(/already exists \(expected --resume, --append or --overwrite/);
   writeFileSync(join(folder, 'text.arrow'), 'no Arrow stream at all');
   await expect(make('text.arrow', '--resume')).rejects.toThrow(/is not an Arrow stream/);
   const command = { ...parse(words('whole.arrow', '--resume'))!, seed: 8n };
