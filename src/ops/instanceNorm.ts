@@ -17,7 +17,7 @@ export interface InstanceNormOptions {
   eps?: number;
   activation?: Activation;
   out?: TensorLike;
-  /** Mean and variance of x, `[B, C, 2]`, as the convolution that made it gives them; default: looked for here. */
+  /** Mean and variance of x, `[B, C, 2]`, as the convolution that made it gives them; default: computed here. */
   moments?: TensorLike;
 }
 
@@ -29,7 +29,7 @@ const known = new KnownOptions('weight', 'bias', 'eps', 'activation', 'out', 'mo
 /**
  * Instance normalisation (arXiv:1607.08022): `activation((x - mean) / sqrt(variance + eps) * weight + bias)` with mean and
  * variance over all places of one channel of one sample. The same result as PyTorch's InstanceNorm1d, 2d and 3d, which have
- * no weight and bias unless asked for.
+ * no weight and bias by default.
  * @param x - `[B, C, ...]` with at least one axis of places
  * @returns a tensor of the shape of x
  * @throws ShapeError, DTypeError; ValueError for unknown options

@@ -16,7 +16,7 @@ const int32 = dtypeCode['int32'];
 const maxEdges = 2 ** 31 - 1;
 
 export interface KnnGraphOptions {
-  /** Whether every point is a neighbour of itself, the first (default false). */
+  /** Whether every point counts as its own first neighbour (default false). */
   loop?: boolean;
 }
 
@@ -34,7 +34,7 @@ function count(offsets: Int32Array, k: number, itself: number): { largest: numbe
 
 /**
  * The k nearest neighbours of every point inside its own event: row i of the graph lists those of point i by increasing
- * distance, equal distances in the order of the points. Points of an event with fewer others get as many as there are.
+ * distance, ties in the order of the points. In an event with fewer than k other points, all of them are neighbours.
  * The graph is exact: distances that float32 cannot tell apart are compared in float64. It has no gradient.
  * @param x - `[N, D]` with boundaries of B events
  * @param k - at least 1

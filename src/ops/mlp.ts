@@ -16,7 +16,7 @@ export interface Layer {
 
 const operation = new Operation('mlp');
 const knownLayer = new KnownOptions('weight', 'bias', 'activation');
-/** What one call of the kernel takes; longer networks are several calls. @internal */
+/** Maximum number of layers in one call of the kernel; longer networks take several calls. @internal */
 export const layersPerCall = 4;
 
 /**

@@ -15,7 +15,7 @@ export interface PlaningOptions extends Binning {
   labels?: TensorLike;
   /** `[N]`: initial weights of the elements. Default: all 1. */
   weights?: TensorLike;
-  /** `[B]`: the wanted distribution, for example the counts of another sample; not below 0. Default: flat, all bins alike. */
+  /** `[B]`: the wanted distribution, for example the counts of another sample; non-negative. Default: flat. */
   target?: TensorLike;
 }
 
@@ -27,7 +27,7 @@ const count = new Kernel('histogram_2d_forward', words, name);
 const lookUp = new Kernel('histogram_2d_backward', words, name);
 const float64 = dtypeCode['float64'];
 
-/** What the weights of every bin and class are multiplied with. The sum over a class stays as it is. */
+/** Factors of the weights of every bin and class. The sum over a class stays as it is. */
 function factorsOf(contents: Float64Array, target: Float64Array): Float64Array {
   const factors = new Float64Array(contents.length);
   for (let label = 0; label < 2; ++label) {
