@@ -25,7 +25,7 @@ export interface Row {
   parameters?: unknown;
   notes: string[];
   problem?: string;
-  /** Figures that are no times of calls. */
+  /** Figures that are not times of calls. */
   figures?: Record<string, number | string | null>;
 }
 

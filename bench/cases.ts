@@ -243,7 +243,7 @@ function makeTensor(
     const integers = Int32Array.from({ length: count }, () => Math.floor((hint.below ?? 100) * random()));
     values = parameter.type === 'uint8' ? Uint8Array.from(integers) : integers;
   } else {
-    throw new Error(`${operation}: there is no rule by which numbers for ${parameter.name} could be made`);
+    throw new Error(`${operation}: no rule to generate values for ${parameter.name}`);
   }
   return tensor(values, { shape });
 }

@@ -23,7 +23,7 @@ export function nativeProgram(name: string): { path: string } | { problem: strin
   const folder = existsSync(join(shared, 'CMakeCache.txt')) ? shared : own;
   const path = join(folder, 'Release', name);
   if (spawnSync('cmake', ['--version'], { stdio: 'ignore' }).status !== 0) {
-    return existsSync(path) ? { path } : { problem: `${name} is missing, and there is no CMake to build it with` };
+    return existsSync(path) ? { path } : { problem: `${name} is missing, and CMake is not available to build it` };
   }
   const options = ['ADDON', 'SHARED'].map((part) => `-DUPSILON_BUILD_${part}=OFF`);
   options.push('-DUPSILON_EMULATED=OFF', '-DUPSILON_CUDA=OFF', '-DCMAKE_BUILD_TYPE=Release');

@@ -7,7 +7,7 @@ export interface Settings {
   device: string;
   variant: string | undefined;
   threads: number;
-  /** Whether nobody said how many threads: the library's own choice is measured then. */
+  /** Whether the number of threads was left open: the library's own choice is then measured. */
   allCores: boolean;
   json: string | undefined;
   baseline: string | undefined;

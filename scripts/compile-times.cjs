@@ -45,7 +45,7 @@ for (const { source, seconds } of sources) {
   row.total += seconds;
 }
 if (sources.length === 0) {
-  console.log(`${build} has no times: configure it with CMAKE_CXX_COMPILER_LAUNCHER=.ci/timed`);
+  console.log(`${build} has no recorded times: configure it with CMAKE_CXX_COMPILER_LAUNCHER=.ci/timed`);
   process.exit(0);
 }
 

@@ -1,4 +1,4 @@
-// npm's install step: leaves a binary that loads, or says in one paragraph why there is none.
+// npm's install step: leaves a binary that loads, or explains in one paragraph why it could not.
 //   a prebuilt binary of this platform, else CMake, else node-gyp.
 // It compiles what this machine can run: kernels for the instruction sets of its processor, and the CUDA plug-in where there
 // is a GPU, for that GPU. `npm run build:emulated` and `npm run prebuild` make the rest.

@@ -144,7 +144,7 @@ function main() {
   const settings = { runs: count(runs, 'runs'), repetitions: count(repetitions, 'repetitions') };
   const names = steps.map(({ name }) => name);
   const unknown = only.filter((name) => !names.includes(name));
-  if (unknown.length > 0) fail(`there is no step ${unknown.join(', ')} (expected ${names.join(', ')})`);
+  if (unknown.length > 0) fail(`unknown step ${unknown.join(', ')} (expected ${names.join(', ')})`);
 
   const failed = [];
   for (const step of steps.filter(({ name }) => only.length === 0 || only.includes(name))) {

@@ -8,7 +8,7 @@ const path = require('node:path');
 const { platform, root } = require('./machine.cjs');
 
 if (!fs.existsSync(path.join(root, 'prebuilds', platform(), 'upsilon.node'))) {
-  console.error('there is no prebuilt binary: `npm run prebuild` makes it');
+  console.error('no prebuilt binary found: `npm run prebuild` makes it');
   process.exit(1);
 }
 const project = fs.mkdtempSync(path.join(os.tmpdir(), 'upsilon-package-'));

@@ -3,7 +3,7 @@ import { KnownOptions, shown } from './runtime/check';
 import { ValueError } from './runtime/errors';
 import { filled, Tensor } from './tensor/tensor';
 
-/** What is trained: tensors with `requiresGrad`. */
+/** The tensors to train, each with `requiresGrad`. */
 export type Parameters = Iterable<Tensor> | Readonly<Record<string, Tensor>>;
 
 function listOf(parameters: Parameters): Tensor[] {
@@ -14,14 +14,14 @@ function listOf(parameters: Parameters): Tensor[] {
   const list = Symbol.iterator in parameters ? [...(parameters as Iterable<Tensor>)] : Object.values(parameters);
   for (const parameter of list) {
     if (!(parameter instanceof Tensor) || !parameter.requiresGrad)
-      throw new ValueError('optim', 'parameters', 'a parameter is no tensor with requiresGrad');
+      throw new ValueError('optim', 'parameters', 'a parameter is not a tensor with requiresGrad');
   }
   return list;
 }
 
 abstract class Optimizer {
   protected readonly parameters: readonly Tensor[];
-  /** Steps taken so far, by parameter: one without a gradient does not take part. */
+  /** Steps taken so far, per parameter; a parameter without a gradient is skipped. */
   protected readonly steps: number[];
 
   constructor(parameters: Parameters) {
@@ -29,7 +29,7 @@ abstract class Optimizer {
     this.steps = this.parameters.map(() => 0);
   }
 
-  /** Forgets the gradients. Call it before every `backward()`, which adds to them. */
+  /** Clears the gradients. Call it before every `backward()`, which adds to them. */
   zeroGrad(): void {
     for (const parameter of this.parameters) parameter.grad = undefined;
   }
@@ -56,7 +56,7 @@ export interface AdamOptions {
   epsilon?: number;
   /** Default 0. */
   weightDecay?: number;
-  /** Whether weights decay apart from the gradient (AdamW, arXiv:1711.05101). Default false. */
+  /** Whether weight decay is decoupled from the gradient (AdamW, arXiv:1711.05101). Default false. */
   decoupled?: boolean;
 }
 

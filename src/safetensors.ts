@@ -65,9 +65,9 @@ function headerOf(bytes: Uint8Array): { header: Record<string, unknown>; begin: 
   try {
     header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, 8 + length)));
   } catch (error) {
-    refuse(`the header is no JSON: ${error instanceof Error ? error.message : String(error)}`);
+    refuse(`the header is not JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
-  if (!isObject(header)) refuse('the header is no JSON object');
+  if (!isObject(header)) refuse('the header is not a JSON object');
   return { header, begin: 8 + length };
 }
 
@@ -147,7 +147,7 @@ function writeAll(file: number, bytes: Uint8Array): void {
 }
 
 /**
- * Saves tensors by name. The file appears under its name when it is complete: whoever has an older one mapped keeps it.
+ * Saves tensors by name. The file appears under its name only when complete: a process that has an older one mapped keeps it.
  * @throws DeviceError for tensors that are not on the CPU; ValueError when the file cannot be written
  */
 export function save(

@@ -51,7 +51,7 @@ export class OnnxRuntime {
     }
   }
 
-  /** A contestant, or why it is none. */
+  /** A contestant, or why it cannot take part. */
   async open(
     { name, model, feeds }: { name: string; model: string; feeds: string },
     expected?: Tensor,

@@ -52,7 +52,7 @@ async function treeOf(file, wanted) {
   if (name === undefined || !names.includes(name)) {
     const there = names.length > 0 ? `the file has ${names.join(', ')}` : 'the file has no TTree';
     throw new UserError(
-      name === undefined ? `say which tree with --tree (${there})` : `there is no tree ${name} (${there})`,
+      name === undefined ? `choose a tree with --tree (${there})` : `there is no tree ${name} (${there})`,
     );
   }
   return file.readObject(name);
@@ -79,7 +79,7 @@ async function main() {
     throw new UserError('expected an input and an output file (--help says more)');
   if (!existsSync(input)) throw new UserError(`there is no file ${input}`);
   const file = await openFile(input).catch(() => undefined);
-  if (!file?.fKeys) throw new UserError(`${input} is no ROOT file`);
+  if (!file?.fKeys) throw new UserError(`${input} is not a ROOT file`);
   const tree = await treeOf(file, options.tree);
   let columns = isMdst(tree) ? await readMcParticles(tree) : await readNtuple(tree);
   if (options.group) columns = grouped(columns, options.group.split(','));

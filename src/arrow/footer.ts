@@ -4,10 +4,10 @@
 
 import { Flat } from './flat';
 
-const mostDepth = 64;
+const maxDepth = 64;
 
 function checkFields(flat: Flat, fields: readonly number[], depth: number): void {
-  if (depth > mostDepth) throw new RangeError(`columns are nested more than ${mostDepth} times`);
+  if (depth > maxDepth) throw new RangeError(`columns are nested more than ${maxDepth} times`);
   for (const field of fields) {
     flat.tables(field, 6);
     checkFields(flat, flat.tables(field, 5), depth + 1);

@@ -5,7 +5,7 @@ import { RecordBatch, Schema, Table, tableToIPC } from 'apache-arrow';
 import { type Columns, recordBatch } from './table';
 
 /**
- * Writes columns as an Arrow IPC file. The file appears under its name when it is complete: whoever has an older one
+ * Writes columns as an Arrow IPC file. The file appears under its name only when complete: a process that has an older one
  * mapped keeps it. Programs that are ES modules have another copy of apache-arrow than this package, whose
  * `tableToIPC` writes damaged files from tables of this one; this function is the safe way.
  * @param notes - the schema's metadata

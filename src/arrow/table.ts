@@ -26,7 +26,7 @@ export type Columns = Readonly<Record<string, Tensor | Ragged>>;
 /**
  * An Arrow IPC file as a table of views on the memory-mapped file: nothing is read before it is looked at, and nothing is
  * copied. Writing to the views changes memory, never the file.
- * @throws ValueError when the file cannot be read or is no Arrow file
+ * @throws ValueError when the file cannot be read or is not an Arrow file
  */
 export function open(file: string): Table {
   const bytes = mapFile(file, 'arrow.open');
@@ -37,7 +37,7 @@ export function open(file: string): Table {
     throw new ValueError(
       'arrow.open',
       'file',
-      `${file} is no Arrow file: ${error instanceof Error ? error.message : String(error)}`,
+      `${file} is not an Arrow file: ${error instanceof Error ? error.message : String(error)}`,
     );
   }
 }
@@ -120,7 +120,7 @@ function shapeIn(metadata: Map<string, string>, name: string): number[] | undefi
     if (Array.isArray(shape) && shape.every((extent) => Number.isSafeInteger(extent) && (extent as number) >= 0))
       return shape as number[];
   } catch {
-    // Said below, as for any other metadata that is no shape.
+    // Said below, as for any other metadata that is not a shape.
   }
   throw new ValueError('arrow.tensors', name, `${name} has malformed ${fixedShape} metadata`);
 }

@@ -1,4 +1,4 @@
-// Walks the tape from a result to what it was computed from.
+// Walks the tape from a result back to its inputs.
 import { ShapeError, ValueError } from '../runtime/errors';
 import { noGrad, type Traced } from './tape';
 

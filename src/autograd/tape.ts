@@ -4,7 +4,7 @@
 import { shown } from '../runtime/check';
 import { ValueError } from '../runtime/errors';
 
-/** Gradients of the inputs, in their order, from the gradient of the result. `needed` says which are asked for. */
+/** Gradients of the inputs, in their order, from the gradient of the result. `needed` says which are wanted. */
 export type Backward<T> = (gradient: T, needed: readonly boolean[]) => readonly (T | undefined)[];
 
 /** How a tensor came to be. */
@@ -22,7 +22,7 @@ export interface Traced<T> {
 let recording = true;
 
 /**
- * Runs `body` without recording: what it computes has no gradient, and keeps no inputs alive.
+ * Runs `body` without recording: its results have no gradient and keep no inputs alive.
  * @returns what `body` returns
  */
 export function noGrad<T>(body: () => T): T {

@@ -65,7 +65,7 @@ function energiesOf(text: string | undefined): { low: number; high: number } {
 }
 
 /**
- * @returns undefined when help is asked for
+ * @returns undefined when help was requested
  * @throws UsageError
  */
 export function parse(words: readonly string[]): GenerateCommand | undefined {
@@ -130,12 +130,12 @@ async function openStream(
   sinkOf: typeof fileSink,
 ): Promise<{ stream: ShowerStream; missing: number }> {
   const { file, how, count } = command;
-  // Before there is a file: the thread that generates says too late what is wrong.
+  // Checked before the file is created: the generating thread would report it too late.
   generatorOf({ ...command, device: 'cpu' });
   const notes = notesOf(command);
   const before = statSync(file, { throwIfNoEntry: false });
   if (how === 'new' && before)
-    throw new UsageError(`${file} is there already (expected --resume, --append or --overwrite, or another name)`);
+    throw new UsageError(`${file} already exists (expected --resume, --append or --overwrite, or another name)`);
   if ((how === 'resume' || how === 'append') && before && before.size > 0) {
     const known = await findShowers(file);
     checkNotes(file, known.notes, notes);
@@ -156,7 +156,7 @@ export interface Produced {
 }
 
 /**
- * Writes the showers. Batches that are finished stay readable, whatever happens to the next.
+ * Writes the showers. Finished batches stay readable even if a later one fails.
  * @param environment - where to write to; what to tell; what ends it early
  * @throws UsageError; ValueError when the file cannot be written, a full disk for example
  */

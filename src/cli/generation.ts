@@ -24,7 +24,7 @@ export interface Production extends ModelChoice {
 
 type Answer = { slot: number; count: number } | { failed: ErrorParts };
 
-/** Batches in order. One is valid until the next is asked for. */
+/** Batches in order. Each is valid until the next is requested. */
 export async function* generate(production: Production): AsyncGenerator<ShowerBatch, void> {
   const { count, batch } = production;
   if (count === 0) return;

@@ -31,7 +31,7 @@ function weightsOf(model: string): ReturnType<typeof load> {
 }
 
 /**
- * @throws UsageError for what is no generator; the library's errors for files that are none
+ * @throws UsageError if the file is not a generator's; the library's own errors if it cannot be read
  */
 export function generatorOf({ model, postProcessor, device }: ModelChoice): Generator {
   const tensors = weightsOf(model);
@@ -42,9 +42,7 @@ export function generatorOf({ model, postProcessor, device }: ModelChoice): Gene
     return WganGenerator.load(tensors, { device });
   }
   if (!names.includes('cond3.weight'))
-    throw new UsageError(
-      `--model ${model}: its tensors are no generator's (expected wgan, or a file of a WGAN or a BIB-AE)`,
-    );
+    throw new UsageError(`--model ${model} is not a generator (expected wgan, or a file of a WGAN or a BIB-AE)`);
   const decoder = BibAeDecoder.load(tensors, { device });
   return postProcessor === undefined ? decoder : BibAePostProcessor.load(postProcessor, { decoder, device });
 }

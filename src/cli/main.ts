@@ -11,7 +11,7 @@ async function main([name = '', ...words]: readonly string[]): Promise<number> {
     return 0;
   }
   if (!Object.hasOwn(commands, name))
-    throw new UsageError(`there is no command ${name} (expected ${Object.keys(commands).join(', ')})`);
+    throw new UsageError(`unknown command ${name} (expected ${Object.keys(commands).join(', ')})`);
   return commands[name].run(words);
 }
 

@@ -140,7 +140,7 @@ export async function findShowers(file: string): Promise<FoundStream> {
       const message = await messageAt(handle, found.end, size);
       if (!message) break;
       if (found.end === 0) {
-        if (message.kind !== SCHEMA) refuse('is no Arrow stream');
+        if (message.kind !== SCHEMA) refuse('is not an Arrow stream');
         found.notes = message.notes(notesKey) ?? refuse('was not written by this command');
       } else if (message.kind !== RECORD_BATCH) {
         refuse('holds something else than record batches');
@@ -148,7 +148,7 @@ export async function findShowers(file: string): Promise<FoundStream> {
       found.showers += message.rows;
       found.end = message.end;
     }
-    if (found.end === 0) refuse('is no Arrow stream');
+    if (found.end === 0) refuse('is not an Arrow stream');
     return found;
   } finally {
     await handle.close();

@@ -154,7 +154,7 @@ export function checkGraph(value: unknown, operation: string, name = 'graph'): G
   if (value instanceof Graph) return value;
   if (typeof value === 'object' && value !== null && (value as { [brand]?: boolean })[brand] === true)
     return adopted(value as Graph, operation);
-  throw new ValueError(operation, name, `${name} is ${shown(value)} (expected what graph() or tree() gives)`);
+  throw new ValueError(operation, name, `${name} is ${shown(value)} (expected the result of graph() or tree())`);
 }
 
 /** The transposed graph, for backward. @internal */

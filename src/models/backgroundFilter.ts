@@ -55,7 +55,7 @@ function featureNames(notes: Record<string, string>): string[] {
   } catch {
     // Said below, as for any other metadata that names no features.
   }
-  throw new ValueError('BackgroundFilter', 'file', 'the metadata "features" is no list of objects with a name');
+  throw new ValueError('BackgroundFilter', 'file', 'the metadata "features" is not a list of objects with a name');
 }
 
 /**
@@ -143,7 +143,7 @@ export class BackgroundFilter {
 
   /**
    * `passProbability` of every event. An event without any selected particle gets the score of an empty one.
-   * Blocks until it is done; whoever has an event loop to keep alive goes through {@link batches} instead.
+   * Blocks until it is done; to keep the event loop responsive, use {@link batches} instead.
    * @param particles - `List` columns, not copied
    * @param options - `onBatch`: called after every batch, to show progress
    * @returns float32 `[B]`, on the CPU

@@ -100,7 +100,7 @@ export class BibAe {
    * Showers through encoder and decoder, with noise as {@link BibAeDecoder.generate} has it: shower i of a call is number
    * `first + i`, and the same for a seed, whatever is computed with it.
    * @returns `[B, 30, 30, 30]` {MIP}, on the CPU; hits below 0.1 are set to 0
-   * @throws ValueError for energies that are not positive, no energies, and a seed that is no integer; ShapeError, DTypeError
+   * @throws ValueError for energies that are not positive, no energies, and a seed that is not an integer; ShapeError, DTypeError
    */
   reconstruct(options: ReconstructOptions): Tensor {
     if (options === undefined || options === null)

@@ -35,7 +35,7 @@ export const latent = 512;
 const activation = 'leakyRelu0.2';
 const cube = (extent: number): [number, number, number] => [extent, extent, extent];
 
-/** A convolution and the normalisation behind it. */
+/** A convolution and the normalisation that follows it. */
 interface Step {
   layer: string;
   norm: string;

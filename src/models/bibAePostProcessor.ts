@@ -60,7 +60,7 @@ const shapes: Shapes = {
 /**
  * The network behind the bounded information bottleneck autoencoder of E. Buhmann et al., "Getting High"
  * (arXiv:2005.05334), which corrects the spectrum of cell energies: six convolutions of one cell, 128 channels, layer
- * normalisation over all cells behind the first four, LeakyReLU of slope 0.01. 299,136 parameters.
+ * normalisation over all cells after each of the first four, LeakyReLU of slope 0.01. 299,136 parameters.
  *
  * As published it is told each shower's energy and sum, by three dense layers (`fcec1` to `fcec3`) whose 64 results go to
  * every cell as further channels of the second convolution. They have no effect: what is the same in all cells is a constant
@@ -143,7 +143,7 @@ export class BibAePostProcessor {
    * Showers of photons: those of the decoder, corrected. Shower i of a call is number `first + i`: the same for a seed,
    * whatever it is generated with.
    * @returns `[B, 30, 30, 30]` {MIP}, on the CPU; hits below 0.1 are set to 0, here and not before
-   * @throws ValueError without a decoder, for energies that are not positive, no energies, and a seed that is no integer
+   * @throws ValueError without a decoder, for energies that are not positive, no energies, and a seed that is not an integer
    */
   generate(options: GenerateOptions): Tensor {
     const { decoder } = this;

@@ -28,7 +28,7 @@ export class LayerMemory {
     return memory._view(0, shape);
   }
 
-  /** Notes what is to be freed after the batch. */
+  /** Registers memory to free after the batch. */
   use(made: Tensor): Tensor {
     if (this.device !== cpu.name) this.onDevice.push(made);
     return made;

@@ -24,7 +24,7 @@ function isTensors(source: unknown): source is Parameters {
 }
 
 /**
- * The tensors of a file, or tensors by name. What DataParallel puts before all names, `module.`, is taken off.
+ * The tensors of a file, or tensors by name. The prefix `module.` that DataParallel adds to all names is removed.
  * @internal
  */
 export function tensorsOf(source: Source | Parameters): Parameters {
@@ -66,7 +66,7 @@ export function parametersOf(
         throw new DTypeError(network, name, `${name} is ${found.dtype} (expected ${expected})`);
       first ??= found;
       if (found.device === where) return [name, found];
-      // On another device a leaf of its own: gradients belong to what is trained there.
+      // On another device it is a new leaf: gradients belong to the copy that is trained there.
       const parameter = found.detach().to(where);
       parameter.requiresGrad = found.requiresGrad;
       return [name, parameter];
@@ -78,7 +78,7 @@ export function parametersOf(
 export function seedOf(network: string, options: { seed?: unknown } | undefined): number | bigint {
   const seed = options?.seed;
   if (typeof seed === 'number' || typeof seed === 'bigint') return seed;
-  throw new ValueError(network, 'seed', `seed is ${shown(seed)} (expected an integer from 0 on)`);
+  throw new ValueError(network, 'seed', `seed is ${shown(seed)} (expected a non-negative integer)`);
 }
 
 /** How the numbers of one tensor are distributed; the tensor is then all `mean` where `spread` is 0. @internal */

@@ -22,7 +22,7 @@ interface Architecture {
   k: number;
   /** Widths of the layers of every block. */
   blocks: readonly (readonly number[])[];
-  /** Width of the layer behind the pooling. */
+  /** Width of the layer after the pooling. */
   hidden: number;
 }
 
@@ -73,7 +73,7 @@ const isStatistic = (name: string): boolean => name.includes('.running_');
  * ParticleNet (H. Qu, L. Gouskos, arXiv:1902.08570): jets, or events, as clouds of particles. Each block looks for the 16
  * nearest neighbours, first in the coordinates that are given, then among the features of the block before, and applies
  * {@link edgeConvBlock}; mean over the particles, a layer of 256 with ReLU and dropout, one output per class.
- * Nothing is padded: means are over the particles and neighbours that there are, and a particle is no neighbour of itself.
+ * Nothing is padded: means are over the existing particles and neighbours, and a particle is not its own neighbour.
  */
 export class ParticleNet {
   /** @internal */ static readonly architecture: Architecture = {

@@ -35,7 +35,7 @@ export interface GenerateOptions {
   energies: TensorLike;
   /** Key of the noise, below 2^64 (a bigint from 2^53 on). */
   seed: number | bigint;
-  /** Number of the first shower, default 0: the noise of a shower belongs to its number, whatever else is generated. */
+  /** Number of the first shower, default 0: the noise of a shower depends only on its number (and the seed). */
   first?: number;
   /** Where to write: `[B, 30, 30, 30]` of the network's type, on the CPU. */
   out?: TensorLike;
@@ -250,7 +250,7 @@ export function generate(recipe: Recipe, options: GenerateOptions): Tensor {
   return showers;
 }
 
-/** Not a loop of the caller's closure, of which there is a new one for every call: the engine is slow to optimise those. */
+/** Not a loop in the caller's closure: that is new for every call, and the engine is slow to optimise it. */
 function dropBelowThreshold(hits: Float32Array): void {
   for (let i = 0; i < hits.length; ++i) if (hits[i] < threshold) hits[i] = 0;
 }
@@ -324,7 +324,7 @@ export abstract class ShowerGenerator {
   /**
    * Showers of photons. Shower i of a call is number `first + i`: the same for a seed, whatever it is generated with.
    * @returns `[B, 30, 30, 30]` {MIP}, on the CPU; hits below 0.1 are set to 0
-   * @throws ValueError for energies that are not positive, no energies, and a seed that is no integer
+   * @throws ValueError for energies that are not positive, no energies, and a seed that is not an integer
    */
   generate(options: GenerateOptions): Tensor {
     return generate(this._recipe, options);

@@ -23,12 +23,12 @@ export interface TransformerEncoderLayerOptions {
   heads: number;
   /** Of the network per particle. Default `'relu'`. */
   activation?: 'relu' | 'gelu';
-  /** Whether normalization comes before attention and network (pre-norm) or behind them (post-norm, the default). */
+  /** Whether normalization comes before attention and network (pre-norm) or after them (post-norm, the default). */
   normFirst?: boolean;
   /** Of the normalizations. Default 1e-5. */
   eps?: number;
   /**
-   * How likely a number is dropped in training, 0 to below 1. As in PyTorch: weights of the attention, what it gives, hidden
+   * Probability of dropping a number in training, 0 to below 1. As in PyTorch: attention weights, its output, hidden
    * numbers of the network, and what that gives. Default 0.
    */
   dropout?: number;
@@ -128,7 +128,7 @@ export class TransformerEncoderLayer {
             key,
             `${prefix}${key} is ${shapeText(found.shape)} (expected ${shapeText(shape)})`,
           );
-        // On another device a leaf of its own: gradients belong to what is trained there.
+        // On another device it is a new leaf: gradients belong to the copy that is trained there.
         if (found.device === where) return [key, found];
         const parameter = found.detach().to(where);
         parameter.requiresGrad = found.requiresGrad;
@@ -140,7 +140,7 @@ export class TransformerEncoderLayer {
   /**
    * The layer with the weights of a safetensors file, or with tensors by name.
    * @param options - `prefix`: what stands before the names, as `'layers.0.'` in a stack of layers
-   * @throws ValueError for a tensor that is missing, and options that there are not; ShapeError; DeviceError
+   * @throws ValueError for a tensor that is missing, and unknown options; ShapeError; DeviceError
    */
   static load(
     source: Source | Readonly<Record<string, Tensor>>,
@@ -152,7 +152,7 @@ export class TransformerEncoderLayer {
 
   /**
    * A layer to be trained, with the initial values that PyTorch's distributions give.
-   * @throws ValueError, ShapeError for widths and options that there are not
+   * @throws ValueError, ShapeError for unsupported widths and unknown options
    */
   static initial(options: TransformerEncoderLayerInitialOptions): TransformerEncoderLayer {
     checkOptions(knownInitialOptions, options, '{ width, heads, seed }');

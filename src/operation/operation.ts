@@ -11,7 +11,7 @@ import { Kernel } from './kernel';
 /** Where the backward kernel's inputs come from, and whose gradients its outputs are. */
 interface BackwardPlan {
   sources: { from: 'input' | 'output' | 'gradient' | 'extra'; index: number; name: string }[];
-  /** For every output of backward the forward input it belongs to; -1 for what is no gradient. */
+  /** For every output of backward the forward input it belongs to; -1 for an output that is not a gradient. */
   gradientOf: number[];
   /** Which of forward's outputs are made: the first, and those that backward asks for. */
   kept: boolean[];
@@ -47,7 +47,7 @@ export class Operation {
   }
 
   /**
-   * Refuses options that nobody would look at.
+   * Refuses options that the call would ignore.
    * @param choices - the names of those that the kernel has; default the schema's
    */
   checkOptions(options: unknown, choices: readonly string[] = this.forward.description.optionNames): void {
@@ -183,7 +183,7 @@ export function toOutput(out: TensorLike, operation: string, argument = 'out'): 
     throw new ValueError(operation, argument, `${argument} ${found} (expected ${expected})`);
   };
   if (out instanceof Tensor) {
-    if (out._requiresGrad && !out._origin) refuse('has requiresGrad', 'a tensor that is no parameter');
+    if (out._requiresGrad && !out._origin) refuse('has requiresGrad', 'a tensor that is not a parameter');
     return out;
   }
   if (Array.isArray(out)) refuse('is a list of numbers', 'a tensor or typed array');

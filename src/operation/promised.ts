@@ -14,7 +14,7 @@ function promisedFunction(operation: (...args: unknown[]) => unknown): (...args:
     const site: { stack?: string } = {};
     Error.captureStackTrace(site, call);
     const { result, error, calls } = collect(() => operation(...args));
-    // What was queued before a later call was refused still runs; nobody needs to hear of it.
+    // Calls queued before a later one was refused still run; their errors are not reported.
     if (error !== undefined) return Promise.allSettled(calls).then(() => Promise.reject(error as Error));
     return Promise.all(calls).then(
       () => result,

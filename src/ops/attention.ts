@@ -16,25 +16,25 @@ const biased = new Operation('pair_attention', [], pairBiasWords, name);
 export interface AttentionOptions {
   /** H: the columns of q, k and v are H heads, one after the other. */
   heads: number;
-  /** What products of queries and keys are multiplied with. Default 1/sqrt(D); 1 is Luong's form. */
+  /** Factor of the products of queries and keys. Default 1/sqrt(D); 1 is Luong's form. */
   scale?: number;
   /** Added to the scores: per event `[H, nq, nk]`, one event after the other. -Infinity masks a pair. */
   bias?: TensorLike;
   /**
-   * Instead of `bias`, for self-attention: made where it is needed and never stored, neither here nor for the gradient,
+   * Replaces `bias` in self-attention: computed where it is needed and never stored, neither here nor for the gradient,
    * which reaches the momenta and the layers.
    */
   pairBias?: PairBias;
-  /** Whether query i of an event sees the keys 0 to i only. Default false. */
+  /** Whether query i of an event sees only keys 0 to i. Default false. */
   causal?: boolean;
   /**
-   * How likely a weight is dropped, 0 to below 1; the others are divided by 1 - dropout, as nn.MultiheadAttention does in
-   * training. Which ones is what {@link dropout} does to numbers that lie as `bias` does. Default 0.
+   * Probability of dropping a weight, from 0 to below 1; the others are divided by 1 - dropout, as nn.MultiheadAttention does in
+   * training. The choice is that of {@link dropout} on numbers laid out like `bias`. Default 0.
    */
   dropout?: number;
-  /** Of `dropout`, which needs one: another one for every step. */
+  /** Seed of `dropout`, required with it: use a new one for every step. */
   seed?: number | bigint;
-  /** Of `dropout`: independent numbers for the same seed. Default 0. */
+  /** Stream of `dropout`: streams are independent for the same seed. Default 0. */
   stream?: number | bigint;
   /** `[N, H*V]` */
   out?: TensorLike;
@@ -42,8 +42,8 @@ export interface AttentionOptions {
 
 /**
  * Scaled dot product attention of several heads inside every event: for every query the mean of the event's values,
- * weighted by a softmax over the products of the query with the event's keys. Self-attention, or of one set's elements to
- * those of another; sizes may differ freely, nothing is padded, and no matrix of queries times keys is ever stored.
+ * weighted by a softmax over the products of the query with the event's keys. Self-attention, or attention of one
+ * set to another; sizes may differ freely, nothing is padded, and no matrix of queries times keys is ever stored.
  * A query with nothing to attend to gives 0.
  * @param q - `[N, H*D]` with boundaries of B events
  * @param k - `[M, H*D]` with boundaries of B events
@@ -83,7 +83,7 @@ export function attention(
   ];
   const width = queryHeads.shape[2],
     outputs = heads * valueHeads.shape[2];
-  // The library takes 0 for the default; every product of float32 times its least number is as good as none.
+  // To the library 0 means the default, so the smallest number is passed: float32 products times it are practically 0.
   const factor = scale === 0 ? 2 ** -149 : (scale ?? (width > 0 ? 1 / Math.sqrt(width) : 1));
   const room = out === undefined ? undefined : byHeads(toOutput(out, name), heads, 'out');
   let result: Tensor;
@@ -118,7 +118,7 @@ function byHeads(values: Tensor, heads: number, argument: string): Tensor {
   return values.reshape([rows, heads, columns / heads]);
 }
 
-/** Contents on a device are not looked at: whoever brings a tensor there has made it from one list, as a rule. */
+/** Boundaries on a device are not compared: usually both come from the same list. */
 function sameBoundaries(one: Ragged, other: Ragged): boolean {
   if (one.offsets.size !== other.offsets.size) return false;
   if (beginTogether(one.offsets._memory, other.offsets._memory)) return true;

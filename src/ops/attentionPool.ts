@@ -7,11 +7,11 @@ import { asRagged, type Ragged, type RaggedLike } from '../tensor/ragged';
 import { asTensor, Tensor, type TensorLike } from '../tensor/tensor';
 import { checkLayers, type Layer, mlp } from './mlp';
 
-/** Where the weights of the particles come from. */
+/** Options of {@link attentionPool}. */
 export interface AttentionPoolOptions {
   /** A network that gives every particle its score: at least one layer, the last with one output. */
   gate: readonly Layer[];
-  /** A network applied to every particle before it enters the mean; none takes the particles as they are. */
+  /** A network applied to every particle before the mean. Default: none, the particles as they are. */
   features?: readonly Layer[];
   out?: TensorLike;
 }
@@ -23,9 +23,9 @@ const knownOptions = new KnownOptions('gate', 'features', 'out');
 /**
  * One row per event: the mean of its particles under a softmax over learned scores (global attention pooling, Li et al.,
  * arXiv:1511.05493; the same result as DGL's GlobalAttentionPooling). A gate of one layer without activation is computed in
- * the same pass; its bias has no effect then, as the softmax takes it off again. An empty event gives 0.
+ * the same pass; its bias then has no effect, as it cancels in the softmax. An empty event gives 0.
  * @param x - `[N, F]` with boundaries of B events
- * @returns `[B, F]`, or what `features` ends with
+ * @returns `[B, F]`, or `[B, Fout]` of the last layer of `features`
  * @throws ValueError for boundaries that decrease or overrun, and a gate without layers
  * @throws ShapeError, DTypeError
  */

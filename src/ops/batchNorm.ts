@@ -16,13 +16,13 @@ const training = new Operation(
 );
 
 export interface BatchNormOptions {
-  /** Of every channel. In training updated in place where it is given, so it must be memory that the caller keeps. */
+  /** `[C]`, mean of every channel. Updated in place in training, so it must be memory that the caller keeps. */
   mean?: TensorLike;
-  /** Of every channel, as `mean`. */
+  /** `[C]`, variance of every channel; in training updated in place, as `mean` is. */
   variance?: TensorLike;
-  /** `[C]`; 1 where none is given. */
+  /** `[C]`; default 1. */
   weight?: TensorLike;
-  /** `[C]`; 0 where none is given. */
+  /** `[C]`; default 0. */
   bias?: TensorLike;
   /** Added to the variance, default 1e-5. */
   eps?: number;
@@ -30,15 +30,15 @@ export interface BatchNormOptions {
   training?: boolean;
   /** In training, the share of the batch in the running mean and variance; default 0.1. */
   momentum?: number;
-  /** One number for each row of x; rows that have 0 are padding: they count nowhere and give 0. */
+  /** One number for each row of x; rows with 0 are padding: they are not counted and give 0. */
   mask?: TensorLike;
-  /** Of the shape of x; added before the activation, as blocks with a shortcut do. */
+  /** A tensor of the shape of x, added before the activation, as in residual blocks. */
   residual?: TensorLike;
   activation?: Activation;
   out?: TensorLike;
   /**
    * In training, mean and variance of x for every row and channel, `[B, C, 2]`, as the convolution that made it gives them;
-   * default: looked for here.
+   * default: computed here.
    */
   moments?: TensorLike;
 }
@@ -49,7 +49,7 @@ export interface BatchNormOptions {
  * and variance are the batch's own, through which gradients pass, and the given ones, the running statistics, are moved
  * towards them; otherwise the given ones are used. They have no gradient.
  * @param x - `[N, C]` or `[B, C, ...]`
- * @returns what has the shape of x
+ * @returns a tensor of the shape of x
  * @throws ShapeError, DTypeError; ValueError without statistics when not in training
  */
 export function batchNorm(x: TensorLike, options: BatchNormOptions): Tensor {

@@ -8,13 +8,13 @@ import { asTensor, Tensor, type TensorLike } from '../tensor/tensor';
 
 const operation = new Operation('concat');
 const knownOptions = new KnownOptions('out');
-/** What one call of the kernel takes. */
-const mostParts = 8;
+/** How many tensors one call of the kernel takes. */
+const maxParts = 8;
 
 /**
  * Tensors side by side along their last axis: PyTorch's `cat` of `dim=-1`. Nothing is copied where there is only one, and
- * where single rows already lie one behind the other in memory, as the rows of one tensor do.
- * @param tensors - `[..., F0]`, `[..., F1]`..., any number from one on
+ * where single rows already lie one after the other in memory, as the rows of one tensor do.
+ * @param tensors - `[..., F0]`, `[..., F1]`..., at least one
  * @returns `[..., F0 + F1 + ...]`
  * @throws ShapeError for leading dimensions that differ; DTypeError; ValueError without a tensor
  */
@@ -43,13 +43,13 @@ export function concat(tensors: readonly TensorLike[], options?: { out?: TensorL
 }
 
 function join(parts: readonly Tensor[], out?: TensorLike): Tensor {
-  if (parts.length <= mostParts)
+  if (parts.length <= maxParts)
     return operation.run(
-      Array.from({ length: mostParts }, (_, k) => parts[k] as Tensor | undefined),
+      Array.from({ length: maxParts }, (_, k) => parts[k] as Tensor | undefined),
       undefined,
       out,
     );
-  const size = mostParts ** Math.ceil(Math.log(parts.length) / Math.log(mostParts) - 1);
+  const size = maxParts ** Math.ceil(Math.log(parts.length) / Math.log(maxParts) - 1);
   const groups: Tensor[] = [];
   for (let k = 0; k < parts.length; k += size) groups.push(join(parts.slice(k, k + size)));
   return join(groups, out);

@@ -37,7 +37,7 @@ const [one, two, three] = [1, 2, 3].map((rank) => new Convolution<ConvOptions>('
  * @param x - `[B, Cin, W]`
  * @param weight - `[Cout, Cin / groups, k]`
  * @returns `[B, Cout, Wout]`
- * @throws ShapeError, DTypeError; ValueError for options that there are not
+ * @throws ShapeError, DTypeError; ValueError for unknown options
  */
 export function conv1d(x: TensorLike, weight: TensorLike, options: ConvOptions = {}): Tensor {
   return one.run(x, weight, options);
@@ -48,7 +48,7 @@ export function conv1d(x: TensorLike, weight: TensorLike, options: ConvOptions =
  * @param x - `[B, Cin, H, W]`
  * @param weight - `[Cout, Cin / groups, k, k]`
  * @returns `[B, Cout, Hout, Wout]`
- * @throws ShapeError, DTypeError; ValueError for options that there are not
+ * @throws ShapeError, DTypeError; ValueError for unknown options
  */
 export function conv2d(x: TensorLike, weight: TensorLike, options: ConvOptions = {}): Tensor {
   return two.run(x, weight, options);
@@ -59,7 +59,7 @@ export function conv2d(x: TensorLike, weight: TensorLike, options: ConvOptions =
  * @param x - `[B, Cin, D, H, W]`
  * @param weight - `[Cout, Cin / groups, k, k, k]`
  * @returns `[B, Cout, Dout, Hout, Wout]`
- * @throws ShapeError, DTypeError; ValueError for options that there are not
+ * @throws ShapeError, DTypeError; ValueError for unknown options
  */
 export function conv3d(x: TensorLike, weight: TensorLike, options: ConvOptions = {}): Tensor {
   return three.run(x, weight, options);

@@ -11,9 +11,9 @@ import {
 } from './convolution';
 
 export interface ConvTransposeOptions extends SharedOptions {
-  /** What is cut off the result, default 0. */
+  /** What is cropped from the result, default 0. */
   padding?: Padding;
-  /** Places more at the end, default 0; below stride or dilation. */
+  /** Extra places at the end, default 0; must be below stride or dilation. */
   outputPadding?: PerAxis;
   /** The result's extents, instead of `outputPadding`. */
   outputSize?: PerAxis;
@@ -60,7 +60,7 @@ const [one, two, three] = [1, 2, 3].map(
  * @param x - `[B, Cin, W]`
  * @param weight - `[Cin, Cout / groups, k]`
  * @returns `[B, Cout, (W - 1) stride - padding before and after + dilation (k - 1) + 1 + outputPadding]`
- * @throws ShapeError, DTypeError; ValueError for options that there are not
+ * @throws ShapeError, DTypeError; ValueError for unknown options
  */
 export function convTranspose1d(x: TensorLike, weight: TensorLike, options: ConvTransposeOptions = {}): Tensor {
   return one.run(x, weight, options);
@@ -71,7 +71,7 @@ export function convTranspose1d(x: TensorLike, weight: TensorLike, options: Conv
  * @param x - `[B, Cin, H, W]`
  * @param weight - `[Cin, Cout / groups, k, k]`
  * @returns `[B, Cout, Hout, Wout]`
- * @throws ShapeError, DTypeError; ValueError for options that there are not
+ * @throws ShapeError, DTypeError; ValueError for unknown options
  */
 export function convTranspose2d(x: TensorLike, weight: TensorLike, options: ConvTransposeOptions = {}): Tensor {
   return two.run(x, weight, options);
@@ -82,7 +82,7 @@ export function convTranspose2d(x: TensorLike, weight: TensorLike, options: Conv
  * @param x - `[B, Cin, D, H, W]`
  * @param weight - `[Cin, Cout / groups, k, k, k]`
  * @returns `[B, Cout, Dout, Hout, Wout]`
- * @throws ShapeError, DTypeError; ValueError for options that there are not
+ * @throws ShapeError, DTypeError; ValueError for unknown options
  */
 export function convTranspose3d(x: TensorLike, weight: TensorLike, options: ConvTransposeOptions = {}): Tensor {
   return three.run(x, weight, options);

@@ -24,8 +24,8 @@ export interface SharedOptions {
   activation?: Activation;
   out?: TensorLike;
   /**
-   * Where to write mean and variance of every channel of every sample of the result, for the normalisation behind it, which
-   * then need not look for them: `[B, Cout, 2]` of float64. They carry no gradient.
+   * Where to write mean and variance of every channel of every sample of the result, for the normalisation that follows, which
+   * then need not compute them: `[B, Cout, 2]` of float64. They carry no gradient.
    */
   moments?: TensorLike;
 }

@@ -11,7 +11,7 @@ import { type Binning, edgesOf } from './histogram';
 import { column, labelsOf } from './inverseJsd';
 
 export interface DdtOptions extends Binning {
-  /** Share of background that is to be kept everywhere, above 0 and below 1. */
+  /** Share of background to keep everywhere, above 0 and below 1. */
   efficiency: number;
   /** `[N]`: 0 background, 1 signal; cuts are found from background alone. Default: all is background. */
   labels?: TensorLike;
@@ -20,7 +20,7 @@ export interface DdtOptions extends Binning {
 }
 
 export interface Ddt {
-  /** `[N]`: the score less the cut at the element's variable: what is at least 0 passes. */
+  /** `[N]`: the score minus the cut at the element's variable: elements at or above 0 pass. */
   scores: Tensor;
   /** float64 `[B]`: centres of the bins. */
   centres: Tensor;
@@ -56,7 +56,7 @@ function centresOf(edges: Float64Array): Float64Array {
   });
 }
 
-/** By bin the highest score with which at least the wanted share of the weight is kept. `bins` is -1 for what does not count. */
+/** By bin the highest score that keeps at least the wanted share of the weight. `bins` is -1 for elements that do not count. */
 function cutsOf(
   scores: ArrayLike<number>,
   order: ArrayLike<number>,
@@ -90,13 +90,13 @@ function cutAt(value: number, centres: readonly number[], cuts: readonly number[
 }
 
 /**
- * Designed decorrelated taggers (DDT, J. Dolen et al., arXiv:1603.00027): from every score the cut is taken off that keeps a
+ * Designed decorrelated taggers (DDT, J. Dolen et al., arXiv:1603.00027): from every score, subtracts the cut that keeps a
  * fixed share of background at the element's variable, so that the cut at 0 keeps the same share everywhere and sculpts
  * nothing. The cut is found in bins, a straight line between their centres, constant beyond the outermost. Background outside
  * all bins and bins without background do not count; without any background the scores become NaN. It has no gradient.
  * @param scores - `[N]`, NaN is refused
  * @param variable - `[N]`: for example the mass
- * @throws ShapeError, DTypeError; ValueError for NaN, weights below 0, bins that are none, and unknown options
+ * @throws ShapeError, DTypeError; ValueError for NaN, weights below 0, invalid bins, and unknown options
  */
 export function ddt(scores: TensorLike, variable: TensorLike, options: DdtOptions): Ddt {
   knownOptions.check(options, name);

@@ -8,12 +8,12 @@ import type { Tensor, TensorLike } from '../tensor/tensor';
 import { checkLayers, type Layer, layerArguments, layersPerCall, mlp } from './mlp';
 import type { Pool } from './setPool';
 
-/** The two networks of a deep set, and how the particles of an event are pooled between them. */
+/** The two networks of {@link deepSet}, and how the particles of an event are pooled between them. */
 export interface DeepSetOptions {
   /** Applied to every particle: at least one layer. */
   phi: readonly Layer[];
   pool: Pool;
-  /** Applied to every event's pooled row; none gives the pooled rows themselves. */
+  /** Applied to every event's pooled row; default: none, the pooled rows themselves. */
   rho?: readonly Layer[];
   /** `[N]`: sum is weighted, mean is the weighted mean. Not with max and min. */
   weights?: TensorLike;
@@ -24,8 +24,8 @@ const operation = new Operation('deep_set');
 const knownOptions = new KnownOptions('phi', 'pool', 'rho', 'weights', 'out');
 
 /**
- * rho(pool of phi(x_i)) for every event (Zaheer et al., arXiv:1703.06114). On the CPU phi's values never are in memory
- * as a whole, neither here nor for the gradient; of a phi with more than four layers this holds for the last four.
+ * rho(pool of phi(x_i)) for every event (Zaheer et al., arXiv:1703.06114). On the CPU the values of phi are never in
+ * memory as a whole, neither forward nor backward; if phi has more than four layers, this holds for the last four.
  * An empty event's pooled row is 0.
  * @param x - `[N, F]` with boundaries of B events
  * @returns `[B, Fout]` of rho's last layer

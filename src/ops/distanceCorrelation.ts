@@ -11,7 +11,7 @@ import { indices, Ragged, type RaggedLike } from '../tensor/ragged';
 import { shapeText } from '../tensor/shape';
 import { asTensor, filled, type Tensor, type TensorLike } from '../tensor/tensor';
 
-/** For one variable against another. */
+/** Options shared by the distance covariance and correlation. */
 export interface DistanceOptions {
   /** `[n]`, also zero or negative. Default: all equal. */
   weights?: TensorLike;
@@ -21,13 +21,13 @@ export interface DistanceOptions {
    */
   estimator?: 'biased' | 'unbiased';
   /**
-   * `'normalized'` (default): weights are divided by their sum. `'given'`: they are taken as they are, as the DisCo code
-   * does, which expects their sum to be n.
+   * `'normalized'` (default): weights are divided by their sum. `'given'`: they are used unchanged, as in the DisCo code,
+   * which expects their sum to be n.
    */
   weightSum?: 'normalized' | 'given';
   /**
    * int32 `[n]`: `argsort(y)`, for a y of one coordinate that stays the same over many calls, such as the masses of a
-   * training sample. It is checked, not trusted: another order than y's is a ValueError.
+   * training sample. It is checked: an order that does not sort y is a ValueError.
    */
   order?: TensorLike;
   out?: TensorLike;

@@ -6,9 +6,9 @@ import { shapeText } from '../tensor/shape';
 import { asTensor, ofType, type Tensor, type TensorLike } from '../tensor/tensor';
 
 export interface DivergenceOptions {
-  /** Of the logarithm: 2 (default) for bits, `Math.E` for nats; any positive number but 1. */
+  /** Base of the logarithm: 2 (default) for bits, `Math.E` for nats; any positive number except 1. */
   base?: number;
-  /** Added to the content of every bin before it is normalised, default 0: no bin is empty then. */
+  /** Added to the content of every bin before it is normalised, so that no bin is empty; default 0. */
   pseudocount?: number;
 }
 
@@ -38,7 +38,7 @@ function divergence(
   if (base !== undefined && !(typeof base === 'number' && base > 0 && base !== 1 && base < Infinity))
     throw new ValueError(name, 'base', `base is ${shown(base)} (expected a positive number other than 1)`);
   if (pseudocount !== undefined && !(typeof pseudocount === 'number' && pseudocount >= 0 && pseudocount < Infinity))
-    throw new ValueError(name, 'pseudocount', `pseudocount is ${shown(pseudocount)} (expected a number from 0 on)`);
+    throw new ValueError(name, 'pseudocount', `pseudocount is ${shown(pseudocount)} (expected a non-negative number)`);
   const p = contents(histograms[0], name, 'p'),
     q = contents(histograms[1], name, 'q');
   if (p.shape.length !== q.shape.length || p.shape.some((extent, d) => extent !== q.shape[d]))
@@ -56,8 +56,8 @@ function divergence(
  * Differentiable in both.
  * @param p - contents of bins, float64 of any shape
  * @param q - of the same bins
- * @returns a float64 scalar, NaN when a histogram has nothing in it
- * @throws ShapeError, DTypeError; ValueError for a base or pseudocount that cannot be one
+ * @returns a float64 scalar, NaN when a histogram is empty
+ * @throws ShapeError, DTypeError; ValueError for an invalid base or pseudocount
  */
 export function klDivergence(p: TensorLike, q: TensorLike, options?: DivergenceOptions): Tensor {
   return divergence('klDivergence', 'kullbackLeibler', [p, q], options);
@@ -68,8 +68,8 @@ export function klDivergence(p: TensorLike, q: TensorLike, options?: DivergenceO
  * base 2) for disjoint ones, never infinite. Contents below 0 count as 0. Differentiable in both.
  * @param p - contents of bins, float64 of any shape
  * @param q - of the same bins
- * @returns a float64 scalar, NaN when a histogram has nothing in it
- * @throws ShapeError, DTypeError; ValueError for a base or pseudocount that cannot be one
+ * @returns a float64 scalar, NaN when a histogram is empty
+ * @throws ShapeError, DTypeError; ValueError for an invalid base or pseudocount
  */
 export function jsDivergence(p: TensorLike, q: TensorLike, options?: DivergenceOptions): Tensor {
   return divergence('jsDivergence', 'jensenShannon', [p, q], options);

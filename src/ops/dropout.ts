@@ -6,13 +6,13 @@ import { asTensor, type Tensor, type TensorLike } from '../tensor/tensor';
 const operation = new Operation('dropout', ['training']);
 
 export interface DropoutOptions {
-  /** How likely an element is dropped, 0 to 1; default 0.5. */
+  /** Probability of dropping an element, 0 to 1; default 0.5. */
   p?: number;
-  /** Key of the generator, below 2^64 (a bigint from 2^53 on). Another one for every step, or another stream. */
+  /** Key of the generator, below 2^64 (a bigint from 2^53 on). Use another seed, or another stream, for every step. */
   seed: number | bigint;
-  /** Independent numbers for the same seed: one for each layer, say. Default 0. */
+  /** Streams are independent for the same seed: use one per layer, for example. Default 0. */
   stream?: number | bigint;
-  /** Without it nothing is dropped (default true). */
+  /** Whether elements are dropped (default true). */
   training?: boolean;
   out?: TensorLike;
 }
@@ -20,8 +20,8 @@ export interface DropoutOptions {
 /**
  * Sets elements to 0 with probability p and divides the others by 1 - p. Which ones depends on seed, stream and the
  * element's place only, by Philox 4x32-10: the same on every device, and drawn again for the gradient instead of kept.
- * @returns what has the shape of x; x itself when not in training
- * @throws ValueError for a p outside 0 to 1, and a seed that is no integer; DTypeError
+ * @returns a tensor of the shape of x; x itself when not in training
+ * @throws ValueError for a p outside 0 to 1, and a seed that is not an integer; DTypeError
  */
 export function dropout(x: TensorLike, options: DropoutOptions): Tensor {
   if (typeof options !== 'object' || options === null)

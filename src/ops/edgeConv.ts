@@ -7,19 +7,19 @@ import type { Layer } from './mlp';
 
 const operation = new Operation('edge_conv', ['layers']);
 const knownLayer = new KnownOptions('weight', 'bias', 'activation');
-const mostLayers = 4;
+const maxLayers = 4;
 
 export interface EdgeConvOptions {
-  /** From one to four; the first has the weight `[M, 2F]`. */
+  /** One to four layers; the first has the weight `[M, 2F]`. */
   layers: readonly Layer[];
-  /** How the edges into a node become one (default `'mean'`). */
+  /** How the edges into a node are reduced (default `'mean'`). */
   reduce?: 'mean' | 'max';
   out?: TensorLike;
 }
 
 function checkLayers(layers: unknown): readonly Layer[] {
-  if (!Array.isArray(layers) || layers.length === 0 || layers.length > mostLayers) {
-    const text = `layers is ${shown(layers)} (expected a list of one to ${mostLayers} layers)`;
+  if (!Array.isArray(layers) || layers.length === 0 || layers.length > maxLayers) {
+    const text = `layers is ${shown(layers)} (expected a list of one to ${maxLayers} layers)`;
     throw new ValueError('edgeConv', 'layers', text);
   }
   layers.forEach((layer: unknown, index) => {
@@ -37,7 +37,7 @@ function checkLayers(layers: unknown): readonly Layer[] {
  * The same result as PyTorch Geometric's EdgeConv.
  * @param x - `[N, F]`
  * @returns `[N, Fout]` of the last layer
- * @throws ShapeError, DTypeError; ValueError for an edge outside the nodes, and without a layer or with more than four
+ * @throws ShapeError, DTypeError; ValueError for an edge outside the nodes, and unless there are one to four layers
  */
 export function edgeConv(graph: Graph, x: TensorLike, options: EdgeConvOptions): Tensor {
   operation.checkOptions(options, ['reduce']);
@@ -45,7 +45,7 @@ export function edgeConv(graph: Graph, x: TensorLike, options: EdgeConvOptions):
   const layers = checkLayers((options as EdgeConvOptions | undefined)?.layers);
   const inputs: (TensorLike | undefined)[] = [rowOffsets, sources, x];
   const values: Record<string, unknown> = { reduce: options.reduce };
-  for (let l = 0; l < mostLayers; ++l) {
+  for (let l = 0; l < maxLayers; ++l) {
     const layer: Layer | undefined = layers[l];
     inputs.push(layer?.weight, layer?.bias);
     values[`activation${l}`] = layer?.activation;

@@ -40,7 +40,7 @@ export interface EdgeConvBlockOptions {
   training?: boolean;
   /** In training, the share of the batch in the running statistics; default 0.1. */
   momentum?: number;
-  /** One number for each node; nodes that have 0 are padding, which no normalisation counts, and give 0. */
+  /** One number for each node; nodes with 0 are padding: they are left out of the normalisations, and give 0. */
   mask?: TensorLike;
 }
 

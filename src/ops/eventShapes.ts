@@ -77,7 +77,7 @@ const knownThrustOptions = new KnownOptions('out');
 
 /**
  * The thirty variables that separate B decays from continuum: R2, thrust, KSFW moments and CLEO cones, by basf2's
- * conventions (docs/event-shapes.md). What does not exist, such as the thrust of nothing, is 0. There are no gradients.
+ * conventions (docs/event-shapes.md). Undefined values, such as the thrust of no particles, are 0. There are no gradients.
  * @returns a column `[B]` for every name, all on one memory `[30, B]`
  * @throws ValueError for momenta that are not finite, and boundaries that decrease or overrun
  * @throws ShapeError, DTypeError
@@ -107,8 +107,8 @@ export function eventShapes(event: EventShapeInputs, options: EventShapeOptions 
 
 /**
  * Thrust of each event's particles (Brandt and Dahmen, Z. Phys. C 1 (1979) 61): the vector whose length is the thrust,
- * from 1/2 to 1, and whose direction is the axis; 0 for an event without momentum. Searched for as in basf2, from every
- * momentum by flipping signs. There are no gradients.
+ * from 1/2 to 1, and whose direction is the axis; 0 for an event without momentum. Found as in basf2, starting from every
+ * momentum and flipping signs. There are no gradients.
  * @param p - `[N, 3]` with boundaries of B events: momenta in the frame of the collision {GeV}
  * @returns `[B, 3]`
  * @throws ValueError for momenta that are not finite, and boundaries that decrease or overrun

@@ -20,7 +20,7 @@ export interface GraphAttentionConvOptions {
   attentionSource: TensorLike;
   /** `[H, F]`, PyG's `att_dst`. */
   attentionTarget: TensorLike;
-  /** H; default what `attentionSource` has. */
+  /** Number of heads H; default that of `attentionSource`. */
   heads?: number;
   /** Slope of leakyRelu below 0, default 0.2. */
   negativeSlope?: number;
@@ -28,7 +28,7 @@ export interface GraphAttentionConvOptions {
   concat?: boolean;
   /** `[H*F]`, or `[F]` without `concat`. */
   bias?: TensorLike;
-  /** Whether loops are left out and every node gets one (default true). */
+  /** Whether existing self-loops are replaced by one per node (default true). */
   selfLoops?: boolean;
   activation?: Activation;
   out?: TensorLike;
@@ -36,7 +36,7 @@ export interface GraphAttentionConvOptions {
 
 /**
  * Graph attention (GAT, arXiv:1710.10903): every node takes the weighted mean of its neighbours, the weights being a
- * softmax over learned scores. The same result as PyTorch Geometric's GATConv and DGL's. Edge weights play no part.
+ * softmax over learned scores. The same result as PyTorch Geometric's GATConv and DGL's. Edge weights are ignored.
  * @param x - `[N, Fin]`
  * @returns `[N, H*F]`, or `[N, F]` without `concat`
  * @throws ShapeError, DTypeError; ValueError for an edge outside the nodes

@@ -19,13 +19,13 @@ const knownOptions = new KnownOptions('space', 'features', 'outputSelf', 'output
 const knownLayer = new KnownOptions('weight', 'bias', 'activation');
 
 export interface GravNetOptions {
-  /** To the places in which neighbours are looked for: weight `[S, F]`. */
+  /** Layer to the coordinates in which neighbours are found: weight `[S, F]`. */
   space: Layer;
-  /** To what neighbours pass on: weight `[P, F]`. */
+  /** Layer to the features that neighbours pass on: weight `[P, F]`. */
   features: Layer;
-  /** Of the point itself: weight `[Fout, F]`. */
+  /** Output layer of the point's own features: weight `[Fout, F]`. */
   outputSelf: Layer;
-  /** Of what was collected: weight `[Fout, 2P]`. Its activation is applied to the sum of both. */
+  /** Output layer of the collected features: weight `[Fout, 2P]`. Its activation is applied to the sum of both. */
   outputAggregate: Layer;
   /** Number of neighbours, the point itself among them. */
   k: number;
@@ -87,7 +87,7 @@ function activationOf(self: Layer, aggregate: Layer, convention: string): Activa
  * `activation(x outputSelf^T + collected outputAggregate^T)`. Gradients pass through features and distances.
  * @param x - `[N, F]` with boundaries of B events
  * @returns `[N, Fout]` with the same boundaries
- * @throws ValueError for places that are not finite, boundaries that decrease or overrun, and a k that is none
+ * @throws ValueError for places that are not finite, boundaries that decrease or overrun, and an invalid k
  * @throws ShapeError, DTypeError
  */
 export function gravNet(x: Ragged | RaggedLike | Vector, options: GravNetOptions): Ragged {

@@ -7,9 +7,9 @@ import { onHost } from '../tensor/host';
 import { shapeText } from '../tensor/shape';
 import { asTensor, empty, type Tensor, type TensorLike } from '../tensor/tensor';
 
-/** Where the bins of a variable are: `{ bins, range }` of one width, or `edges`. */
+/** The bins of a variable: `{ bins, range }` for equal widths, or `edges`. */
 export interface Binning {
-  /** Number of bins of one width between the two ends of `range`. */
+  /** Number of bins of equal width between the two ends of `range`. */
   bins?: number;
   range?: readonly [number, number];
   /** `[B + 1]`, increasing; the outermost may be infinite. */
@@ -19,14 +19,14 @@ export interface Binning {
 interface CountingOptions {
   /** `[N]`, also zero or negative. Default: all 1. */
   weights?: TensorLike;
-  /** What lies outside all bins is `'ignored'` (default), or, `'clamped'`, counted in the bin it is next to. */
+  /** Values outside all bins are `'ignored'` (default), or `'clamped'`: counted in the nearest bin. */
   outside?: 'ignored' | 'clamped';
   /**
    * `'none'` (default): an element counts in its bin. `'linear'`: it is shared out between the two bins whose centres it
    * lies between (cloud in cell), so that the counts have a gradient in the values.
    */
   spread?: 'none' | 'linear';
-  /** Whether the sums of squared weights are wanted (default false). */
+  /** Whether to return the sums of squared weights too (default false). */
   squares?: boolean;
 }
 
@@ -64,7 +64,7 @@ const knownOptions = new KnownOptions('bins', 'range', 'edges', ...counting);
 const knownOptions2d = new KnownOptions('x', 'y', ...counting);
 const knownBinning = new KnownOptions('bins', 'range', 'edges');
 const float64 = dtypeCode['float64'];
-const mostBins = 2 ** 28;
+const maxBins = 2 ** 28;
 
 /** The edges of bins of one width are those of numpy's linspace. @internal */
 export function edgesOf({ bins, range, edges }: Binning, name: string, of = ''): Tensor {
@@ -82,7 +82,7 @@ export function edgesOf({ bins, range, edges }: Binning, name: string, of = ''):
       if (!(made[k] < made[k + 1])) refuse('edges', `${made[k]} and then ${made[k + 1]}`, 'increasing numbers');
     return tensor(made);
   }
-  if (typeof bins !== 'number' || !Number.isInteger(bins) || bins < 1 || bins > mostBins)
+  if (typeof bins !== 'number' || !Number.isInteger(bins) || bins < 1 || bins > maxBins)
     return refuse('bins', shown(bins), 'a positive integer, or edges');
   const ends: unknown = range;
   if (!Array.isArray(ends) || ends.length !== 2)

@@ -25,11 +25,11 @@ export interface PairCostOptions {
 export interface MatchedLossOptions {
   /** `'mean'` (default) over the matched pairs of all events, weighted with the unmatched rows; or `'sum'`. */
   reduction?: 'mean' | 'sum';
-  /** Match for the largest sum of `cost` (default false). */
+  /** Whether to match for the maximum sum of `cost` (default false). */
   maximize?: boolean;
-  /** `[rows of all problems]`: the loss of a row that has no partner. Default: such rows have no term. */
+  /** `[rows of all problems]`: the loss of a row that has no partner. Default: such rows do not contribute. */
   unmatched?: TensorLike;
-  /** Weight of a row without a partner against a pair. Default 1. */
+  /** Weight of a row without a partner, relative to a pair. Default 1. */
   unmatchedWeight?: number;
   out?: TensorLike;
 }
@@ -41,10 +41,10 @@ export interface HungarianLossOptions {
   reduction?: 'mean' | 'sum';
   /**
    * `[F]`: what a prediction without a target should be, for example the class "no object", as in DETR
-   * (arXiv:2005.12872). Default: such predictions have no term.
+   * (arXiv:2005.12872). Default: such predictions do not contribute.
    */
   noObject?: TensorLike;
-  /** Weight of a prediction without a target against a pair (DETR: 0.1). Default 1. */
+  /** Weight of a prediction without a target, relative to a pair (DETR: 0.1). Default 1. */
   noObjectWeight?: number;
   out?: TensorLike;
 }
@@ -100,7 +100,7 @@ function costsOf(
   return { problems, rows, columns, prediction: values };
 }
 
-/** Matches by the costs, and adds up the losses of what is matched. */
+/** Matches by the costs, and sums the losses of the matched pairs. */
 function lossOf(
   problems: Problems,
   losses: Tensor,
@@ -134,10 +134,10 @@ export function pairCost(
 }
 
 /**
- * The loss of what is matched: rows and columns of each problem are paired for the least sum of `cost`, and the losses of
- * the pairs are averaged. The gradient goes to `pairLoss` of pairs and to `unmatched` only: a choice of pairs has none.
+ * The loss of matched pairs: rows and columns of each problem are paired for the minimum sum of `cost`, and the losses of
+ * the pairs are averaged. The gradient goes to `pairLoss` of pairs and to `unmatched` only: the choice of pairs has no gradient.
  * @param cost - `[R, C]`, `[B, R, C]` or {@link RaggedCosts}, as {@link linearSumAssignment} takes it
- * @param pairLoss - as many numbers in the same order; may be `cost.values` itself
+ * @param pairLoss - one number for each cost, in the same order; may be `cost.values` itself
  * @returns a scalar; NaN when a problem has no assignment
  * @throws ShapeError, DTypeError, ValueError
  */
@@ -161,9 +161,9 @@ export function matchedLoss(
 }
 
 /**
- * A loss between sets that does not know an order: every prediction stands for one target of its event, so that the sum
- * of the pair costs is least (the Hungarian method), and the costs of these pairs are averaged. With `noObject`,
- * predictions that are left over are compared with that. Differentiable in prediction and target through matched pairs.
+ * A loss between sets that ignores their order: predictions are matched one to one to the targets of their event such
+ * that the sum of the pair costs is minimal (the Hungarian method), and the costs of these pairs are averaged. With `noObject`,
+ * unmatched predictions are compared with it. Differentiable in prediction and target through matched pairs.
  * @param prediction - `[N, F]` with boundaries of B events
  * @param target - `[M, F]` with boundaries of B events
  * @returns a scalar; NaN when a pair cost is NaN

@@ -9,15 +9,15 @@ import { embedding } from './embedding';
 import { momentsOf } from './moments';
 
 export interface InstanceNormOptions {
-  /** `[C]`; 1 where none is given. */
+  /** `[C]`; default 1. */
   weight?: TensorLike;
-  /** `[C]`; 0 where none is given. */
+  /** `[C]`; default 0. */
   bias?: TensorLike;
   /** Added to the variance, default 1e-5. */
   eps?: number;
   activation?: Activation;
   out?: TensorLike;
-  /** Mean and variance of x, `[B, C, 2]`, as the convolution that made it gives them; default: looked for here. */
+  /** Mean and variance of x, `[B, C, 2]`, as the convolution that made it gives them; default: computed here. */
   moments?: TensorLike;
 }
 
@@ -29,10 +29,10 @@ const known = new KnownOptions('weight', 'bias', 'eps', 'activation', 'out', 'mo
 /**
  * Instance normalisation (arXiv:1607.08022): `activation((x - mean) / sqrt(variance + eps) * weight + bias)` with mean and
  * variance over all places of one channel of one sample. The same result as PyTorch's InstanceNorm1d, 2d and 3d, which have
- * no weight and bias unless asked for.
+ * no weight and bias by default.
  * @param x - `[B, C, ...]` with at least one axis of places
- * @returns what has the shape of x
- * @throws ShapeError, DTypeError; ValueError for options that there are not
+ * @returns a tensor of the shape of x
+ * @throws ShapeError, DTypeError; ValueError for unknown options
  */
 export function instanceNorm(x: TensorLike, options: InstanceNormOptions = {}): Tensor {
   if (typeof options !== 'object' || options === null)

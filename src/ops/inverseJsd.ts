@@ -14,7 +14,7 @@ import { type Binning, edgesOf } from './histogram';
 import { backgroundRejection } from './roc';
 
 export interface InverseJsdOptions extends Binning {
-  /** Of signal, at which the scores are cut; default 0.5. */
+  /** Signal efficiency at which the scores are cut; default 0.5. */
   efficiency?: number;
   /** `[N]`. Default: all 1. */
   weights?: TensorLike;
@@ -22,11 +22,11 @@ export interface InverseJsdOptions extends Binning {
 
 /** How much a cut on scores rejects, and how little it sculpts: the two axes of decorrelation studies. */
 export interface Sculpting {
-  /** float64 scalar; infinity where passing and failing background have one shape, at least 1. */
+  /** float64 scalar; at least 1; infinity when passing and failing background have the same shape. */
   inverseJsd: Tensor;
   /** float64 `[1]`: 1 / kept share of the background. */
   rejection: Tensor;
-  /** float64 `[1]`: scores of at least this pass. */
+  /** float64 `[1]`: the cut: scores at or above it pass. */
   threshold: Tensor;
 }
 
@@ -70,11 +70,11 @@ export function alike(operation: string, ...columns: Tensor[]): Tensor[] {
 /**
  * How little a tagger sculpts a variable: 1 / Jensen-Shannon divergence (base 2) between its distributions in background that
  * passes and background that fails the cut of a fixed signal efficiency, as DisCo's figures show it (arXiv:2001.05310). The
- * cut is {@link backgroundRejection}'s; what lies outside the bins does not count. It has no gradient.
+ * cut is {@link backgroundRejection}'s; elements outside the bins do not count. It has no gradient.
  * @param scores - `[N]`, NaN is refused
  * @param labels - `[N]`: 0 background, 1 signal
  * @param variable - `[N]`: for example the mass
- * @throws ShapeError, DTypeError; ValueError for NaN, bins that are none and unknown options
+ * @throws ShapeError, DTypeError; ValueError for NaN, invalid bins and unknown options
  */
 export function inverseJsd(
   scores: TensorLike,

@@ -13,10 +13,10 @@ const kernel = new Kernel('knn_graph', { K: 'k' });
 const knownOptions = new KnownOptions('loop');
 const int32 = dtypeCode['int32'];
 /** Positions of edges are 32-bit. */
-const mostEdges = 2 ** 31 - 1;
+const maxEdges = 2 ** 31 - 1;
 
 export interface KnnGraphOptions {
-  /** Whether every point is a neighbour of itself, the first (default false). */
+  /** Whether every point counts as its own first neighbour (default false). */
   loop?: boolean;
 }
 
@@ -34,11 +34,11 @@ function count(offsets: Int32Array, k: number, itself: number): { largest: numbe
 
 /**
  * The k nearest neighbours of every point inside its own event: row i of the graph lists those of point i by increasing
- * distance, equal distances in the order of the points. Points of an event with fewer others get as many as there are.
+ * distance, ties in the order of the points. In an event with fewer than k other points, all of them are neighbours.
  * The graph is exact: distances that float32 cannot tell apart are compared in float64. It has no gradient.
  * @param x - `[N, D]` with boundaries of B events
  * @param k - at least 1
- * @throws ValueError for NaN and infinite coordinates, boundaries that decrease or overrun, and a k that is none
+ * @throws ValueError for NaN and infinite coordinates, boundaries that decrease or overrun, and an invalid k
  * @throws ShapeError, DTypeError
  */
 export function knnGraph(x: Ragged | RaggedLike | Vector, k: number, options?: KnnGraphOptions): Graph {
@@ -51,8 +51,8 @@ export function knnGraph(x: Ragged | RaggedLike | Vector, k: number, options?: K
   checkBoundaries(boundaries, points, 'knnGraph', 'offsets');
   const { largest, edges } = count(boundaries, k, options?.loop === true ? 0 : 1);
   const width = Math.min(k, largest);
-  if (points * width > mostEdges) {
-    const text = `k is ${k}, which gives ${points} points ${points * width} edges (expected at most ${mostEdges})`;
+  if (points * width > maxEdges) {
+    const text = `k is ${k}, which gives ${points} points ${points * width} edges (expected at most ${maxEdges})`;
     throw new ValueError('knnGraph', 'k', text);
   }
   const device = values._device;

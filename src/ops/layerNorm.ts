@@ -10,17 +10,17 @@ const operation = new Operation('layer_norm', ['axes', 'weight', 'bias', 'moment
 export interface LayerNormOptions {
   /** The last axes of x, which are normalised together: `[-1]`, or `[1, 2, 3]` of four. */
   axes: readonly number[];
-  /** Of the shape of those axes; 1 where none is given. */
+  /** Of the shape of those axes; default 1. */
   weight?: TensorLike;
-  /** Of the shape of those axes; 0 where none is given. */
+  /** Of the shape of those axes; default 0. */
   bias?: TensorLike;
   /** Added to the variance, default 1e-5. */
   eps?: number;
   activation?: Activation;
   out?: TensorLike;
   /**
-   * Mean and variance of x over those axes, `[..., 2]`, as the convolution that made it gives them; default: looked for
-   * here. Gradients pass through x all the same.
+   * Mean and variance of x over those axes, `[..., 2]`, as the convolution that made it gives them; default: computed
+   * here. Gradients pass through x in either case.
    */
   moments?: TensorLike;
 }
@@ -28,7 +28,7 @@ export interface LayerNormOptions {
 /**
  * Layer normalisation (arXiv:1607.06450): `activation((x - mean) / sqrt(variance + eps) * weight + bias)` with mean and
  * variance over the last axes. The same result as PyTorch's layer_norm.
- * @returns what has the shape of x
+ * @returns a tensor of the shape of x
  * @throws ShapeError, DTypeError; ValueError for axes that are not the last ones
  */
 export function layerNorm(x: TensorLike, options: LayerNormOptions): Tensor {

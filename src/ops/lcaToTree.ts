@@ -18,13 +18,13 @@ export interface LcaMatrices {
   sizes: TensorLike;
 }
 
-/** What {@link lcaToTree} finds. */
+/** Result of {@link lcaToTree}. */
 export interface LcaTrees {
   /** int32, per event: its leaves, then its inner nodes by stage; the mother's number in the event, -1 for a root. */
   mother: Ragged;
   /** int32, per event: 0 for leaves. */
   stage: Ragged;
-  /** int32 `[B]`: 0 a tree (or several), 1 not the matrix of any; then the leaves stand alone. */
+  /** int32 `[B]`: 0 for a tree (or several); 1 if the matrix belongs to no tree: its leaves are then left unconnected. */
   status: Tensor;
 }
 
@@ -60,10 +60,10 @@ function matricesOf(lca: TensorLike | LcaMatrices): { values: Tensor; sizes: Int
 
 /**
  * Decay trees from matrices of lowest common ancestors, such as the LCAS matrix that basf2's graFEI predicts: entry (i, j)
- * is the stage, above 0, of the lowest common ancestor of the leaves i and j, 0 where they have none; the diagonal is not
- * looked at. Stages increase from a daughter to her mother. `ups.tree(found.mother)` makes a graph of the result.
+ * is the stage, above 0, of the lowest common ancestor of the leaves i and j, 0 where they have none; the diagonal is
+ * ignored. Stages increase from a daughter to her mother. `ups.tree(found.mother)` makes a graph of the result.
  * @param lca - int32 `[n, n]`, `[B, n, n]` or {@link LcaMatrices}
- * @returns the trees, with a status for each event: matrices that no tree has are no errors
+ * @returns the trees, with a status for each event: a matrix that belongs to no tree is not an error
  * @throws ShapeError, DTypeError, ValueError
  */
 export function lcaToTree(lca: TensorLike | LcaMatrices): LcaTrees {

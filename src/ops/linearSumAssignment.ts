@@ -16,14 +16,14 @@ const knownOptions = new KnownOptions('maximize', 'duals', 'out');
 const knownOutputs = new KnownOptions('rows', 'columns', 'cost', 'status', 'u', 'v');
 const int32 = dtypeCode['int32'];
 const float64 = dtypeCode['float64'];
-const mostRows = 2 ** 31 - 1;
+const maxRows = 2 ** 31 - 1;
 
 export interface AssignmentOptions {
-  /** Seek the largest sum (default false); then -inf forbids a pair. */
+  /** Whether to maximise the sum (default false); -inf then forbids a pair. */
   maximize?: boolean;
-  /** Also give the dual variables (default false). */
+  /** Whether to return the dual variables too (default false). */
   duals?: boolean;
-  /** Where the answer goes; what is not named here is made. */
+  /** Tensors to write the results to; those not given are allocated. */
   out?: AssignmentOutputs;
 }
 
@@ -52,15 +52,15 @@ export interface RaggedCosts {
   columns: TensorLike;
 }
 
-/** What {@link linearSumAssignment} finds for one problem `[R, C]`, or for `[B, R, C]`. */
+/** Result of {@link linearSumAssignment} for one problem `[R, C]`, or for `[B, R, C]`. */
 export interface Assignment {
   /** int32 `[min(R, C)]`, or `[B, min(R, C)]`: the rows of the pairs, increasing. */
   rows: Tensor;
   /** int32: the columns of the pairs. */
   columns: Tensor;
-  /** float64 scalar, or `[B]`: the sum of the pairs' costs; NaN where there is no answer. */
+  /** float64 scalar, or `[B]`: the sum of the pairs' costs; NaN where no assignment exists. */
   cost: Tensor;
-  /** int32 scalar, or `[B]`: 0 an answer, 1 infeasible, 2 a cost is NaN or -inf (with `maximize` +inf). */
+  /** int32 scalar, or `[B]`: 0 solved, 1 infeasible, 2 a cost is NaN or -inf (with `maximize` +inf). */
   status: Tensor;
   /** float64 `[R]`, or `[B, R]`, with `duals`: u_i + v_j <= cost_ij, equal for pairs; with `maximize` >=. */
   u?: Tensor;
@@ -68,7 +68,7 @@ export interface Assignment {
   v?: Tensor;
 }
 
-/** What {@link linearSumAssignment} finds for problems of different sizes; see {@link Assignment}. */
+/** Result of {@link linearSumAssignment} for problems of different sizes; see {@link Assignment}. */
 export interface RaggedAssignment {
   /** Lists of min(rows, columns) per problem. */
   rows: Ragged;
@@ -81,7 +81,7 @@ export interface RaggedAssignment {
   v?: Ragged;
 }
 
-/** Problems behind each other, as kernels take them. @internal */
+/** Problems one after the other, as kernels take them. @internal */
 export interface Problems {
   /** `[N]` */
   values: Tensor;
@@ -96,8 +96,8 @@ export interface Problems {
 }
 
 /**
- * What has no partner because the other side of its problem is empty. There may be any number of them without a single
- * cost, so they are left out of what the kernel sees wherever the answer does not tell of them. @internal
+ * Rows or columns without a partner because the other side of their problem is empty. There may be any number of them
+ * without a single cost, so they are hidden from the kernel unless an output has entries for them. @internal
  */
 export interface Idle {
   rows: boolean;
@@ -110,8 +110,8 @@ function checkSizes(sizes: Int32Array, operation: string, argument: string): voi
     if (size < 0)
       throw new ValueError(operation, argument, `${argument} has ${size} at position ${b} (expected at least 0)`);
     sum += size;
-    if (sum > mostRows)
-      throw new ValueError(operation, argument, `${argument} add up to more than ${mostRows} (expected fewer)`);
+    if (sum > maxRows)
+      throw new ValueError(operation, argument, `${argument} add up to more than ${maxRows} (expected fewer)`);
   });
 }
 
@@ -192,9 +192,9 @@ export function problemsOf(cost: TensorLike | RaggedCosts, operation: string, id
     throw new ShapeError(operation, 'cost', `cost is ${shapeText(shape)} (expected [R, C] or [B, R, C])`);
   const [problems, ...extents] = shape.length === 2 ? [1, ...shape] : shape;
   extents.forEach((extent, side) => {
-    if (problems * extent > mostRows) {
+    if (problems * extent > maxRows) {
       const found = `${problems * extent} ${side === 0 ? 'rows' : 'columns'}`;
-      throw new ShapeError(operation, 'cost', `cost has ${found} (expected at most ${mostRows})`);
+      throw new ShapeError(operation, 'cost', `cost has ${found} (expected at most ${maxRows})`);
     }
   });
   const rows = idle.rows || extents[1] > 0 ? extents[0] : 0,
@@ -211,7 +211,7 @@ export function problemsOf(cost: TensorLike | RaggedCosts, operation: string, id
   };
 }
 
-/** What the kernel is given and gives, problems behind each other. @internal */
+/** Inputs and outputs of the kernel, problems one after the other. @internal */
 export interface Found {
   columnOfRow: Tensor;
   rowOfColumn: Tensor;
@@ -224,7 +224,7 @@ export interface Found {
   v?: Tensor;
 }
 
-/** What is given of `out`, flat as the kernel takes it. */
+/** The given tensors of `out`, flattened as the kernel takes them. */
 function outputsOf(
   problems: Problems,
   { out, duals }: AssignmentOptions,
@@ -326,15 +326,15 @@ function refuseFailure(status: Tensor, maximize: boolean): void {
 }
 
 /**
- * The assignment problem: pairs of rows and columns, each used at most once and as many as there can be, whose costs
- * have the least sum. The answer is `scipy.optimize.linear_sum_assignment`'s, also among several equally good ones:
+ * The assignment problem: pairs of rows and columns, each used at most once and as many as possible, with the minimum
+ * sum of costs. The result is that of `scipy.optimize.linear_sum_assignment`, also among several optimal ones:
  * exact shortest augmenting paths (Jonker and Volgenant, Computing 38, 325; Crouse, IEEE T-AES 52, 1679). +inf forbids
  * a pair. Problems of a batch are solved in parallel. There are no gradients: see `matchedLoss`.
- * @param cost - float64 or float32 `[R, C]`, or a batch `[B, R, C]` or {@link RaggedCosts}, in which `status` tells of
- *     every problem whether it has an answer (pairs are -1 where not)
- * @throws ValueError for one problem `[R, C]` without an answer
+ * @param cost - float64 or float32 `[R, C]`, or a batch `[B, R, C]` or {@link RaggedCosts}, in which `status` tells for
+ *     every problem whether it has a solution (pairs are -1 otherwise)
+ * @throws ValueError for a single problem `[R, C]` without a solution
  * @throws ShapeError, DTypeError; also for `out`
- * @throws OutOfMemoryError that names the part of the answer that finds no memory
+ * @throws OutOfMemoryError, naming the output that could not be allocated
  */
 export function linearSumAssignment(cost: RaggedCosts, options?: AssignmentOptions): RaggedAssignment;
 export function linearSumAssignment(cost: TensorLike, options?: AssignmentOptions): Assignment;

@@ -16,13 +16,13 @@ export interface Layer {
 
 const operation = new Operation('mlp');
 const knownLayer = new KnownOptions('weight', 'bias', 'activation');
-/** What one call of the kernel takes; longer networks are several calls. @internal */
+/** Maximum number of layers in one call of the kernel; longer networks take several calls. @internal */
 export const layersPerCall = 4;
 
 /**
  * Several dense layers in one call; the activations between them stay in cache.
  * @param x - `[..., Fin]`
- * @param layers - any number from one on
+ * @param layers - at least one
  * @returns `[..., Fout]` of the last layer
  * @throws ShapeError, DTypeError; ValueError without a layer
  */
@@ -38,7 +38,7 @@ export function mlp(x: TensorLike, layers: readonly Layer[], options?: { out?: T
   return result as Tensor;
 }
 
-/** Refuses what is no list of at least one layer. @internal */
+/** Throws unless given a list of at least one layer. @internal */
 export function checkLayers(layers: readonly Layer[], operation_: string, name: string): readonly Layer[] {
   if (!Array.isArray(layers) || layers.length === 0)
     throw new ValueError(operation_, name, `${name} is ${shown(layers)} (expected a list of at least one layer)`);

@@ -4,7 +4,7 @@ import { shapeText } from '../tensor/shape';
 import { asTensor, type Tensor, type TensorLike } from '../tensor/tensor';
 
 /**
- * Mean and variance that a convolution has taken, for the normalisation behind it.
+ * Mean and variance computed by a convolution, for the normalisation that follows it.
  * @param leading - whose numbers these are, of the shape of x
  * @param rows - the same as the kernel sees it
  * @internal

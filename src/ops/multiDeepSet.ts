@@ -9,17 +9,17 @@ import { asTensor, empty, type Tensor, type TensorLike } from '../tensor/tensor'
 import { checkLayers, type Layer, layerArguments, layersPerCall, mlp } from './mlp';
 import type { Pool } from './setPool';
 
-/** The networks over several sets of particles per event, and how their results become one row. */
+/** Options of {@link multiDeepSet}: the networks of the sets, and how their results become one row. */
 export interface MultiDeepSetOptions {
   /** One network for each set, applied to its particles: at least one layer. */
   phi: readonly (readonly Layer[])[];
   pool: Pool;
   /**
-   * `'after'` (default): every set is pooled by itself and the pooled rows stand side by side. `'before'`: the particles
+   * `'after'` (default): every set is pooled separately and the pooled rows are concatenated. `'before'`: the particles
    * of all sets are pooled together; every phi then ends with the same width.
    */
   fuse?: 'after' | 'before';
-  /** Applied to every event's row; none gives the rows themselves. */
+  /** Applied to every event's row; default: none, the rows themselves. */
   rho?: readonly Layer[];
   /** Of the particles of each set, `[N]`, where a set has any: sum is weighted, mean the weighted mean. */
   weights?: readonly (TensorLike | undefined)[];
@@ -27,9 +27,9 @@ export interface MultiDeepSetOptions {
 }
 
 const name = 'multiDeepSet';
-const mostSets = 8;
+const maxSets = 8;
 const words = Object.fromEntries(
-  Array.from({ length: mostSets }, (_, s) => [
+  Array.from({ length: maxSets }, (_, s) => [
     [`x${s}`, `sets[${s}].values`],
     [`offsets${s}`, `sets[${s}].offsets`],
     [`particle_weights${s}`, `weights[${s}]`],
@@ -40,8 +40,8 @@ const knownOptions = new KnownOptions('phi', 'pool', 'fuse', 'rho', 'weights', '
 
 /**
  * Deep sets over several sets of particles per event, of different features and multiplicities: tracks and photons of the
- * signal B and of the rest of the event. A network for each set, pooling, and a network per event in one. On the CPU no
- * phi's values ever are in memory as a whole, neither here nor for the gradient; of a phi with more than four layers this
+ * signal B and of the rest of the event. A network for each set, pooling, and a network per event in one. On the CPU the
+ * values of a phi are never in memory as a whole, neither forward nor backward; if a phi has more than four layers, this
  * holds for the last four. Nothing is padded, and an empty set's pooled row is 0.
  * @param sets - one to eight, each `[N, F]` of its own with boundaries of the same B events
  * @returns `[B, Fout]` of rho's last layer
@@ -51,8 +51,8 @@ const knownOptions = new KnownOptions('phi', 'pool', 'fuse', 'rho', 'weights', '
 export function multiDeepSet(sets: readonly (Ragged | RaggedLike | Vector)[], options: MultiDeepSetOptions): Tensor {
   knownOptions.check(options, name);
   const { phi, pool, fuse = 'after', rho = [], weights, out } = options ?? {};
-  if (!Array.isArray(sets) || sets.length === 0 || sets.length > mostSets)
-    throw new ValueError(name, 'sets', `sets is ${shown(sets)} (expected a list of one to ${mostSets} sets)`);
+  if (!Array.isArray(sets) || sets.length === 0 || sets.length > maxSets)
+    throw new ValueError(name, 'sets', `sets is ${shown(sets)} (expected a list of one to ${maxSets} sets)`);
   const networks = checkNetworks(phi, sets.length);
   const particleWeights = checkWeights(weights, sets.length, pool);
   const rhoLayers = Array.isArray(rho) && rho.length === 0 ? undefined : checkLayers(rho, name, 'rho');
@@ -76,7 +76,7 @@ export function multiDeepSet(sets: readonly (Ragged | RaggedLike | Vector)[], op
       `phi end with ${widths.join(', ')} features (expected the same of all, to be fused before pooling)`,
     );
   const perSet = 3 + 2 * layersPerCall;
-  while (inputs.length < mostSets * perSet) inputs.push(undefined);
+  while (inputs.length < maxSets * perSet) inputs.push(undefined);
   const width = fuse === 'before' ? widths[0] : widths.reduce((sum, one) => sum + one, 0);
   const first = ragged[0];
   const dtype = dtypes[first.values._dtype].floating ? first.values._dtype : dtypeCode.float32;

@@ -7,15 +7,15 @@ import { dtypeCode } from '../runtime/dtype';
 import { asRagged, type Ragged, type RaggedLike } from '../tensor/ragged';
 import { asTensor, type Tensor, type TensorLike } from '../tensor/tensor';
 
-/** The codes whose definitions of the loss there are; see kernels/object_condensation/object_condensation.h. */
+/** The codes whose definitions of the loss are available; see kernels/object_condensation/object_condensation.h. */
 export type CondensationConvention = 'objectCondensation' | 'catFinder' | 'cmsPepr';
 
 export interface ObjectCondensationOptions {
   /** Default `'objectCondensation'`. */
   convention?: CondensationConvention;
-  /** The least charge of a hit. Default 1. */
+  /** The minimum charge of a hit. Default 1. */
   qMin?: number;
-  /** Where the repulsion of a condensation point ends; `'cmsPepr'` has no such place. Default 1. */
+  /** Distance at which the repulsion of a condensation point ends; `'cmsPepr'` has none. Default 1. */
   radius?: number;
   /** `[4]` */
   out?: TensorLike;
@@ -28,7 +28,7 @@ export interface CondenseOptions {
   tD?: number;
 }
 
-/** What {@link condense} finds. */
+/** Result of {@link condense}. */
 export interface Clusters {
   /** int32 `[N]`: the number of each hit's cluster in its event, 0 for that of the highest beta; -1 for none. */
   clusters: Tensor;
@@ -67,9 +67,9 @@ export function objectCondensation(
 }
 
 /**
- * Clusters from what a network trained with {@link objectCondensation} predicts, for any number of objects: again and
- * again the hit of highest beta that is in no cluster becomes a condensation point, if its beta is above `tBeta`, and
- * takes the hits within `tD` that are in no cluster yet. Of equal betas the first counts. There are no gradients.
+ * Clusters from the predictions of a network trained with {@link objectCondensation}, for any number of objects:
+ * repeatedly, the hit of highest beta that is not yet in a cluster becomes a condensation point, if its beta is above `tBeta`, and
+ * takes the hits within `tD` that are not yet in a cluster. Of equal betas the first is taken. There are no gradients.
  * @param beta - `[N]`
  * @param x - `[N, D]` with boundaries of B events
  * @throws ValueError for numbers that are not finite, and boundaries that decrease or overrun

@@ -7,20 +7,20 @@ import type { Activation } from './activation';
 import { checkLayers, type Layer, layerArguments, layersPerCall } from './mlp';
 import { checkLeast } from './pairFeatures';
 
-/** A bias that a network makes of what `pairFeatures` says of every pair of particles. */
+/** An attention bias that a network computes from the `pairFeatures` of every pair of particles. */
 export interface PairBias {
   /** `[N, 4]`, a row for each of q's: px, py, pz, E {GeV} */
   momenta: TensorLike;
   /** From one to four. The first takes the 4 features, the last gives a number for each head. */
   layers: readonly Layer[];
-  /** What stands behind a logarithm is at least this. Default 1e-8. */
+  /** Lower limit of the arguments of logarithms. Default 1e-8. */
   eps?: number;
 }
 
 const featureCount = 4;
 const known = new KnownOptions('momenta', 'layers', 'eps');
 
-/** What the kernel's arguments are called in messages. @internal */
+/** Names of the kernel's arguments in messages. @internal */
 export const pairBiasWords: Readonly<Record<string, string>> = Object.fromEntries([
   ['momenta', 'pairBias.momenta'],
   ...Array.from({ length: layersPerCall }, (_, l) => [

@@ -12,19 +12,19 @@ const name = 'pairFeatures';
 const operation = new Operation('pair_features');
 const knownOptions = new KnownOptions('eps', 'out');
 const featureCount = 4;
-const mostRows = 2 ** 31 - 1;
+const maxRows = 2 ** 31 - 1;
 
 export interface PairFeaturesOptions {
-  /** What stands behind a logarithm is at least this. Default 1e-8. */
+  /** Lower limit of the arguments of logarithms. Default 1e-8. */
   eps?: number;
   /** `[P, 4]` */
   out?: TensorLike;
 }
 
 /**
- * What the Particle Transformer (arXiv:2202.03772) tells its attention of every pair of particles of an event:
- * ln kT, ln z, ln Delta R and ln m^2, as weaver's ParticleTransformer has them. All are finite, those of a particle with
- * itself too. Their gradient by the momenta is finite as well.
+ * Pair features that the Particle Transformer (arXiv:2202.03772) feeds to its attention, for every pair in an event:
+ * ln kT, ln z, ln Delta R and ln m^2, as in weaver's ParticleTransformer. All are finite, also for a particle with
+ * itself, and so is their gradient with respect to the momenta.
  * @param momenta - `[N, 4]` with boundaries of B events: px, py, pz, E {GeV}
  * @returns `[P, 4]`: for an event of n particles n rows of n pairs, one event after the other
  * @throws ValueError for momenta that are not finite, boundaries that decrease or overrun, an eps of 0 or less
@@ -69,8 +69,8 @@ export function pairOffsets(events: Ragged, operation_: string): { tensor: Tenso
   let last = 0;
   for (let b = 1; b < boundaries.length; ++b) {
     last += (boundaries[b] - boundaries[b - 1]) ** 2;
-    if (last > mostRows)
-      throw new ShapeError(operation_, 'momenta', `momenta have more than ${mostRows} pairs (expected fewer)`);
+    if (last > maxRows)
+      throw new ShapeError(operation_, 'momenta', `momenta have more than ${maxRows} pairs (expected fewer)`);
     pairs[b] = last;
   }
   return { tensor: besides(events.offsets, pairs), last };

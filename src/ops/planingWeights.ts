@@ -11,11 +11,11 @@ import { type Binning, edgesOf } from './histogram';
 import { alike, column, labelsOf } from './inverseJsd';
 
 export interface PlaningOptions extends Binning {
-  /** `[N]`: 0 background, 1 signal; each class is planed for itself. Default: one class. */
+  /** `[N]`: 0 background, 1 signal; each class is planed separately. Default: one class. */
   labels?: TensorLike;
-  /** `[N]`: what the elements weigh before. Default: all 1. */
+  /** `[N]`: initial weights of the elements. Default: all 1. */
   weights?: TensorLike;
-  /** `[B]`: the distribution to be had, for example the counts of another sample; not below 0. Default: flat, all bins alike. */
+  /** `[B]`: the wanted distribution, for example the counts of another sample; non-negative. Default: flat. */
   target?: TensorLike;
 }
 
@@ -27,7 +27,7 @@ const count = new Kernel('histogram_2d_forward', words, name);
 const lookUp = new Kernel('histogram_2d_backward', words, name);
 const float64 = dtypeCode['float64'];
 
-/** What the weights of every bin and class are multiplied with. The sum over a class stays as it is. */
+/** Factors of the weights of every bin and class. The sum over a class stays as it is. */
 function factorsOf(contents: Float64Array, target: Float64Array): Float64Array {
   const factors = new Float64Array(contents.length);
   for (let label = 0; label < 2; ++label) {
@@ -54,7 +54,7 @@ function factorsOf(contents: Float64Array, target: Float64Array): Float64Array {
  * outside all bins, and in bins whose content is not above 0, get 0. It has no gradient.
  * @param variable - `[N]`, NaN is refused
  * @returns `[N]`, of the element type of `variable`
- * @throws ShapeError, DTypeError; ValueError for NaN, bins that are none, a target below 0 and unknown options
+ * @throws ShapeError, DTypeError; ValueError for NaN, invalid bins, a target below 0 and unknown options
  */
 export function planingWeights(variable: TensorLike, options: PlaningOptions): Tensor {
   knownOptions.check(options, name);

@@ -74,7 +74,7 @@ function finite(as: string, name: string, value: unknown): number {
 /**
  * Uniform numbers u in [0, 1), from Philox 4x32-10 (Salmon et al., SC11): the same on every device. With `low` and `high`
  * low + (high - low) u, which rounding may make `high`.
- * @throws ValueError for a seed that is no integer, limits that are not finite, a `high` below `low`
+ * @throws ValueError for a seed that is not an integer, limits that are not finite, a `high` below `low`
  */
 export const uniform = generator<UniformOptions>('random_uniform', 'random.uniform', ['low', 'high'], (options) => {
   const as = 'random.uniform';
@@ -89,7 +89,7 @@ export const uniform = generator<UniformOptions>('random_uniform', 'random.unifo
 /**
  * Normal numbers of mean 0 and variance 1, or of the given `mean` and `deviation`, from Philox 4x32-10 by Box and Muller's
  * method.
- * @throws ValueError for a seed that is no integer, a mean that is not finite, a deviation that is not or is negative
+ * @throws ValueError for a seed that is not an integer, a mean that is not finite, a deviation that is not or is negative
  */
 export const normal = generator<NormalOptions>('random_normal', 'random.normal', ['mean', 'deviation'], (options) => {
   const as = 'random.normal';

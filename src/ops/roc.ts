@@ -64,7 +64,7 @@ function run(
  * @param scores - `[N]`, NaN is refused
  * @param labels - `[N]`: 0 background, 1 signal
  * @returns a float64 scalar, NaN without signal or without background
- * @throws ShapeError, DTypeError; ValueError for NaN and for labels that are no bytes
+ * @throws ShapeError, DTypeError; ValueError for NaN and for labels that are not uint8
  */
 export function rocAuc(scores: TensorLike, labels: TensorLike, options?: RocOptions): Tensor {
   return run('rocAuc', { scores, labels }, options, [0])[0];
@@ -74,7 +74,7 @@ export function rocAuc(scores: TensorLike, labels: TensorLike, options?: RocOpti
  * The ROC curve, exact: a point for every element, from the highest score on. It has no gradient.
  * @param scores - `[N]`, NaN is refused
  * @param labels - `[N]`: 0 background, 1 signal
- * @throws ShapeError, DTypeError; ValueError for NaN and for labels that are no bytes
+ * @throws ShapeError, DTypeError; ValueError for NaN and for labels that are not uint8
  */
 export function rocCurve(scores: TensorLike, labels: TensorLike, options?: RocOptions): RocCurve {
   const [falsePositiveRate, truePositiveRate, thresholds] = run('rocCurve', { scores, labels }, options, [1, 2, 3]);
@@ -87,7 +87,7 @@ export function rocCurve(scores: TensorLike, labels: TensorLike, options?: RocOp
  * @param scores - `[N]`, NaN is refused
  * @param labels - `[N]`: 0 background, 1 signal
  * @param efficiencies - `[K]`, or one number
- * @throws ShapeError, DTypeError; ValueError for NaN and for labels that are no bytes
+ * @throws ShapeError, DTypeError; ValueError for NaN and for labels that are not uint8
  */
 export function backgroundRejection(
   scores: TensorLike,

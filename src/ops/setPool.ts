@@ -16,7 +16,7 @@ const operation = new Operation('set_pool', ['weights']);
  * With `weights` `[N]` sum is weighted and mean is the weighted mean, 0 where a set's weights sum to 0.
  * @param x - `[N, F]` with boundaries of B sets
  * @returns `[B, F]`
- * @throws ValueError for boundaries that decrease or overrun, a pool that there is not, weights together with max or min
+ * @throws ValueError for boundaries that decrease or overrun, an unknown pool, weights together with max or min
  * @throws ShapeError, DTypeError
  */
 export function setPool(

@@ -9,10 +9,10 @@ const ofRows = new Operation('softmax');
 const ofSegments = new Operation('segment_softmax');
 
 /**
- * Weights that sum to 1 over the last axis: `exp(x_c) / sum of exp(x_k)`, the largest number taken off first. The same
+ * Weights that sum to 1 over the last axis: `exp(x_c) / sum of exp(x_k)`, with the largest number subtracted first. The same
  * result as PyTorch's softmax.
  * @param x - `[..., F]`
- * @returns what has the shape of x
+ * @returns a tensor of the shape of x
  * @throws ShapeError, DTypeError
  */
 export function softmax(x: TensorLike, options?: { out?: TensorLike }): Tensor {

@@ -8,11 +8,11 @@ import { integer, perAxis, type PerAxis } from './convolution';
 export interface MaxPoolOptions {
   /** Default: the window, so that windows touch. */
   stride?: PerAxis;
-  /** Places before and behind x that hold nothing, default 0; at most half the window. */
+  /** Empty places before and after x, default 0; at most half the window. */
   padding?: PerAxis;
   /** Default 1. */
   dilation?: PerAxis;
-  /** Whether windows may begin anywhere in x or before it, and end behind it (default false). */
+  /** Whether windows may begin anywhere in x or before it, and end after it (default false). */
   ceilMode?: boolean;
   out?: TensorLike;
 }
@@ -103,7 +103,7 @@ class WindowPool {
   }
 }
 
-/** Windows over the axes behind samples and channels, `extents` of them. */
+/** Windows over the axes after samples and channels, `extents` of them. */
 function pooled(
   operation: Operation,
   x: Tensor,
@@ -133,7 +133,7 @@ const averages = [1, 2, 3].map((rank) => new WindowPool(rank, 'mean')),
  * @param x - `[B, C, W]`
  * @param kernel - the window's extent
  * @returns `[B, C, Wout]`
- * @throws ShapeError, DTypeError; ValueError for options that there are not
+ * @throws ShapeError, DTypeError; ValueError for unknown options
  */
 export function avgPool1d(x: TensorLike, kernel: PerAxis, options: AvgPoolOptions = {}): Tensor {
   return averages[0].run(x, kernel, options);
@@ -155,7 +155,7 @@ export function avgPool3d(x: TensorLike, kernel: PerAxis, options: AvgPoolOption
  * @param x - `[B, C, W]`
  * @param kernel - the window's extent
  * @returns `[B, C, Wout]`
- * @throws ShapeError, DTypeError; ValueError for options that there are not
+ * @throws ShapeError, DTypeError; ValueError for unknown options
  */
 export function maxPool1d(x: TensorLike, kernel: PerAxis, options: MaxPoolOptions = {}): Tensor {
   return maxima[0].run(x, kernel, options);
@@ -180,7 +180,7 @@ const globally = new Operation('window_pool', [], undefined, 'globalPool');
  * with an output of 1. Nothing to pool gives 0.
  * @param x - `[B, C, ...]` with one to three axes of places
  * @returns `[B, C]`
- * @throws ShapeError, DTypeError; ValueError for a kind that there is not
+ * @throws ShapeError, DTypeError; ValueError for an unknown kind
  */
 export function globalPool(x: TensorLike, pool: (typeof kinds)[number], options: GlobalPoolOptions = {}): Tensor {
   const name = globally.publicName;

@@ -1,7 +1,7 @@
 // What is said about arguments that cannot be used.
 import { ValueError } from './errors';
 
-/** A value as messages show it. Never throws, whatever the value: `String(Object.create(null))` would. */
+/** A value as shown in messages. Never throws for any value: `String(Object.create(null))` would. */
 export function shown(value: unknown): string {
   switch (typeof value) {
     case 'string':
@@ -28,7 +28,7 @@ export class KnownOptions {
   }
 
   /**
-   * Refuses what is no object of options, and names that nobody would look at: a misspelt one must not go unnoticed.
+   * Throws when `options` is not an object or has an unknown name, so that a misspelt option cannot go unnoticed.
    * @param what - what the object is called in messages
    */
   check(options: unknown, operation: string, what = 'options'): void {
@@ -38,7 +38,7 @@ export class KnownOptions {
     }
     for (const name in options) {
       if (!this.names.has(name)) {
-        throw new ValueError(operation, name, `there is no option ${shown(name)} (known: ${this.list()})`);
+        throw new ValueError(operation, name, `unknown option ${shown(name)} (expected one of ${this.list()})`);
       }
     }
   }

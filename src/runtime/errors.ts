@@ -10,7 +10,7 @@ export type ErrorCode =
   | 'ERR_UPSILON_BUSY'
   | 'ERR_UPSILON_NO_BINARY';
 
-/** Base of all errors that the library throws. Its message says what was found, what was wanted, and where. */
+/** Base of all errors that the library throws. Its message says what was found, what was expected, and where. */
 export class UpsilonError extends Error {
   /** Stable for programs, as Node's own codes. */
   readonly code: ErrorCode;
@@ -77,13 +77,13 @@ export function publicName(operation: string): string {
 }
 
 /**
- * The same error of memory that could not be had, now about who needs it and for which argument; both as users call them.
+ * The same out-of-memory error, now naming the operation and the argument that needed the memory, by their public names.
  * @internal
  */
 export function noMemoryFor(error: unknown, operation: string, argument: string): unknown {
   if (!(error instanceof UpsilonError) || error.operation !== '') return error;
   const before = error.message;
-  error.message = `${operation}: there is no memory for ${argument}: ${before}`;
+  error.message = `${operation}: could not allocate memory for ${argument}: ${before}`;
   error.stack = error.stack?.replace(before, () => error.message);
   Object.assign(error, { operation, argument });
   return error;

@@ -87,7 +87,7 @@ function submit(operation: number, device: Device, caller: number): void {
 /**
  * Calls an operation, whose options are in the frame by now.
  * @param operation - its number
- * @param inputs - in schema order, as many as the operation has; undefined for what is not given
+ * @param inputs - in schema order, as many as the operation has; undefined for omitted ones
  * @param outputs - likewise
  * @param caller - whose call it is, for errors
  */

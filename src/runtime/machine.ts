@@ -4,7 +4,7 @@ import { CUDA, deviceOf } from './device';
 import { ValueError } from './errors';
 import { type DeviceDescription, native, seekPlugins } from './native';
 
-/** The devices of this machine; the CPU is always the first. Opens the CUDA plug-in if it is at hand. */
+/** The devices of this machine; the CPU is always the first. Opens the CUDA plug-in if it is available. */
 export function devices(): DeviceDescription[] {
   seekPlugins();
   return native.devices();
@@ -54,7 +54,7 @@ export function lastVariant(): string {
   return native.lastVariant();
 }
 
-/** Waits for a device, and throws what its kernels found wrong since the last time (an index out of range). */
+/** Waits for a device, and throws any error that its kernels have reported since the last call (such as an index out of range). */
 export function synchronize(device: string): void {
   const { type, id } = deviceOf(device, 'synchronize');
   native.synchronize(type, id);

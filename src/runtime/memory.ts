@@ -37,7 +37,7 @@ export interface Elements {
 /** Below this, memory of the JavaScript engine is cheaper than a block (measured: they break even at 4 to 16 KB). */
 const smallestBlock = 16384;
 /**
- * Blocks that nobody disposes of are released by finalizers, which run only between turns of the event loop: a long
+ * Blocks that are not disposed of are released by finalizers, which run only between turns of the event loop: a long
  * synchronous loop would pile them up. Beyond this many bytes in one turn, the engine's own memory is used, which it
  * frees at any time.
  */
@@ -52,7 +52,7 @@ const blockOfBuffer = new WeakMap<object, NativeBlock>();
 
 /** The block that an array is a view on; undefined for memory of the JavaScript engine. @internal */
 export function blockUnder(array: TypedArray): NativeBlock | undefined {
-  // A detached view is no view on the block any more.
+  // A detached view no longer refers to the block.
   return array.byteLength > 0 ? blockOfBuffer.get(array.buffer) : undefined;
 }
 
@@ -104,7 +104,7 @@ export function allocate(dtype: number, elements: number, device: Device, operat
 
 function createBlock(size: number, device: Device, operation: string, argument: string): NativeBlock {
   try {
-    if (size > addressable) throw new OutOfMemoryError('', '', `there are no ${size} bytes`);
+    if (size > addressable) throw new OutOfMemoryError('', '', `${size} bytes are more than can be addressed`);
     return native.block(size, device.type, device.id);
   } catch (error) {
     throw noMemoryFor(error, operation, argument);

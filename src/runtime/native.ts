@@ -156,6 +156,6 @@ export function seekPlugins(): void {
   try {
     native.setPluginDirectory(dirname(require.resolve(`@upsilon-kernels/cuda-${platformName()}/package.json`)));
   } catch {
-    // It is not installed; the library says so itself when a device is asked for.
+    // It is not installed; the library reports that itself when a device is requested.
   }
 }

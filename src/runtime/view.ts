@@ -12,7 +12,7 @@ export function viewOf(memory: Memory, dtype: number, begin: number, elements: n
   const end = begin + elements;
   return {
     kind,
-    // Memory that is gone (a disposed block, a detached array) has no parts: whoever uses it is told so by the call.
+    // Memory that is gone (a disposed block, a detached array) has no parts: the call that uses it reports the error.
     array: array && array.length >= end ? array.subarray(begin, end) : array,
     block,
     keeper,

@@ -39,7 +39,7 @@ export interface ListColumn extends Column {
   offsets: Int32Array;
 }
 
-/** Recognised by its parts: a program may hold several copies of apache-arrow. */
+/** Recognised by structure, as a program may contain several copies of apache-arrow. */
 export function isVector(value: object): value is Vector {
   const parts = value as { data?: unknown; type?: { typeId?: unknown } };
   // The type first: of other objects with a `type`, none is asked for data that it may not have at hand.
@@ -102,7 +102,7 @@ function flatten(data: Data, name: string, operation: string): Column {
     throw new DTypeError(
       operation,
       name,
-      `${name} says that it is ${typeText(data.type)} but its memory is a ${values[Symbol.toStringTag]} (expected a ${dtypes[dtype].Array.name})`,
+      `${name} is declared as ${typeText(data.type)} but its memory is a ${values[Symbol.toStringTag]} (expected a ${dtypes[dtype].Array.name})`,
     );
   }
   if (values.length < data.length)
@@ -140,14 +140,14 @@ function refuseNullsOf(vector: Vector, name: string, operation: string): void {
     throw new ValueError(operation, name, `${name} has ${nulls} null${nulls === 1 ? '' : 's'} (expected none)`);
 }
 
-/** Columns are recognised by their parts, so something else may come in disguise; Arrow's own errors have no type. */
+/** Columns are recognised by structure, so other objects may pass; Arrow's own errors are untyped, so wrap them. */
 function reading<T>(name: string, operation: string, body: () => T): T {
   try {
     return body();
   } catch (error) {
     if (error instanceof UpsilonError) throw error;
     const why = error instanceof Error ? error.message : 'it cannot be read';
-    throw new DTypeError(operation, name, `${name} is no Arrow column that can be read: ${why}`);
+    throw new DTypeError(operation, name, `${name} is not a readable Arrow column: ${why}`);
   }
 }
 
@@ -184,7 +184,7 @@ function listColumn(vector: Vector, name: string, operation: string): ListColumn
       chunk.children[0] ?? makeData({ type: (chunk.type as List).children[0].type as DataType, length: 0 } as never);
     const begin = offsets[0],
       end = offsets[chunk.length];
-    // Nulls outside the slice are nobody's business; then the slice is looked at, with offsets of its own.
+    // Nulls outside the slice do not matter: check the slice alone, with its own offsets.
     if (child.nullCount > 0 && begin >= 0 && end >= begin && end <= child.length) {
       return {
         ...flatten(child.slice(begin, end - begin), name, operation),

@@ -59,7 +59,7 @@ const knownZerosOptions = new KnownOptions('dtype', 'device', 'requiresGrad');
 
 /**
  * A tensor of zeros. From 16 KB on its memory is a native block.
- * @throws ShapeError, DTypeError; ValueError for options that there are not
+ * @throws ShapeError, DTypeError; ValueError for unknown options
  */
 export function zeros(
   shape: readonly number[],

@@ -59,7 +59,7 @@ export class Ragged {
   }
 }
 
-/** Int32 boundaries or indices from whatever holds them. @internal */
+/** Int32 boundaries or indices from any accepted source. @internal */
 export function indices(source: TensorLike, operation: string, name: string): Tensor {
   const made = asTensor(source, Array.isArray(source) ? int32 : undefined, operation, name);
   if (made._dtype !== int32) throw new DTypeError(operation, name, `${name} is ${made.dtype} (expected int32)`);
@@ -95,7 +95,7 @@ const knownOptions = new KnownOptions('name', 'device');
  * Events with varying numbers of rows. An Arrow `List` column (also a slice) in one chunk is not copied.
  * @param source - `List<T>`, `List<FixedSizeList<T>[F]>`..., or values `[N, ...]` and offsets `[B+1]`
  * @throws ValueError for nulls
- * @throws DTypeError when the column is no list, or its elements are of a type that no operation knows
+ * @throws DTypeError when the column is not a list, or its elements are of a type that no operation knows
  */
 export function ragged(source: Vector | RaggedLike | Ragged, options: { name?: string; device?: string } = {}): Ragged {
   knownOptions.check(options, 'ragged');

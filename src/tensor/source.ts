@@ -24,7 +24,7 @@ function isForeignTensor(value: object): value is ForeignTensor {
 }
 
 /**
- * Elements of whatever holds them: only lists, and columns in several chunks, are copied.
+ * Elements of any accepted source: only lists, and columns in several chunks, are copied.
  * @param wanted - the element type that lists, and arrays of a type that no operation knows, become
  * @internal
  */
@@ -70,7 +70,8 @@ function adopted(foreign: ForeignTensor, operation: string, name: string): Colum
   }
   const array: unknown = foreign.data;
   const dtype = isTypedArray(array) ? codeOfArray(array) : undefined;
-  if (dtype === undefined) throw new DTypeError(operation, name, `${name} is no tensor that this version understands`);
+  if (dtype === undefined)
+    throw new DTypeError(operation, name, `${name} is not a tensor that this version understands`);
   checkShape(shape, (array as TypedArray).length, operation);
   return { array: array as TypedArray, dtype, shape: [...shape] };
 }

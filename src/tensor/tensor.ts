@@ -15,17 +15,17 @@ import { converted, type NestedArray } from './lists';
 import { checkShape, elementsOf, inferredShape, shapeText } from './shape';
 import { sourceOf, tensorBrand } from './source';
 
-/** Whatever holds the elements of a tensor. Only plain lists of numbers, and columns in several chunks, are copied. */
+/** Anything that can become a tensor. Only nested lists of numbers and columns of several chunks are copied. */
 export type TensorLike = Tensor | TypedArray | Vector | readonly NestedArray[];
 
 /**
- * A dense row-major array of numbers: a view on memory of an Arrow column, a typed array, or a native block, never a
- * copy of it. Made by {@link tensor} and by operations.
+ * A dense row-major array of numbers: a view of the memory of an Arrow column, a typed array or a native
+ * block, never a copy. Made by {@link tensor} and by operations.
  */
 export class Tensor {
   /** Sizes of the dimensions; `[]` for a scalar. */
   readonly shape: readonly number[];
-  /** The sum of what `backward()` found so far. */
+  /** The gradient, summed over all calls of `backward()` so far; undefined before the first. */
   grad: Tensor | undefined;
   /** @internal */ readonly _memory: Memory;
   /** @internal */ readonly _dtype: number;
@@ -95,7 +95,7 @@ export class Tensor {
   /** The tensor as an Arrow vector on the same memory: `FixedSizeList` for every dimension after the first. */
   toArrow(): Vector {
     if (this.shape.length === 0)
-      throw new ShapeError('tensor', 'toArrow', 'a scalar is no column (expected at least one dimension)');
+      throw new ShapeError('tensor', 'toArrow', 'a scalar is not a column (expected at least one dimension)');
     return vectorOf(this.data, this._dtype, this.shape);
   }
 
@@ -112,8 +112,8 @@ export class Tensor {
   }
 
   /**
-   * This tensor on another device: itself when it is there already, otherwise a copy. Waits for the device, and throws
-   * what its kernels found wrong.
+   * This tensor on another device: itself when it is already there, otherwise a copy. Waits for the device, and
+   * throws the errors that its kernels have reported.
    * @throws DeviceError when the device cannot be used
    */
   to(device: string): Tensor {
@@ -127,7 +127,7 @@ export class Tensor {
 
   /**
    * The same elements in another shape, on the same memory.
-   * @param shape - one size may be -1: what the others leave
+   * @param shape - one size may be -1: it is inferred from the others
    * @throws ShapeError when the number of elements differs
    */
   reshape(shape: readonly number[]): Tensor {
@@ -155,7 +155,7 @@ export class Tensor {
     return view;
   }
 
-  /** Whether `backward()` computes a gradient here: set on parameters, inherited by what is computed from them. */
+  /** Whether `backward()` computes a gradient here: set on parameters, inherited by everything computed from them. */
   get requiresGrad(): boolean {
     return this._requiresGrad;
   }
@@ -174,8 +174,8 @@ export class Tensor {
   /**
    * Computes the gradients of this tensor with respect to everything it was computed from that has `requiresGrad`, and
    * adds them to `grad` there.
-   * @param gradient - of the final quantity with respect to this tensor; may be left out for a scalar
-   * @throws ShapeError when it is left out and the tensor has several elements, or has another shape
+   * @param gradient - gradient of the final quantity with respect to this tensor; optional for a scalar
+   * @throws ShapeError when it is omitted and the tensor has several elements, or when its shape differs
    */
   backward(gradient?: TensorLike): void {
     const dtype = this._dtype;
@@ -186,12 +186,12 @@ export class Tensor {
     backward<Tensor>(this, given, arithmetic);
   }
 
-  /** The same memory, but what is computed from it is not traced back. */
+  /** A tensor on the same memory, cut off from the tape: no gradient passes through it. */
   detach(): Tensor {
     return this._view(0, this.shape);
   }
 
-  /** Frees the memory now if it is a native block; views on it have length 0 afterwards, and operations refuse it. */
+  /** Frees the memory now if it is a native block; its views then have length 0, and operations refuse it. */
   dispose(): void {
     if (this._disposed) return;
     this._disposed = true;
@@ -218,8 +218,8 @@ export function ofType(given: Tensor, dtype: number, operation: string, name: st
 }
 
 /**
- * A tensor whose elements may be anything yet.
- * @param operation - who needs it, and for which `argument`; errors name them
+ * A tensor with uninitialised elements.
+ * @param operation - the operation and the `argument` that need it, named in errors
  * @throws OutOfMemoryError
  * @internal
  */

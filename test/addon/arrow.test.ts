@@ -179,7 +179,7 @@ test('record batches carry the shapes of tensors through IPC', () => {
   expect(thrown(() => ups.recordBatch({ a: ups.tensor([1]), b: ups.tensor([1, 2]) }))).toBeInstanceOf(ups.ShapeError);
 });
 
-test('files that are none', () => {
+test('invalid files', () => {
   const file = join(folder, 'broken.arrow');
   expect(thrown(() => ups.arrow.open(join(folder, 'absent')))).toBeInstanceOf(ups.ValueError);
   expect(thrown(() => ups.arrow.open(folder))).toBeInstanceOf(ups.ValueError);

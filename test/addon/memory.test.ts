@@ -88,7 +88,7 @@ test.each(Object.entries(nowhere))('%s: a result that finds no memory names the 
   const [operation, argument] = names;
   const error = thrown(call);
   expect(error).toMatchObject({ name: 'OutOfMemoryError', operation, argument });
-  expect(error.message).toMatch(`${operation}: there is no memory for ${argument}: `);
+  expect(error.message).toMatch(`${operation}: could not allocate memory for ${argument}: `);
 });
 
 test('results of any size that no machine has', async () => {

@@ -233,10 +233,10 @@ test.each([
   expect(() => parse(given)).toThrow(message);
 });
 
-test('files that are not to be continued', async () => {
-  await expect(make('whole.arrow')).rejects.toThrow(/is there already \(expected --resume, --append or --overwrite/);
+test('files that cannot be continued', async () => {
+  await expect(make('whole.arrow')).rejects.toThrow(/already exists \(expected --resume, --append or --overwrite/);
   writeFileSync(join(folder, 'text.arrow'), 'no Arrow stream at all');
-  await expect(make('text.arrow', '--resume')).rejects.toThrow(/is no Arrow stream/);
+  await expect(make('text.arrow', '--resume')).rejects.toThrow(/is not an Arrow stream/);
   const command = { ...parse(words('whole.arrow', '--resume'))!, seed: 8n };
   await expect(produce(command)).rejects.toThrow(/was made with seed "7", not "8" \(expected the same\)/);
   await expect(produce({ ...parse(words('x.arrow'))!, model: 'bib-ae' })).rejects.toThrow(
@@ -263,7 +263,7 @@ test('the command itself', async () => {
   });
   expect(await command(['simulate'])).toMatchObject({
     code: 2,
-    err: 'upsilon-kernels: there is no command simulate (expected generate)\n',
+    err: 'upsilon-kernels: unknown command simulate (expected generate)\n',
   });
   expect((await command(['--help'])).out).toMatch(/--energy low:high/);
 });

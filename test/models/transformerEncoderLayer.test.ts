@@ -76,7 +76,7 @@ test('the page names every option there is', () => {
   const [, attention, encoder] = page.split(/^## /m);
   expect([attention.split('\n')[0], encoder.split('\n')[0]]).toEqual(['Attention', 'The encoder layer']);
   // The message about an unknown option lists the known ones.
-  const known = (call: () => unknown): string[] => /known: (.*)\)/.exec(thrown(call).message)![1].split(', ');
+  const known = (call: () => unknown): string[] => /expected one of (.*)\)/.exec(thrown(call).message)![1].split(', ');
   const layer = TransformerEncoderLayer.initial({ width: 2, heads: 1, seed: 1 });
   const x = { values: ups.zeros([1, 2]), offsets: [0, 1] },
     unknown = { unknown: 1 } as never;

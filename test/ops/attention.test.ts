@@ -192,7 +192,7 @@ describe('dropout', () => {
     expect([...attend({ bias, dropout: 0, seed: 1 }).data]).toEqual([...attend({ bias }).data]);
   });
 
-  test('what is none is refused', () => {
+  test('invalid input is refused', () => {
     for (const dropout of [1, 1 - 1e-12, 1.5, -0.1, NaN, '0.5' as never])
       expect(thrown(() => attend({ dropout, seed: 1 }))).toMatchObject({ name: 'ValueError', argument: 'dropout' });
     expect(thrown(() => attend({ dropout: 0.1 }))).toMatchObject({ name: 'ValueError', argument: 'seed' });

@@ -188,7 +188,7 @@ test('bad input gives typed errors', async () => {
     [() => ups.histogram([1, 2], { ...binning, weights: [1] }), 'weights'],
     [() => ups.histogram([1], { ...binning, weights: [Infinity] }), 'weights has inf'],
     [() => ups.histogram([1], { ...binning, outside: 'kept' as never }), "outside is 'kept'"],
-    [() => ups.histogram([1], { ...binning, density: true } as never), "there is no option 'density'"],
+    [() => ups.histogram([1], { ...binning, density: true } as never), "unknown option 'density'"],
     [
       () => ups.histogram2d([1], [1], { x: binning } as never),
       'y is undefined (expected { bins, range } or { edges })',

@@ -113,7 +113,7 @@ test('knnGraph of too few points', () => {
   ]);
 });
 
-test('knnGraph refuses coordinates, boundaries and numbers that are none', () => {
+test('knnGraph refuses coordinates, boundaries and numbers that are invalid', () => {
   for (const bad of [NaN, Infinity, -Infinity])
     expect(thrown(() => ups.knnGraph({ values: [[1], [bad]], offsets: [0, 2] }, 1))).toMatchObject({
       name: 'ValueError',

@@ -86,7 +86,7 @@ describe('batchNorm', () => {
     expect(Math.max(...[...x.grad!.data].map((value) => Math.abs(Number(value))))).toBeLessThan(1e-6);
   });
 
-  test('refuses what is none', () => {
+  test('refuses invalid input', () => {
     const x = ups.zeros([4, 3]),
       three = [1, 1, 1];
     const cases: [unknown, unknown, object][] = [
@@ -164,7 +164,7 @@ describe('instanceNorm', () => {
       expect(ups.instanceNorm(ups.zeros(shape), { weight: new Float32Array(shape[1]) }).shape).toEqual(shape);
   });
 
-  test('refuses what is none', () => {
+  test('refuses invalid input', () => {
     const x = ups.zeros([2, 3, 4]);
     const cases: [unknown, unknown, object][] = [
       [x, null, { name: 'ValueError', argument: 'options' }],
@@ -306,7 +306,7 @@ describe('dropout', () => {
     expect([...out.data]).toEqual([...x.data]);
   });
 
-  test('refuses what is none', () => {
+  test('refuses invalid input', () => {
     for (const p of [-0.1, 1.1, NaN, '0.5'])
       expect(thrown(() => ups.dropout([1], { p: p as never, seed: 1 }))).toMatchObject({ argument: 'p' });
     expect(thrown(() => ups.dropout([1], { p: 0.5 } as never))).toMatchObject({ name: 'ValueError', argument: 'seed' });

@@ -131,7 +131,7 @@ test('events do not know of each other', () => {
   }
 });
 
-test('an order of particles is no matter', () => {
+test('the order of the particles does not matter', () => {
   const { q, k, v, p4, layers, attend } = example([6]);
   const turned = (t: ups.Tensor): ups.Tensor => {
     const columns = t.shape[1];

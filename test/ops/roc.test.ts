@@ -104,7 +104,7 @@ test('bad input gives typed errors', () => {
     [() => ups.rocAuc([1, 2], [0]), 'labels'],
     [() => ups.rocAuc([1, 2], [0, 0.5]), 'labels holds 0.5'],
     [() => ups.rocAuc([1, 2], [0, 1], { weights: [1, Infinity] }), 'weights'],
-    [() => ups.rocAuc([1, 2], [0, 1], { weight: [1, 1] } as never), "there is no option 'weight'"],
+    [() => ups.rocAuc([1, 2], [0, 1], { weight: [1, 1] } as never), "unknown option 'weight'"],
     [() => ups.backgroundRejection([1, 2], [0, 1], [[0.5]]), 'efficiencies is [1, 1] (expected [K])'],
   ];
   for (const [call, text] of refused) {
