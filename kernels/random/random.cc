@@ -42,7 +42,7 @@ void validate_uniform(const RandomUniformCall& call, RefusalOf<RandomUniformCall
   const float width = options.high - options.low;
   if (!(width >= 0 && std::isfinite(width)))
     refuse("high", "is " + refuse.option_text("high") + " but " + named("low") + " is " + refuse.option_text("low") +
-                       " (expected a finite interval)");
+                       (width > 0 ? " (expected a finite distance)" : " (expected at least low)"));
 }
 void validate_normal(const RandomNormalCall& call, RefusalOf<RandomNormalCall>& refuse) {
   const auto& options = call.options();

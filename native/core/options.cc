@@ -102,11 +102,11 @@ std::string option_text(const Option& option, const void* options) {
 
 std::string range_text(const OptionRange& range) {
   const std::string min = number_text(range.min), max = number_text(range.max);
-  if (!std::isfinite(range.max)) return (range.without_min ? "above " : "at least ") + min;
+  const std::string from = (range.without_min ? "above " : "at least ") + min;
   const std::string up_to = (range.without_max ? "below " : "at most ") + max;
+  if (!std::isfinite(range.max)) return from;
   if (!std::isfinite(range.min)) return up_to;
-  if (!range.without_min && !range.without_max) return min + " to " + max;
-  return (range.without_min ? "above " : "at least ") + min + ", " + up_to;
+  return range.without_min || range.without_max ? from + ", " + up_to : min + " to " + max;
 }
 
 }  // namespace upsilon

@@ -49,7 +49,7 @@ struct Parameter {
 
 enum class OptionType : int8_t { choice, boolean, i32, i64, u64, f32, f64 };
 
-// The numbers that an option may be: "from 0 below 1". Without a limit an option may be any number, NaN included.
+// The numbers that an option may be: "from 0 below 1". With any limit it must be finite, without one it may be NaN.
 struct OptionRange {
   double min = -std::numeric_limits<double>::infinity();  // "from", or "above", which leaves it out
   double max = std::numeric_limits<double>::infinity();  // "to", or "below", which leaves it out
@@ -57,7 +57,8 @@ struct OptionRange {
 
   bool is_limited() const { return std::isfinite(min) || std::isfinite(max); }
   bool has(double value) const {
-    return (without_min ? value > min : value >= min) && (without_max ? value < max : value <= max);
+    return std::isfinite(value) && (without_min ? value > min : value >= min) &&
+           (without_max ? value < max : value <= max);
   }
 };
 

@@ -1,6 +1,7 @@
 #include "text.h"
 
 #include <charconv>
+#include <cmath>
 #include <cstdarg>
 #include <cstdio>
 #include <iterator>
@@ -24,6 +25,8 @@ namespace {
 
 template <class T>
 std::string shortest(T number) {
+  if (std::isnan(number)) return "NaN";
+  if (std::isinf(number)) return number > 0 ? "Infinity" : "-Infinity";
   char buffer[32];
   const auto [end, error] = std::to_chars(buffer, buffer + sizeof buffer, number);
   return error == std::errc() ? std::string(buffer, end) : "";

@@ -67,8 +67,6 @@ export function attention(
   const { heads, scale, bias, pairBias, causal, dropout = 0, seed, stream, out } = options;
   if (typeof heads !== 'number' || !Number.isInteger(heads) || heads < 1)
     throw new ValueError(name, 'heads', `heads is ${shown(heads)} (expected a number of heads)`);
-  if (!(typeof dropout === 'number' && dropout >= 0 && Math.fround(dropout) < 1))
-    throw new ValueError(name, 'dropout', `dropout is ${shown(dropout)} (expected 0 to below 1)`);
   if (dropout > 0 && seed === undefined)
     throw new ValueError(name, 'seed', 'seed is missing (expected an integer, as there is dropout)');
   const queries = asRagged(q, name, 'q'),

@@ -1,8 +1,7 @@
 import type { Vector } from 'apache-arrow';
 
 import { Operation } from '../operation/operation';
-import { KnownOptions, shown } from '../runtime/check';
-import { ValueError } from '../runtime/errors';
+import { KnownOptions } from '../runtime/check';
 import { asRagged, type Ragged, type RaggedLike } from '../tensor/ragged';
 import type { Tensor, TensorLike } from '../tensor/tensor';
 import { checkLayers, type Layer, layerArguments, layersPerCall, mlp } from './mlp';
@@ -20,7 +19,7 @@ export interface DeepSetOptions {
   out?: TensorLike;
 }
 
-const operation = new Operation('deep_set');
+const operation = new Operation('deep_set', [], { particle_weights: 'weights' });
 const knownOptions = new KnownOptions('phi', 'pool', 'rho', 'weights', 'out');
 
 /**
@@ -37,8 +36,6 @@ export function deepSet(x: Ragged | RaggedLike | Vector, options: DeepSetOptions
   const { phi, pool, rho = [], weights, out } = options ?? {};
   const phiLayers = checkLayers(phi, 'deepSet', 'phi');
   const rhoLayers = Array.isArray(rho) && rho.length === 0 ? undefined : checkLayers(rho, 'deepSet', 'rho');
-  if (weights !== undefined && (pool === 'max' || pool === 'min'))
-    throw new ValueError('deepSet', 'weights', `weights are given but pool is ${shown(pool)} (expected sum or mean)`);
   const { values, offsets } = asRagged(x, 'deepSet', 'x');
   const before = phiLayers.length - layersPerCall;
   const rows = before > 0 ? mlp(values, phiLayers.slice(0, before)) : values;

@@ -28,8 +28,6 @@ export function dropout(x: TensorLike, options: DropoutOptions): Tensor {
     throw new ValueError('dropout', 'options', `options is ${shown(options)} (expected { p, seed })`);
   operation.checkOptions(options);
   const { p = 0.5, seed, stream, training = true, out } = options;
-  if (!(typeof p === 'number' && p >= 0 && p <= 1))
-    throw new ValueError('dropout', 'p', `p is ${shown(p)} (expected 0 to 1)`);
   if (typeof training !== 'boolean')
     throw new ValueError('dropout', 'training', `training is ${shown(training)} (expected true or false)`);
   if (training && seed === undefined) throw new ValueError('dropout', 'seed', 'seed is missing (expected an integer)');

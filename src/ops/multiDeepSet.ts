@@ -54,7 +54,7 @@ export function multiDeepSet(sets: readonly (Ragged | RaggedLike | Vector)[], op
   if (!Array.isArray(sets) || sets.length === 0 || sets.length > maxSets)
     throw new ValueError(name, 'sets', `sets is ${shown(sets)} (expected a list of one to ${maxSets} sets)`);
   const networks = checkNetworks(phi, sets.length);
-  const particleWeights = checkWeights(weights, sets.length, pool);
+  const particleWeights = checkWeights(weights, sets.length);
   const rhoLayers = Array.isArray(rho) && rho.length === 0 ? undefined : checkLayers(rho, name, 'rho');
   const inputs: (TensorLike | undefined)[] = [];
   const choices: Record<string, unknown> = { pool, fuse };
@@ -94,14 +94,11 @@ function checkNetworks(phi: unknown, sets: number): (readonly Layer[])[] {
   return phi.map((layers: readonly Layer[], s) => checkLayers(layers, name, `phi[${s}]`));
 }
 
-function checkWeights(weights: unknown, sets: number, pool: Pool): readonly (TensorLike | undefined)[] {
+function checkWeights(weights: unknown, sets: number): readonly (TensorLike | undefined)[] {
   if (weights === undefined) return [];
   if (!Array.isArray(weights) || weights.length !== sets)
     throw new ValueError(name, 'weights', `weights is ${shown(weights)} (expected a list with an entry for each set)`);
-  const list = weights as readonly (TensorLike | undefined)[];
-  if ((pool === 'max' || pool === 'min') && list.some((one) => one !== undefined && one !== null))
-    throw new ValueError(name, 'weights', `weights are given but pool is ${shown(pool)} (expected sum or mean)`);
-  return list;
+  return weights as readonly (TensorLike | undefined)[];
 }
 
 function outputsOf({ weight }: Layer, set: number): number {

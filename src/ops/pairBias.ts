@@ -5,7 +5,6 @@ import { shapeText } from '../tensor/shape';
 import { asTensor, type TensorLike } from '../tensor/tensor';
 import type { Activation } from './activation';
 import { checkLayers, type Layer, layerArguments, layersPerCall } from './mlp';
-import { checkLeast } from './pairFeatures';
 
 /** An attention bias that a network computes from the `pairFeatures` of every pair of particles. */
 export interface PairBias {
@@ -23,6 +22,7 @@ const known = new KnownOptions('momenta', 'layers', 'eps');
 /** Names of the kernel's arguments in messages. @internal */
 export const pairBiasWords: Readonly<Record<string, string>> = Object.fromEntries([
   ['momenta', 'pairBias.momenta'],
+  ['eps', 'pairBias.eps'],
   ...Array.from({ length: layersPerCall }, (_, l) => [
     [`weight${l}`, `pairBias.layers[${l}].weight`],
     [`bias${l}`, `pairBias.layers[${l}].bias`],
@@ -41,8 +41,7 @@ export function pairBiasArguments(
   options: Record<string, Activation | number | undefined>;
 } {
   known.check(bias, operation, 'pairBias');
-  const { momenta, layers: given, eps = 1e-8 } = bias;
-  checkLeast(eps, operation, 'pairBias.eps');
+  const { momenta, layers: given, eps } = bias;
   checkShape(momenta, [particles, featureCount], operation, 'pairBias.momenta', "a row for each of q's");
   const layers = checkLayers(given, operation, 'pairBias.layers');
   const count = layers.length;

@@ -1,8 +1,8 @@
 import type { Vector } from 'apache-arrow';
 
 import { Operation, toOutput } from '../operation/operation';
-import { KnownOptions, shown } from '../runtime/check';
-import { ShapeError, ValueError } from '../runtime/errors';
+import { KnownOptions } from '../runtime/check';
+import { ShapeError } from '../runtime/errors';
 import { besides, onHost } from '../tensor/host';
 import { asRagged, checkBoundaries, Ragged, type RaggedLike } from '../tensor/ragged';
 import { shapeText } from '../tensor/shape';
@@ -32,8 +32,7 @@ export interface PairFeaturesOptions {
  */
 export function pairFeatures(momenta: Ragged | RaggedLike | Vector, options: PairFeaturesOptions = {}): Ragged {
   knownOptions.check(options, name);
-  const { eps = 1e-8, out } = options;
-  checkLeast(eps, name);
+  const { eps, out } = options;
   const events = asRagged(momenta, name, 'momenta');
   checkMomenta(events, name);
   const offsets = pairOffsets(events, name);
@@ -46,12 +45,6 @@ export function pairFeatures(momenta: Ragged | RaggedLike | Vector, options: Pai
     throw new ShapeError(name, 'out', `out is ${shapeText(room.shape)} (expected out [P, ${featureCount}])`);
   const features = operation.run([values, events.offsets], { eps }, room.reshape([room.size]));
   return new Ragged(features.reshape(room.shape), offsets.tensor);
-}
-
-/** @internal */
-export function checkLeast(eps: unknown, operation_: string, argument = 'eps'): void {
-  if (!(typeof eps === 'number' && Math.fround(eps) > 0 && eps < Infinity))
-    throw new ValueError(operation_, argument, `${argument} is ${shown(eps)} (expected more than 0)`);
 }
 
 /** @internal */

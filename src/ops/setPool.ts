@@ -1,8 +1,6 @@
 import type { Vector } from 'apache-arrow';
 
 import { Operation } from '../operation/operation';
-import { shown } from '../runtime/check';
-import { ValueError } from '../runtime/errors';
 import { asRagged, type Ragged, type RaggedLike } from '../tensor/ragged';
 import type { Tensor, TensorLike } from '../tensor/tensor';
 
@@ -25,9 +23,6 @@ export function setPool(
   options?: { weights?: TensorLike; out?: TensorLike },
 ): Tensor {
   operation.checkOptions(options, []);
-  const weights = options?.weights;
-  if (weights !== undefined && (pool === 'max' || pool === 'min'))
-    throw new ValueError('setPool', 'weights', `weights are given but pool is ${shown(pool)} (expected sum or mean)`);
   const { values, offsets } = asRagged(x, 'setPool', 'x');
-  return operation.run([values, offsets, weights], { pool }, options?.out);
+  return operation.run([values, offsets, options?.weights], { pool }, options?.out);
 }

@@ -51,11 +51,6 @@ function count(value: number, option: 'rings' | 'bins'): number {
   throw new ValueError(name, option, `${option} is ${shown(value)} (expected 1 to ${most[option]})`);
 }
 
-function positive(value: number, option: string): void {
-  if (!(typeof value === 'number' && value > 0 && value < Infinity))
-    throw new ValueError(name, option, `${option} is ${shown(value)} (expected a positive number)`);
-}
-
 /**
  * Visible energy, hits, longitudinal and radial profile, centre of gravity and cell-energy spectrum of showers, in one pass
  * over the cells, with float64 sums. NaN in a cell is a hit, and makes the energies that it is part of NaN. There are no
@@ -70,10 +65,9 @@ export function showerObservables(showers: TensorLike, options: ShowerObservable
     throw new ShapeError(name, 'showers', `showers is ${shapeText(cells.shape)} (expected [B, Z, Y, X])`);
   const [B, Z, Y, X] = cells.shape;
   const { threshold = 0.1, ringWidth = 1, lowest = 0.1, highest = 1000 } = options;
-  for (const [option, value] of Object.entries({ ringWidth, lowest, highest })) positive(value, option);
-  if (!(highest > lowest))
-    throw new ValueError(name, 'highest', `highest is ${highest} but lowest is ${lowest} (expected more)`);
-  const rings = count(options.rings ?? Math.max(1, Math.ceil(Math.max(Y, X) / 2 / ringWidth)), 'rings'),
+  // A width that the kernel refuses must not be met as a number of rings.
+  const outermost = Math.ceil(Math.max(Y, X) / 2 / ringWidth) || 1;
+  const rings = count(options.rings ?? Math.min(Math.max(outermost, 1), most.rings), 'rings'),
     bins = count(options.bins ?? 40, 'bins');
   const { axis } = options;
   const about =

@@ -646,7 +646,7 @@ void validity(ups_context* context) {
   call({0, 4, 5}, good, "bias1", "bias1 is given but weight1 is not");
   call({0, 5}, {0, 1, 1, 0}, "rate", "rate is 1 (expected at least 0, below 1)");
   call({0, 5}, {0, -0.1f, 1, 0}, "rate", "rate is -0.1 (expected at least 0, below 1)");
-  call({0, 5}, {0, std::nanf(""), 1, 0}, "rate", "rate is nan (expected at least 0, below 1)");
+  call({0, 5}, {0, std::nanf(""), 1, 0}, "rate", "rate is NaN (expected at least 0, below 1)");
   call({0, 5}, {0, 0, 0, 0}, "eps", "eps is 0 (expected above 0)");
   call({0, 5}, {0, 0, 1, 2}, "pool", "pool is 2 (expected 0 to 1)");
 }

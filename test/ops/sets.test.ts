@@ -163,7 +163,7 @@ describe('multiDeepSet', () => {
       [() => ups.multiDeepSet(Array(9).fill(x), { phi: Array(9).fill([good]), pool: 'sum' }), 'ValueError', 'sets'],
       [() => ups.multiDeepSet([x, x], { phi: [[good]], pool: 'sum' }), 'ShapeError', 'phi'],
       [() => ups.multiDeepSet([x], { phi: [[]], pool: 'sum' }), 'ValueError', 'phi[0]'],
-      [() => ups.multiDeepSet([x], { phi: [[good]], pool: 'max', weights: [[1]] }), 'ValueError', 'weights'],
+      [() => ups.multiDeepSet([x], { phi: [[good]], pool: 'max', weights: [[1]] }), 'ValueError', 'weights[0]'],
       [() => ups.multiDeepSet([x], { phi: [[good]], pool: 'sum', weights: [] }), 'ValueError', 'weights'],
       [() => ups.multiDeepSet([x], { phi: [[good]], pool: 'sum', fuse: 'later' as never }), 'ValueError', 'fuse'],
       [
