@@ -20,8 +20,8 @@ const nodeGlobals = Object.fromEntries(
 const commonJsGlobals = { __dirname: 'readonly', exports: 'writable', module: 'writable', require: 'readonly' };
 
 /**
- * The floors of src/, from the ground up: each may use what stands before it. What stands on one floor in one entry does
- * not know the others there.
+ * The floors of src/, from the ground up: each may use what stands before it. What stands on one
+ * floor in one entry does not know the others there.
  */
 const floors = [
   'runtime',
@@ -77,7 +77,8 @@ export default tseslint.config(
       eqeqeq: ['error', 'always', { null: 'ignore' }],
       '@typescript-eslint/explicit-module-boundary-types': 'error',
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
-      // The addon and, where Arrow's own types are any, its vectors are reached through require and casts.
+      // The addon and, where Arrow's own types are any, its vectors are reached through require and
+      // casts.
       '@typescript-eslint/no-require-imports': 'off',
     },
   },

@@ -1,5 +1,6 @@
-// The bench cases of kernels/<op>/cases.json, described in test/conformance/cases.h, and inputs for them: sizes and structure
-// are what the case says, the numbers are random and the same in every run.
+// The bench cases of kernels/<op>/cases.json, described in test/conformance/cases.h, and inputs for
+// them: sizes and structure are what the case says, the numbers are random and the same in every
+// run.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -75,7 +76,9 @@ function seedOf(text: string): number {
   return hash >>> 0;
 }
 
-/** Every combination of the lists among dims and options, named as the conformance test names them. */
+/**
+ * Every combination of the lists among dims and options, named as the conformance test names them.
+ */
 function* spread(entry: Entry): Generator<{ name: string; dims: Record<string, unknown>; options: Options }> {
   type Part = { name: string; dims: Record<string, unknown>; options: Options };
   let parts: Part[] = [{ name: entry.name, dims: {}, options: {} }];
@@ -153,7 +156,8 @@ function shapeOf(parameter: ParameterDescription, at: Case): number[] {
       return [product.reduce((total, { name, option }) => (counts(option) ? total * at.dims[name] : total), 1)];
     }
     if (firstOf.length > 0) return [at.dims[firstOf.find((name) => name in at.dims)!]];
-    // An optional part of a sum (the appended features of an embedding) counts 0 when it is left out.
+    // An optional part of a sum (the appended features of an embedding) counts 0 when it is left
+    // out.
     return [sum.reduce((total, name) => total + (at.dims[name] ?? 0), constant)];
   });
 }

@@ -23,10 +23,13 @@ export interface Effort {
   pause_ms: number;
 }
 
-// The pause outlasts the idle spinning of other thread pools (OpenBLAS: about 30 ms), which would take a core from whoever
-// comes next.
+// The pause outlasts the idle spinning of other thread pools (OpenBLAS: about 30 ms), which would
+// take a core from whoever comes next.
 export const thorough: Effort = { round_ms: 60, rounds: 10, pause_ms: 120 };
-/** A call of more takes part in every fourth round only; of one that takes more than the second, the second call counts alone. */
+/**
+ * A call of more takes part in every fourth round only; of one that takes more than the second, the
+ * second call counts alone.
+ */
 const slow_ms = 500,
   slowest_ms = 2000;
 export const quick: Effort = { round_ms: 2, rounds: 2, pause_ms: 0 };

@@ -1,4 +1,5 @@
-// A picture of time against size, both logarithmic, as SVG: one curve for each contestant, named where it ends.
+// A picture of time against size, both logarithmic, as SVG: one curve for each contestant, named
+// where it ends.
 
 export interface Curve {
   name: string;

@@ -1,5 +1,6 @@
-// Results of the reference in float64, from a worker thread of its own: a thread keeps the variant that was forced when it
-// made its first call, so this one computes with the reference whatever the bench itself is told to measure.
+// Results of the reference in float64, from a worker thread of its own: a thread keeps the variant
+// that was forced when it made its first call, so this one computes with the reference whatever the
+// bench itself is told to measure.
 import { once } from 'node:events';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 
@@ -66,7 +67,10 @@ export class Reference {
     return answer.outputs;
   }
 
-  /** The results, in schema order. `outputs`: tensors of their shapes, with what is read by an update in place. */
+  /**
+   * The results, in schema order. `outputs`: tensors of their shapes, with what is read by an
+   * update in place.
+   */
   async run(
     operation: string,
     inputs: (Tensor | undefined)[],

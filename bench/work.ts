@@ -1,4 +1,5 @@
-// What a call is bound to do: arithmetic by the formulas of kernels/<op>/work.json, bytes by its tensors.
+// What a call is bound to do: arithmetic by the formulas of kernels/<op>/work.json, bytes by its
+// tensors.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 

@@ -9,7 +9,8 @@ else()
   set(upsilon_cxx_runtime stdc++)
 endif()
 
-# Nothing here changes results: values are those of strict IEEE arithmetic, only errno and exception flags are given up.
+# Nothing here changes results: values are those of strict IEEE arithmetic, only errno and exception
+# flags are given up.
 function(upsilon_compile_options target)
   set(cxx_options -O3 -fno-math-errno -fno-trapping-math -Wall -Wextra -Wshadow -Wno-unknown-pragmas -Wno-psabi)
   if(UPSILON_WERROR)
@@ -32,7 +33,8 @@ function(upsilon_compile_options target)
   target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${cxx_options}>")
 endfunction()
 
-# Only the named symbols are visible. The file stays mapped once loaded: its threads may outlive whoever loaded it.
+# Only the named symbols are visible. The file stays mapped once loaded: its threads may outlive
+# whoever loaded it.
 function(upsilon_link_options target)
   if(APPLE)
     list(TRANSFORM ARGN REPLACE "^(.*)$" "_\\1" OUTPUT_VARIABLE symbols)
@@ -57,11 +59,12 @@ function(upsilon_public_interface target)
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 endfunction()
 
-# libupsilon.a holds a single object. Operations register themselves by static objects that nothing refers to; a linker
-# would leave out the members of an ordinary archive that hold them, and an archive of one member comes whole. On ELF
-# systems its internal symbols are made local too, so that they meet nothing in the program, and ups_* hidden unless
-# UPSILON_STATIC_EXPORTS is on: a shared object that the archive becomes part of shows them to nobody. (Of the visibilities
-# that objects give a symbol, the linker keeps the narrowest; the objects themselves are those of libupsilon.so.)
+# libupsilon.a holds a single object. Operations register themselves by static objects that nothing
+# refers to; a linker would leave out the members of an ordinary archive that hold them, and an
+# archive of one member comes whole. On ELF systems its internal symbols are made local too, so that
+# they meet nothing in the program, and ups_* hidden unless UPSILON_STATIC_EXPORTS is on: a shared
+# object that the archive becomes part of shows them to nobody. (Of the visibilities that objects
+# give a symbol, the linker keeps the narrowest; the objects themselves are those of libupsilon.so.)
 function(upsilon_add_static_library target)
   set(whole ${PROJECT_BINARY_DIR}/upsilon_whole.o)
   set(localize)
@@ -69,7 +72,8 @@ function(upsilon_add_static_library target)
   set(hide)
   set(hidden)
   if(NOT APPLE)
-    # Inline functions lose their link-once groups: a program's own copy must not displace what local symbols refer to.
+    # Inline functions lose their link-once groups: a program's own copy must not displace what
+    # local symbols refer to.
     set(group_option --force-group-allocation)
     set(localize COMMAND ${CMAKE_OBJCOPY} --wildcard --keep-global-symbol=ups_* ${whole})
     if(NOT UPSILON_STATIC_EXPORTS)
@@ -101,7 +105,8 @@ function(upsilon_add_static_library target)
   upsilon_public_interface(${target})
 endfunction()
 
-# Sets UPSILON_WITH_CUDA and enables the language. The toolkit is often installed without being on PATH.
+# Sets UPSILON_WITH_CUDA and enables the language. The toolkit is often installed without being on
+# PATH.
 macro(upsilon_find_nvcc)
   include(CheckLanguage)
   if(NOT CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX})
@@ -111,7 +116,8 @@ macro(upsilon_find_nvcc)
     endif()
   endif()
   if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
-    # Machine code for A100 and H100, and PTX from which newer drivers make code for every later device.
+    # Machine code for A100 and H100, and PTX from which newer drivers make code for every later
+    # device.
     set(CMAKE_CUDA_ARCHITECTURES "80-real;90a-real;80-virtual" CACHE STRING "CUDA architectures")
   endif()
   check_language(CUDA)
@@ -127,7 +133,8 @@ macro(upsilon_find_nvcc)
   message(STATUS "upsilon: CUDA plug-in ${UPSILON_WITH_CUDA}")
 endmacro()
 
-# Sets node_api_include_directories: from cmake-js, else from the npm packages in node_modules. Nothing is downloaded.
+# Sets node_api_include_directories: from cmake-js, else from the npm packages in node_modules.
+# Nothing is downloaded.
 function(upsilon_find_node_api)
   if(CMAKE_JS_VERSION)
     set(node_api_include_directories ${CMAKE_JS_INC} PARENT_SCOPE)

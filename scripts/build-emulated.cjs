@@ -1,5 +1,6 @@
-// `npm run build:emulated`: the CUDA kernels compiled for the CPU, for tests, beside upsilon.node. Needs CMake; without it
-// there is nothing to do, and the tests say that they skip the emulated device.
+// `npm run build:emulated`: the CUDA kernels compiled for the CPU, for tests, beside upsilon.node.
+// Needs CMake; without it there is nothing to do, and the tests say that they skip the emulated
+// device.
 'use strict';
 const fs = require('node:fs');
 const os = require('node:os');

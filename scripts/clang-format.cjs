@@ -1,5 +1,5 @@
-// Formats the C, C++ and CUDA sources: `node scripts/clang-format.cjs --check | --write`. The binary comes from npm, so
-// that everybody has the same version of it.
+// Formats the C, C++ and CUDA sources: `node scripts/clang-format.cjs --check | --write`. The
+// binary comes from npm, so that everybody has the same version of it.
 'use strict';
 const { readdirSync } = require('node:fs');
 const path = require('node:path');

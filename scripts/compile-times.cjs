@@ -1,6 +1,7 @@
-// Prints what compiling took, in processor seconds: for every operation and room its reference, its SIMD variants and its
-// emulated device code, then the costliest sources. The build was configured with .ci/timed as its compiler launcher.
-// Prints only: what a machine was busy with meanwhile moves these numbers by a fifth.
+// Prints what compiling took, in processor seconds: for every operation and room its reference, its
+// SIMD variants and its emulated device code, then the costliest sources. The build was configured
+// with .ci/timed as its compiler launcher. Prints only: what a machine was busy with meanwhile
+// moves these numbers by a fifth.
 //   node scripts/compile-times.cjs build
 'use strict';
 const { readdirSync, readFileSync } = require('node:fs');
@@ -9,7 +10,8 @@ const path = require('node:path');
 const budget = 6; // of an operation; CONTRIBUTING.md says what for
 const build = process.argv[2] ?? 'build';
 
-// The object's name ends with the source's path below the root; `__` is a step up out of the folder of a CMakeLists.txt.
+// The object's name ends with the source's path below the root; `__` is a step up out of the folder
+// of a CMakeLists.txt.
 const isTimed = /(?:^|\/)((?:kernels|native|test|bench)\/.+\.(?:cc|cu))\.o\.seconds$/;
 const kinds = [
   ['SIMD', /\.cpu\.cc$/],
@@ -27,7 +29,8 @@ function* timedSources() {
   }
 }
 
-// kernels/lib/dense/matmul.cpu.cc: lib/dense; kernels/linear/linear.cu: linear; native/core/gate.cc: native/core
+// kernels/lib/dense/matmul.cpu.cc: lib/dense; kernels/linear/linear.cu: linear;
+// native/core/gate.cc: native/core
 function roomOf(source) {
   const [top, ...below] = path.posix.dirname(source).split('/');
   if (top !== 'kernels') return [top, below[0]].filter((part) => part && part !== '.').join('/') || source;

@@ -1,9 +1,11 @@
 // npm's install step: leaves a binary that loads, or explains in one paragraph why it could not.
 //   a prebuilt binary of this platform, else CMake, else node-gyp.
-// It compiles what this machine can run: kernels for the instruction sets of its processor, and the CUDA plug-in where there
-// is a GPU, for that GPU. `npm run build:emulated` and `npm run prebuild` make the rest.
+// It compiles what this machine can run: kernels for the instruction sets of its processor, and the
+// CUDA plug-in where there is a GPU, for that GPU. `npm run build:emulated` and `npm run prebuild`
+// make the rest.
 //   UPSILON_BUILD_FROM_SOURCE=1   passes the prebuilt binary over
-//   UPSILON_CUDA=ON | OFF         the CUDA plug-in even without a GPU (then for every target), or not at all
+//   UPSILON_CUDA=ON | OFF         the CUDA plug-in even without a GPU (then for every target), or
+//     not at all
 //   UPSILON_CMAKE_OPTIONS="-D..." further options of CMake
 //   UPSILON_SKIP_INSTALL=1        does nothing
 //   UPSILON_REQUIRE_BUILD=1       makes a missing binary an error

@@ -16,14 +16,15 @@ function answer(command, args) {
   return status === 0 ? stdout : null;
 }
 
-// "linux-x64", "linux-x64musl", "darwin-arm64": the folder below prebuilds/, as src/runtime/native.ts looks for it.
+// "linux-x64", "linux-x64musl", "darwin-arm64": the folder below prebuilds/, as
+// src/runtime/native.ts looks for it.
 function platform() {
   const musl = process.platform === 'linux' && !process.report.getReport().header.glibcVersionRuntime;
   return `${process.platform}-${process.arch}${musl ? 'musl' : ''}`;
 }
 
-// Whether a binary can be loaded. Tried in a child process: one that was made for another C library, or that crashes,
-// must not take the installer along.
+// Whether a binary can be loaded. Tried in a child process: one that was made for another C
+// library, or that crashes, must not take the installer along.
 function loads(file) {
   return fs.existsSync(file) && run(process.execPath, ['-e', 'require(process.argv[1])', file], { stdio: 'ignore' });
 }
@@ -39,14 +40,15 @@ function findNvcc() {
   return candidates.find((nvcc) => answer(nvcc, ['--version']) !== null);
 }
 
-// Compute capabilities of the GPUs of this machine, as CMake wants them: "90", "80;90". "" without any.
+// Compute capabilities of the GPUs of this machine, as CMake wants them: "90", "80;90". "" without
+// any.
 function gpuArchitectures() {
   const capabilities = answer('nvidia-smi', ['--query-gpu=compute_cap', '--format=csv,noheader']) ?? '';
   return [...new Set(capabilities.match(/\d+\.\d+/g))].map((capability) => capability.replace('.', '')).join(';');
 }
 
-// Whether this processor lacks AVX-512, as far as the operating system tells. Kernels that cannot run here are a third of
-// what there is to compile.
+// Whether this processor lacks AVX-512, as far as the operating system tells. Kernels that cannot
+// run here are a third of what there is to compile.
 function lacksAvx512() {
   if (process.platform !== 'linux' || process.arch !== 'x64') return false;
   const flags = /^flags\s*:(.*)$/m.exec(fs.readFileSync('/proc/cpuinfo', 'utf8'))?.[1].split(' ') ?? [];

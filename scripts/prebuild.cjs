@@ -1,5 +1,6 @@
-// Makes the binaries that are published: prebuilds/<platform>/upsilon.node, which travels in the package, and, where
-// nvcc is found, packages/cuda-<platform>/libupsilon_cuda.so, which is an optional package of its own.
+// Makes the binaries that are published: prebuilds/<platform>/upsilon.node, which travels in the
+// package, and, where nvcc is found, packages/cuda-<platform>/libupsilon_cuda.so, which is an
+// optional package of its own.
 'use strict';
 const fs = require('node:fs');
 const os = require('node:os');

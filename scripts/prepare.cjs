@@ -1,5 +1,6 @@
-// Compiles the TypeScript of a source checkout after its dependencies are installed, and before it is packed. Without
-// the TypeScript compiler (npm ci --omit=dev) this does nothing, and the scripts that need dist/ report it.
+// Compiles the TypeScript of a source checkout after its dependencies are installed, and before it
+// is packed. Without the TypeScript compiler (npm ci --omit=dev) this does nothing, and the scripts
+// that need dist/ report it.
 'use strict';
 const { run } = require('./machine.cjs');
 

@@ -1,4 +1,5 @@
-// What takes too long for every change: `npm run test:long`. What it finds becomes a case of the tests that always run.
+// What takes too long for every change: `npm run test:long`. What it finds becomes a case of the
+// tests that always run.
 //   node scripts/test-long.cjs [--only <step>]... [--list] [--runs <n>] [--repetitions <n>]
 'use strict';
 const { spawnSync } = require('node:child_process');
@@ -35,7 +36,10 @@ function filesWithProperties() {
     .map((file) => `dist-test/${file.replaceAll(path.sep, '/').replace(/\.ts$/, '\\.js$')}`);
 }
 
-/** A folder with the native tests, configured and built; `sanitizers` as UPSILON_SANITIZE takes them. */
+/**
+ * A folder with the native tests, configured and built; `sanitizers` as UPSILON_SANITIZE takes
+ * them.
+ */
 function builds(folder, sanitizers) {
   const options = ['-DUPSILON_BUILD_TESTS=ON', '-DUPSILON_LONG_TESTS=ON', '-DUPSILON_EMULATED=ON'];
   options.push('-DUPSILON_BUILD_ADDON=OFF', '-DUPSILON_BUILD_SHARED=OFF', `-DUPSILON_SANITIZE=${sanitizers}`);

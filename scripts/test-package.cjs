@@ -1,5 +1,6 @@
-// Packs the package as it would be published (after `npm run prebuild`), installs it without running any script into an
-// empty project, and uses it there: require, import, types, and the CUDA package if it was built.
+// Packs the package as it would be published (after `npm run prebuild`), installs it without
+// running any script into an empty project, and uses it there: require, import, types, and the CUDA
+// package if it was built.
 'use strict';
 const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
@@ -32,7 +33,8 @@ try {
   const packages = [packed(root), ...(hasCuda ? [packed(cudaPackage)] : [])];
   fs.writeFileSync(path.join(project, 'package.json'), '{ "name": "empty", "private": true }\n');
   inProject('npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', ...packages);
-  // The .in keeps the TypeScript file out of this repository's own compilations: it belongs to a user's project.
+  // The .in keeps the TypeScript file out of this repository's own compilations: it belongs to a
+  // user's project.
   for (const name of ['required.cjs', 'imported.mjs', 'typed.ts.in'])
     fs.copyFileSync(path.join(root, 'test', 'package', name), path.join(project, name.replace('.in', '')));
   inProject(process.execPath, 'required.cjs', ...(hasCuda ? ['--cuda-package'] : []));

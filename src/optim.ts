@@ -56,7 +56,9 @@ export interface AdamOptions {
   epsilon?: number;
   /** Default 0. */
   weightDecay?: number;
-  /** Whether weight decay is decoupled from the gradient (AdamW, arXiv:1711.05101). Default false. */
+  /**
+   * Whether weight decay is decoupled from the gradient (AdamW, arXiv:1711.05101). Default false.
+   */
   decoupled?: boolean;
 }
 

@@ -1,16 +1,19 @@
 /**
- * The operations of the package, each returning a promise and running off the main thread, as `fs/promises` to `fs`.
- * Calls of one JavaScript thread run one after the other, in order, on one thread of libuv's pool; a call may use the
- * `out` of an earlier one without waiting for it. They use all cores but one (of a single core, that one), so that timers
- * and requests are served meanwhile, unless `setThreads` has said how many.
+ * The operations of the package, each returning a promise and running off the main thread, as
+ * `fs/promises` to `fs`. Calls of one JavaScript thread run one after the other, in order, on one
+ * thread of libuv's pool; a call may use the `out` of an earlier one without waiting for it. They
+ * use all cores but one (of a single core, that one), so that timers and requests are served
+ * meanwhile, unless `setThreads` has said how many.
  *
- * Any JavaScript may run meanwhile. Memory of the engine (typed arrays that were made with `new`, Arrow tables that were
- * received or decoded) can be transferred, shrunk or collected at any time and cannot be held in place, so inputs in such
- * memory are copied when the call is made: what happens to them afterwards does not matter. A result goes into an `out`
- * in such memory when the promise is settled; if the array has been detached or shrunk, the promise is rejected with a
- * ValueError. Memory of the library is not copied but kept: tensors of 16 KB and more that operations, `zeros` and
- * `random` have made, files that `arrow.open` and `safetensors.load` have mapped, tensors on devices, and views on any
- * of them; so is a SharedArrayBuffer. Their contents must not be changed until the promise is settled.
+ * Any JavaScript may run meanwhile. Memory of the engine (typed arrays that were made with `new`,
+ * Arrow tables that were received or decoded) can be transferred, shrunk or collected at any time
+ * and cannot be held in place, so inputs in such memory are copied when the call is made: what
+ * happens to them afterwards does not matter. A result goes into an `out` in such memory when the
+ * promise is settled; if the array has been detached or shrunk, the promise is rejected with a
+ * ValueError. Memory of the library is not copied but kept: tensors of 16 KB and more that
+ * operations, `zeros` and `random` have made, files that `arrow.open` and `safetensors.load` have
+ * mapped, tensors on devices, and views on any of them; so is a SharedArrayBuffer. Their contents
+ * must not be changed until the promise is settled.
  */
 import { Graph } from './graph/graph';
 import { promised } from './operation/promised';

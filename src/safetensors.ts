@@ -1,5 +1,6 @@
-// Hugging Face's safetensors: 8 bytes with the length of the header, a JSON header that says where each tensor is, and
-// the tensors one after the other. Format: https://github.com/huggingface/safetensors, README.
+// Hugging Face's safetensors: 8 bytes with the length of the header, a JSON header that says where
+// each tensor is, and the tensors one after the other. Format:
+// https://github.com/huggingface/safetensors, README.
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { types } from 'node:util';
 
@@ -85,9 +86,10 @@ function entryOf(name: string, value: unknown): Entry {
 }
 
 /**
- * Loads tensors by name. A file is mapped into memory: nothing is read before it is used, and nothing is copied, unless
- * a tensor is not aligned to its elements.
- * @throws ValueError when the file cannot be read, is cut off or malformed; DTypeError for element types no operation knows
+ * Loads tensors by name. A file is mapped into memory: nothing is read before it is used, and
+ * nothing is copied, unless a tensor is not aligned to its elements.
+ * @throws ValueError when the file cannot be read, is cut off or malformed; DTypeError for element
+ *   types no operation knows
  */
 export function load(source: Source): Record<string, Tensor> {
   const bytes = bytesOf(source);
@@ -147,8 +149,10 @@ function writeAll(file: number, bytes: Uint8Array): void {
 }
 
 /**
- * Saves tensors by name. The file appears under its name only when complete: a process that has an older one mapped keeps it.
- * @throws DeviceError for tensors that are not on the CPU; ValueError when the file cannot be written
+ * Saves tensors by name. The file appears under its name only when complete: a process that has an
+ * older one mapped keeps it.
+ * @throws DeviceError for tensors that are not on the CPU; ValueError when the file cannot be
+ *   written
  */
 export function save(
   file: string,

@@ -1,11 +1,13 @@
-// GATGAP, graph attention of several layers and an attention-weighted mean, on one decay tree through the C interface: the
-// network of basf2's selective background simulation after 2022. One thread, all memory the caller's.
+// GATGAP, graph attention of several layers and an attention-weighted mean, on one decay tree
+// through the C interface: the network of basf2's selective background simulation after 2022. One
+// thread, all memory the caller's.
 //
 //   upsilon_attention_event <file> [calls]
 //
-// The file holds int32 counts (nodes, edges, kinds, embedding width, features, heads, units, layers), then tokens, row
-// offsets and sources (int32), features, embedding table, the weights of all layers, their attention of the source, of the
-// target, their biases, then gate and output weight, all float32.
+// The file holds int32 counts (nodes, edges, kinds, embedding width, features, heads, units,
+// layers), then tokens, row offsets and sources (int32), features, embedding table, the weights of
+// all layers, their attention of the source, of the target, their biases, then gate and output
+// weight, all float32.
 #include "event_program.h"
 #include "upsilon/ops.h"
 

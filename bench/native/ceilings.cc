@@ -1,5 +1,6 @@
-// What this machine can do at most, as JSON on standard output: float32 multiply-adds in registers, and bytes moved per
-// second for working sets from the first cache to memory, by a given number of threads at once.
+// What this machine can do at most, as JSON on standard output: float32 multiply-adds in registers,
+// and bytes moved per second for working sets from the first cache to memory, by a given number of
+// threads at once.
 //
 //   upsilon_ceilings [threads] [milliseconds per measurement]
 #include <algorithm>
@@ -27,7 +28,8 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-// Enough independent accumulators to cover latency times throughput of two multiply-add units, and still in registers.
+// Enough independent accumulators to cover latency times throughput of two multiply-add units, and
+// still in registers.
 constexpr int accumulators = 12;
 constexpr int64_t iterations = 20'000;
 constexpr double steps = 2.0 * accumulators * iterations;
@@ -35,7 +37,8 @@ constexpr double steps = 2.0 * accumulators * iterations;
 std::atomic<float> kept_sum;
 std::atomic<uint64_t> kept_bits;
 
-// Multiply-adds in registers, and the sum of `bytes` bytes as words (bound by the loads), for one instruction set.
+// Multiply-adds in registers, and the sum of `bytes` bytes as words (bound by the loads), for one
+// instruction set.
 #define DEFINE_ROUTINES(name, attributes, Real, set, fma, Word, add_words)         \
   attributes void name##_arithmetic() {                                            \
     const Real factor = set(0.999f), term = set(1e-3f);                            \
@@ -96,8 +99,9 @@ DEFINE_ROUTINES(vectors, , Real4, SET4, MULTIPLY_ADD4, Word2, ADD2)
 Routines widest() { return {"128-bit vectors", 4, vectors_arithmetic, vectors_read}; }
 #endif
 
-// Every thread does `body` again and again for `seconds`; gives `amount` per time of each thread's fastest window,
-// summed over the threads: others may use the machine too, and a ceiling is what it could do without them.
+// Every thread does `body` again and again for `seconds`; gives `amount` per time of each thread's
+// fastest window, summed over the threads: others may use the machine too, and a ceiling is what it
+// could do without them.
 template <class Body>
 double rate(int threads, double seconds, double amount, const Body& body) {
   constexpr double window = 2e-3;
@@ -155,7 +159,8 @@ int main(int count, char** words) {
   const double flops = rate(threads, seconds, steps * routines.lanes, [&](int) { routines.arithmetic(); });
   std::printf("{\"threads\": %d, \"isa\": \"%s\", \"flops\": %.4g, \"bandwidth\": [", threads, routines.isa, flops);
   const char* separator = "";
-  // Per thread: within the first cache, the second, the last one of most and of large processors, and beyond all of them.
+  // Per thread: within the first cache, the second, the last one of most and of large processors,
+  // and beyond all of them.
   for (const size_t bytes :
        {size_t{24} << 10, size_t{256} << 10, size_t{4} << 20, size_t{12} << 20, size_t{128} << 20}) {
     std::vector<std::unique_ptr<char[], Free>> memory;

@@ -1,4 +1,5 @@
-// malloc and its kin for one program, counting every request and passing it on to glibc's own functions.
+// malloc and its kin for one program, counting every request and passing it on to glibc's own
+// functions.
 #include "count_allocations.h"
 
 #include <atomic>

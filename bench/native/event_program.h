@@ -1,5 +1,5 @@
-// What programs share that compute one event after the other through the C interface: tensors in the caller's memory, the
-// file that the bench writes, and the report of the timings.
+// What programs share that compute one event after the other through the C interface: tensors in
+// the caller's memory, the file that the bench writes, and the report of the timings.
 #pragma once
 #include <algorithm>
 #include <chrono>
@@ -53,7 +53,10 @@ void read(std::FILE* file, std::vector<T>& into) {
   std::exit(2);
 }
 
-/** main() of a program `<name> <file> [calls]` with a Network that is read from the file, has run(context) and score(). */
+/**
+ * main() of a program `<name> <file> [calls]` with a Network that is read from the file, has
+ * run(context) and score().
+ */
 template <class Network>
 int time_events(int count, char** words) {
   std::FILE* file = count > 1 ? std::fopen(words[1], "rb") : nullptr;

@@ -1,10 +1,11 @@
-// The network of the selective background simulation on one decay tree through the C interface, as event processing in C++
-// would call it: one thread, all memory the caller's.
+// The network of the selective background simulation on one decay tree through the C interface, as
+// event processing in C++ would call it: one thread, all memory the caller's.
 //
 //   upsilon_tree_event <file> [calls]
 //
-// The file holds int32 counts (nodes, kinds, embedding width, features, hidden width), then tokens and mothers (int32),
-// features, embedding table, three layers (self, parent, daughters, bias) and the output layer (weight, bias), all float32.
+// The file holds int32 counts (nodes, kinds, embedding width, features, hidden width), then tokens
+// and mothers (int32), features, embedding table, three layers (self, parent, daughters, bias) and
+// the output layer (weight, bias), all float32.
 #include "event_program.h"
 #include "upsilon/ops.h"
 

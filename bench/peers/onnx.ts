@@ -1,4 +1,5 @@
-// onnxruntime-node, when it is installed under bench/: a session per model, its output written into a tensor that is reused.
+// onnxruntime-node, when it is installed under bench/: a session per model, its output written into
+// a tensor that is reused.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';

@@ -1,5 +1,5 @@
-// The assignment problem: batches of uniform random costs and of distances between points in a square, in float64 as scipy
-// computes. Peers are scipy in a loop and two npm packages.
+// The assignment problem: batches of uniform random costs and of distances between points in a
+// square, in float64 as scipy computes. Peers are scipy in a loop and two npm packages.
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';

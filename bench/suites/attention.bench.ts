@@ -1,5 +1,5 @@
-// Attention inside events of different sizes, also with a bias from their pairs; those of equal size are in cases.json of
-// kernels/attention and kernels/pair_attention.
+// Attention inside events of different sizes, also with a bias from their pairs; those of equal
+// size are in cases.json of kernels/attention and kernels/pair_attention.
 import { Kernel, type Tensor, tensor } from '../library';
 import type { BenchCase } from '../bench';
 import { type Case, normals, randomNumbers, type Tensors } from '../cases';

@@ -1,6 +1,6 @@
-// The decorrelation loss by the number of scores: value and gradient in one call, as a training step needs them. Peers are
-// the n x n formula in PyTorch with its gradient, dcor's O(n log n) value, and the npm package's value. Points of several
-// coordinates have O(n²) work everywhere.
+// The decorrelation loss by the number of scores: value and gradient in one call, as a training
+// step needs them. Peers are the n x n formula in PyTorch with its gradient, dcor's O(n log n)
+// value, and the npm package's value. Points of several coordinates have O(n²) work everywhere.
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
@@ -90,7 +90,10 @@ class ValueAndGradient implements BenchCase {
     return this.coordinates ? [x, y, undefined, dvalue] : [x, y, undefined, offsets, undefined, dvalue];
   }
 
-  /** The gradient in float64: by the reference, or by the fast kernel where the reference would take minutes. */
+  /**
+   * The gradient in float64: by the reference, or by the fast kernel where the reference would take
+   * minutes.
+   */
   private async expectedGradient(bench: Bench, inputs: Record<string, Tensor>): Promise<ArrayLike<number | bigint>> {
     const { x, y } = inputs;
     if (this.count > mostForReference) {

@@ -1,5 +1,6 @@
-// One event at a time through the C interface: the network of the selective background simulation on a tree of 41 particles,
-// one thread, in a C++ program that counts its allocations (bench/native/tree_event.cc). For peers on one thread run it with
+// One event at a time through the C interface: the network of the selective background simulation
+// on a tree of 41 particles, one thread, in a C++ program that counts its allocations
+// (bench/native/tree_event.cc). For peers on one thread run it with
 // --threads 1.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +16,9 @@ import { timeEventProgram } from './eventProgram';
 const example = join(root, 'examples', 'selective-background-simulation');
 const featureColumns = ['productionTime', 'x', 'y', 'z', 'energy', 'px', 'py', 'pz'];
 
-/** The event nearest to 41 particles as the network takes it, with the weights and PyTorch's score. */
+/**
+ * The event nearest to 41 particles as the network takes it, with the weights and PyTorch's score.
+ */
 function prepare(): { inputs: Tensors; expected: number; nodes: number } {
   const weights = safetensors.load(join(example, 'model.safetensors'));
   const table = tableFromIPC(readFileSync(join(example, 'events.arrow')));

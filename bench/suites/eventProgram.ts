@@ -1,4 +1,5 @@
-// A network on one event through the C interface: a C++ program of bench/native with its own clock and count of allocations.
+// A network on one event through the C interface: a C++ program of bench/native with its own clock
+// and count of allocations.
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

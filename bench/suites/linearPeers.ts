@@ -1,4 +1,5 @@
-// The peers' dense layer beside ours, for the suites that measure something else than its speed with it.
+// The peers' dense layer beside ours, for the suites that measure something else than its speed
+// with it.
 import type { Bench, Row } from '../bench';
 import type { Tensor } from '../library';
 import type { Contestant } from '../measure';

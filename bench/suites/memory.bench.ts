@@ -1,4 +1,5 @@
-// What a large result costs when it is fresh memory, and when it is written where an earlier one was.
+// What a large result costs when it is fresh memory, and when it is written where an earlier one
+// was.
 import type { Bench, BenchCase, Row } from '../bench';
 import { linear, tensor } from '../library';
 import { measure, timed } from '../measure';

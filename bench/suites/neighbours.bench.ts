@@ -1,4 +1,5 @@
-// Neighbourhoods: the cases of these operations under one name, and a network of graph attention on one event.
+// Neighbourhoods: the cases of these operations under one name, and a network of graph attention on
+// one event.
 import type { Bench, BenchCase, Row } from '../bench';
 import { forest, normals, randomNumbers, type Tensors } from '../cases';
 import { attentionPool, embedding, graph, graphAttentionConv, linear, noGrad, tensor, type Tensor } from '../library';
@@ -84,8 +85,9 @@ function exactScore(tensors: Tensors): number {
 }
 
 /**
- * The network of basf2's selective background simulation after 2022: six layers of four heads with 32 units on the decay
- * tree, then the mean weighted by a softmax over the particles. For peers on one thread run it with --threads 1.
+ * The network of basf2's selective background simulation after 2022: six layers of four heads with
+ * 32 units on the decay tree, then the mean weighted by a softmax over the particles. For peers on
+ * one thread run it with --threads 1.
  */
 class OneEvent implements BenchCase {
   readonly suite = 'neighbours';

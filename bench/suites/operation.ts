@@ -7,7 +7,10 @@ import { relativeError } from '../reference';
 import type { Settings } from '../settings';
 import { flopsOf } from '../work';
 
-/** Relative L2 error of a float32 result against the float64 reference; the conformance test is stricter. */
+/**
+ * Relative L2 error of a float32 result against the float64 reference; the conformance test is
+ * stricter.
+ */
 const tolerance = 2e-5;
 const smallWork = 3e7;
 
@@ -150,7 +153,10 @@ export class OperationCase implements BenchCase {
   }
 }
 
-/** Copies of what a call changes in place (of everything when no case is named), so that `tensors` stays as it was. */
+/**
+ * Copies of what a call changes in place (of everything when no case is named), so that `tensors`
+ * stays as it was.
+ */
 function copies(tensors: Tensors, at?: Case): Tensors {
   const changed =
     at &&

@@ -1,4 +1,5 @@
-// Every operation on the headline shapes of kernels/<op>/cases.json, forward, backward and both together.
+// Every operation on the headline shapes of kernels/<op>/cases.json, forward, backward and both
+// together.
 import type { BenchCase } from '../bench';
 import { type Case, describe, loadCases } from '../cases';
 import { neighbourhoods } from './neighbours.bench';
@@ -20,7 +21,10 @@ function casesOf(cases: readonly Case[]): BenchCase[] {
   return found;
 }
 
-/** Whether the backward pass has the inputs of the forward pass, so that both run on one set of tensors. */
+/**
+ * Whether the backward pass has the inputs of the forward pass, so that both run on one set of
+ * tensors.
+ */
 function takesForward(backward: string): boolean {
   const names = new Set(describe(backward)!.parameters.map(({ name }) => name));
   const { parameters, inputs } = describe(backward.replace(/_backward$/, '_forward'))!;

@@ -1,5 +1,6 @@
-// Whether the event loop turns while a long operation runs: a timer of 5 ms counts. In memory of the library, as what is
-// mapped or computed, nothing is copied; arrays of the engine are copied in and out, for which the loop stands still.
+// Whether the event loop turns while a long operation runs: a timer of 5 ms counts. In memory of
+// the library, as what is mapped or computed, nothing is copied; arrays of the engine are copied in
+// and out, for which the loop stands still.
 import type { Bench, BenchCase, Row } from '../bench';
 import { linear, type Tensor, tensor, zeros } from '../library';
 import { linear as linearAsync } from '../../dist/promises';
@@ -34,7 +35,10 @@ async function watch(work: () => Promise<unknown>): Promise<Turns> {
   return { elapsed_ms: performance.now() - start, ticks, longest_gap_ms: gap };
 }
 
-/** Memory of the library; in a turn of its own, because in one turn the library makes only so much of it. */
+/**
+ * Memory of the library; in a turn of its own, because in one turn the library makes only so much
+ * of it.
+ */
 async function block(shape: number[]): Promise<Tensor> {
   await new Promise((resolve) => setImmediate(resolve));
   return zeros(shape);

@@ -1,6 +1,7 @@
-// Whole networks over sets of particles, through the public functions: deep sets, deep sets of five sets per event, and
-// pooling by attention. Events have as many particles as the field's: many small ones, a few large. Peers get their padding,
-// masks and set numbers made outside the measurement. A training step asks for the gradients of all parameters.
+// Whole networks over sets of particles, through the public functions: deep sets, deep sets of five
+// sets per event, and pooling by attention. Events have as many particles as the field's: many
+// small ones, a few large. Peers get their padding, masks and set numbers made outside the
+// measurement. A training step asks for the gradients of all parameters.
 import type { Bench, BenchCase, Row } from '../bench';
 import { type Case, normals, randomNumbers, type Tensors } from '../cases';
 import { deepSet, lastVariant, type Layer, multiDeepSet, noGrad, tensor, type Tensor, zeros } from '../library';
@@ -30,7 +31,10 @@ interface SetShape {
 interface Network {
   name: string;
   events: number;
-  /** One with which no sum before a relu is so close to 0 that float32 alone decides its sign: results are compared. */
+  /**
+   * One with which no sum before a relu is so close to 0 that float32 alone decides its sign:
+   * results are compared.
+   */
   seed: number;
   sets: SetShape[];
   phi: number[];

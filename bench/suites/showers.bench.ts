@@ -1,6 +1,6 @@
-// Shower generators through the public functions, one shower and sixteen: ours draws its noise and applies the threshold,
-// peers are given their noise and leave the hits as they are. Operations count those that have an effect on the result, the
-// published networks' layer by layer.
+// Shower generators through the public functions, one shower and sixteen: ours draws its noise and
+// applies the threshold, peers are given their noise and leave the hits as they are. Operations
+// count those that have an effect on the result, the published networks' layer by layer.
 import type { Bench, BenchCase, Row } from '../bench';
 import type { Tensors } from '../cases';
 import { concat, convTranspose3d, lastVariant, models, noGrad, random, tensor, type Tensor, zeros } from '../library';
@@ -44,7 +44,10 @@ function noiseOf(kind: 'normal' | 'uniform', batch: number, width: number): Tens
   return noise;
 }
 
-/** Products of a convolution of cubes: places (of the input of a transposed one), channels on both sides, kernel. */
+/**
+ * Products of a convolution of cubes: places (of the input of a transposed one), channels on both
+ * sides, kernel.
+ */
 const products = (extent: number, inputs: number, outputs: number, kernel: number): number =>
   extent ** 3 * inputs * outputs * kernel ** 3;
 

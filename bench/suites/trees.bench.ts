@@ -1,4 +1,5 @@
-// Graph convolution on decay trees: edges between every particle and its mother, in both directions.
+// Graph convolution on decay trees: edges between every particle and its mother, in both
+// directions.
 import { graph, Kernel, type Tensor, tensor, zeros } from '../library';
 import type { BenchCase } from '../bench';
 import { type Case, forest, normals, randomNumbers, type Tensors } from '../cases';

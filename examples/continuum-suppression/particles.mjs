@@ -1,5 +1,5 @@
-// From generated events to what the network takes: three sets of particles per event, in the frame of the collision and along
-// the event's thrust axis.
+// From generated events to what the network takes: three sets of particles per event, in the frame
+// of the collision and along the event's thrust axis.
 import * as ups from 'upsilon-kernels';
 
 /** basf2's status bits of particles that no detector sees as such: virtual, initial. */

@@ -1,6 +1,6 @@
 // node examples/continuum-suppression/train.mjs [--epochs n] [--picture file.svg]
-// Trains deep sets of three sets of particles to tell B mesons from continuum, on two thirds of the bundled events, and says
-// what they make of the others.
+// Trains deep sets of three sets of particles to tell B mesons from continuum, on two thirds of the
+// bundled events, and says what they make of the others.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';

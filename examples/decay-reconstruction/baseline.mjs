@@ -1,13 +1,18 @@
-// What one would do without a network: try every combination of particles, and keep the one whose masses fit best.
+// What one would do without a network: try every combination of particles, and keep the one whose
+// masses fit best.
 import { mass, massOf, sumOf } from './events.mjs';
 
-/** Widths of the masses, of energy difference and beam-constrained mass {GeV}, as the bundled events have them. */
+/**
+ * Widths of the masses, of energy difference and beam-constrained mass {GeV}, as the bundled events
+ * have them.
+ */
 const width = { pi0: 0.004, D: 0.011, deltaE: 0.022, mbc: 0.003 };
 const window = 0.02;
 
 /**
  * The combination K pi gamma gamma + pi of an event with the least chi squared.
- * @param beamEnergy - half the energy of the collision: the B must have it too; undefined to ask for the masses of pi0 and D
+ * @param beamEnergy - half the energy of the collision: the B must have it too; undefined to ask
+ *   for the masses of pi0 and D
  *     alone, and take the fastest pion of the right charge as the bachelor
  * @returns `[B, D, pi0]`, each the numbers of its particles; undefined where nothing fits
  */

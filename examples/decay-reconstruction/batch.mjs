@@ -49,8 +49,9 @@ export function prepare(event) {
 }
 
 /**
- * An event to train on that never was: the forced B of one event beside the other B of a second one. So there are as many
- * as there are pairs of events, and almost as good ones: the two B fly apart with 0.3 GeV only.
+ * An event to train on that never was: the forced B of one event beside the other B of a second
+ * one. So there are as many as there are pairs of events, and almost as good ones: the two B fly
+ * apart with 0.3 GeV only.
  * @param conjugate - whether particles become antiparticles, which nature hardly minds
  */
 export function mixed(one, other, conjugate) {
@@ -113,7 +114,10 @@ export function batchOf(events, { slots, heads }) {
   };
 }
 
-/** Rows to be gathered: tokens from a table of the slots and all particles, and both from the tokens again. */
+/**
+ * Rows to be gathered: tokens from a table of the slots and all particles, and both from the tokens
+ * again.
+ */
 function rowsOf(sizes, starts, tokens, slots) {
   const tokenRows = new Int32Array(tokens[sizes.length]),
     slotRows = new Int32Array(sizes.length * slots),
@@ -131,7 +135,10 @@ function rowsOf(sizes, starts, tokens, slots) {
   return { tokenRows, slotRows, particleRows };
 }
 
-/** Where the bias of attention, a matrix for each event and head, stands in rows of one number per head for each pair. */
+/**
+ * Where the bias of attention, a matrix for each event and head, stands in rows of one number per
+ * head for each pair.
+ */
 function biasEntries(sizes, slots, heads) {
   const entries = new Int32Array(sizes.reduce((sum, size) => sum + heads * (slots + size) ** 2, 0));
   let at = 0,
@@ -150,8 +157,9 @@ function biasEntries(sizes, slots, heads) {
 }
 
 /**
- * What slots are compared with. `linkTerms` lists, for every pair of a slot and an object of the same event, the losses of
- * the slot's links to all particles, out of a table that has those of all links if absent, and then if present.
+ * What slots are compared with. `linkTerms` lists, for every pair of a slot and an object of the
+ * same event, the losses of the slot's links to all particles, out of a table that has those of all
+ * links if absent, and then if present.
  */
 function targetsOf(events, slots) {
   const objectCounts = Int32Array.from(events, ({ objects }) => objects.length),

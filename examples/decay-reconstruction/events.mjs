@@ -1,4 +1,5 @@
-// The bundled events, as sets of particles in the frame of the collision, with the decays that are to be found in them.
+// The bundled events, as sets of particles in the frame of the collision, with the decays that are
+// to be found in them.
 import * as ups from 'upsilon-kernels';
 
 import { boostInto } from '../continuum-suppression/particles.mjs';
@@ -16,9 +17,12 @@ export const sumOf = (momenta) => momenta.reduce((sum, p) => sum.map((x, k) => x
 export const massOf = ([energy, ...p]) => Math.sqrt(Math.max(energy ** 2 - p.reduce((sum, x) => sum + x * x, 0), 0));
 
 /**
- * @returns `events`, each `{ particles, objects, lca, codes }`: particles with the four-momentum `p` [E, px, py, pz] in the
- *     frame of the collision {GeV}; objects with `kind` and `members`, the particles they decay into at last; the matrix of
- *     lowest common ancestors; and PDG codes of particles and decays. `beamEnergy` is half the energy of the collision.
+ * @returns `events`, each `{ particles, objects, lca, codes }`: particles with the four-momentum
+ *   `p` [E, px, py, pz] in the
+ *     frame of the collision {GeV}; objects with `kind` and `members`, the particles they decay
+ *       into at last; the matrix of
+ *     lowest common ancestors; and PDG codes of particles and decays. `beamEnergy` is half the
+ *       energy of the collision.
  */
 export function readEvents(file) {
   const table = ups.arrow.open(file);

@@ -7,8 +7,8 @@ const [B, D, pi0] = kinds.keys();
 const sigmoid = (z) => 1 / (1 + Math.exp(-z));
 
 /**
- * The objects of each event of a batch: of every slot that does not say "nothing" the kind, the particles that more likely
- * belong to it than not, and how sure the slot is.
+ * The objects of each event of a batch: of every slot that does not say "nothing" the kind, the
+ * particles that more likely belong to it than not, and how sure the slot is.
  */
 export function objectsOf({ sizes }, { names, links }, slots) {
   const columns = kinds.length + 1;
@@ -40,7 +40,10 @@ export function trueDecay({ objects }) {
   return [b, d, objects.find((one) => one.kind === pi0 && one.members.every((i) => d.members.includes(i)))];
 }
 
-/** The stage of the lowest common ancestor of every two particles, by the surest B, the surest D and all pi0. */
+/**
+ * The stage of the lowest common ancestor of every two particles, by the surest B, the surest D and
+ * all pi0.
+ */
 export function lcaOf(size, objects) {
   const lca = new Int32Array(size * size);
   const chosen = [surest(objects, B), surest(objects, D), ...objects.filter(({ kind }) => kind === pi0)];
@@ -52,8 +55,10 @@ export function lcaOf(size, objects) {
 /**
  * How much of the truth was found.
  * @param found - objects of each event
- * @returns shares of events whose B, D, pi0 of the D, and whole tree are right; of all true pi0 how many were found, and of all
- *     found ones how many are true; of all events those whose lowest common ancestors make trees; and four-momenta of the B
+ * @returns shares of events whose B, D, pi0 of the D, and whole tree are right; of all true pi0 how
+ *   many were found, and of all
+ *     found ones how many are true; of all events those whose lowest common ancestors make trees;
+ *       and four-momenta of the B
  */
 export function judge(events, found) {
   const right = { B: 0, D: 0, pi0: 0, whole: 0 };

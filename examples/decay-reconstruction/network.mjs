@@ -1,5 +1,6 @@
-// A transformer whose tokens are an event's particles and a few learned slots. Behind its layers every slot says what it
-// has found, a B, a D, a pi0 or nothing, and which of the particles belong to it.
+// A transformer whose tokens are an event's particles and a few learned slots. Behind its layers
+// every slot says what it has found, a B, a D, a pi0 or nothing, and which of the particles belong
+// to it.
 import * as ups from 'upsilon-kernels';
 
 import { pairFeatures, particleFeatures } from './batch.mjs';
@@ -81,7 +82,10 @@ export class DecayFinder {
     };
   }
 
-  /** `names`: logits of kinds and "nothing", a row per slot; `links`: a logit per slot and particle of the same event. */
+  /**
+   * `names`: logits of kinds and "nothing", a row per slot; `links`: a logit per slot and particle
+   * of the same event.
+   */
   forward(batch) {
     const { first, bias } = this.start(batch);
     let tokens = first;
@@ -99,7 +103,10 @@ export class DecayFinder {
     };
   }
 
-  /** The loss of the best matching of slots and objects; a slot that is left over should say "nothing". */
+  /**
+   * The loss of the best matching of slots and objects; a slot that is left over should say
+   * "nothing".
+   */
   loss(batch, { names, links }) {
     const count = links.size;
     // A link's loss is ln(1 + e^s) where it should not be and ln(1 + e^-s) where it should.
@@ -137,7 +144,10 @@ export class DecayFinder {
   }
 }
 
-/** The weights of a layer's attention between all `x` `[n, width]`: with unit vectors as values they are what comes out. */
+/**
+ * The weights of a layer's attention between all `x` `[n, width]`: with unit vectors as values they
+ * are what comes out.
+ */
 function weightsOf(parameters, x, heads, bias) {
   const [size, width] = x.shape,
     offsets = [0, size];

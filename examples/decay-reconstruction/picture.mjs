@@ -1,4 +1,5 @@
-// Two plots in one SVG file: whom the particles of an event attend to, and how often the decay is found.
+// Two plots in one SVG file: whom the particles of an event attend to, and how often the decay is
+// found.
 import { frame, line, text } from '../selective-background-simulation/report/svg.mjs';
 import { trueDecay } from './found.mjs';
 
@@ -35,7 +36,10 @@ function shade(share) {
   return `rgb(${mixed.join(',')})`;
 }
 
-/** Particles by what they come from: the D's, the bachelor, then photons of other pi0, then all others. */
+/**
+ * Particles by what they come from: the D's, the bachelor, then photons of other pi0, then all
+ * others.
+ */
 function inOrder(event) {
   const { particles, objects, codes } = event;
   const [b, d, pion] = trueDecay(event);
@@ -159,8 +163,10 @@ function learning({ curve, ways }) {
 }
 
 /**
- * @param data - `event`, held out, and the network's `attention` in it, rows of `slots` and then particles; `decaySlots`, what
- *     it found of the decay; `curve` and `ways`, judgements along the training and at its end, beside other ways
+ * @param data - `event`, held out, and the network's `attention` in it, rows of `slots` and then
+ *   particles; `decaySlots`, what
+ *     it found of the decay; `curve` and `ways`, judgements along the training and at its end,
+ *       beside other ways
  */
 export function drawing(data) {
   const width = mapWidth + plotWidth;

@@ -1,6 +1,7 @@
 // node examples/decay-reconstruction/train.mjs [--steps n] [--quick] [--picture file.svg]
-// Trains a transformer to find B, D and pi0 among the particles of an event, with a loss that does not care which of its
-// slots finds which; says how often it is right in events that it has not seen; and draws whom particles attend to.
+// Trains a transformer to find B, D and pi0 among the particles of an event, with a loss that does
+// not care which of its slots finds which; says how often it is right in events that it has not
+// seen; and draws whom particles attend to.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -96,7 +97,10 @@ function report(ways, truth, beamEnergy) {
   }
 }
 
-/** What the picture shows of an event whose decay was found, with other pi0, and neither small nor too large to draw. */
+/**
+ * What the picture shows of an event whose decay was found, with other pi0, and neither small nor
+ * too large to draw.
+ */
 function portrait(network, sample, found) {
   const slotsOf = (e) =>
     trueDecay(sample[e]).map(({ kind, members }) => {

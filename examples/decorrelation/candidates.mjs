@@ -13,7 +13,10 @@ export const shapes = [
   'CleoConeCS(1)',
   'CleoConeCS(2)',
 ];
-/** Of its tracks: the momentum of the kaon {GeV}, and |cos| of the angles to the thrust axis of the rest of the event. */
+/**
+ * Of its tracks: the momentum of the kaon {GeV}, and |cos| of the angles to the thrust axis of the
+ * rest of the event.
+ */
 export const ofTracks = ['p(K)', 'cosTO(K)', 'cosTO(pi+)', 'cosTO(pi-)'];
 /** What the tagger sees. */
 export const features = [...shapes, ...ofTracks];
@@ -21,8 +24,8 @@ export const features = [...shapes, ...ofTracks];
 export const spectators = ['mass', 'mbc', 'deltaE'];
 
 /**
- * @returns two halves, each with `x` `[n, features]`, `signal` uint8 `[n]` and the spectators `[n]`. Features have mean 0 and
- * variance 1 over both.
+ * @returns two halves, each with `x` `[n, features]`, `signal` uint8 `[n]` and the spectators
+ *   `[n]`. Features have mean 0 and variance 1 over both.
  */
 export function readCandidates(file) {
   const table = ups.arrow.open(file);

@@ -1,6 +1,6 @@
 // node examples/decorrelation/derive.mjs candidates.arrow [output.arrow]
-// From candidates and their rest of event (tools/events/candidates.py) to the numbers that the study trains on. Half precision
-// keeps the file small; masses are float32.
+// From candidates and their rest of event (tools/events/candidates.py) to the numbers that the
+// study trains on. Half precision keeps the file small; masses are float32.
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -16,8 +16,8 @@ export function shares(values, { low, high, bins }) {
 
 /**
  * At a signal efficiency.
- * @returns `rejection` of background, `divergence` of the variable between background that passes and that fails, and the
- * values of both as `pass` and `fail`
+ * @returns `rejection` of background, `divergence` of the variable between background that passes
+ *   and that fails, and the values of both as `pass` and `fail`
  */
 export function measured(scores, { signal, ...spectators }, variable = 'mass', efficiency = 0.5) {
   const { rejection, thresholds } = ups.backgroundRejection(scores, signal, efficiency);
@@ -30,7 +30,10 @@ export function measured(scores, { signal, ...spectators }, variable = 'mass', e
   return { rejection: rejection.data[0], divergence: ups.jsDivergence(p, q).item(), pass, fail };
 }
 
-/** The divergence that chance alone gives: mean over random divisions into as many that pass and fail. */
+/**
+ * The divergence that chance alone gives: mean over random divisions into as many that pass and
+ * fail.
+ */
 export function divergenceOfChance({ pass, fail }, variable = 'mass', divisions = 20) {
   const all = [...pass, ...fail];
   let sum = 0;

@@ -1,7 +1,10 @@
 // Two older ways to keep a score from telling the mass.
 import { binnings, shares } from './measures.mjs';
 
-/** Planing (arXiv:1709.10106): weights with which the masses of either class are spread evenly over the bins. */
+/**
+ * Planing (arXiv:1709.10106): weights with which the masses of either class are spread evenly over
+ * the bins.
+ */
 export function planingWeights({ signal, mass }) {
   const { low, high, bins } = binnings.mass;
   const classes = [0, 1].map((label) =>
@@ -17,8 +20,8 @@ export function planingWeights({ signal, mass }) {
 }
 
 /**
- * Designing decorrelated taggers (arXiv:1603.00027): from the logit of each event the cut is taken off that keeps `share` of
- * the background of `sample` near its mass.
+ * Designing decorrelated taggers (arXiv:1603.00027): from the logit of each event the cut is taken
+ * off that keeps `share` of the background of `sample` near its mass.
  * @returns a function from logits and masses to new scores
  */
 export function shifting(logits, { signal, mass }, share, neighbours = 1200) {

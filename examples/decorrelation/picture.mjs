@@ -1,4 +1,5 @@
-// Three plots in one SVG file: power against sculpting, and what background looks like behind the cut, without and with the term.
+// Three plots in one SVG file: power against sculpting, and what background looks like behind the
+// cut, without and with the term.
 import { area, frame, line, text } from '../selective-background-simulation/report/svg.mjs';
 import { binnings, shares } from './measures.mjs';
 

@@ -1,6 +1,7 @@
-// node examples/decorrelation/study.mjs [--strengths 0,1,3,10,30,100] [--seeds 5] [--epochs 30] [--picture file.svg]
-// Trains a tagger of B -> K S against continuum with more and more weight on the distance correlation of its score with
-// m(pi pi), and says what is left of its power and of its sculpting.
+// node examples/decorrelation/study.mjs [--strengths 0,1,3,10,30,100] [--seeds 5] [--epochs 30]
+// [--picture file.svg] Trains a tagger of B -> K S against continuum with more and more weight on
+// the distance correlation of its score with m(pi pi), and says what is left of its power and of
+// its sculpting.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,5 +1,5 @@
-// A network of two hidden layers, trained by cross entropy and, with a strength, by the distance correlation of its score with
-// a variable over the background.
+// A network of two hidden layers, trained by cross entropy and, with a strength, by the distance
+// correlation of its score with a variable over the background.
 import * as ups from 'upsilon-kernels';
 
 const width = 64,
@@ -37,7 +37,10 @@ export class Tagger {
 /** On the tape. */
 const scoresOf = (logits) => ups.linear(logits, identity, { activation: 'sigmoid' }).reshape([logits.size]);
 
-/** Windows of the training sample. They stay the same, so the variable is sorted once for all epochs. */
+/**
+ * Windows of the training sample. They stay the same, so the variable is sorted once for all
+ * epochs.
+ */
 function batchesOf({ x, signal }, variable, weights) {
   const features = x.shape[1],
     batches = [];
@@ -75,8 +78,10 @@ function crossEntropy(logits, labels, weights) {
 }
 
 /**
- * @param sample - `x`, `signal` and `variable`, a float32 array that the score shall not tell of background
- * @param strength - of the term: cross entropy + strength * distanceCorrelation(score, variable) over the background
+ * @param sample - `x`, `signal` and `variable`, a float32 array that the score shall not tell of
+ *   background
+ * @param strength - of the term: cross entropy + strength * distanceCorrelation(score, variable)
+ *   over the background
  * @param weights - of the events in the cross entropy
  * @param onEpoch - gets mean losses of an epoch, `{ crossEntropy, disco }`
  */

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // node convert.mjs input.root output.arrow [--tree name] [--group column,column] [--rename old=new]
-// MCParticles of basf2's mDST files become List columns, one list per event; any other tree becomes its own columns.
+// MCParticles of basf2's mDST files become List columns, one list per event; any other tree becomes
+// its own columns.
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';

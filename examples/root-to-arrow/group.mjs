@@ -1,6 +1,9 @@
 import { UserError } from './errors.mjs';
 
-/** Rows that follow one another with the same `keys` become one row, in which the other columns are lists. */
+/**
+ * Rows that follow one another with the same `keys` become one row, in which the other columns are
+ * lists.
+ */
 export function grouped(columns, keys) {
   const of = keys.map((key) => columns.find(({ name }) => name === key));
   const unknown = keys.filter((_, i) => !of[i]);

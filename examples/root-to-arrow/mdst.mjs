@@ -1,4 +1,5 @@
-// MCParticles of basf2's mDST (mdst/dataobjects/include/MCParticle.h): an array of objects per event.
+// MCParticles of basf2's mDST (mdst/dataobjects/include/MCParticle.h): an array of objects per
+// event.
 import { TSelector, treeProcess } from 'jsroot/tree';
 
 import { Column } from './column.mjs';

@@ -1,4 +1,5 @@
-// Trees of numbers and of lists of numbers: b2luigi's and VariablesToNtuple's flat ntuples, vectors, C arrays.
+// Trees of numbers and of lists of numbers: b2luigi's and VariablesToNtuple's flat ntuples,
+// vectors, C arrays.
 import { TSelector, treeProcess } from 'jsroot/tree';
 
 import { Column } from './column.mjs';

@@ -27,8 +27,8 @@ export function columnOf(batch, name) {
 }
 
 /**
- * Mothers as 0-based indices with -1 for a root. basf2 stores 1-based ones with 0 for none. Every event has a root, so a
- * file without any negative mother is 1-based; only that is copied.
+ * Mothers as 0-based indices with -1 for a root. basf2 stores 1-based ones with 0 for none. Every
+ * event has a root, so a file without any negative mother is 1-based; only that is copied.
  */
 function zeroBased(column, ups) {
   const { values, offsets } = ups.ragged(column, { name: 'mother' });

@@ -1,5 +1,5 @@
-// What an event costs {HS06 s}: J. Kahn, "Selective background Monte Carlo simulation at Belle II", February 2019, the
-// table "Stage, HEP-SPEC06 s/event".
+// What an event costs {HS06 s}: J. Kahn, "Selective background Monte Carlo simulation at Belle II",
+// February 2019, the table "Stage, HEP-SPEC06 s/event".
 export const stages = {
   'Framework overhead': 0.79,
   'Event generation': 0.11,

@@ -1,5 +1,6 @@
-// npm run demo -- [file.arrow] [--model file] [--device cpu|cuda] [--threshold t] [--threads n] [--out folder]
-// Scores the decay trees of generated events; prints figures, writes scores.arrow and report.html.
+// npm run demo -- [file.arrow] [--model file] [--device cpu|cuda] [--threshold t] [--threads n]
+// [--out folder] Scores the decay trees of generated events; prints figures, writes scores.arrow
+// and report.html.
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -66,7 +67,9 @@ function readArguments() {
   return { ...values, file, model: path.resolve(values.model), out: path.resolve(values.out), threshold, threads };
 }
 
-/** Scores all record batches of the file, one after the other: nothing of it is gathered or copied. */
+/**
+ * Scores all record batches of the file, one after the other: nothing of it is gathered or copied.
+ */
 function scoreAll(table, filter, ups, onEvents) {
   const scores = new Float32Array(table.numRows);
   const total = { particles: 0, networkSeconds: 0, oneBased: false };
@@ -163,7 +166,10 @@ function compare(scores, { file, model }, ups) {
   );
 }
 
-/** Indices 0, 1, 2... beside the scores, so that rows stay recognisable when they are filtered or sorted. */
+/**
+ * Indices 0, 1, 2... beside the scores, so that rows stay recognisable when they are filtered or
+ * sorted.
+ */
 function writeScores(file, scores, notes, ups) {
   const event = Int32Array.from(scores.keys());
   ups.arrow.save(file, { event: ups.tensor(event), passProbability: ups.tensor(scores) }, notes);

@@ -7,7 +7,10 @@ import { UserError } from './errors.mjs';
 
 const tool = path.join(path.dirname(fileURLToPath(import.meta.url)), '..', 'root-to-arrow');
 
-/** Converts a ROOT file with the neighbouring tool, where that is installed. Returns the Arrow file's name. */
+/**
+ * Converts a ROOT file with the neighbouring tool, where that is installed. Returns the Arrow
+ * file's name.
+ */
 export function fromRoot(file, folder) {
   if (!existsSync(path.join(tool, 'node_modules', 'jsroot'))) {
     const place = path.relative('', tool);

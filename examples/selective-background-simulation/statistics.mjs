@@ -4,8 +4,8 @@ function ranking(scores) {
 }
 
 /**
- * The ROC curve: shares of failing and passing events above every threshold; equal scores are one step. Area after
- * Mann and Whitney, its error after Hanley and McNeil (Radiology 143 (1982) 29).
+ * The ROC curve: shares of failing and passing events above every threshold; equal scores are one
+ * step. Area after Mann and Whitney, its error after Hanley and McNeil (Radiology 143 (1982) 29).
  * @returns undefined when one of the classes is empty
  */
 export function roc(scores, passes) {
@@ -46,7 +46,10 @@ export function shareAbove(values, thresholds) {
   });
 }
 
-/** Shares of the values in `bins` equal bins from `low` to `high`; what is outside goes to the outermost bins. */
+/**
+ * Shares of the values in `bins` equal bins from `low` to `high`; what is outside goes to the
+ * outermost bins.
+ */
 export function histogram(values, low, high, bins) {
   const shares = new Array(bins).fill(0);
   for (const value of values)

@@ -32,7 +32,10 @@ function particlesIn(batch, event, filter, ups) {
   return { pdg: pick('pdg'), mother: kept.map(ancestor), mass, energy };
 }
 
-/** Of the events with the highest scores (and the label, if there is one), the first that fits on a page. */
+/**
+ * Of the events with the highest scores (and the label, if there is one), the first that fits on a
+ * page.
+ */
 export function treeToDraw(table, filter, run, ups) {
   const { scores, passes } = run;
   const order = [...scores.keys()].sort((a, b) => scores[b] - scores[a]);

@@ -1,4 +1,5 @@
-// First weights of models.WganGenerator at a quarter of its published width: 453,848 numbers instead of 3,655,520.
+// First weights of models.WganGenerator at a quarter of its published width: 453,848 numbers
+// instead of 3,655,520.
 import * as ups from 'upsilon-kernels';
 
 /** Channels of the last volume; the original has 32. */
@@ -13,8 +14,10 @@ const steps = [
 
 /**
  * First weights, under the original's names.
- * @param typical - [30, 30, 30]: what a typical shower has in each cell {MIP}. The last normalisation starts from it, which
- *   saves most of the training: its weights are the only place where a cell is known by its position
+ * @param typical - [30, 30, 30]: what a typical shower has in each cell {MIP}. The last
+ *   normalisation starts from it, which
+ *   saves most of the training: its weights are the only place where a cell is known by its
+ *     position
  * @param occupancy - [30, 30, 30]: how often a cell has a hit
  */
 export function initialParameters({ seed, typical, occupancy }) {
@@ -25,7 +28,8 @@ export function initialParameters({ seed, typical, occupancy }) {
     return values;
   };
   const parameters = {
-    // Noise is uniform in [-1, 1), of variance 1/3; energies are in GeV, so that the energy's part is the smaller one at 10 GeV and the larger one at 100 GeV.
+    // Noise is uniform in [-1, 1), of variance 1/3; energies are in GeV, so that the energy's part
+    // is the smaller one at 10 GeV and the larger one at 100 GeV.
     'conv1_1.weight': normal([1, 4 * width, 4, 4, 4], 0.03),
     'conv1_100.weight': normal([latents, 4 * width, 4, 4, 4], Math.sqrt(3 / latents)),
   };

@@ -1,7 +1,9 @@
-// How unlike simulated and generated showers are: sliced energy distances (M. G. Bellemare et al., arXiv:1705.10743, call them
-// Cramér distances), of numbers by which a shower is known, and of what lies in boxes of cells. For random projections p,
+// How unlike simulated and generated showers are: sliced energy distances (M. G. Bellemare et al.,
+// arXiv:1705.10743, call them Cramér distances), of numbers by which a shower is known, and of what
+// lies in boxes of cells. For random projections p,
 //   2 <|p(generated) - p(true)|> - <|p(generated) - p(generated')|> - <|p(true) - p(true')|>,
-// whose estimate from a few showers has the right gradient on average; no critic is trained, and no second derivative taken.
+// whose estimate from a few showers has the right gradient on average; no critic is trained, and no
+// second derivative taken.
 import * as ups from 'upsilon-kernels';
 
 import { cells } from './simulation.mjs';
@@ -84,7 +86,10 @@ function backward(image, by, gradient) {
 /** 1, E, E^2 of energies in units in which they are about 1. */
 const powers = (energy) => [1, energy / 55, (energy / 55) ** 2];
 
-/** Least squares of every feature on powers of the energy: means and spreads that depend on the energy. */
+/**
+ * Least squares of every feature on powers of the energy: means and spreads that depend on the
+ * energy.
+ */
 function regressions(energies, rows) {
   const normal = [0, 1, 2].map((a) =>
     [0, 1, 2].map((b) => energies.reduce((s, e) => s + powers(e)[a] * powers(e)[b], 0)),
@@ -109,7 +114,10 @@ function solve(matrix, right) {
   return rows.map((row, i) => row[rows.length] / row[i]);
 }
 
-/** Derivative of the energy distance between numbers by the generated ones, added to `into` with a factor. */
+/**
+ * Derivative of the energy distance between numbers by the generated ones, added to `into` with a
+ * factor.
+ */
 function energyDistance(generated, truth, into, factor) {
   const n = generated.length,
     m = truth.length;
@@ -182,7 +190,8 @@ export class Objective {
       dp = new Float64Array(B);
     let ofFeatures = 0;
     for (let k = 0; k < featureCount + mixtures; ++k) {
-      // Every feature by itself, then mixtures of a few; some of the energy in each, so that what depends on it is seen.
+      // Every feature by itself, then mixtures of a few; some of the energy in each, so that what
+      // depends on it is seen.
       const parts =
         k < featureCount
           ? [[k, 1]]

@@ -1,4 +1,5 @@
-// Profiles and distributions of simulated and generated showers, and a few showers from three sides, as one SVG file.
+// Profiles and distributions of simulated and generated showers, and a few showers from three
+// sides, as one SVG file.
 import { area, frame, line, text } from '../selective-background-simulation/report/svg.mjs';
 import { cells } from './simulation.mjs';
 

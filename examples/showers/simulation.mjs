@@ -1,10 +1,14 @@
-// Electromagnetic showers of photons in a sampling calorimeter, by the parametrisation of G. Grindhammer and S. Peters,
-// hep-ex/0001020, whose symbols and constants these are: a Gamma profile in depth whose maximum T and shape alpha vary from
-// shower to shower, correlated; a core and a tail around the axis, r/(r^2 + R^2)^2 each, which widen with depth; and a number
-// of energy spots, which makes the fluctuations of what is seen.
+// Electromagnetic showers of photons in a sampling calorimeter, by the parametrisation of G.
+// Grindhammer and S. Peters, hep-ex/0001020, whose symbols and constants these are: a Gamma profile
+// in depth whose maximum T and shape alpha vary from shower to shower, correlated; a core and a
+// tail around the axis, r/(r^2 + R^2)^2 each, which widen with depth; and a number of energy spots,
+// which makes the fluctuations of what is seen.
 import * as ups from 'upsilon-kernels';
 
-/** Cells along each axis; a layer is 0.8 radiation lengths deep, a cell a quarter of a Molière radius wide. */
+/**
+ * Cells along each axis; a layer is 0.8 radiation lengths deep, a cell a quarter of a Molière
+ * radius wide.
+ */
 export const cells = 30;
 const layerDepth = 0.8,
   cellWidth = 1 / 4;
@@ -37,7 +41,10 @@ class Numbers {
   }
 }
 
-/** A Gamma distribution's share in every layer, behind the place where the photon converts; the last entry is what leaves. */
+/**
+ * A Gamma distribution's share in every layer, behind the place where the photon converts; the last
+ * entry is what leaves.
+ */
 function sharesOfLayers(alpha, beta, start) {
   const steps = 8;
   const shares = new Float64Array(cells + 1);
@@ -56,7 +63,10 @@ function sharesOfLayers(alpha, beta, start) {
   return shares.map((share) => share / sum);
 }
 
-/** Radii of core and tail {Molière radii} and the core's weight, at tau = depth / depth of the maximum. */
+/**
+ * Radii of core and tail {Molière radii} and the core's weight, at tau = depth / depth of the
+ * maximum.
+ */
 function radialParameters(tau, lnE) {
   const core = 0.0251 + 0.00319 * lnE + (0.1162 - 0.000381 * Z) * tau;
   const k1 = 0.659 - 0.00309 * Z,
@@ -69,7 +79,10 @@ function radialParameters(tau, lnE) {
   return { core, tail, weight: p1 * Math.exp(x - Math.exp(x)) };
 }
 
-/** One shower into `image`, which is [layer, y, x] {MIP} and zero. The photon comes along the middle of the layers. */
+/**
+ * One shower into `image`, which is [layer, y, x] {MIP} and zero. The photon comes along the middle
+ * of the layers.
+ */
 function addShower(image, energy, numbers) {
   const lnY = Math.log(energy / criticalEnergy),
     lnE = Math.log(energy);

@@ -1,6 +1,7 @@
-// node examples/showers/train.mjs [--steps n] [--seed n] [--rate x] [--from file.safetensors] [--weights file.safetensors] [--picture file.svg]
-// Trains a small generator of photon showers on those of a parametrised simulation, and draws what it makes beside them.
-// With --from it goes on from there; with --steps 0 the weights are read and nothing is trained.
+// node examples/showers/train.mjs [--steps n] [--seed n] [--rate x] [--from file.safetensors]
+// [--weights file.safetensors] [--picture file.svg] Trains a small generator of photon showers on
+// those of a parametrised simulation, and draws what it makes beside them. With --from it goes on
+// from there; with --steps 0 the weights are read and nothing is trained.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';

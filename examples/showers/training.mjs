@@ -28,7 +28,8 @@ function copies(weights) {
 }
 
 /**
- * @param options - steps; `onStep` is awaited after each of them; `from`: weights of an earlier training, by name
+ * @param options - steps; `onStep` is awaited after each of them; `from`: weights of an earlier
+ *   training, by name
  * @returns the parameters by name
  */
 export async function train({ steps, seed, from, learningRate = 4e-3, onStep }) {

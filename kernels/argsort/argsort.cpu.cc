@@ -1,5 +1,6 @@
-// Floor: memory. A radix sort of (key, index) pairs, 11 bits a pass: three passes for 32-bit keys, six for 64-bit ones, each
-// reading pairs twice and writing them once; passes in which all keys agree are left out. There is nothing for lanes here.
+// Floor: memory. A radix sort of (key, index) pairs, 11 bits a pass: three passes for 32-bit keys,
+// six for 64-bit ones, each reading pairs twice and writing them once; passes in which all keys
+// agree are left out. There is nothing for lanes here.
 #include "argsort/argsort.h"
 #include "argsort/argsort_call.h"
 #include "lib/segments/radix_sort.h"
@@ -26,10 +27,10 @@ struct Plan {
   Item *items, *others;
   uint32_t *counts, *worker_counts;
 
-  Plan(const Argsort<T>& f_, Threads& threads_, Pieces& pieces)
-      : f(f_), threads(threads_), items(pieces.take<Item>(f.elements)), others(pieces.take<Item>(f.elements)),
-        counts(pieces.take<uint32_t>(sort_counts(f.elements))),
-        worker_counts(pieces.take<uint32_t>(threads.count() * sort_digits)) {}
+  Plan(const Argsort<T>& f_, Threads& threads_, WorkspaceLayout& workspace)
+      : f(f_), threads(threads_), items(workspace.reserve<Item>(f.elements)),
+        others(workspace.reserve<Item>(f.elements)), counts(workspace.reserve<uint32_t>(sort_counts(f.elements))),
+        worker_counts(workspace.reserve<uint32_t>(threads.count() * sort_digits)) {}
 
   void sort(Threads& set_threads, int64_t set, uint32_t* digit_counts) {
     const int64_t first = f.offsets[set], count = f.offsets[set + 1] - first;

@@ -1,5 +1,5 @@
-// CUDA. Floor: memory; two counting sorts of 8 bits a pass (lib/segments/counting_sort.h), four passes by key and as many by set as
-// its numbers have bytes.
+// CUDA. Floor: memory; two counting sorts of 8 bits a pass (lib/segments/counting_sort.h), four
+// passes by key and as many by set as its numbers have bytes.
 #include "argsort/argsort.h"
 
 #include "argsort/argsort_call.h"
@@ -23,8 +23,8 @@ template <class T>
 struct Plan {
   SetSort sort;
   int32_t* by_place;
-  Plan(const Argsort<T>& f, Pieces& pieces)
-      : sort(pieces, f.elements, f.sets), by_place(pieces.take<int32_t>(f.elements)) {}
+  Plan(const Argsort<T>& f, WorkspaceLayout& workspace)
+      : sort(workspace, f.elements, f.sets), by_place(workspace.reserve<int32_t>(f.elements)) {}
 };
 
 template <class T>

@@ -1,10 +1,11 @@
 /* argsort: which element stands where once every set is sorted.
  *
- * N keys in B sets. For the positions i of a set, offsets[s] <= i < offsets[s+1], order[i] is the index (in the whole batch)
- * of the key that stands at i when the keys of the set are sorted, so keys[order] is sorted set by set. Positions in no set
- * keep their own index: the result is a permutation of 0 .. N-1.
- * The sort is stable: equal keys keep their order, also with `descending`; -0 equals 0. Infinities are sorted, NaN is
- * refused. A radix sort: O(N), and the same for any number of threads.
+ * N keys in B sets. For the positions i of a set, offsets[s] <= i < offsets[s+1], order[i] is the
+ * index (in the whole batch) of the key that stands at i when the keys of the set are sorted, so
+ * keys[order] is sorted set by set. Positions in no set keep their own index: the result is a
+ * permutation of 0 .. N-1.
+ * The sort is stable: equal keys keep their order, also with `descending`; -0 equals 0. Infinities
+ * are sorted, NaN is refused. A radix sort: O(N), and the same for any number of threads.
  *
  * argsort takes real keys, argsort_integers i32 ones. */
 #ifndef UPSILON_OPS_ARGSORT_H

@@ -11,7 +11,7 @@ namespace {
 struct Pairs {
   int64_t* begins;
   template <class T>
-  Pairs(const Attention<T>& f, Pieces& pieces) : begins(pieces.take<int64_t>(f.sets + 1)) {}
+  Pairs(const Attention<T>& f, WorkspaceLayout& workspace) : begins(workspace.reserve<int64_t>(f.sets + 1)) {}
 };
 
 // Zeroes rows outside every set.

@@ -1,17 +1,20 @@
-// SIMD. Floor: arithmetic. For each pair and head 2 (D + V) FLOP and one exp forward, 6 D + 4 V FLOP and one exp backward;
-// 16 exp of AVX-512 take as long as some ten products of vectors, which counts for narrow heads: with D = V = 16 a third of
-// the time. Bytes: q, k, v, y and their gradients once; of a bias 4 for each pair and head, which is more than all of these
-// in sets of more than 2 (D + V). All else stays in L1 and L2.
+// SIMD. Floor: arithmetic. For each pair and head 2 (D + V) FLOP and one exp forward, 6 D + 4 V
+// FLOP and one exp backward; 16 exp of AVX-512 take as long as some ten products of vectors, which
+// counts for narrow heads: with D = V = 16 a third of the time. Bytes: q, k, v, y and their
+// gradients once; of a bias 4 for each pair and head, which is more than all of these in sets of
+// more than 2 (D + V). All else stays in L1 and L2.
 //
-// Keys come in tiles of 128, whose k, transposed, and v are packed once for many queries. Forward, a dozen queries at a
-// time: their scores with the tile (6 KiB), exp of them, their products with v; from tile to tile the largest score and the
-// sums are carried along (online softmax: M. Milakov and N. Gimelshein, arXiv:1805.02867; T. Dao et al., arXiv:2205.14135).
-// Backward, 48 queries at a time: scores and <dy, v> with the tile, from which p and dscore; then dv += p^T dy,
-// dk += dscore^T q, dq += dscore k. Sets of up to 512 queries and keys are done so by one task for each head, all gradients
-// in one pass. Longer ones take two, one for the keys, one for the queries: each gradient has one owner, whose sums run in
-// a fixed order.
+// Keys come in tiles of 128, whose k, transposed, and v are packed once for many queries. Forward,
+// a dozen queries at a time: their scores with the tile (6 KiB), exp of them, their products with
+// v; from tile to tile the largest score and the sums are carried along (online softmax: M. Milakov
+// and N. Gimelshein, arXiv:1805.02867; T. Dao et al., arXiv:2205.14135). Backward, 48 queries at a
+// time: scores and <dy, v> with the tile, from which p and dscore; then dv += p^T dy, dk +=
+// dscore^T q, dq += dscore k. Sets of up to 512 queries and keys are done so by one task for each
+// head, all gradients in one pass. Longer ones take two, one for the keys, one for the queries:
+// each gradient has one owner, whose sums run in a fixed order.
 //
-// Sets with NaN or infinities take the plain loops of one_head.h: products of whole tiles multiply what is masked by 0.
+// Sets with NaN or infinities take the plain loops of one_head.h: products of whole tiles multiply
+// what is masked by 0.
 #include "attention/attention.h"
 
 #include <atomic>
@@ -37,12 +40,13 @@ struct Memory {
   Shares<Scratch> shares;
 
   template <class F>
-  Memory(const F& f, int32_t workers, Pieces& pieces)
-      : pairs(f.needs_pairs() ? pieces.take<int64_t>(f.sets + 1) : nullptr), shares(f, workers, pieces) {}
+  Memory(const F& f, int32_t workers, WorkspaceLayout& workspace)
+      : pairs(f.needs_pairs() ? workspace.reserve<int64_t>(f.sets + 1) : nullptr), shares(f, workers, workspace) {}
 };
 
-// Calls body(piece, head, worker) for pieces of the sets' elements and every head: the heads of a piece one after the
-// other, as their rows lie side by side, or each in a task of its own where there are few pieces.
+// Calls body(piece, head, worker) for pieces of the sets' elements and every head: the heads of a
+// piece one after the other, as their rows lie side by side, or each in a task of its own where
+// there are few pieces.
 template <class Body>
 void each_piece(const Call& call, const SetPieces& pieces, int64_t heads, Body&& body) {
   if (heads == 0) return;

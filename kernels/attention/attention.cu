@@ -1,10 +1,12 @@
-// CUDA: a block takes 32 queries of a head (the keys' gradients: 32 keys) and goes through the other side in tiles of 32,
-// which it copies to shared memory. A warp owns eight of the block's rows. With a tile, its lanes first are the 32 elements
-// of the other side: eight scores a lane, exp of them, the largest and the sum by shuffles; then they are columns: eight
-// sums a lane, of weights that the warp left in shared memory. From tile to tile sums are carried along as on the CPU
-// (attention.cpu.cc). Every row has one owner, and sums run in a fixed order: no atomics. Floor: arithmetic, 2 (D + V) FLOP
-// for each pair and head forward, 8 D + 6 V backward, where both sides compute the scores. Shared memory is free of bank
-// conflicts: rows are one float longer than the 16, 32, 64 or 128 columns that a kernel is made for.
+// CUDA: a block takes 32 queries of a head (the keys' gradients: 32 keys) and goes through the
+// other side in tiles of 32, which it copies to shared memory. A warp owns eight of the block's
+// rows. With a tile, its lanes first are the 32 elements of the other side: eight scores a lane,
+// exp of them, the largest and the sum by shuffles; then they are columns: eight sums a lane, of
+// weights that the warp left in shared memory. From tile to tile sums are carried along as on the
+// CPU (attention.cpu.cc). Every row has one owner, and sums run in a fixed order: no atomics.
+// Floor: arithmetic, 2 (D + V) FLOP for each pair and head forward, 8 D + 6 V backward, where both
+// sides compute the scores. Shared memory is free of bank conflicts: rows are one float longer than
+// the 16, 32, 64 or 128 columns that a kernel is made for.
 #include "attention/attention.h"
 
 #include <limits>
@@ -19,15 +21,16 @@ namespace {
 
 constexpr int tile = 32;  // rows of a block, and of the other side at a time: one for each lane
 constexpr int warps = 4, warp_rows = tile / warps, attention_threads = 32 * warps;
-constexpr int least_blocks = 2;  // of a multiprocessor: left alone, the compiler aims at more and spills
-constexpr int most_columns = 128;
+constexpr int min_blocks = 2;  // of a multiprocessor: left alone, the compiler aims at more and spills
+constexpr int max_columns = 128;
 constexpr float minus_infinity = -std::numeric_limits<float>::infinity();  // the score of a masked pair
 
 // The rows that a block owns: `count` from `first` on, of a set. None where there is no such piece.
 struct Piece {
   int64_t set, begin, count;
 };
-// Piece i of set b has the place offsets[b] / tile + b + i: no two have the same, and they are at most N / tile + B.
+// Piece i of set b has the place offsets[b] / tile + b + i: no two have the same, and they are at
+// most N / tile + B.
 inline int64_t places(int64_t elements, int64_t sets) { return sets == 0 ? 0 : elements / tile + sets; }
 UPS_ON_DEVICE Piece piece_at(int64_t place, const int32_t* offsets, int64_t sets) {
   int64_t low = 0, high = sets;  // the last set whose first place is not beyond
@@ -81,7 +84,8 @@ UPS_ON_DEVICE void multiply_rows(const Rows<columns>& own, const Rows<columns>& 
   }
 }
 
-// The warp's eight rows of results: with fewer than 32 columns half of the lanes take the other half of the rows.
+// The warp's eight rows of results: with fewer than 32 columns half of the lanes take the other
+// half of the rows.
 template <int columns>
 struct OwnSums {
   static constexpr int across = columns < 32 ? columns : 32, groups = 32 / across;
@@ -95,7 +99,8 @@ struct OwnSums {
     for (int r = 0; r < rows; ++r) UPS_UNROLL
     for (int s = 0; s < steps; ++s) sums[r][s] = 0.0f;
   }
-  // Adds weights[row][k] other[k]; what has no weight is not looked at, so that NaN of masked pairs stays away.
+  // Adds weights[row][k] other[k]; what has no weight is not looked at, so that NaN of masked pairs
+  // stays away.
   UPS_ON_DEVICE void add(const float (&weights)[warp_rows][tile + 1], const Rows<columns>& other, int lane) {
     for (int k = 0; k < tile; ++k) {
       float of_other[steps];
@@ -138,7 +143,7 @@ struct ForwardMemory {
 };
 
 template <int columns, bool drops>
-UPS_KERNEL_LB(attention_threads, least_blocks)
+UPS_KERNEL_LB(attention_threads, min_blocks)
 attend(const int32_t* fault, AttentionForward<float> f, const int64_t* pairs) {
   if (*fault != 0) return;
   UPS_SHARED_DYN(ForwardMemory<columns>, memory);
@@ -243,7 +248,7 @@ struct Slope {
 
 // dq and dbias of the block's queries.
 template <int columns, bool drops>
-UPS_KERNEL_LB(attention_threads, least_blocks)
+UPS_KERNEL_LB(attention_threads, min_blocks)
 differentiate_queries(const int32_t* fault, AttentionBackward<float> f, const int64_t* pairs, const float* means) {
   if (*fault != 0) return;
   UPS_SHARED_DYN(BackwardMemory<columns>, memory);
@@ -284,7 +289,7 @@ differentiate_queries(const int32_t* fault, AttentionBackward<float> f, const in
 
 // dk and dv of the block's keys.
 template <int columns, bool drops>
-UPS_KERNEL_LB(attention_threads, least_blocks)
+UPS_KERNEL_LB(attention_threads, min_blocks)
 differentiate_keys(const int32_t* fault, AttentionBackward<float> f, const int64_t* pairs, const float* means) {
   if (*fault != 0) return;
   UPS_SHARED_DYN(BackwardMemory<columns>, memory);
@@ -335,7 +340,7 @@ void with_columns(const Attention<float>& f, Run&& run, Drops drops) {
   if (columns <= 16) run(std::integral_constant<int, 16>{}, drops);
   else if (columns <= 32) run(std::integral_constant<int, 32>{}, drops);
   else if (columns <= 64) run(std::integral_constant<int, 64>{}, drops);
-  else run(std::integral_constant<int, most_columns>{}, drops);
+  else run(std::integral_constant<int, max_columns>{}, drops);
 }
 template <class Run>
 void with_columns(const Attention<float>& f, Run&& run) {
@@ -346,18 +351,18 @@ void with_columns(const Attention<float>& f, Run&& run) {
 template <class Named>
 bool supports(const Call& checked) {
   const Named call(checked);
-  return call.dim("D") <= most_columns && call.dim("V") <= most_columns;
+  return call.dim("D") <= max_columns && call.dim("V") <= max_columns;
 }
 
 struct Scratch {
   int64_t* pairs = nullptr;
   float* means = nullptr;
-  Scratch(const AttentionForward<float>& f, Pieces& pieces) {
-    if (f.needs_pairs()) pairs = pieces.take<int64_t>(f.sets + 1);
+  Scratch(const AttentionForward<float>& f, WorkspaceLayout& workspace) {
+    if (f.needs_pairs()) pairs = workspace.reserve<int64_t>(f.sets + 1);
   }
-  Scratch(const AttentionBackward<float>& f, Pieces& pieces) {
-    if (f.needs_pairs()) pairs = pieces.take<int64_t>(f.sets + 1);
-    means = pieces.take<float>(f.queries * f.heads);
+  Scratch(const AttentionBackward<float>& f, WorkspaceLayout& workspace) {
+    if (f.needs_pairs()) pairs = workspace.reserve<int64_t>(f.sets + 1);
+    means = workspace.reserve<float>(f.queries * f.heads);
   }
 };
 

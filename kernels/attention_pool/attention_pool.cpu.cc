@@ -1,7 +1,8 @@
-// SIMD. Floor: memory, 4 F bytes for each element (backward 12), and 4 F FLOP; in cache the loads. A block of as many rows as
-// a vector has lanes gets its scores, then their exponentials at once, then enters the sums, which are rescaled where a
-// block has a larger score (the online softmax of Milakov and Gimelshein, arXiv:1805.02867). Pieces of large sets do the
-// same by themselves and are joined in order.
+// SIMD. Floor: memory, 4 F bytes for each element (backward 12), and 4 F FLOP; in cache the loads.
+// A block of as many rows as a vector has lanes gets its scores, then their exponentials at once,
+// then enters the sums, which are rescaled where a block has a larger score (the online softmax of
+// Milakov and Gimelshein, arXiv:1805.02867). WorkspaceLayout of large sets do the same by
+// themselves and are joined in order.
 #include <atomic>
 
 #include "attention_pool/attention_pool.h"
@@ -92,8 +93,8 @@ Softmax sum_piece(const AttentionPool<float>& f, const Piece& piece, float* sums
 // Of the pieces of cut sets: the sums, then the largest score and the total.
 struct ForwardScratch {
   float* partials;
-  ForwardScratch(const AttentionPool<float>& f, Pieces& pieces)
-      : partials(pieces.take<float>(slots_of(f) * (f.features + 2))) {}
+  ForwardScratch(const AttentionPool<float>& f, WorkspaceLayout& workspace)
+      : partials(workspace.reserve<float>(slots_of(f) * (f.features + 2))) {}
 };
 
 ups_status forward(const Call& call) {
@@ -139,9 +140,10 @@ struct BackwardScratch {
   float* own;  // per worker: a score and dy . x for each row of a piece
   Statistics* partials;  // of the pieces of cut sets, then of the sets, at their first pieces
 
-  BackwardScratch(const AttentionPoolBackward<float>& f, int32_t workers, Pieces& pieces)
-      : groups(ceil_div(f.elements + f.sets, piece_elements), f.dweight ? f.features : 0, pieces),
-        own(pieces.take<float>(2 * piece_elements * workers)), partials(pieces.take<Statistics>(slots_of(f))) {}
+  BackwardScratch(const AttentionPoolBackward<float>& f, int32_t workers, WorkspaceLayout& workspace)
+      : groups(ceil_div(f.elements + f.sets, piece_elements), f.dweight ? f.features : 0, workspace),
+        own(workspace.reserve<float>(2 * piece_elements * workers)),
+        partials(workspace.reserve<Statistics>(slots_of(f))) {}
 };
 
 // scores and products (dy . x) of a piece's rows, and its sums.
@@ -164,7 +166,8 @@ Statistics look_at_piece(const AttentionPoolBackward<float>& f, const Piece& pie
   return {largest, sum_pairwise(total), sum_pairwise(mean)};
 }
 
-// From the set's statistics to the gradients of a piece's rows; `scores` and `products` become weights and dscores.
+// From the set's statistics to the gradients of a piece's rows; `scores` and `products` become
+// weights and dscores.
 void finish_piece(const AttentionPoolBackward<float>& f, const Piece& piece, const Statistics& set, float* scores,
                   float* products, float* dweight) {
   const int64_t rows = piece.end - piece.begin;

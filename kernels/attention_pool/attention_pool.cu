@@ -1,6 +1,7 @@
-// CUDA. Floor: memory, x once (backward twice, dx once). A warp takes a set, or a piece of 256 rows of a longer one, its
-// lanes the features: scores are sums over the lanes, the same in all of them, and the softmax is taken as the rows go
-// by, so that x is read once. Pieces are joined in order. dweight is the product dscores^T x.
+// CUDA. Floor: memory, x once (backward twice, dx once). A warp takes a set, or a piece of 256 rows
+// of a longer one, its lanes the features: scores are sums over the lanes, the same in all of them,
+// and the softmax is taken as the rows go by, so that x is read once. WorkspaceLayout are joined in
+// order. dweight is the product dscores^T x.
 #include "attention_pool/attention_pool.h"
 
 #include "attention_pool/attention_pool_call.h"
@@ -24,8 +25,8 @@ UPS_ON_DEVICE float score_of(const AttentionPool<float>& f, int64_t i, int lane)
   return f.scores ? product + f.scores[i] : product;
 }
 
-// A softmax whose elements come one after the other: add() gives the new one's exponential, and `factor` for what was
-// summed before. exp(-inf) is 0 whatever the largest score.
+// A softmax whose elements come one after the other: add() gives the new one's exponential, and
+// `factor` for what was summed before. exp(-inf) is 0 whatever the largest score.
 struct OnlineSoftmax {
   float largest = -INFINITY, total = 0.0f, factor = 1.0f;
 
@@ -45,7 +46,8 @@ struct OnlineSoftmax {
   }
 };
 
-// Of a piece, or joined of a set: its softmax, and backward the sum of its exponentials times dy . x.
+// Of a piece, or joined of a set: its softmax, and backward the sum of its exponentials times dy .
+// x.
 struct Part {
   float largest, total, product;
 };
@@ -167,7 +169,8 @@ find_parts(const int32_t* fault, AttentionPoolBackward<float> f, Part* parts) {
   });
 }
 
-// `dscores` has a number for every element, whether the caller wants it or dweight does; or is null.
+// `dscores` has a number for every element, whether the caller wants it or dweight does; or is
+// null.
 template <int threads>
 UPS_KERNEL_LB(threads)
 gradients_of_pieces(const int32_t* fault, AttentionPoolBackward<float> f, const Part* parts, float* dscores) {
@@ -193,9 +196,9 @@ struct ForwardScratch {
   Part* parts;
   float* sums;
 
-  ForwardScratch(const AttentionPoolForward<float>& f, Pieces& pieces)
-      : cut(later_windows<piece_rows>(f.elements) > 0), parts(pieces.take<Part>(cut ? item_count(f) : 0)),
-        sums(pieces.take<float>(cut ? item_count(f) * f.features : 0)) {}
+  ForwardScratch(const AttentionPoolForward<float>& f, WorkspaceLayout& workspace)
+      : cut(later_windows<piece_rows>(f.elements) > 0), parts(workspace.reserve<Part>(cut ? item_count(f) : 0)),
+        sums(workspace.reserve<float>(cut ? item_count(f) * f.features : 0)) {}
 };
 
 ups_status forward(const Call& call) {
@@ -213,10 +216,10 @@ struct BackwardScratch {
   Part* parts;
   float *dscores, *products;
 
-  BackwardScratch(const AttentionPoolBackward<float>& f, Pieces& pieces)
-      : cut(later_windows<piece_rows>(f.elements) > 0), parts(pieces.take<Part>(cut ? item_count(f) : 0)),
-        dscores(f.dscores || !f.dweight ? f.dscores : pieces.take<float>(f.elements)),
-        products(pieces.take<float>(f.dweight ? transposed_product_floats(f.elements, 1, f.features) : 0)) {}
+  BackwardScratch(const AttentionPoolBackward<float>& f, WorkspaceLayout& workspace)
+      : cut(later_windows<piece_rows>(f.elements) > 0), parts(workspace.reserve<Part>(cut ? item_count(f) : 0)),
+        dscores(f.dscores || !f.dweight ? f.dscores : workspace.reserve<float>(f.elements)),
+        products(workspace.reserve<float>(f.dweight ? transposed_product_floats(f.elements, 1, f.features) : 0)) {}
 };
 
 ups_status backward(const Call& call) {

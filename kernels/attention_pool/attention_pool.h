@@ -1,12 +1,15 @@
-/* attention_pool: a set's elements averaged with learned weights, in one pass: global attention pooling (Li et al.,
- * arXiv:1511.05493, section 3.2; DGL's GlobalAttentionPooling), as the GATGAP network of smartBKG ends with.
+/* attention_pool: a set's elements averaged with learned weights, in one pass: global attention
+ * pooling (Li et al., arXiv:1511.05493, section 3.2; DGL's GlobalAttentionPooling), as the GATGAP
+ * network of smartBKG ends with.
  *
- *   score_i = <weight, x_i> + scores_i;   alpha_i = exp(score_i) / sum over the set, the largest score taken off first
+ *   score_i = <weight, x_i> + scores_i;   alpha_i = exp(score_i) / sum over the set, the largest
+ *     score taken off first
  *   y[b, :] = sum of alpha_i x[i, :] over offsets[b] <= i < offsets[b+1]
- * Either part of the score may be left out; a constant in it has no effect. An empty set gives 0, and so does one whose
- * scores are all -inf; a single score of -inf leaves its element out, NaN makes NaN of its set.
- * Backward computes scores and weights again. Rows of x outside every set get 0. A set's y and its rows of dx and dscores
- * depend on the set alone, dweight is added up in an order given by the offsets: the same bits for any number of threads. */
+ * Either part of the score may be left out; a constant in it has no effect. An empty set gives 0,
+ * and so does one whose scores are all -inf; a single score of -inf leaves its element out, NaN
+ * makes NaN of its set. Backward computes scores and weights again. Rows of x outside every set get
+ * 0. A set's y and its rows of dx and dscores depend on the set alone, dweight is added up in an
+ * order given by the offsets: the same bits for any number of threads. */
 #ifndef UPSILON_OPS_ATTENTION_POOL_H
 #define UPSILON_OPS_ATTENTION_POOL_H
 #include "upsilon/upsilon.h"

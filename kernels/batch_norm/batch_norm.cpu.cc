@@ -1,9 +1,11 @@
-// SIMD. Floor: memory. Inference reads x and writes y; training reads x once more, for the statistics come first.
-// Backward reads x, y and dy and writes dx, in training all three once more, as two sums come first.
+// SIMD. Floor: memory. Inference reads x and writes y; training reads x once more, for the
+// statistics come first. Backward reads x, y and dy and writes dx, in training all three once more,
+// as two sums come first.
 //
-// Sums run over tiles in float32 and are joined in float64: of 64 rows at a time where the channels lie side by side
-// (inner = 1), of 1024 numbers of a channel's plane otherwise. A tile is read twice, from L1: for its mean, then for the
-// deviations from it. Rows are dealt to a fixed number of groups, which are joined in order.
+// Sums run over tiles in float32 and are joined in float64: of 64 rows at a time where the channels
+// lie side by side (inner = 1), of 1024 numbers of a channel's plane otherwise. A tile is read
+// twice, from L1: for its mean, then for the deviations from it. Rows are dealt to a fixed number
+// of groups, which are joined in order.
 #include "batch_norm/batch_norm.h"
 #include "batch_norm/batch_norm_call.h"
 
@@ -17,11 +19,12 @@ UPS_SIMD_BEGIN
 
 constexpr int64_t tile_rows = 64, tile_numbers = 1024;
 constexpr int64_t task_floats = 16384;
-constexpr int64_t most_groups = 16, most_sums = int64_t{1} << 20;
+constexpr int64_t max_groups = 16, max_sums = int64_t{1} << 20;
 
-// ---- what lies together ----------------------------------------------------------------------------------------------
+// ---- what lies together -------------------------------------------------------------------------
 
-// `count` numbers from x[at] on, of a row: of all channels where they lie side by side, else of one channel.
+// `count` numbers from x[at] on, of a row: of all channels where they lie side by side, else of one
+// channel.
 struct Run {
   int64_t row, channel, at, count;
 };
@@ -49,8 +52,8 @@ template <bool planes>
 struct Channels {
   float *centre, *scale, *offset, *factor, *shift;
 
-  Channels(const BatchNorm<float>& f, Pieces& pieces) {
-    for (float** member : {&centre, &scale, &offset, &factor, &shift}) *member = pieces.take<float>(f.channels);
+  Channels(const BatchNorm<float>& f, WorkspaceLayout& workspace) {
+    for (float** member : {&centre, &scale, &offset, &factor, &shift}) *member = workspace.reserve<float>(f.channels);
   }
   void set(const BatchNorm<float>& f, int64_t c, double mean, double variance) const {
     const ChannelNorm norm =
@@ -63,7 +66,8 @@ struct Channels {
   }
 };
 
-// What the activation is applied to, for x[at] to x[at + here], which are elements i and following of a run.
+// What the activation is applied to, for x[at] to x[at + here], which are elements i and following
+// of a run.
 template <bool planes>
 [[gnu::always_inline]] inline Floats before_activation(const BatchNorm<float>& f, const Channels& k, int64_t channel,
                                                        int64_t i, int64_t at, int64_t here) {
@@ -88,18 +92,19 @@ void normalise(Threads& threads, const BatchNorm<float>& f, const Channels& k, f
   f.inner == 1 ? normalise<false>(threads, f, k, y) : normalise<true>(threads, f, k, y);
 }
 
-// ---- sums over the rows of a channel -----------------------------------------------------------------------------------
+// ---- sums over the rows of a channel ------------------------------------------------------------
 
 // Two sums of each channel in each group of rows.
 struct GroupSums {
   int64_t groups, padded;  // channels, up to whole vectors
   double *first, *second;  // [groups, padded]
 
-  GroupSums(const BatchNorm<float>& f, Pieces& pieces) : padded(round_up(std::max<int64_t>(f.channels, 1), lanes)) {
+  GroupSums(const BatchNorm<float>& f, WorkspaceLayout& workspace)
+      : padded(round_up(std::max<int64_t>(f.channels, 1), lanes)) {
     const int64_t tiles = f.inner == 1 ? ceil_div(f.rows, tile_rows) : f.rows;
-    groups = std::max<int64_t>(1, std::min({tiles, most_groups, most_sums / padded}));
-    first = pieces.take<double>(groups * padded);
-    second = pieces.take<double>(groups * padded);
+    groups = std::max<int64_t>(1, std::min({tiles, max_groups, max_sums / padded}));
+    first = workspace.reserve<double>(groups * padded);
+    second = workspace.reserve<double>(groups * padded);
   }
   int64_t begin(const BatchNorm<float>& f, int64_t group) const { return f.rows * group / groups; }
   // The numbers of a channel that count, in a group.
@@ -120,7 +125,8 @@ struct Tile {
   }
 };
 
-// Calls body(tile, rows before, first sums, second sums) for the tiles of every group, the channels side by side.
+// Calls body(tile, rows before, first sums, second sums) for the tiles of every group, the channels
+// side by side.
 template <class Body>
 void each_tile(Threads& threads, const BatchNorm<float>& f, const GroupSums& sums, Body&& body) {
   threads.run(sums.groups, [&](int64_t group, int32_t) {
@@ -137,7 +143,8 @@ void each_tile(Threads& threads, const BatchNorm<float>& f, const GroupSums& sum
   });
 }
 
-// Calls body(channel, row, rows before, first sum, second sum) for the planes of every group that count.
+// Calls body(channel, row, rows before, first sum, second sum) for the planes of every group that
+// count.
 template <class Body>
 void each_plane(Threads& threads, const BatchNorm<float>& f, const GroupSums& sums, Body&& body) {
   threads.run(sums.groups * f.channels, [&](int64_t task, int32_t) {
@@ -150,7 +157,8 @@ void each_plane(Threads& threads, const BatchNorm<float>& f, const GroupSums& su
   });
 }
 
-// Calls body(c, here) for blocks of `vectors` whole vectors of channels (here = lanes), then for single ones.
+// Calls body(c, here) for blocks of `vectors` whole vectors of channels (here = lanes), then for
+// single ones.
 template <int vectors, class Whole, class Single>
 [[gnu::always_inline]] inline void each_block(int64_t channels, Whole&& whole, Single&& single) {
   int64_t c = 0;
@@ -158,9 +166,10 @@ template <int vectors, class Whole, class Single>
   for (; c < channels; c += lanes) single(c, std::min<int64_t>(lanes, channels - c));
 }
 
-// ---- statistics --------------------------------------------------------------------------------------------------------
+// ---- statistics ---------------------------------------------------------------------------------
 
-// Joins a tile's moments of `vectors` vectors of channels with those before; `before` numbers of each channel.
+// Joins a tile's moments of `vectors` vectors of channels with those before; `before` numbers of
+// each channel.
 template <int vectors>
 [[gnu::always_inline]] inline void join_tile(const float* x, const Tile& tile, int64_t c, int64_t here, double before,
                                              double* mean, double* deviation) {
@@ -204,7 +213,7 @@ void find_moments(Threads& threads, const BatchNorm<float>& f, const GroupSums& 
   });
 }
 
-// ---- forward -----------------------------------------------------------------------------------------------------------
+// ---- forward ------------------------------------------------------------------------------------
 
 ups_status forward(const Call& call) {
   const BatchNormForward<float> f(call);
@@ -218,7 +227,7 @@ ups_status forward(const Call& call) {
 struct TrainingScratch {
   Channels channels;
   GroupSums sums;
-  TrainingScratch(const BatchNorm<float>& f, Pieces& pieces) : channels(f, pieces), sums(f, pieces) {}
+  TrainingScratch(const BatchNorm<float>& f, WorkspaceLayout& workspace) : channels(f, workspace), sums(f, workspace) {}
 };
 
 ups_status training_forward(const Call& call) {
@@ -226,7 +235,7 @@ ups_status training_forward(const Call& call) {
   const auto scratch = scratch_of<TrainingScratch>(call, f);
   const GroupSums& sums = scratch.sums;
   if (!f.moments) find_moments(*call.threads, f, sums);
-  double numbers[most_groups];
+  double numbers[max_groups];
   for (int64_t group = 0; group < sums.groups; ++group) numbers[group] = sums.numbers(f, group);
   for (int64_t c = 0; c < f.channels; ++c) {
     Moments of_batch;
@@ -241,7 +250,7 @@ ups_status training_forward(const Call& call) {
   return UPS_OK;
 }
 
-// ---- backward ----------------------------------------------------------------------------------------------------------
+// ---- backward -----------------------------------------------------------------------------------
 
 // A backward call, whoever the statistics are from.
 struct Gradients : BatchNorm<float> {
@@ -312,11 +321,12 @@ void find_sums(Threads& threads, const Gradients& f, const Channels& k, const Gr
   });
 }
 
-// dx = factor (dz - mean - (x - centre) slope); without mean and slope where the statistics were given.
+// dx = factor (dz - mean - (x - centre) slope); without mean and slope where the statistics were
+// given.
 struct Propagation {
   float *mean, *slope;
-  Propagation(const BatchNorm<float>& f, Pieces& pieces)
-      : mean(pieces.take<float>(f.channels)), slope(pieces.take<float>(f.channels)) {}
+  Propagation(const BatchNorm<float>& f, WorkspaceLayout& workspace)
+      : mean(workspace.reserve<float>(f.channels)), slope(workspace.reserve<float>(f.channels)) {}
 };
 
 template <bool planes>
@@ -344,7 +354,8 @@ void propagate(Threads& threads, const Gradients& f, const Channels& k, const Pr
 
 struct BackwardScratch : TrainingScratch {
   Propagation back;
-  BackwardScratch(const BatchNorm<float>& f, Pieces& pieces) : TrainingScratch(f, pieces), back(f, pieces) {}
+  BackwardScratch(const BatchNorm<float>& f, WorkspaceLayout& workspace)
+      : TrainingScratch(f, workspace), back(f, workspace) {}
 };
 
 template <bool training>

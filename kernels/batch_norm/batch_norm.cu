@@ -1,5 +1,6 @@
-// CUDA. Floor: memory, as on the CPU. Sums run over at most 256 fixed chunks of the rows, in a block each for 32 channels
-// side by side or for one channel's planes, and are joined in order by one thread for each channel.
+// CUDA. Floor: memory, as on the CPU. Sums run over at most 256 fixed chunks of the rows, in a
+// block each for 32 channels side by side or for one channel's planes, and are joined in order by
+// one thread for each channel.
 #include "batch_norm/batch_norm.h"
 
 #include "lib/cuda/cuda.h"
@@ -10,7 +11,7 @@
 namespace upsilon {
 namespace {
 
-// ---- elementwise passes: runs of numbers that lie together, in pieces --------------------------------------------------
+// ---- elementwise passes: runs of numbers that lie together, in pieces ---------------------------
 
 struct Runs {
   int64_t length, pieces, items;
@@ -68,7 +69,7 @@ normalise(const int32_t* fault, Norm f, Runs runs, const ChannelNorm* channels) 
   });
 }
 
-// ---- sums over the rows of a channel -----------------------------------------------------------------------------------
+// ---- sums over the rows of a channel ------------------------------------------------------------
 
 constexpr int sum_warps = 8;
 // How the rows, or the pieces of planes, are dealt to chunks.
@@ -79,12 +80,12 @@ struct Chunks {
 };
 template <class Norm>
 Chunks chunks_of(const Norm& f) {
-  constexpr int64_t most_chunks = 256, fewest_rows = 64;
+  constexpr int64_t max_chunks = 256, min_rows = 64;
   const int64_t pieces = f.inner == 1 ? 1 : ceil_div(f.inner, piece_numbers);
   const int64_t units = f.rows * pieces;
   // Small planes share a block, so that its threads have something to do.
-  const int64_t fewest = f.inner == 1 ? fewest_rows : ceil_div(piece_numbers, std::max<int64_t>(f.inner, 1));
-  const int64_t size = std::max(fewest, ceil_div(units, most_chunks));
+  const int64_t fewest = f.inner == 1 ? min_rows : ceil_div(piece_numbers, std::max<int64_t>(f.inner, 1));
+  const int64_t size = std::max(fewest, ceil_div(units, max_chunks));
   return {pieces, units, size, ceil_div(units, size), lanes_for(f.inner, 32 * sum_warps)};
 }
 // Blocks for one chunk: 32 channels side by side each, or one channel.
@@ -93,7 +94,8 @@ int64_t blocks_of_chunk(const Norm& f) {
   return f.inner == 1 ? ceil_div(f.channels, 32) : f.channels;
 }
 
-// What a block adds up: a chunk of 32 channels side by side, a warp a row, or of one channel's planes.
+// What a block adds up: a chunk of 32 channels side by side, a warp a row, or of one channel's
+// planes.
 template <bool planes, int warps>
 struct Block {
   double (*shared)[32];
@@ -124,7 +126,8 @@ struct Block {
         if (f.counts(row)) body(static_cast<size_t>(row * f.channels + channel));
     }
   }
-  // The sum of what all threads of the channel have, in each of them. The whole block calls it together.
+  // The sum of what all threads of the channel have, in each of them. The whole block calls it
+  // together.
   UPS_ON_DEVICE double sum(float value) const {
     double own = static_cast<double>(value);
     if constexpr (planes) own = ups::warp_sum(own);
@@ -183,7 +186,7 @@ join_moments(const int32_t* fault, BatchNormTraining<float> f, const Moments* pa
   }
 }
 
-// ---- forward -----------------------------------------------------------------------------------------------------------
+// ---- forward ------------------------------------------------------------------------------------
 
 template <class Norm>
 void launch_normalise(Launcher& launch, const Norm& f, const ChannelNorm* channels) {
@@ -193,7 +196,8 @@ void launch_normalise(Launcher& launch, const Norm& f, const ChannelNorm* channe
 
 struct ForwardScratch {
   ChannelNorm* channels;
-  ForwardScratch(const BatchNormForward<float>& f, Pieces& pieces) : channels(pieces.take<ChannelNorm>(f.channels)) {}
+  ForwardScratch(const BatchNormForward<float>& f, WorkspaceLayout& workspace)
+      : channels(workspace.reserve<ChannelNorm>(f.channels)) {}
 };
 
 ups_status forward(const Call& call) {
@@ -209,9 +213,9 @@ struct TrainingScratch {
   Chunks chunks;
   ChannelNorm* channels;
   Moments* parts;
-  TrainingScratch(const BatchNormTraining<float>& f, Pieces& pieces)
-      : chunks(chunks_of(f)), channels(pieces.take<ChannelNorm>(f.channels)),
-        parts(pieces.take<Moments>(chunks.count * f.channels)) {}
+  TrainingScratch(const BatchNormTraining<float>& f, WorkspaceLayout& workspace)
+      : chunks(chunks_of(f)), channels(workspace.reserve<ChannelNorm>(f.channels)),
+        parts(workspace.reserve<Moments>(chunks.count * f.channels)) {}
 };
 
 ups_status training_forward(const Call& call) {
@@ -227,7 +231,7 @@ ups_status training_forward(const Call& call) {
   return launch.status();
 }
 
-// ---- backward ----------------------------------------------------------------------------------------------------------
+// ---- backward -----------------------------------------------------------------------------------
 
 template <class Norm>
 UPS_ON_DEVICE float dz_at(const Norm& f, const ChannelNorm& k, size_t at) {
@@ -308,9 +312,9 @@ struct BackwardScratch {
   Sums* parts;
   Propagation* back;
   template <class Norm>
-  BackwardScratch(const Norm& f, Pieces& pieces)
-      : chunks(chunks_of(f)), channels(pieces.take<ChannelNorm>(f.channels)),
-        parts(pieces.take<Sums>(chunks.count * f.channels)), back(pieces.take<Propagation>(f.channels)) {}
+  BackwardScratch(const Norm& f, WorkspaceLayout& workspace)
+      : chunks(chunks_of(f)), channels(workspace.reserve<ChannelNorm>(f.channels)),
+        parts(workspace.reserve<Sums>(chunks.count * f.channels)), back(workspace.reserve<Propagation>(f.channels)) {}
 };
 
 template <bool training>

@@ -95,8 +95,8 @@ struct BatchNormBackward : BatchNorm<T> {
   }
 };
 
-// One channel: x normalised is (x - centre) scale + offset, times weight plus bias (x - centre) factor + shift. The mean
-// is in two parts, as a large one would lose digits otherwise.
+// One channel: x normalised is (x - centre) scale + offset, times weight plus bias (x - centre)
+// factor + shift. The mean is in two parts, as a large one would lose digits otherwise.
 struct ChannelNorm {
   float centre, scale, offset, factor, shift;
 };

@@ -12,7 +12,7 @@ template <class T>
 ups_status forward_reference(const Call& call) {
   const ConcatForward<T> f(call);
   for (int64_t row = 0; row < f.rows; ++row)
-    for (int k = 0; k < most_parts; ++k)
+    for (int k = 0; k < max_parts; ++k)
       for (int64_t c = 0; c < f.widths[k]; ++c) f.y[row * f.width + f.begin[k] + c] = f.part[k][row * f.widths[k] + c];
   return UPS_OK;
 }
@@ -21,7 +21,7 @@ template <class T>
 ups_status backward_reference(const Call& call) {
   const ConcatBackward<T> f(call);
   for (int64_t row = 0; row < f.rows; ++row)
-    for (int k = 0; k < most_parts; ++k)
+    for (int k = 0; k < max_parts; ++k)
       for (int64_t c = 0; f.part[k] && c < f.widths[k]; ++c)
         f.part[k][row * f.widths[k] + c] = f.dy[row * f.width + f.begin[k] + c];
   return UPS_OK;

@@ -18,7 +18,7 @@ ups_status each_part(Threads& threads, const F& f, Body&& body) {
   threads.run(ceil_div(f.rows, task_rows), [&](int64_t task, int32_t) {
     const int64_t end = std::min(f.rows, (task + 1) * task_rows);
     for (int64_t row = task * task_rows; row < end; ++row)
-      for (int k = 0; k < most_parts; ++k)
+      for (int k = 0; k < max_parts; ++k)
         if (f.part[k]) body(row, k);
   });
   return UPS_OK;

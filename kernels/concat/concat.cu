@@ -1,4 +1,5 @@
-// CUDA: threads side by side take the numbers of a row. Floor: memory, every number read and written once.
+// CUDA: threads side by side take the numbers of a row. Floor: memory, every number read and
+// written once.
 #include "concat/concat.h"
 
 #include "lib/cuda/cuda.h"
@@ -7,12 +8,13 @@
 namespace upsilon {
 namespace {
 
-// Calls body(part, place in the part, place in the whole) for this thread's numbers of the parts that are there.
+// Calls body(part, place in the part, place in the whole) for this thread's numbers of the parts
+// that are there.
 template <class F, class Body>
 UPS_ON_DEVICE void each_number(const F& f, int lanes, Body body) {
   const int64_t lane = global_thread() % lanes, step = global_threads() / lanes;
   for (int64_t row = global_thread() / lanes; row < f.rows; row += step)
-    for (int k = 0; k < most_parts; ++k)
+    for (int k = 0; k < max_parts; ++k)
       for (int64_t c = lane; f.part[k] && c < f.widths[k]; c += lanes)
         body(k, static_cast<size_t>(row * f.widths[k] + c), static_cast<size_t>(row * f.width + f.begin[k] + c));
 }

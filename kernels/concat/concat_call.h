@@ -10,19 +10,19 @@ using ConcatForwardCall = CallOf<concat_forward_line>;
 inline constexpr OperationLine concat_backward_line{"concat_backward", UPS_CONCAT_BACKWARD_SCHEMA};
 using ConcatBackwardCall = CallOf<concat_backward_line>;
 
-inline constexpr int most_parts = UPS_CONCAT_MAX_INPUTS;
+inline constexpr int max_parts = UPS_CONCAT_MAX_INPUTS;
 
-// Rows of `width` numbers, of which parts lie apart: part k has columns begin[k] to begin[k] + widths[k], at `part[k]`,
-// which is null where it is not wanted.
+// Rows of `width` numbers, of which parts lie apart: part k has columns begin[k] to begin[k] +
+// widths[k], at `part[k]`, which is null where it is not wanted.
 template <class T>
 struct Parts {
   int64_t rows, width = 0;
-  int64_t widths[most_parts], begin[most_parts];
-  T* part[most_parts];
+  int64_t widths[max_parts], begin[max_parts];
+  T* part[max_parts];
 
   Parts(int64_t rows_, const ArgumentList& given, const DimensionList& given_widths, const ArgumentList& parts)
       : rows(rows_) {
-    for (int k = 0; k < most_parts; ++k) {
+    for (int k = 0; k < max_parts; ++k) {
       widths[k] = given.given(k) ? given_widths[k] : 0;
       begin[k] = width;
       width += widths[k];

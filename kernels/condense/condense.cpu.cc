@@ -1,7 +1,8 @@
-// SIMD: hits lie across the vectors, coordinates of an event side by side. One pass over the hits of an event per
-// cluster: it puts hits into the cluster and finds the strongest of those that remain, so nothing is sorted. Floor:
-// 3 D + 4 operations for each hit and cluster; an event of a thousand hits stays in L1 or L2. Products are rounded
-// before they are added, so that a hit at the very radius is inside for every instruction set or for none.
+// SIMD: hits lie across the vectors, coordinates of an event side by side. One pass over the hits
+// of an event per cluster: it puts hits into the cluster and finds the strongest of those that
+// remain, so nothing is sorted. Floor: 3 D + 4 operations for each hit and cluster; an event of a
+// thousand hits stays in L1 or L2. Products are rounded before they are added, so that a hit at the
+// very radius is inside for every instruction set or for none.
 #include "lib/math/no_contraction.h"
 
 #include "condense/condense.h"
@@ -91,10 +92,12 @@ void one_event(const Condense<float>& f, int64_t event, float* columns) {
 
 struct Scratch {
   float* columns;  // x by events, coordinates apart
-  Scratch(const Condense<float>& f, Pieces& pieces) : columns(pieces.take<float>(f.hits * f.dimensions)) {}
+  Scratch(const Condense<float>& f, WorkspaceLayout& workspace)
+      : columns(workspace.reserve<float>(f.hits * f.dimensions)) {}
 };
 
-// Tasks are windows of the hits (and events, as empty ones take time too): a task has the events that begin in it.
+// Tasks are windows of the hits (and events, as empty ones take time too): a task has the events
+// that begin in it.
 ups_status condense(const Call& call) {
   const Condense<float> f(call);
   float* const columns = scratch_of<Scratch>(call, f).columns;

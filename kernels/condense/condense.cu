@@ -1,5 +1,6 @@
-// CUDA: a block has an event. Per cluster, one pass over its hits puts them into the cluster and finds the strongest of
-// those that remain. Floor: 3 D + 4 operations and 4 D + 8 bytes from L1 or L2 for each hit and cluster.
+// CUDA: a block has an event. Per cluster, one pass over its hits puts them into the cluster and
+// finds the strongest of those that remain. Floor: 3 D + 4 operations and 4 D + 8 bytes from L1 or
+// L2 for each hit and cluster.
 #include "lib/math/no_contraction.h"
 
 #include "lib/cuda/cuda.h"

@@ -1,12 +1,15 @@
-/* condense: clusters from object condensation's output (Kieseler, arXiv:2002.03605, section 3), in any dimension.
+/* condense: clusters from object condensation's output (Kieseler, arXiv:2002.03605, section 3), in
+ * any dimension.
  *
- * In each event, again and again: the hit of highest beta that is in no cluster yet, if its beta > t_beta, becomes a
- * condensation point, and it and all hits in no cluster yet with |x_i - x_point| <= t_d become its cluster. So points
- * lie further than t_d apart, and a hit goes to the strongest point that reaches it. Ties of beta: the lower index.
+ * In each event, again and again: the hit of highest beta that is in no cluster yet, if its beta >
+ * t_beta, becomes a condensation point, and it and all hits in no cluster yet with |x_i - x_point|
+ * <= t_d become its cluster. So points lie further than t_d apart, and a hit goes to the strongest
+ * point that reaches it. Ties of beta: the lower index.
  *
- * clusters[i]: the number of i's cluster inside its event, 0 for that of the highest beta; -1 for none.
- * points[offsets[b] + k]: the row of the condensation point of cluster k of event b; -1 for k >= counts[b].
- * Rows outside every event have -1. The same numbers on every device, for any number of threads and any batching. */
+ * clusters[i]: the number of i's cluster inside its event, 0 for that of the highest beta; -1 for
+ * none. points[offsets[b] + k]: the row of the condensation point of cluster k of event b; -1 for k
+ * >= counts[b]. Rows outside every event have -1. The same numbers on every device, for any number
+ * of threads and any batching. */
 #ifndef UPSILON_OPS_CONDENSE_H
 #define UPSILON_OPS_CONDENSE_H
 #include "upsilon/upsilon.h"

@@ -1,4 +1,5 @@
-// SIMD: lib/convolution/gather.cpu.cc. Floor: 2 N G O C KD KH KW YD YH YW FLOP against the FMA peak, twice that backward.
+// SIMD: lib/convolution/gather.cpu.cc. Floor: 2 N G O C KD KH KW YD YH YW FLOP against the FMA
+// peak, twice that backward.
 #include "conv/conv.h"
 
 #include "lib/convolution/plan.h"

@@ -1,4 +1,5 @@
-// SIMD: lib/convolution/gather.cpu.cc. Floor: 2 N G C O KD KH KW D H W FLOP against the FMA peak, twice that backward.
+// SIMD: lib/convolution/gather.cpu.cc. Floor: 2 N G C O KD KH KW D H W FLOP against the FMA peak,
+// twice that backward.
 #include "conv_transpose/conv_transpose.h"
 
 #include "lib/convolution/plan.h"

@@ -1,15 +1,18 @@
 /* conv_transpose: the adjoint of conv, as PyTorch's conv_transpose1d, 2d and 3d.
  *
- *   y[n, g, o, i] = act(b[g, o] + sum over c, j, k with i = j stride - padding + k dilation of x[n, g, c, j] W[g, c, o, k])
+ *   y[n, g, o, i] = act(b[g, o] + sum over c, j, k with i = j stride - padding + k dilation of x[n,
+ *     g, c, j] W[g, c, o, k])
  *
- * with i, j and k running over three axes; one and two dimensions are three with extents of 1. Groups are a dimension of
- * their own: x [N, G C, D, H, W] and [N, G, C, D, H, W] are the same memory, likewise PyTorch's weight [G C, O, ...].
- * `padding` is cut off the beginning; the end follows from the extents of y, which may be any (output padding, output
- * size): places that nothing reaches are act(b).
- * moments: mean and (biased) variance of every channel of every sample of y, taken while what was computed is at hand, for
- * the normalisation that follows (layer_norm, batch_norm_training); 0 where y has no places.
- * Backward takes x, W, b, y and dy and gives dx, dW, db; any of the three may be left out. NaN and infinities reach what
- * their place meets, nothing else; but those of x may reach all taps of dW. Outputs are overwritten. The same bits for any number of threads. */
+ * with i, j and k running over three axes; one and two dimensions are three with extents of 1.
+ * Groups are a dimension of their own: x [N, G C, D, H, W] and [N, G, C, D, H, W] are the same
+ * memory, likewise PyTorch's weight [G C, O, ...]. `padding` is cut off the beginning; the end
+ * follows from the extents of y, which may be any (output padding, output size): places that
+ * nothing reaches are act(b).
+ * moments: mean and (biased) variance of every channel of every sample of y, taken while what was
+ * computed is at hand, for the normalisation that follows (layer_norm, batch_norm_training); 0
+ * where y has no places. Backward takes x, W, b, y and dy and gives dx, dW, db; any of the three
+ * may be left out. NaN and infinities reach what their place meets, nothing else; but those of x
+ * may reach all taps of dW. Outputs are overwritten. The same bits for any number of threads. */
 #ifndef UPSILON_OPS_CONV_TRANSPOSE_H
 #define UPSILON_OPS_CONV_TRANSPOSE_H
 #include "upsilon/upsilon.h"

@@ -10,9 +10,9 @@ namespace {
 template <class T>
 ups_status forward_reference(const Call& call) {
   const DeepSetForward<T> f(call);
-  Pieces pieces(call.workspace);
-  const Particle<T> row(f, pieces);
-  Extremes<T> extremes(f.last_width(), pieces);
+  WorkspaceLayout workspace(call.workspace);
+  const Particle<T> row(f, workspace);
+  Extremes<T> extremes(f.last_width(), workspace);
   const int64_t width = f.last_width();
   for (int64_t set = 0; set < f.sets; ++set) {
     const int64_t begin = f.offsets[set], end = f.offsets[set + 1];
@@ -38,9 +38,9 @@ ups_status forward_reference(const Call& call) {
 template <class T>
 ups_status backward_reference(const Call& call) {
   const DeepSetBackward<T> f(call);
-  Pieces pieces(call.workspace);
-  const Particle<T> row(f, pieces);
-  Extremes<T> extremes(f.last_width(), pieces);
+  WorkspaceLayout workspace(call.workspace);
+  const Particle<T> row(f, workspace);
+  Extremes<T> extremes(f.last_width(), workspace);
   const int64_t width = f.last_width();
   clear_gradients(f, f);
   for (int64_t set = 0; set < f.sets; ++set) {

@@ -1,5 +1,5 @@
-// SIMD: lib/dense/pooled_layers.simd.h, for one set per event. Floor: 2 N (sum of M_l M_(l-1)) FLOP against the FMA peak,
-// three to four times that for backward, which computes the layers again.
+// SIMD: lib/dense/pooled_layers.simd.h, for one set per event. Floor: 2 N (sum of M_l M_(l-1)) FLOP
+// against the FMA peak, three to four times that for backward, which computes the layers again.
 #include "deep_set/deep_set.h"
 #include "deep_set/deep_set_call.h"
 
@@ -20,9 +20,9 @@ ups_status forward(const Call& call) {
 struct BackwardScratch : PooledBackwardScratch {
   float* scales;  // of the sets, for means
 
-  BackwardScratch(const DeepSetBackward<float>& f, int32_t workers, Pieces& pieces)
-      : PooledBackwardScratch(f, f.dx != nullptr, f.dparticle_weights != nullptr, workers, pieces),
-        scales(f.pool == UPS_POOL_MEAN ? pieces.take<float>(f.sets) : nullptr) {}
+  BackwardScratch(const DeepSetBackward<float>& f, int32_t workers, WorkspaceLayout& workspace)
+      : PooledBackwardScratch(f, f.dx != nullptr, f.dparticle_weights != nullptr, workers, workspace),
+        scales(f.pool == UPS_POOL_MEAN ? workspace.reserve<float>(f.sets) : nullptr) {}
 };
 
 ups_status backward(const Call& call) {

@@ -1,5 +1,5 @@
-// CUDA: lib/dense/pooled_layers.cuh, for one set per event. Floor: 2 N (sum of M_l M_(l-1)) FLOP, three times that for
-// backward and once more for extremes, or x once through memory.
+// CUDA: lib/dense/pooled_layers.cuh, for one set per event. Floor: 2 N (sum of M_l M_(l-1)) FLOP,
+// three times that for backward and once more for extremes, or x once through memory.
 #include "deep_set/deep_set.h"
 
 #include "lib/dense/pooled_layers.cuh"
@@ -11,9 +11,9 @@ namespace {
 struct ForwardScratch : PoolingScratch {
   float* scales;  // of the sets, for weighted means
 
-  ForwardScratch(const DeepSetForward<float>& f, Pieces& pieces)
-      : PoolingScratch(f, pieces),
-        scales(f.pool == UPS_POOL_MEAN && f.particle_weights ? pieces.take<float>(f.sets) : nullptr) {}
+  ForwardScratch(const DeepSetForward<float>& f, WorkspaceLayout& workspace)
+      : PoolingScratch(f, workspace),
+        scales(f.pool == UPS_POOL_MEAN && f.particle_weights ? workspace.reserve<float>(f.sets) : nullptr) {}
 };
 
 ups_status forward(const Call& call) {
@@ -29,15 +29,16 @@ struct BackwardScratch : PooledBackwardScratch {
   float* scales;
   int32_t* where;
 
-  BackwardScratch(const DeepSetBackward<float>& f, Pieces& pieces)
-      : PooledBackwardScratch(f, pieces), scales(f.pool == UPS_POOL_MEAN ? pieces.take<float>(f.sets) : nullptr),
-        where(is_extreme(f.pool) ? pieces.take<int32_t>(f.sets * f.last_width()) : nullptr) {}
+  BackwardScratch(const DeepSetBackward<float>& f, WorkspaceLayout& workspace)
+      : PooledBackwardScratch(f, workspace),
+        scales(f.pool == UPS_POOL_MEAN ? workspace.reserve<float>(f.sets) : nullptr),
+        where(is_extreme(f.pool) ? workspace.reserve<int32_t>(f.sets * f.last_width()) : nullptr) {}
 };
 
 ups_status backward(const Call& call) {
   const DeepSetBackward<float> f(call);
-  Pieces pieces(call.workspace);
-  BackwardScratch scratch(f, pieces);
+  WorkspaceLayout workspace(call.workspace);
+  BackwardScratch scratch(f, workspace);
   Launcher launch(call);
   if (scratch.where) scratch.find_extremes(launch, call.precision, f, scratch.where);
   if (scratch.scales) find_scales(launch, &f, 1, scratch.scales);

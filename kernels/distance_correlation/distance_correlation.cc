@@ -14,8 +14,8 @@ constexpr int64_t numbers_per_element = Pairs<float>::numbers_per_element + 3;
 struct Scratch {
   double* numbers;
   template <class T>
-  Scratch(const DistanceCorrelation<T>& f, Pieces& pieces)
-      : numbers(pieces.take<double>(numbers_per_element * f.elements)) {}
+  Scratch(const DistanceCorrelation<T>& f, WorkspaceLayout& workspace)
+      : numbers(workspace.reserve<double>(numbers_per_element * f.elements)) {}
 };
 
 template <class T>

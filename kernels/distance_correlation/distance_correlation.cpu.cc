@@ -1,5 +1,6 @@
-// SIMD. Work: two sorts, log16 n passes over 32 bytes per element (dominance.simd.h), and four linear passes; for each
-// variable about 0.4 KB of traffic per element and level at n = 10^6, in cache below 10^5. Nothing is O(n²).
+// SIMD. Work: two sorts, log16 n passes over 32 bytes per element (dominance.simd.h), and four
+// linear passes; for each variable about 0.4 KB of traffic per element and level at n = 10^6, in
+// cache below 10^5. Nothing is O(n²).
 #include <utility>
 
 #include "lib/segments/radix_sort.h"
@@ -15,7 +16,8 @@ UPS_SIMD_BEGIN
 constexpr int64_t chunk_elements = 4096;  // of the linear passes
 constexpr int chunk_numbers = 6;
 
-// Sums over chunks: each chunk adds its own, `exclusive` turns them into what lies before, and returns the totals.
+// Sums over chunks: each chunk adds its own, `exclusive` turns them into what lies before, and
+// returns the totals.
 struct ChunkSums {
   double (*of)[chunk_numbers];
   int64_t chunks;
@@ -60,9 +62,9 @@ struct AxisMemory {
   uint32_t* order;
   double* sums;
 
-  AxisMemory(int64_t count, bool weighted, Pieces& pieces)
-      : sorted(pieces.take<T>(count)), weights(weighted ? pieces.take<T>(count) : nullptr),
-        order(pieces.take<uint32_t>(count)), sums(pieces.take<double>(count)) {}
+  AxisMemory(int64_t count, bool weighted, WorkspaceLayout& workspace)
+      : sorted(workspace.reserve<T>(count)), weights(weighted ? workspace.reserve<T>(count) : nullptr),
+        order(workspace.reserve<uint32_t>(count)), sums(workspace.reserve<double>(count)) {}
   Axis<T> at(int64_t first) const {
     return {{order + first, sums + first}, sorted + first, weights ? weights + first : nullptr};
   }
@@ -70,7 +72,8 @@ struct AxisMemory {
 
 template <class T>
 struct Scratch {
-  // Two arrays of elements; before there are elements, the two halves of the second hold what is sorted.
+  // Two arrays of elements; before there are elements, the two halves of the second hold what is
+  // sorted.
   char *elements, *others;
   size_t element_size;
   T* sorted;
@@ -82,17 +85,17 @@ struct Scratch {
   AxisMemory<T> swapped;  // dy: x in the role of y
 
   // `elements`: of all sets together.
-  Scratch(int64_t count, int64_t sets, bool weighted, bool wide, bool swap, Pieces& pieces)
+  Scratch(int64_t count, int64_t sets, bool weighted, bool wide, bool swap, WorkspaceLayout& workspace)
       : elements(nullptr), others(nullptr), element_size(wide ? sizeof(WideElement) : sizeof(Element)),
-        sorted(pieces.take<T>(count)), y_rank(pieces.take<uint32_t>(count)),
-        counts(pieces.take<uint32_t>(sort_counts(count))), sums(pieces.take<double>(count)),
+        sorted(workspace.reserve<T>(count)), y_rank(workspace.reserve<uint32_t>(count)),
+        counts(workspace.reserve<uint32_t>(sort_counts(count))), sums(workspace.reserve<double>(count)),
         chunk_sums(reinterpret_cast<double (*)[chunk_numbers]>(
-            pieces.take<double>((count / chunk_elements + sets + 1) * chunk_numbers))),
-        chunk_starts(pieces.take<int64_t>(count / chunk_elements + 2 * sets + 2)),
-        level(pieces.take<LevelChunk>(count > block_elements ? level_chunks(count) : 0)),
-        swapped(swap ? count : 0, weighted, pieces) {
-    elements = pieces.take<char>(count * static_cast<int64_t>(element_size));
-    others = pieces.take<char>(count * static_cast<int64_t>(element_size));
+            workspace.reserve<double>((count / chunk_elements + sets + 1) * chunk_numbers))),
+        chunk_starts(workspace.reserve<int64_t>(count / chunk_elements + 2 * sets + 2)),
+        level(workspace.reserve<LevelChunk>(count > block_elements ? level_chunks(count) : 0)),
+        swapped(swap ? count : 0, weighted, workspace) {
+    elements = workspace.reserve<char>(count * static_cast<int64_t>(element_size));
+    others = workspace.reserve<char>(count * static_cast<int64_t>(element_size));
   }
 };
 
@@ -142,9 +145,9 @@ bool is_constant(const T* sorted, int64_t count, Weight weight) {
   return low >= high || sorted[low] == sorted[high];
 }
 
-// sums_k = sum_j p_j |z_k - z_j| = z_k (2 Q_k - P) + Z - 2 Z_k with the exclusive prefix sums Q of p and Z of p z; and the
-// totals of both. Chunk c holds the ranks start(c) .. start(c + 1). Numbers 0 and 1 of the chunk sums are left as prefix
-// sums.
+// sums_k = sum_j p_j |z_k - z_j| = z_k (2 Q_k - P) + Z - 2 Z_k with the exclusive prefix sums Q of
+// p and Z of p z; and the totals of both. Chunk c holds the ranks start(c) .. start(c + 1). Numbers
+// 0 and 1 of the chunk sums are left as prefix sums.
 template <class T, class Start, class Weight>
 void add_distances(Threads& threads, const ChunkSums& chunks, Start start, Weight weight, Axis<T>& axis) {
   chunks.run(threads, [&](int64_t chunk, double* sums) {
@@ -205,7 +208,8 @@ Axis<T> make_axis(Threads& threads, const T* values, const T* weights, const int
   return axis;
 }
 
-// Chunks of x that begin with the first of equal values: chunk c begins at the group that holds rank c * chunk_elements.
+// Chunks of x that begin with the first of equal values: chunk c begins at the group that holds
+// rank c * chunk_elements.
 template <class T>
 void find_chunks(const T* sorted, int64_t count, const SetScratch<T>& s) {
   for (int64_t chunk = 0; chunk < s.chunks.chunks; ++chunk)
@@ -214,7 +218,8 @@ void find_chunks(const T* sorted, int64_t count, const SetScratch<T>& s) {
   s.chunk_starts[s.chunks.chunks] = count;
 }
 
-// One variable against the sorted y: what both directions and every gradient start from, in the order of x.
+// One variable against the sorted y: what both directions and every gradient start from, in the
+// order of x.
 template <class T, class E>
 struct Joint {
   Axis<T> x;
@@ -322,7 +327,8 @@ struct GradientOf {
   double* sum;
 };
 
-// The value of one variable against a sorted y, and the gradient by each of its elements, times dvalue.
+// The value of one variable against a sorted y, and the gradient by each of its elements, times
+// dvalue.
 template <class T>
 double variable(Threads& threads, const T* values, const Axis<T>& y, const DistanceCoefficients& c,
                 const ups_distance_correlation_options& options, int64_t count, const SetScratch<T>& s, double dvalue,
@@ -345,8 +351,9 @@ double variable(Threads& threads, const T* values, const Axis<T>& y, const Dista
   return result.value;
 }
 
-// The gradient by the weights, added to gradient[element]. S = sum p p a b needs all four moments of the dominated points:
-// with G = sum p (x_k - x)(y_k - y), the four quadrants around element k give
+// The gradient by the weights, added to gradient[element]. S = sum p p a b needs all four moments
+// of the dominated points: with G = sum p (x_k - x)(y_k - y), the four quadrants around element k
+// give
 //   W_k = sum_j p_j a_kj b_kj = 4 G(before in both) + G(all) - 2 G(before in x) - 2 G(before in y).
 // One thread: weights are trained in few places, and there this is a second pass of the same order.
 void differentiate_weights(const AxisSums& x, const AxisSums& y, WideElement* elements, double* all_beta,
@@ -461,19 +468,22 @@ struct Plan {
   Scratch<T>* scratch;  // one for each task that runs at once
   int32_t copies;
 
-  // Small batches run variables and sets side by side, each worker with scratch of its own; in large ones the sets share
-  // it, and a large set has all threads.
-  Plan(const DistanceCorrelation<T>& f_, Threads& threads_, Pieces& pieces)
-      : f(f_), threads(threads_), y(f.elements, f.weights != nullptr, pieces), axes(pieces.take<Axis<T>>(f.sets)),
-        coefficients(pieces.take<DistanceCoefficients>(f.sets)), dy(f.dy ? pieces.take<double>(f.elements) : nullptr),
-        dweights(f.dweights ? pieces.take<double>(f.elements) : nullptr),
-        scratch(pieces.take<Scratch<T>>(threads.count())), copies(f.elements <= block_elements ? threads.count() : 1) {
+  // Small batches run variables and sets side by side, each worker with scratch of its own; in
+  // large ones the sets share it, and a large set has all threads.
+  Plan(const DistanceCorrelation<T>& f_, Threads& threads_, WorkspaceLayout& workspace)
+      : f(f_), threads(threads_), y(f.elements, f.weights != nullptr, workspace),
+        axes(workspace.reserve<Axis<T>>(f.sets)), coefficients(workspace.reserve<DistanceCoefficients>(f.sets)),
+        dy(f.dy ? workspace.reserve<double>(f.elements) : nullptr),
+        dweights(f.dweights ? workspace.reserve<double>(f.elements) : nullptr),
+        scratch(workspace.reserve<Scratch<T>>(threads.count())),
+        copies(f.elements <= block_elements ? threads.count() : 1) {
     for (int32_t copy = 0; copy < copies; ++copy) {
-      const Scratch<T> made(f.elements, f.sets, f.weights != nullptr, f.dweights != nullptr, f.dy != nullptr, pieces);
+      const Scratch<T> made(f.elements, f.sets, f.weights != nullptr, f.dweights != nullptr, f.dy != nullptr,
+                            workspace);
       if (axes) new (scratch + copy) Scratch<T>(made);
     }
     // Sets of one worker each: their sorts need counts of their own.
-    worker_counts = pieces.take<uint32_t>(threads.count() * sort_digits);
+    worker_counts = workspace.reserve<uint32_t>(threads.count() * sort_digits);
   }
   uint32_t* worker_counts;
 
@@ -486,7 +496,8 @@ struct Plan {
                          is_large(set) ? mine.counts : worker_counts + worker * sort_digits);
   }
 
-  // body(threads, set, worker): small sets one per task, large ones after each other with every thread.
+  // body(threads, set, worker): small sets one per task, large ones after each other with every
+  // thread.
   template <class Body>
   void each_set(int64_t times, Body&& body) {
     threads.run(f.sets * times, [&](int64_t task, int32_t worker) {

@@ -1,11 +1,13 @@
-// CUDA: the algorithm of the SIMD variant over all sets at once, one variable after the other. Work of a set is cut into
-// chunks of 1,024 elements from its beginning, and everything is added up in the order of elements within a chunk and of
-// chunks within a set, so the bits depend on the set alone.
+// CUDA: the algorithm of the SIMD variant over all sets at once, one variable after the other. Work
+// of a set is cut into chunks of 1,024 elements from its beginning, and everything is added up in
+// the order of elements within a chunk and of chunks within a set, so the bits depend on the set
+// alone.
 //
-// Dominated sums: levels by 4 bits of the rank bring the elements of each 1,024 ranks together, still in the order of y;
-// what is left are the pairs inside these tiles, which are compared one by one in shared memory. Floor: 64 bytes per
-// element and level (one level for 16,384 elements, three for a million), and 1,024 / 2 pairs per element of 3 FLOP in
-// float64. The gradient by weights needs dominated sums of p x besides those of p: the same once more.
+// Dominated sums: levels by 4 bits of the rank bring the elements of each 1,024 ranks together,
+// still in the order of y; what is left are the pairs inside these tiles, which are compared one by
+// one in shared memory. Floor: 64 bytes per element and level (one level for 16,384 elements, three
+// for a million), and 1,024 / 2 pairs per element of 3 FLOP in float64. The gradient by weights
+// needs dominated sums of p x besides those of p: the same once more.
 #include "distance_correlation/distance_correlation.h"
 
 #include "lib/segments/set_sort.cuh"
@@ -27,7 +29,8 @@ struct Element {
   int64_t rank;  // in its set
 };
 
-// The sets, laid one after the other by their numbers: set s begins at place offsets[s] - offsets[0].
+// The sets, laid one after the other by their numbers: set s begins at place offsets[s] -
+// offsets[0].
 struct Sets {
   const int32_t* offsets;
   const int32_t* chunk_begins;  // [sets + 1]
@@ -75,7 +78,8 @@ count_chunks(const int32_t* fault, const int32_t* offsets, int64_t sets, int32_t
   if (threadIdx.x == threads - 1) chunk_begins[sets] = before;
 }
 
-// A given order begins at position 0, places begin with the first set; elements in no set come behind the last.
+// A given order begins at position 0, places begin with the first set; elements in no set come
+// behind the last.
 template <int threads>
 UPS_KERNEL_LB(threads)
 order_by_place(const int32_t* fault, Sets s, const int32_t* order, int32_t* by_place) {
@@ -87,10 +91,10 @@ order_by_place(const int32_t* fault, Sets s, const int32_t* order, int32_t* by_p
   }
 }
 
-// ---- sums over chunks --------------------------------------------------------------------------------------------------
+// ---- sums over chunks ---------------------------------------------------------------------------
 
-// Thread t sums its elements of the chunk, t * per_thread and on, with add(element in the set, sums); `emit(numbers)` gets
-// the sums of the chunk, added up in order, on one thread.
+// Thread t sums its elements of the chunk, t * per_thread and on, with add(element in the set,
+// sums); `emit(numbers)` gets the sums of the chunk, added up in order, on one thread.
 template <int count, class Add, class Emit>
 UPS_ON_DEVICE void sum_chunk(const Place& p, double (*shared)[chunk_threads], Add add, Emit emit) {
   double sums[count] = {};
@@ -112,7 +116,8 @@ UPS_ON_DEVICE void sum_chunk(const Place& p, double (*shared)[chunk_threads], Ad
   __syncthreads();
 }
 
-// A chunk's numbers become the sums over the chunks of the set before it; the totals of the set go to `totals`.
+// A chunk's numbers become the sums over the chunks of the set before it; the totals of the set go
+// to `totals`.
 template <int threads>
 UPS_KERNEL_LB(threads)
 add_chunks(const int32_t* fault, Sets s, int count, double (*chunks)[chunk_numbers], double (*totals)[chunk_numbers]) {
@@ -129,7 +134,7 @@ add_chunks(const int32_t* fault, Sets s, int count, double (*chunks)[chunk_numbe
   }
 }
 
-// ---- one variable in sorted order --------------------------------------------------------------------------------------
+// ---- one variable in sorted order ---------------------------------------------------------------
 
 // What depends on one variable of a set alone: sums of p, pz, pz², p sums, p sums².
 struct AxisTotals {
@@ -146,10 +151,11 @@ struct Axis {
   double* sums;  // sum_j p_j |z - z_j|
   AxisTotals* totals;  // by set
 
-  Axis(Pieces& pieces, const DistanceCorrelation<float>& f)
-      : sorted(pieces.take<float>(f.elements)), weights(f.weights ? pieces.take<float>(f.elements) : nullptr),
-        order(pieces.take<int32_t>(f.elements)), sums(pieces.take<double>(f.elements)),
-        totals(pieces.take<AxisTotals>(f.sets)) {}
+  Axis(WorkspaceLayout& workspace, const DistanceCorrelation<float>& f)
+      : sorted(workspace.reserve<float>(f.elements)),
+        weights(f.weights ? workspace.reserve<float>(f.elements) : nullptr),
+        order(workspace.reserve<int32_t>(f.elements)), sums(workspace.reserve<double>(f.elements)),
+        totals(workspace.reserve<AxisTotals>(f.sets)) {}
   UPS_ON_DEVICE double value(int64_t set, int64_t place) const {
     return static_cast<double>(sorted[place]) - totals[set].centre;
   }
@@ -238,9 +244,10 @@ sum_values(const int32_t* fault, Sets s, Axis axis, const DistanceCoefficients* 
       });
 }
 
-// Exclusive prefix sums of `count` numbers per element: begin(n) is what lies before the chunk; `take(k, numbers)` reads
-// them, `emit(k, before)` gets what lies before element k of the set. At the end a thread looks at its own column of `shared`
-// only, so the next sums, which each thread puts into its own, need no barrier before them.
+// Exclusive prefix sums of `count` numbers per element: begin(n) is what lies before the chunk;
+// `take(k, numbers)` reads them, `emit(k, before)` gets what lies before element k of the set. At
+// the end a thread looks at its own column of `shared` only, so the next sums, which each thread
+// puts into its own, need no barrier before them.
 template <int count, class Take, class Emit>
 UPS_ON_DEVICE void scan_chunk(const Place& p, double (*shared)[chunk_threads], const double* begin, Take take,
                               Emit emit) {
@@ -272,8 +279,8 @@ UPS_ON_DEVICE void scan_chunk(const Place& p, double (*shared)[chunk_threads], c
   }
 }
 
-// sums_k = z_k (2 Q_k - P) + Z - 2 Z_k, with exclusive prefix sums Q of p and Z of p z. Then the chunk's sums of p sums,
-// p sums², p z².
+// sums_k = z_k (2 Q_k - P) + Z - 2 Z_k, with exclusive prefix sums Q of p and Z of p z. Then the
+// chunk's sums of p sums, p sums², p z².
 template <int threads>
 UPS_KERNEL_LB(threads)
 add_distances(const int32_t* fault, Sets s, Axis axis, const DistanceCoefficients* coefficients, Chunks before,
@@ -322,7 +329,7 @@ keep_totals(const int32_t* fault, Sets s, Axis axis, Chunks before, Chunks chunk
   }
 }
 
-// ---- dominated points --------------------------------------------------------------------------------------------------
+// ---- dominated points ---------------------------------------------------------------------------
 
 template <int threads>
 UPS_KERNEL_LB(threads)
@@ -347,8 +354,9 @@ make_elements(const int32_t* fault, Sets s, Axis x, Axis y, const DistanceCoeffi
   }
 }
 
-// What one chunk leaves for each digit: p and p y of the smaller digits, and how many elements have this one. After
-// add_level, the same of the chunks before it in its block, and where this chunk's elements of the digit go.
+// What one chunk leaves for each digit: p and p y of the smaller digits, and how many elements have
+// this one. After add_level, the same of the chunks before it in its block, and where this chunk's
+// elements of the digit go.
 struct LevelChunk {
   double p[digits], y[digits];
   int32_t count[digits];
@@ -360,7 +368,8 @@ struct ChunkMemory {
   int32_t digit[chunk_elements], segment_count[segments][digits];
 };
 
-// Thread (segment, digit) walks its segment: p and p y of smaller digits, and how many elements have its own digit.
+// Thread (segment, digit) walks its segment: p and p y of smaller digits, and how many elements
+// have its own digit.
 UPS_ON_DEVICE void walk_segments(const Element* elements, const Place& p, int shift, ChunkMemory& memory) {
   for (int64_t k = threadIdx.x; k < chunk_elements; k += chunk_threads) {
     const bool inside = k < p.size;
@@ -491,7 +500,7 @@ finish_tiles(const int32_t* fault, Sets s, const Element* from, Element* to) {
   }
 }
 
-// ---- value and gradient ------------------------------------------------------------------------------------------------
+// ---- value and gradient -------------------------------------------------------------------------
 
 // x's weights are in the elements now; the axis takes them from there.
 template <int threads>
@@ -622,11 +631,12 @@ store_gradient(const int32_t* fault, Sets s, Axis x, Axis y, const Element* elem
   }
 }
 
-// ---- the gradient by the weights ---------------------------------------------------------------------------------------
+// ---- the gradient by the weights ----------------------------------------------------------------
 //
-// W_k = sum_j p_j a_kj b_kj = 4 G(before in both) + G(all) - 2 G(before in x) - 2 G(before in y), where G is the sum of
-// p (x_k - x)(y_k - y) over some elements: x_k H - H', where H' has p x for p, over those before in both, and prefix sums
-// of p, p x, p y, p x y in either order for the others (docs/distance-correlation.md).
+// W_k = sum_j p_j a_kj b_kj = 4 G(before in both) + G(all) - 2 G(before in x) - 2 G(before in y),
+// where G is the sum of p (x_k - x)(y_k - y) over some elements: x_k H - H', where H' has p x for
+// p, over those before in both, and prefix sums of p, p x, p y, p x y in either order for the
+// others (docs/distance-correlation.md).
 
 // Products of both variables begin with x_k H.
 template <int threads>
@@ -650,7 +660,8 @@ struct Joined {
         alpha(of_x.sums[x_place]), beta(of_y.sums[y_place]) {}
 };
 
-// Sums over elements of p (1, x, y, xy), and of p alpha and p beta without and with the coordinate `z` they are sorted by.
+// Sums over elements of p (1, x, y, xy), and of p alpha and p beta without and with the coordinate
+// `z` they are sorted by.
 constexpr int joined_numbers = 8;
 UPS_ON_DEVICE void add_joined(const Joined& e, double z, double* sums) {
   sums[0] += e.p;
@@ -808,31 +819,31 @@ struct Plan {
   DistanceSums* prefixes;
   DistanceValue* found;
 
-  Plan(const DistanceCorrelation<float>& f_, Pieces& pieces)
+  Plan(const DistanceCorrelation<float>& f_, WorkspaceLayout& workspace)
       : f(f_), chunk_count(f.elements / chunk_elements + f.sets), sets{},
-        chunk_begins(pieces.take<int32_t>(f.sets + 1)), coefficients(pieces.take<DistanceCoefficients>(f.sets)),
-        y(pieces, f), x(pieces, f), before(take_chunks(pieces)), chunks(take_chunks(pieces)),
-        sorting(pieces, f.elements, f.sets), rank_of(pieces.take<int32_t>(f.elements)),
-        elements(pieces.take<Element>(f.elements)), others(pieces.take<Element>(f.elements)),
-        level(pieces.take<LevelChunk>(chunk_count)), beta(pieces.take<double>(f.elements)),
-        dy(f.dy ? pieces.take<double>(f.elements) : nullptr),
-        dweights(f.dweights ? pieces.take<double>(f.elements) : nullptr),
-        products(f.dweights ? pieces.take<double>(f.elements) : nullptr),
-        of_p(f.dweights ? pieces.take<double>(f.elements) : nullptr), prefixes(pieces.take<DistanceSums>(f.elements)),
-        found(pieces.take<DistanceValue>(f.sets)) {
+        chunk_begins(workspace.reserve<int32_t>(f.sets + 1)),
+        coefficients(workspace.reserve<DistanceCoefficients>(f.sets)), y(workspace, f), x(workspace, f),
+        before(take_chunks(workspace)), chunks(take_chunks(workspace)), sorting(workspace, f.elements, f.sets),
+        rank_of(workspace.reserve<int32_t>(f.elements)), elements(workspace.reserve<Element>(f.elements)),
+        others(workspace.reserve<Element>(f.elements)), level(workspace.reserve<LevelChunk>(chunk_count)),
+        beta(workspace.reserve<double>(f.elements)), dy(f.dy ? workspace.reserve<double>(f.elements) : nullptr),
+        dweights(f.dweights ? workspace.reserve<double>(f.elements) : nullptr),
+        products(f.dweights ? workspace.reserve<double>(f.elements) : nullptr),
+        of_p(f.dweights ? workspace.reserve<double>(f.elements) : nullptr),
+        prefixes(workspace.reserve<DistanceSums>(f.elements)), found(workspace.reserve<DistanceValue>(f.sets)) {
     sets = {f.offsets, chunk_begins, f.sets, f.elements, f.options};
   }
-  Chunks take_chunks(Pieces& pieces) const {
-    return {reinterpret_cast<double (*)[chunk_numbers]>(pieces.take<double>(chunk_numbers * chunk_count)),
-            reinterpret_cast<double (*)[chunk_numbers]>(pieces.take<double>(chunk_numbers * f.sets))};
+  Chunks take_chunks(WorkspaceLayout& workspace) const {
+    return {reinterpret_cast<double (*)[chunk_numbers]>(workspace.reserve<double>(chunk_numbers * chunk_count)),
+            reinterpret_cast<double (*)[chunk_numbers]>(workspace.reserve<double>(chunk_numbers * f.sets))};
   }
 
   void add(Launcher& launch, int count, const Chunks& of) const {
     launch.elements(add_chunks<block_threads>, f.sets * count, sets, count, of.of, of.totals);
   }
 
-  // `through`: x's elements are places of y, which this turns into numbers of elements. `order`: of all elements, by
-  // position; null where they are to be sorted.
+  // `through`: x's elements are places of y, which this turns into numbers of elements. `order`: of
+  // all elements, by position; null where they are to be sorted.
   void make_axis(Launcher& launch, const float* values, Axis& axis, const int32_t* through, const int32_t* order,
                  bool with_coefficients) {
     if (order) launch.elements(order_by_place<block_threads>, f.elements, sets, order, axis.order);
@@ -869,7 +880,8 @@ struct Plan {
     return to;
   }
 
-  // `values` against the sorted y: its value, and its gradient in dx or added to sum; `weighs`: and that by the weights.
+  // `values` against the sorted y: its value, and its gradient in dx or added to sum; `weighs`: and
+  // that by the weights.
   void variable(Launcher& launch, const float* values, double* value, const double* dvalue, float* dx, double* sum,
                 bool weighs = false) {
     make_axis(launch, values, x, y.order, nullptr, false);

@@ -1,31 +1,38 @@
-/* distance_correlation: how much two variables depend on each other (G. Székely, M. Rizzo, N. Bakirov, Ann. Statist. 35,
- * 2769 (2007)), and its gradient: the decorrelation loss of G. Kasieczka and D. Shih, arXiv:2001.05310 ("DisCo").
+/* distance_correlation: how much two variables depend on each other (G. Székely, M. Rizzo, N.
+ * Bakirov, Ann. Statist. 35, 2769 (2007)), and its gradient: the decorrelation loss of G. Kasieczka
+ * and D. Shih, arXiv:2001.05310 ("DisCo").
  *
- * N elements in B sets (mass bins, or one set of all), K variables against one y. Within a set, with
- * a_ij = |x_i - x_j|, b_ij = |y_i - y_j| and the weights p:
+ * N elements in B sets (mass bins, or one set of all), K variables against one y. Within a set,
+ * with a_ij = |x_i - x_j|, b_ij = |y_i - y_j| and the weights p:
  *   alpha_i = sum_j p_j a_ij, beta_i = sum_j p_j b_ij, A = sum p alpha, B = sum p beta
- *   C  = c1 sum_ij p_i p_j a_ij b_ij - 2 c2 sum_i p_i alpha_i beta_i + c3 A B, Vx and Vy the same with both alike
- *   covariance: C, the squared distance covariance;  correlation: (C / sqrt(Vx Vy))^power, where power 1 is the squared
- *   distance correlation (DisCo's power 1 too; its other powers are taken in the form of the TensorFlow code).
- * estimator biased (the V-statistic): p = w / sum w, c1 = c2 = c3 = 1. weight_sum given (DisCo's arithmetic, which takes
- * the weights as they are and expects their sum to be n): p = w / n, c1 = 1, c2 = 2 - P, c3 = c2² with P = sum p.
- * estimator unbiased (the U-statistic, without weights): p = 1, c1 = 1/(n(n-3)), c2 = c1/(n-2), c3 = c2/(n-1); it may
- * be negative.
+ *   C  = c1 sum_ij p_i p_j a_ij b_ij - 2 c2 sum_i p_i alpha_i beta_i + c3 A B, Vx and Vy the same
+ *     with both alike
+ *   covariance: C, the squared distance covariance;  correlation: (C / sqrt(Vx Vy))^power, where
+ *     power 1 is the squared
+ *   distance correlation (DisCo's power 1 too; its other powers are taken in the form of the
+ *     TensorFlow code).
+ * estimator biased (the V-statistic): p = w / sum w, c1 = c2 = c3 = 1. weight_sum given (DisCo's
+ * arithmetic, which takes the weights as they are and expects their sum to be n): p = w / n, c1 =
+ * 1, c2 = 2 - P, c3 = c2² with P = sum p. estimator unbiased (the U-statistic, without weights): p
+ * = 1, c1 = 1/(n(n-3)), c2 = c1/(n-2), c3 = c2/(n-1); it may be negative.
  *
- * Weights may be zero (as if the element were not there) or negative. A set in which x or y is constant where weights
- * are not 0, whose weights sum to 0, with fewer than two elements (unbiased: four), or with Vx Vy = 0, gives 0 and no
- * gradient. Vx Vy < 0, which negative weights can bring about, gives NaN. Where elements coincide, |.| has the derivative 0.
+ * Weights may be zero (as if the element were not there) or negative. A set in which x or y is
+ * constant where weights are not 0, whose weights sum to 0, with fewer than two elements (unbiased:
+ * four), or with Vx Vy = 0, gives 0 and no gradient. Vx Vy < 0, which negative weights can bring
+ * about, gives NaN. Where elements coincide, |.| has the derivative 0.
  *
- * Backward gives the value too: both share nearly all their work, O(n log n) in time and O(n) in memory. dx is always
- * cheap; dy costs as much again (the roles are swapped), and so do weights. dy and dweights are summed over the variables.
- * Elements outside offsets[0] .. offsets[B] get the gradient 0.
- * order, where it is given, is argsort's of y in the same sets: y is then not sorted again, and the results are the same.
- * Sums are float64, in chunks of fixed size: the same bits for any number of threads. docs/distance-correlation.md
- * derives all of it.
+ * Backward gives the value too: both share nearly all their work, O(n log n) in time and O(n) in
+ * memory. dx is always cheap; dy costs as much again (the roles are swapped), and so do weights. dy
+ * and dweights are summed over the variables. Elements outside offsets[0] .. offsets[B] get the
+ * gradient 0.
+ * order, where it is given, is argsort's of y in the same sets: y is then not sorted again, and the
+ * results are the same. Sums are float64, in chunks of fixed size: the same bits for any number of
+ * threads. docs/distance-correlation.md derives all of it.
  *
- * multivariate_distance_correlation: the same of N points, one set, with Dx and Dy coordinates, where a and b are Euclidean
- * distances. O(N²) in time, since no sort orders points in several dimensions, and O(N) in memory: pairs are looked at once
- * for the sums and once for the gradients, and none is kept. Points of one coordinate on both sides are better given to
+ * multivariate_distance_correlation: the same of N points, one set, with Dx and Dy coordinates,
+ * where a and b are Euclidean distances. O(N²) in time, since no sort orders points in several
+ * dimensions, and O(N) in memory: pairs are looked at once for the sums and once for the gradients,
+ * and none is kept. Points of one coordinate on both sides are better given to
  * distance_correlation. Differences below 2^-500 of the largest coordinate count as none. */
 #ifndef UPSILON_OPS_DISTANCE_CORRELATION_H
 #define UPSILON_OPS_DISTANCE_CORRELATION_H

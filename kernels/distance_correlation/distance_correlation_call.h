@@ -1,5 +1,6 @@
-// A checked call of distance_correlation, as plain numbers and pointers, and the arithmetic around the sums that every
-// variant shares: from weights to coefficients, from C, Vx, Vy to the value and its derivatives.
+// A checked call of distance_correlation, as plain numbers and pointers, and the arithmetic around
+// the sums that every variant shares: from weights to coefficients, from C, Vx, Vy to the value and
+// its derivatives.
 #pragma once
 #include <cmath>
 
@@ -85,8 +86,9 @@ struct DistanceSums {
   double p, y, beta, alpha;
 };
 
-// One element as it stands in the order of (x, y), in shifted coordinates. below: the sum of p (y_k - y_j) over j before it
-// in both orders; own_p, own_y: sums of p and p y over what is before it in its group of equal x.
+// One element as it stands in the order of (x, y), in shifted coordinates. below: the sum of p (y_k
+// - y_j) over j before it in both orders; own_p, own_y: sums of p and p y over what is before it in
+// its group of equal x.
 struct DistanceElement {
   double below, x, y, p, alpha, beta, own_p, own_y;
 };
@@ -96,11 +98,13 @@ struct DistanceTotals {
   double weight, x, alpha, beta;
 };
 
-// E_k and F_k: half of dC/dx_k and a quarter of dVx/dx_k, over p_k. With s_kj = sgn(x_k - x_j), summed over j with p_j,
-//   D = sum s |y_k - y_j|, T = sum s, U^z = sum s z;  E = c1 D - c2 (beta T + U^beta) + c3 B T, and F with x for y
-// D needs the sum of |y_k - y_j| over everything earlier in x: twice `below`, corrected by linear sums. Within a group of
-// equal x, which stands in the order of y, s is 0: the group's own part is taken off again. `before`: sums over what is
-// before the group, `group`: over the group.
+// E_k and F_k: half of dC/dx_k and a quarter of dVx/dx_k, over p_k. With s_kj = sgn(x_k - x_j),
+// summed over j with p_j,
+//   D = sum s |y_k - y_j|, T = sum s, U^z = sum s z;  E = c1 D - c2 (beta T + U^beta) + c3 B T, and
+//     F with x for y
+// D needs the sum of |y_k - y_j| over everything earlier in x: twice `below`, corrected by linear
+// sums. Within a group of equal x, which stands in the order of y, s is 0: the group's own part is
+// taken off again. `before`: sums over what is before the group, `group`: over the group.
 struct DistanceSlopes {
   double e, f;
   UPS_HD DistanceSlopes(const DistanceCoefficients& c, const DistanceElement& k, const DistanceSums& before,

@@ -1,11 +1,14 @@
-// Weighted sums over dominated points, the two-dimensional part of the distance correlation. Elements stand in the order
-// of y and carry their rank in x, a permutation; afterwards they stand in the order of x, and `below` of each is
-//   sum over elements earlier in y with a smaller rank of p (y_k - y)             (all terms >= 0: no cancellation)
+// Weighted sums over dominated points, the two-dimensional part of the distance correlation.
+// Elements stand in the order of y and carry their rank in x, a permutation; afterwards they stand
+// in the order of x, and `below` of each is
+//   sum over elements earlier in y with a smaller rank of p (y_k - y)             (all terms >= 0:
+//     no cancellation)
 // with `products` (WideElement) the same sum of p (x_k - x) (y_k - y).
 //
-// A most-significant-digit radix sort by rank, with 16 digits a level: what an element adds to its sum at a level is what
-// elements of smaller digits have left in its block so far, p and p y, kept as running sums over the digits below each.
-// Every pair meets at exactly one level. log16 n passes, each 32 bytes read and written per element.
+// A most-significant-digit radix sort by rank, with 16 digits a level: what an element adds to its
+// sum at a level is what elements of smaller digits have left in its block so far, p and p y, kept
+// as running sums over the digits below each. Every pair meets at exactly one level. log16 n
+// passes, each 32 bytes read and written per element.
 #if defined(UPS_DISTANCE_CORRELATION_DOMINANCE_SIMD_H) == \
     defined(UPS_SIMD_TOGGLE)  // once per instruction set: see lib/simd/each_isa.h
 #ifdef UPS_DISTANCE_CORRELATION_DOMINANCE_SIMD_H
@@ -111,7 +114,8 @@ void sort_block(E* from, E* to, int64_t begin, int64_t end, const Levels& levels
   for (int64_t at = begin; at < end; at += part) sort_block(to, from, at, std::min(end, at + part), levels, level + 1);
 }
 
-// One level of blocks that are cut into chunks: what each chunk leaves per digit, then where each begins.
+// One level of blocks that are cut into chunks: what each chunk leaves per digit, then where each
+// begins.
 struct LevelChunk {
   DigitSums sums;
   int64_t place[digits];
@@ -167,7 +171,8 @@ void sort_level_in_chunks(Threads& threads, const E* from, E* to, int64_t count,
   });
 }
 
-// Returns which of the two buffers the elements are in. `chunks`: level_chunks(count), for more than block_elements.
+// Returns which of the two buffers the elements are in. `chunks`: level_chunks(count), for more
+// than block_elements.
 template <class E>
 E* sum_dominated(Threads& threads, E* from, E* to, int64_t count, LevelChunk* chunks) {
   const Levels levels(count);

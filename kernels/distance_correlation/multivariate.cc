@@ -11,8 +11,8 @@ namespace {
 struct Scratch {
   double* numbers;
   template <class T>
-  Scratch(const MultivariateDistanceCorrelation<T>& f, Pieces& pieces)
-      : numbers(pieces.take<double>((Pairs<T>::numbers_per_element + f.x_dims + f.y_dims + 1) * f.points)) {}
+  Scratch(const MultivariateDistanceCorrelation<T>& f, WorkspaceLayout& workspace)
+      : numbers(workspace.reserve<double>((Pairs<T>::numbers_per_element + f.x_dims + f.y_dims + 1) * f.points)) {}
 };
 
 template <class T>

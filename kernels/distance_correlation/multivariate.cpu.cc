@@ -1,7 +1,8 @@
-// SIMD. Floor: all N² pairs twice, from cached coordinates: for each (Dx + Dy) differences and squares, two square roots and
-// eight float64 operations for the sums; then the distances again, one reciprocal a side, and five operations a coordinate.
-// All in float64: value and gradient are what is left of terms that cancel. Rows are in blocks of `rows_at_once`, which
-// share what is loaded of the other points; coordinates lie one after the other, so that lanes are points.
+// SIMD. Floor: all N² pairs twice, from cached coordinates: for each (Dx + Dy) differences and
+// squares, two square roots and eight float64 operations for the sums; then the distances again,
+// one reciprocal a side, and five operations a coordinate. All in float64: value and gradient are
+// what is left of terms that cancel. Rows are in blocks of `rows_at_once`, which share what is
+// loaded of the other points; coordinates lie one after the other, so that lanes are points.
 #include <utility>
 
 #include "distance_correlation/distance_correlation.h"
@@ -58,9 +59,10 @@ struct Variable {
   VariableSums totals{};
   bool constant = true;
 
-  Variable(int64_t points, int64_t dims_, Pieces& pieces)
-      : dims(dims_), stride(padded(points)), at(pieces.take<double>(dims * stride)), sums(pieces.take<double>(stride)),
-        terms(pieces.take<double>(stride)), centre(pieces.take<double>(2 * dims)) {}
+  Variable(int64_t points, int64_t dims_, WorkspaceLayout& workspace)
+      : dims(dims_), stride(padded(points)), at(workspace.reserve<double>(dims * stride)),
+        sums(workspace.reserve<double>(stride)), terms(workspace.reserve<double>(stride)),
+        centre(workspace.reserve<double>(2 * dims)) {}
 
   template <class T>
   void read(const T* z, int64_t points, const double* p) {
@@ -169,12 +171,12 @@ struct Plan {
   double* pulls;  // by worker: rows_at_once * (x_dims + y_dims) Doubles
   int64_t pull_numbers;
 
-  Plan(const MultivariateDistanceCorrelation<T>& f_, Threads& threads_, Pieces& pieces)
-      : f(f_), threads(threads_), stride(padded(f.points)), p(pieces.take<double>(stride)),
-        products(pieces.take<double>(stride)), through(pieces.take<double>(f.dweights ? stride : 0)),
-        x(f.points, f.x_dims, pieces), y(f.points, f.y_dims, pieces), pulls(nullptr),
+  Plan(const MultivariateDistanceCorrelation<T>& f_, Threads& threads_, WorkspaceLayout& workspace)
+      : f(f_), threads(threads_), stride(padded(f.points)), p(workspace.reserve<double>(stride)),
+        products(workspace.reserve<double>(stride)), through(workspace.reserve<double>(f.dweights ? stride : 0)),
+        x(f.points, f.x_dims, workspace), y(f.points, f.y_dims, workspace), pulls(nullptr),
         pull_numbers(rows_at_once * double_lanes * (f.x_dims + f.y_dims)) {
-    if (f.dvalue) pulls = pieces.take<double>(threads.count() * pull_numbers);
+    if (f.dvalue) pulls = workspace.reserve<double>(threads.count() * pull_numbers);
   }
 
   // body(first row) for every block of rows_at_once.

@@ -1,7 +1,8 @@
-// CUDA. Floor: all N² pairs twice, in float64: for each (Dx + Dy) differences and squares, two square roots, and about ten
-// operations for the sums. A block takes `rows` points and four segments of the others; everybody in a warp looks at the
-// same other point, so its coordinates are one load. What is about one point or about all of them is one block's work.
-// Everything is added up in an order that depends on the number of points alone.
+// CUDA. Floor: all N² pairs twice, in float64: for each (Dx + Dy) differences and squares, two
+// square roots, and about ten operations for the sums. A block takes `rows` points and four
+// segments of the others; everybody in a warp looks at the same other point, so its coordinates are
+// one load. What is about one point or about all of them is one block's work. Everything is added
+// up in an order that depends on the number of points alone.
 #include "lib/cuda/cuda.h"
 #include "distance_correlation/distance_correlation.h"
 #include "distance_correlation/multivariate_call.h"
@@ -30,13 +31,14 @@ struct Memory {
   double *x_centre, *y_centre;  // centre and sum p (z - centre), by coordinate
   double *x_pulls, *y_pulls;
 
-  Memory(const Call32& f, Pieces& pieces)
-      : state(pieces.take<State>(1)), p(pieces.take<double>(f.points)), alpha(pieces.take<double>(f.points)),
-        beta(pieces.take<double>(f.points)), products(pieces.take<double>(f.points)),
-        x_terms(pieces.take<double>(f.points)), y_terms(pieces.take<double>(f.points)),
-        through(pieces.take<double>(f.points)), x_centre(pieces.take<double>(2 * f.x_dims)),
-        y_centre(pieces.take<double>(2 * f.y_dims)), x_pulls(pieces.take<double>(f.dx ? f.points * f.x_dims : 0)),
-        y_pulls(pieces.take<double>(f.dy ? f.points * f.y_dims : 0)) {}
+  Memory(const Call32& f, WorkspaceLayout& workspace)
+      : state(workspace.reserve<State>(1)), p(workspace.reserve<double>(f.points)),
+        alpha(workspace.reserve<double>(f.points)), beta(workspace.reserve<double>(f.points)),
+        products(workspace.reserve<double>(f.points)), x_terms(workspace.reserve<double>(f.points)),
+        y_terms(workspace.reserve<double>(f.points)), through(workspace.reserve<double>(f.points)),
+        x_centre(workspace.reserve<double>(2 * f.x_dims)), y_centre(workspace.reserve<double>(2 * f.y_dims)),
+        x_pulls(workspace.reserve<double>(f.dx ? f.points * f.x_dims : 0)),
+        y_pulls(workspace.reserve<double>(f.dy ? f.points * f.y_dims : 0)) {}
 };
 
 // The sum of value(i) over i < count, the same in every thread of the block; all call it together.
@@ -176,7 +178,8 @@ find_value(const int32_t* fault, Call32 f, Memory m) {
   if (f.value) *f.value = found.value;
 }
 
-// Adds what a tile of others pulls the block's rows with: slopes[row][j] (z_j - z_k). Each number is one thread's.
+// Adds what a tile of others pulls the block's rows with: slopes[row][j] (z_j - z_k). Each number
+// is one thread's.
 UPS_ON_DEVICE void pull(const float* z, int64_t points, int64_t dims, int64_t begin, const double (*slopes)[tile + 1],
                         double* pulls) {
   const int64_t base = blockIdx.x * static_cast<int64_t>(rows), size = points - begin < tile ? points - begin : tile;

@@ -1,5 +1,6 @@
-// A checked call of multivariate_distance_correlation, as plain numbers and pointers, and what its variants share: from sums
-// over pairs to the value, and to the numbers that the second look at the pairs needs.
+// A checked call of multivariate_distance_correlation, as plain numbers and pointers, and what its
+// variants share: from sums over pairs to the value, and to the numbers that the second look at the
+// pairs needs.
 #pragma once
 #include "core/named_call.h"
 #include "distance_correlation/distance_correlation_call.h"
@@ -47,7 +48,8 @@ struct MultivariateBackward : MultivariateDistanceCorrelation<T> {
   }
 };
 
-// Coordinates are multiplied by this power of two, so that their squares neither overflow nor vanish.
+// Coordinates are multiplied by this power of two, so that their squares neither overflow nor
+// vanish.
 inline double coordinate_scale(double largest) {
   if (largest == 0) return 1;
   int exponent = 0;
@@ -55,8 +57,8 @@ inline double coordinate_scale(double largest) {
   return std::ldexp(1.0, -std::max(exponent, -1000));
 }
 
-// Sums over all points, or all pairs, of one variable in its scaled coordinates: of p |z|² about a centre, |sum p z|² about
-// it; of p sums and p sums², where sums are the distances to all others.
+// Sums over all points, or all pairs, of one variable in its scaled coordinates: of p |z|² about a
+// centre, |sum p z|² about it; of p sums and p sums², where sums are the distances to all others.
 struct VariableSums {
   double scale, second, first_squared, mean, squares;
   UPS_HD double variance(const DistanceCoefficients& c, double weight) const {
@@ -64,8 +66,9 @@ struct VariableSums {
   }
 };
 
-// What the second look needs. With G^x_kj = of_b b_kj + of_a a_kj + (t_k + t_j + constant), the gradient by x_k is
-// 2 p_k sum_j p_j G^x_kj (x_k - x_j) / a_kj, and the same for y with a and b exchanged.
+// What the second look needs. With G^x_kj = of_b b_kj + of_a a_kj + (t_k + t_j + constant), the
+// gradient by x_k is 2 p_k sum_j p_j G^x_kj (x_k - x_j) / a_kj, and the same for y with a and b
+// exchanged.
 struct PairGradient {
   double of_own, of_other, of_own_sum, of_other_sum, constant;  // t = of_own_sum * own sum + of_other_sum * other sum
 
@@ -75,7 +78,8 @@ struct PairGradient {
         constant(c.c3 * (of_c * other.mean + 2 * of_v * own.mean)) {}
 };
 
-// From the sums to the value and everything that the gradients are made of, in units of the scaled coordinates.
+// From the sums to the value and everything that the gradients are made of, in units of the scaled
+// coordinates.
 struct MultivariateValue {
   double value, unit;  // `unit`: what derivatives of the scaled value are multiplied by
   DistanceValue scaled;
@@ -97,8 +101,8 @@ struct MultivariateValue {
                scaled.of_vy * (y.squares - c.c2 * y.mean * y.mean));
   }
 
-  // The derivative by p_k. `products`: sum_j p_j a_kj b_kj; `x_squares`: sum_j p_j a_kj², and so for y; `through`: sum_j
-  // p_j (a_kj t^x_j + b_kj t^y_j); `alpha`, `beta`: those of k.
+  // The derivative by p_k. `products`: sum_j p_j a_kj b_kj; `x_squares`: sum_j p_j a_kj², and so
+  // for y; `through`: sum_j p_j (a_kj t^x_j + b_kj t^y_j); `alpha`, `beta`: those of k.
   UPS_HD double by_weight(const DistanceCoefficients& c, double products, double x_squares, double y_squares,
                           double through, double alpha, double beta, double x_mean, double y_mean) const {
     const double pairs = scaled.of_c * products + scaled.of_vx * x_squares + scaled.of_vy * y_squares;

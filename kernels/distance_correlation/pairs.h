@@ -1,11 +1,13 @@
-// The definition of distance correlation, pair by pair: O(n²) in time and O(n) in memory. Sums are float64 for either
-// element type. The reference of the operations on one and on several dimensions.
+// The definition of distance correlation, pair by pair: O(n²) in time and O(n) in memory. Sums are
+// float64 for either element type. The reference of the operations on one and on several
+// dimensions.
 #pragma once
 #include "distance_correlation/distance_correlation_call.h"
 
 namespace upsilon {
 
-// One variable of one set: n points of `dims` coordinates, their distances' weighted sums, and the mean of those.
+// One variable of one set: n points of `dims` coordinates, their distances' weighted sums, and the
+// mean of those.
 template <class T>
 struct Points {
   const T* z;
@@ -44,7 +46,8 @@ class Pairs {
     add_up(b);
     const double vx = product(a, a), vy = product(b, b);
     const DistanceValue result(options_, product(a, b), vx, vy);
-    // d value / d a_ij, over p_i p_j: the other variable's centred distance, and the own one's through the variance.
+    // d value / d a_ij, over p_i p_j: the other variable's centred distance, and the own one's
+    // through the variance.
     if (dx) differentiate(a, b, dvalue * result.of_c, dvalue * result.of_vx, dx);
     if (dy) differentiate(b, a, dvalue * result.of_c, dvalue * result.of_vy, dy);
     if (dweights) {
@@ -112,7 +115,8 @@ class Pairs {
           gradient[i * own.dims + c] += slope * (own.difference(i, j, c) / distance);
       }
   }
-  // d/dp_k of c1 sum p p a b - 2 c2 sum p alpha beta + c3 A B; with the weights as given, c2 = 2 - sum p moves as well.
+  // d/dp_k of c1 sum p p a b - 2 c2 sum p alpha beta + c3 A B; with the weights as given, c2 = 2 -
+  // sum p moves as well.
   void by_weights(const Points<T>& a, const Points<T>& b, double factor, double* gradient) const {
     double moved = 0;
     if (options_.weight_sum == UPS_WEIGHTS_GIVEN) {

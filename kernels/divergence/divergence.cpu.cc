@@ -1,4 +1,5 @@
-// Floor: two logarithms for each of some fifty bins: less than what a call costs, so the lanes have nothing to gain.
+// Floor: two logarithms for each of some fifty bins: less than what a call costs, so the lanes have
+// nothing to gain.
 #include "divergence/divergence.h"
 #include "divergence/sums.h"
 

@@ -1,4 +1,5 @@
-// CUDA. One block: histograms have few bins. Thread t adds up the bins t, t + 128, ..., and the threads are added up in order.
+// CUDA. One block: histograms have few bins. Thread t adds up the bins t, t + 128, ..., and the
+// threads are added up in order.
 #include "divergence/divergence.h"
 
 #include "lib/cuda/cuda.h"

@@ -1,17 +1,19 @@
 /* divergence: how far two histograms of the same B bins are apart. With n and m their contents,
  *   P_k = (max(n_k, 0) + c) / sum of these, Q_k the same of m, c the pseudocount, M = (P + Q) / 2,
  *   kullbackLeibler  KL(P, Q) = sum over k of P_k log(P_k / Q_k)
- *   jensenShannon    (KL(P, M) + KL(Q, M)) / 2, which is 0 for equal shapes and log 2 for disjoint ones
- * with logarithms to `base`: in base 2 the Jensen-Shannon divergence lies between 0 and 1 (J. Lin, IEEE Trans. Inf. Theory
- * 37, 145 (1991)).
+ *   jensenShannon    (KL(P, M) + KL(Q, M)) / 2, which is 0 for equal shapes and log 2 for disjoint
+ *     ones
+ * with logarithms to `base`: in base 2 the Jensen-Shannon divergence lies between 0 and 1 (J. Lin,
+ * IEEE Trans. Inf. Theory 37, 145 (1991)).
  *
- * Bins with P_k = 0 have no term (0 log 0 = 0). A bin with Q_k = 0 where P_k is not makes the Kullback-Leibler divergence
- * infinite; a pseudocount avoids that. Contents below 0, which negative weights can bring about, count as 0. A histogram
- * without anything, or without bins, gives NaN.
+ * Bins with P_k = 0 have no term (0 log 0 = 0). A bin with Q_k = 0 where P_k is not makes the
+ * Kullback-Leibler divergence infinite; a pseudocount avoids that. Contents below 0, which negative
+ * weights can bring about, count as 0. A histogram without anything, or without bins, gives NaN.
  *
- * Backward: dp and dq are the gradients by the contents, normalisation included. A content of 0 or less has the
- * gradient 0: there the derivative is infinite or one-sided. So has a bin whose Kullback-Leibler term is infinite.
- * All sums are in the order of the bins, in one thread: histograms have few. */
+ * Backward: dp and dq are the gradients by the contents, normalisation included. A content of 0 or
+ * less has the gradient 0: there the derivative is infinite or one-sided. So has a bin whose
+ * Kullback-Leibler term is infinite. All sums are in the order of the bins, in one thread:
+ * histograms have few. */
 #ifndef UPSILON_OPS_DIVERGENCE_H
 #define UPSILON_OPS_DIVERGENCE_H
 #include "upsilon/upsilon.h"

@@ -1,4 +1,5 @@
-// A checked call of dropout, as plain numbers and pointers. The backward pass does to dy what the forward one does to x.
+// A checked call of dropout, as plain numbers and pointers. The backward pass does to dy what the
+// forward one does to x.
 #pragma once
 #include "lib/math/keep.h"
 #include "core/named_call.h"

@@ -13,20 +13,20 @@ namespace {
 // One edge's input, and its sums before (z) and values behind (h) the activation of each layer.
 template <class T>
 struct Edge {
-  T *input, *z[most_edge_layers], *h[most_edge_layers];
+  T *input, *z[max_edge_layers], *h[max_edge_layers];
   T *dz, *dh, *best;
   int32_t* best_edge;
 
-  Edge(const EdgeLayers<T>& f, Pieces& pieces) {
-    input = pieces.take<T>(2 * f.features);
+  Edge(const EdgeLayers<T>& f, WorkspaceLayout& workspace) {
+    input = workspace.reserve<T>(2 * f.features);
     for (int32_t l = 0; l < f.layers; ++l) {
-      z[l] = pieces.take<T>(f.outputs(l));
-      h[l] = pieces.take<T>(f.outputs(l));
+      z[l] = workspace.reserve<T>(f.outputs(l));
+      h[l] = workspace.reserve<T>(f.outputs(l));
     }
-    dz = pieces.take<T>(f.widest_layer());
-    dh = pieces.take<T>(std::max(f.widest_layer(), 2 * f.features));
-    best = pieces.take<T>(f.results());
-    best_edge = pieces.take<int32_t>(f.results());
+    dz = workspace.reserve<T>(f.widest_layer());
+    dh = workspace.reserve<T>(std::max(f.widest_layer(), 2 * f.features));
+    best = workspace.reserve<T>(f.results());
+    best_edge = workspace.reserve<int32_t>(f.results());
   }
 };
 
@@ -55,7 +55,8 @@ bool replaces(T value, T largest) {
   return std::isnan(value) || value > largest;
 }
 
-// The largest value of each channel over the edges of node i, which has some, and the edge it is on.
+// The largest value of each channel over the edges of node i, which has some, and the edge it is
+// on.
 template <class T>
 void find_largest(const EdgeLayers<T>& f, int64_t i, const Edge<T>& edge) {
   const T* h = edge.h[f.layers - 1];

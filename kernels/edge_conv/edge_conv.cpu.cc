@@ -1,11 +1,13 @@
-// SIMD. The first layer is linear in x_i and x_j apart, W [x_i, x_j - x_i] = u_i + v_j with u = x (W_1 - W_2)^T + b and
-// v = x W_2^T: two products over the nodes instead of one over the edges. Tiles of edges add up u and v, pass through
-// the other layers while their values stay in L2, and are reduced at once: no row of an edge is ever written to memory.
-// Floor: 4 N F M_0 + 2 E (sum of M_l M_(l-1), l > 0) FLOP; with one layer the gather of E M_0 floats from L2.
+// SIMD. The first layer is linear in x_i and x_j apart, W [x_i, x_j - x_i] = u_i + v_j with u = x
+// (W_1 - W_2)^T + b and v = x W_2^T: two products over the nodes instead of one over the edges.
+// Tiles of edges add up u and v, pass through the other layers while their values stay in L2, and
+// are reduced at once: no row of an edge is ever written to memory. Floor: 4 N F M_0 + 2 E (sum of
+// M_l M_(l-1), l > 0) FLOP; with one layer the gather of E M_0 floats from L2.
 //
-// Backward: what arrives at u_i + v_j is summed over the edges of i (du) and of j (dv), then dx = du (W_1 - W_2) + dv W_2
-// and so on over the nodes. With one layer both sums compute the values again. With more layers the edges come in fixed
-// slices, whose gradients lie in a buffer until both sums have taken them, in the order of the edges.
+// Backward: what arrives at u_i + v_j is summed over the edges of i (du) and of j (dv), then dx =
+// du (W_1 - W_2) + dv W_2 and so on over the nodes. With one layer both sums compute the values
+// again. With more layers the edges come in fixed slices, whose gradients lie in a buffer until
+// both sums have taken them, in the order of the edges.
 #include "edge_conv/edge_conv.h"
 #include "edge_conv/edge_conv_call.h"
 
@@ -21,26 +23,26 @@
 UPS_SIMD_BEGIN
 
 constexpr int64_t task_nodes = 64;  // of the reductions over edges
-constexpr int64_t most_tile_edges = 192;  // a multiple of every tile height
+constexpr int64_t max_tile_edges = 192;  // a multiple of every tile height
 constexpr int64_t tile_floats = 65536;  // what a tile may take of L2
-constexpr int64_t fewest_slice_tiles = 96, most_slices = 64;
+constexpr int64_t min_slice_tiles = 96, max_slices = 64;
 
 int64_t edges_of_tile(int64_t edge_floats) {
-  return std::clamp(tile_floats / std::max<int64_t>(edge_floats, 1) / 12 * 12, int64_t{24}, most_tile_edges);
+  return std::clamp(tile_floats / std::max<int64_t>(edge_floats, 1) / 12 * 12, int64_t{24}, max_tile_edges);
 }
 
-// ---- the first layer, over the nodes ------------------------------------------------------------------------------
+// ---- the first layer, over the nodes ------------------------------------------------------------
 
 // uv[i] = [u_i, v_i], from the stacked weight [W_1 - W_2; W_2].
 struct NodeProducts {
   int64_t columns;
   float *weight, *bias, *packed, *uv;
 
-  NodeProducts(const EdgeLayers<float>& f, Pieces& pieces) : columns(2 * f.outputs(0)) {
-    weight = pieces.take<float>(columns * f.features);
-    bias = pieces.take<float>(columns);
-    packed = pieces.take<float>(packed_size(f.features, columns));
-    uv = pieces.take<float>(f.nodes * columns);
+  NodeProducts(const EdgeLayers<float>& f, WorkspaceLayout& workspace) : columns(2 * f.outputs(0)) {
+    weight = workspace.reserve<float>(columns * f.features);
+    bias = workspace.reserve<float>(columns);
+    packed = workspace.reserve<float>(packed_size(f.features, columns));
+    uv = workspace.reserve<float>(f.nodes * columns);
   }
 
   void compute(Threads& threads, const EdgeLayers<float>& f) const {
@@ -82,13 +84,13 @@ void add_ends(const EdgeLayers<float>& f, const NodeProducts& nodes, int64_t nod
   }
 }
 
-// ---- all layers of a tile of edges ---------------------------------------------------------------------------------
+// ---- all layers of a tile of edges --------------------------------------------------------------
 
 struct PackedLayers {
-  float* layer[most_edge_layers] = {};  // for products with W^T; the first is the nodes'
+  float* layer[max_edge_layers] = {};  // for products with W^T; the first is the nodes'
 
-  PackedLayers(const EdgeLayers<float>& f, int32_t layers, Pieces& pieces) {
-    for (int32_t l = 1; l < layers; ++l) layer[l] = pieces.take<float>(packed_size(f.inputs(l), f.outputs(l)));
+  PackedLayers(const EdgeLayers<float>& f, int32_t layers, WorkspaceLayout& workspace) {
+    for (int32_t l = 1; l < layers; ++l) layer[l] = workspace.reserve<float>(packed_size(f.inputs(l), f.outputs(l)));
   }
   void pack(Threads& threads, const EdgeLayers<float>& f) const {
     for (int32_t l = 1; l < f.layers; ++l)
@@ -96,7 +98,8 @@ struct PackedLayers {
   }
 };
 
-// values[rows, outputs] of layer l > 0 from those of the layer before. Where `sums` is given it keeps x W^T + b.
+// values[rows, outputs] of layer l > 0 from those of the layer before. Where `sums` is given it
+// keeps x W^T + b.
 void apply_layer(const EdgeLayers<float>& f, int32_t l, const PackedLayers& packed, const float* x, int64_t rows,
                  float* values, float* sums) {
   const int64_t outputs = f.outputs(l);
@@ -132,7 +135,7 @@ const float* values_of_edges(const EdgeLayers<float>& f, const NodeProducts& nod
 
 Ints replaces(Floats next, Floats largest) { return (next > largest) | ((next != next) & (largest == largest)); }
 
-// ---- forward -------------------------------------------------------------------------------------------------------
+// ---- forward ------------------------------------------------------------------------------------
 
 struct ForwardScratch {
   NodeProducts nodes;
@@ -142,16 +145,16 @@ struct ForwardScratch {
   int64_t result_floats;
   float* largest;  // a row of results a worker
 
-  ForwardScratch(const EdgeLayers<float>& f, int32_t workers, Pieces& pieces)
-      : nodes(f, pieces), packed(f, f.layers, pieces), tile(edges_of_tile(2 * f.widest_layer())),
+  ForwardScratch(const EdgeLayers<float>& f, int32_t workers, WorkspaceLayout& workspace)
+      : nodes(f, workspace), packed(f, f.layers, workspace), tile(edges_of_tile(2 * f.widest_layer())),
         buffer_floats(round_up(tile * f.widest_layer(), 16)), result_floats(round_up(f.results(), 16)) {
-    buffers = pieces.take<float>(2 * buffer_floats * workers);
-    largest = pieces.take<float>(result_floats * workers);
+    buffers = workspace.reserve<float>(2 * buffer_floats * workers);
+    largest = workspace.reserve<float>(result_floats * workers);
   }
 };
 
-// Calls row(node, first edge, edges, values) for the edges of the nodes first .. end, in pieces that end where a tile
-// does. The pieces of a node come in order.
+// Calls row(node, first edge, edges, values) for the edges of the nodes first .. end, in pieces
+// that end where a tile does. The pieces of a node come in order.
 template <class Row>
 void each_piece(const EdgeLayers<float>& f, const ForwardScratch& scratch, int64_t first, int64_t end, int32_t worker,
                 Row&& row) {
@@ -199,7 +202,7 @@ ups_status forward(const Call& call) {
   return UPS_OK;
 }
 
-// ---- backward ------------------------------------------------------------------------------------------------------
+// ---- backward -----------------------------------------------------------------------------------
 
 struct BackwardScratch {
   ForwardScratch forward;
@@ -212,54 +215,55 @@ struct BackwardScratch {
   // Sums over the edges: for every layer but the first.
   int64_t tile, tiles, slice_tiles;
   GroupSums edge_sums;
-  int64_t weight_sums[most_edge_layers], bias_sums[most_edge_layers];
-  float* plain_weights[most_edge_layers] = {};
+  int64_t weight_sums[max_edge_layers], bias_sums[max_edge_layers];
+  float* plain_weights[max_edge_layers] = {};
   float* slice;  // [edges of a slice, M_0]: the gradients of u + v
   int32_t* cursor;  // per node: how far its transposed edges were taken
   // Per worker, at these places.
-  int64_t values[most_edge_layers], sums[most_edge_layers], gradients[2], packed_x, worker_floats = 0;
+  int64_t values[max_edge_layers], sums[max_edge_layers], gradients[2], packed_x, worker_floats = 0;
   float* workers_floats;
 
-  BackwardScratch(const EdgeConvBackward<float>& f, int32_t workers, Pieces& pieces) : forward(f, workers, pieces) {
+  BackwardScratch(const EdgeConvBackward<float>& f, int32_t workers, WorkspaceLayout& workspace)
+      : forward(f, workers, workspace) {
     const int64_t columns = forward.nodes.columns;
-    winner = pieces.take<int32_t>(f.max ? f.nodes * f.results() : 0);
-    duv = pieces.take<float>(f.nodes * columns);
-    node_sums = GroupSums(ceil_div(f.nodes, chunk_rows), columns * f.features, pieces);
-    packed_stacked = pieces.take<float>(packed_size(columns, f.features));
-    stacked_gradient = pieces.take<float>(columns * f.features);
+    winner = workspace.reserve<int32_t>(f.max ? f.nodes * f.results() : 0);
+    duv = workspace.reserve<float>(f.nodes * columns);
+    node_sums = GroupSums(ceil_div(f.nodes, chunk_rows), columns * f.features, workspace);
+    packed_stacked = workspace.reserve<float>(packed_size(columns, f.features));
+    stacked_gradient = workspace.reserve<float>(columns * f.features);
     node_packed_floats = packed_rows_size(chunk_rows, f.features);
-    node_packed = pieces.take<float>(node_packed_floats * workers);
+    node_packed = workspace.reserve<float>(node_packed_floats * workers);
 
     int64_t edge_floats = 2 * f.widest_layer(), group_floats = 0;
     for (int32_t l = 0; l < f.layers; ++l)
       edge_floats += f.outputs(l) * (f.activation[l] == UPS_ACTIVATION_GELU ? 2 : 1);
     for (int32_t l = 1; l < f.layers; ++l) {
-      plain_weights[l] = pieces.take<float>(packed_size(f.outputs(l), f.inputs(l)));
+      plain_weights[l] = workspace.reserve<float>(packed_size(f.outputs(l), f.inputs(l)));
       weight_sums[l] = group_floats;
       bias_sums[l] = group_floats + f.outputs(l) * f.inputs(l);
       group_floats = bias_sums[l] + f.outputs(l);
     }
     tile = edges_of_tile(edge_floats);
     tiles = f.layers > 1 ? ceil_div(f.edges, tile) : 0;
-    slice_tiles = std::min(tiles, std::max(fewest_slice_tiles, ceil_div(tiles, most_slices)));
-    edge_sums = GroupSums(tiles, group_floats, pieces);
-    slice = pieces.take<float>(slice_tiles * tile * f.outputs(0));
-    cursor = pieces.take<int32_t>(f.layers > 1 ? f.nodes : 0);
+    slice_tiles = std::min(tiles, std::max(min_slice_tiles, ceil_div(tiles, max_slices)));
+    edge_sums = GroupSums(tiles, group_floats, workspace);
+    slice = workspace.reserve<float>(slice_tiles * tile * f.outputs(0));
+    cursor = workspace.reserve<int32_t>(f.layers > 1 ? f.nodes : 0);
     if (f.layers == 1) return;
     const auto take = [&](int64_t floats) {
       const int64_t at = worker_floats;
       worker_floats += round_up(floats, 16);
       return at;
     };
-    int64_t most_inputs = 0;
+    int64_t max_inputs = 0;
     for (int32_t l = 0; l < f.layers; ++l) {
       values[l] = take(tile * f.outputs(l));
       sums[l] = f.activation[l] == UPS_ACTIVATION_GELU ? take(tile * f.outputs(l)) : -1;
-      if (l > 0) most_inputs = std::max(most_inputs, f.inputs(l));
+      if (l > 0) max_inputs = std::max(max_inputs, f.inputs(l));
     }
     for (int64_t& gradient : gradients) gradient = take(tile * f.widest_layer());
-    packed_x = take(packed_rows_size(tile, most_inputs));
-    workers_floats = pieces.take<float>(worker_floats * workers);
+    packed_x = take(packed_rows_size(tile, max_inputs));
+    workers_floats = workspace.reserve<float>(worker_floats * workers);
   }
 };
 
@@ -367,7 +371,8 @@ void differentiate_tile(const EdgeConvBackward<float>& f, const BackwardScratch&
   }
 }
 
-// Several layers: slice by slice, each tile's weight gradients into the sums of a group that its number chooses.
+// Several layers: slice by slice, each tile's weight gradients into the sums of a group that its
+// number chooses.
 void gradients_of_layers(Threads& threads, const EdgeConvBackward<float>& f, const BackwardScratch& scratch) {
   const int64_t outputs = f.outputs(0), columns = scratch.forward.nodes.columns;
   const int64_t begin = f.row_offsets[0], end = f.row_offsets[f.nodes], groups = scratch.edge_sums.groups;

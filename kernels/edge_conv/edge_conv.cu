@@ -1,7 +1,8 @@
-// CUDA: the first layer as two products over the nodes, u_i + v_j (see edge_conv.cpu.cc). With one layer a thread for
-// every node and channel adds up its edges, and no row of an edge is written. With more layers the edges' values go
-// through the dense products in global memory. Floor: 4 N F M_0 + 2 E (sum of M_l M_(l-1), l > 0) FLOP, or the values of
-// the edges once to memory and back per layer.
+// CUDA: the first layer as two products over the nodes, u_i + v_j (see edge_conv.cpu.cc). With one
+// layer a thread for every node and channel adds up its edges, and no row of an edge is written.
+// With more layers the edges' values go through the dense products in global memory. Floor: 4 N F
+// M_0 + 2 E (sum of M_l M_(l-1), l > 0) FLOP, or the values of the edges once to memory and back
+// per layer.
 #include "edge_conv/edge_conv.h"
 
 #include "lib/math/activation.cuh"
@@ -32,10 +33,10 @@ stack_weight(const int32_t* fault, EdgeLayers<float> f, float* weight, float* bi
 struct NodeProducts {
   float *weight, *bias, *uv;
 
-  NodeProducts(const EdgeLayers<float>& f, Pieces& pieces) {
-    weight = pieces.take<float>(2 * f.widths[0] * f.features);
-    bias = pieces.take<float>(2 * f.widths[0]);
-    uv = pieces.take<float>(2 * f.widths[0] * f.nodes);
+  NodeProducts(const EdgeLayers<float>& f, WorkspaceLayout& workspace) {
+    weight = workspace.reserve<float>(2 * f.widths[0] * f.features);
+    bias = workspace.reserve<float>(2 * f.widths[0]);
+    uv = workspace.reserve<float>(2 * f.widths[0] * f.nodes);
   }
   void compute(Launcher& launch, int32_t precision, const EdgeLayers<float>& f) const {
     launch.elements(stack_weight<block_threads>, 2 * f.widths[0] * (f.features + 1), f, weight, bias);
@@ -97,10 +98,10 @@ Segments rows_of(const EdgeLayers<float>& f, const float* values, int64_t column
 
 // Values behind every layer, one after the other.
 struct EdgeValues {
-  float* layer[most_edge_layers] = {};
+  float* layer[max_edge_layers] = {};
 
-  EdgeValues(const EdgeLayers<float>& f, Pieces& pieces) {
-    for (int32_t l = 0; l < f.layers && f.layers > 1; ++l) layer[l] = pieces.take<float>(f.edges * f.outputs(l));
+  EdgeValues(const EdgeLayers<float>& f, WorkspaceLayout& workspace) {
+    for (int32_t l = 0; l < f.layers && f.layers > 1; ++l) layer[l] = workspace.reserve<float>(f.edges * f.outputs(l));
   }
   void compute(Launcher& launch, int32_t precision, const EdgeLayers<float>& f, const float* uv) const {
     launch.elements(add_ends<block_threads>, f.edges * f.widths[0], f, uv, f.activation[0], layer[0]);
@@ -116,10 +117,10 @@ struct Scratch {
   float* parts;
   int32_t* where;
 
-  Scratch(const EdgeLayers<float>& f, Pieces& pieces) : nodes(f, pieces), values(f, pieces) {
+  Scratch(const EdgeLayers<float>& f, WorkspaceLayout& workspace) : nodes(f, workspace), values(f, workspace) {
     const int64_t count = f.layers > 1 ? segment_floats(rows_of(f, nullptr, f.result_width)) : 0;
-    parts = pieces.take<float>(count);
-    where = pieces.take<int32_t>(f.max ? count : 0);
+    parts = workspace.reserve<float>(count);
+    where = workspace.reserve<int32_t>(f.max ? count : 0);
   }
 };
 
@@ -221,25 +222,25 @@ struct BackwardScratch : Scratch {
   float *gradient[2] = {}, *du = nullptr, *dv = nullptr, *sum_parts = nullptr;
   DenseScratch dense;
 
-  BackwardScratch(const EdgeConvBackward<float>& f, Pieces& pieces) : Scratch(f, pieces) {
+  BackwardScratch(const EdgeConvBackward<float>& f, WorkspaceLayout& workspace) : Scratch(f, workspace) {
     const int64_t columns = 2 * f.widths[0];
-    winner = pieces.take<int32_t>(f.max ? f.nodes * f.result_width : 0);
-    duv = pieces.take<float>(f.nodes * columns);
-    dweight = pieces.take<float>(columns * f.features);
-    dbias = pieces.take<float>(columns);
-    node_parts = pieces.take<float>(
+    winner = workspace.reserve<int32_t>(f.max ? f.nodes * f.result_width : 0);
+    duv = workspace.reserve<float>(f.nodes * columns);
+    dweight = workspace.reserve<float>(columns * f.features);
+    dbias = workspace.reserve<float>(columns);
+    node_parts = workspace.reserve<float>(
         std::max(transposed_product_floats(f.nodes, columns, f.features), slope_floats(f.nodes, columns)));
     if (f.layers == 1) return;
     int64_t floats = 0;
     for (int32_t l = 1; l < f.layers; ++l)
       floats = std::max(
           {floats, transposed_product_floats(f.edges, f.outputs(l), f.inputs(l)), slope_floats(f.edges, f.outputs(l))});
-    for (float*& g : gradient) g = pieces.take<float>(f.edges * f.widest_layer());
-    dense.dz = pieces.take<float>(f.edges * f.widest_layer());
-    dense.parts = pieces.take<float>(floats);
-    du = pieces.take<float>(f.nodes * f.widths[0]);
-    dv = pieces.take<float>(f.nodes * f.widths[0]);
-    sum_parts = pieces.take<float>(segment_floats(rows_of(f, nullptr, f.widths[0])));
+    for (float*& g : gradient) g = workspace.reserve<float>(f.edges * f.widest_layer());
+    dense.dz = workspace.reserve<float>(f.edges * f.widest_layer());
+    dense.parts = workspace.reserve<float>(floats);
+    du = workspace.reserve<float>(f.nodes * f.widths[0]);
+    dv = workspace.reserve<float>(f.nodes * f.widths[0]);
+    sum_parts = workspace.reserve<float>(segment_floats(rows_of(f, nullptr, f.widths[0])));
   }
 };
 

@@ -1,12 +1,15 @@
-/* edge_conv: the convolution of dynamic graph networks, arXiv:1801.07829, as ParticleNet uses it (arXiv:1902.08570).
+/* edge_conv: the convolution of dynamic graph networks, arXiv:1801.07829, as ParticleNet uses it
+ * (arXiv:1902.08570).
  *
- *   y_i = mean or max over the edges j -> i of h(x_i, x_j),   h = the layers applied to [x_i, x_j - x_i]
- * A layer is act(W z + b), the first of width 2 F, up to four of them, given from 0 on without gaps. Rows of the graph
- * list the sources of a node; a node without edges gets 0. PyTorch Geometric's EdgeConv with aggr = reduce.
- * max: ties to the first edge of the row, which alone gets the gradient; a NaN makes the maximum NaN. Infinities in x
- * may become NaN, as differences are not formed: W [x_i, x_j - x_i] = (W_1 - W_2) x_i + W_2 x_j.
- * Backward needs the transposed graph (graph_transpose) and computes the hidden values again. Sums run in the order of
- * the edges: the same bits for any number of threads. */
+ *   y_i = mean or max over the edges j -> i of h(x_i, x_j),   h = the layers applied to [x_i, x_j -
+ *     x_i]
+ * A layer is act(W z + b), the first of width 2 F, up to four of them, given from 0 on without
+ * gaps. Rows of the graph list the sources of a node; a node without edges gets 0. PyTorch
+ * Geometric's EdgeConv with aggr = reduce. max: ties to the first edge of the row, which alone gets
+ * the gradient; a NaN makes the maximum NaN. Infinities in x may become NaN, as differences are not
+ * formed: W [x_i, x_j - x_i] = (W_1 - W_2) x_i + W_2 x_j. Backward needs the transposed graph
+ * (graph_transpose) and computes the hidden values again. Sums run in the order of the edges: the
+ * same bits for any number of threads. */
 #ifndef UPSILON_OPS_EDGE_CONV_H
 #define UPSILON_OPS_EDGE_CONV_H
 #include "upsilon/upsilon.h"

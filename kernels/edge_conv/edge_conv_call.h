@@ -12,17 +12,18 @@ using EdgeConvForwardCall = CallOf<edge_conv_forward_line, ups_edge_conv_options
 inline constexpr OperationLine edge_conv_backward_line{"edge_conv_backward", UPS_EDGE_CONV_BACKWARD_SCHEMA};
 using EdgeConvBackwardCall = CallOf<edge_conv_backward_line, ups_edge_conv_options>;
 
-inline constexpr int32_t most_edge_layers = UPS_EDGE_CONV_MAX_LAYERS;
+inline constexpr int32_t max_edge_layers = UPS_EDGE_CONV_MAX_LAYERS;
 
-// What forward and backward have in common. Layer l turns inputs(l) features of an edge into outputs(l).
+// What forward and backward have in common. Layer l turns inputs(l) features of an edge into
+// outputs(l).
 template <class T>
 struct EdgeLayers {
   int64_t nodes, edges, features;
-  int64_t widths[most_edge_layers], result_width = 0;  // outputs of each layer, and of the last
+  int64_t widths[max_edge_layers], result_width = 0;  // outputs of each layer, and of the last
   int32_t layers = 0;
   const int32_t *row_offsets, *sources;
-  const T *x, *weight[most_edge_layers], *bias[most_edge_layers];
-  int32_t activation[most_edge_layers];
+  const T *x, *weight[max_edge_layers], *bias[max_edge_layers];
+  int32_t activation[max_edge_layers];
   bool max;
 
   template <NamedCall Named>
@@ -31,7 +32,7 @@ struct EdgeLayers {
         sources(call["sources"]), x(call["x"]), max(call.options().reduce == UPS_EDGE_MAX) {
     const ArgumentList weights = call.list("weight#"), biases = call.list("bias#");
     const DimensionList outputs_of = call.dims("M#");
-    for (int32_t l = 0; l < most_edge_layers; ++l) {
+    for (int32_t l = 0; l < max_edge_layers; ++l) {
       widths[l] = outputs_of[l];
       weight[l] = weights[l];
       bias[l] = biases[l];
@@ -62,13 +63,13 @@ template <class T>
 struct EdgeConvBackward : EdgeLayers<T> {
   const int32_t *transposed_offsets, *targets, *edge_ids;
   const T* dy;
-  T *dx, *dweight[most_edge_layers], *dbias[most_edge_layers];
+  T *dx, *dweight[max_edge_layers], *dbias[max_edge_layers];
 
   explicit EdgeConvBackward(const EdgeConvBackwardCall& call)
       : EdgeLayers<T>(call), transposed_offsets(call["transposed_offsets"]), targets(call["targets"]),
         edge_ids(call["edges"]), dy(call["dy"]), dx(call["dx"]) {
     const ArgumentList dweights = call.list("dweight#"), dbiases = call.list("dbias#");
-    for (int32_t l = 0; l < most_edge_layers; ++l) {
+    for (int32_t l = 0; l < max_edge_layers; ++l) {
       dweight[l] = dweights[l];
       dbias[l] = dbiases[l];
     }

@@ -1,5 +1,5 @@
-// SIMD: rows are copied, or added, in vectors. Floor: memory, 4 (E + F) bytes written per row and as many read (the
-// table's rows from cache where it fits).
+// SIMD: rows are copied, or added, in vectors. Floor: memory, 4 (E + F) bytes written per row and
+// as many read (the table's rows from cache where it fits).
 #include "embedding/embedding.h"
 #include "embedding/embedding_call.h"
 
@@ -33,20 +33,21 @@ ups_status forward(const Call& call) {
   return UPS_OK;
 }
 
-// The table's gradient. A table that is small against the rows (particle species) gets one sum per group of rows, each
-// row added where its index says, and the groups are joined in order: every element of dy is read once, in order.
-// Copies of a large table would cost more than the rows: there, tasks own ranges of its entries, and each goes through
-// all indices, adding the rows that are its own. Either way the order of the sums depends on the shapes only.
-constexpr int64_t most_ranges = 16, least_chunk_rows = 1024;
+// The table's gradient. A table that is small against the rows (particle species) gets one sum per
+// group of rows, each row added where its index says, and the groups are joined in order: every
+// element of dy is read once, in order. Copies of a large table would cost more than the rows:
+// there, tasks own ranges of its entries, and each goes through all indices, adding the rows that
+// are its own. Either way the order of the sums depends on the shapes only.
+constexpr int64_t max_ranges = 16, min_chunk_rows = 1024;
 
 struct TableSums {
   int64_t rows_of_chunk;
   GroupSums groups;
 
   // A group's rows must outweigh the clearing and joining of its sum.
-  TableSums(const EmbeddingBackward<float>& f, Pieces& pieces)
-      : rows_of_chunk(std::max(least_chunk_rows, 2 * f.entries)),
-        groups(ceil_div(f.rows, rows_of_chunk), f.entries * f.width, pieces) {}
+  TableSums(const EmbeddingBackward<float>& f, WorkspaceLayout& workspace)
+      : rows_of_chunk(std::max(min_chunk_rows, 2 * f.entries)),
+        groups(ceil_div(f.rows, rows_of_chunk), f.entries * f.width, workspace) {}
   static bool needed(const EmbeddingBackward<float>& f) { return f.dtable != nullptr; }
 };
 
@@ -64,7 +65,7 @@ void sum_by_ranges(Threads& threads, const EmbeddingBackward<float>& f) {
   const int64_t row_floats = f.width + f.appended;
   fill_zero(threads, f.dtable, f.entries * f.width);
   // Few rows are not worth a second look at the indices.
-  const int64_t ranges = std::clamp<int64_t>(f.rows * f.width / task_floats, 1, most_ranges);
+  const int64_t ranges = std::clamp<int64_t>(f.rows * f.width / task_floats, 1, max_ranges);
   threads.run(ranges, [&](int64_t range, int32_t) {
     const int64_t first = f.entries * range / ranges, end = f.entries * (range + 1) / ranges;
     for (int64_t row = 0; row < f.rows; ++row) {

@@ -42,10 +42,10 @@ struct Scratch {
   int32_t* offsets;
   Segments segments;
   float* partial;
-  Scratch(const EmbeddingBackward<float>& f, Pieces& pieces) : sort(pieces, f.rows, f.entries) {
-    offsets = pieces.take<int32_t>(f.entries + 1);
+  Scratch(const EmbeddingBackward<float>& f, WorkspaceLayout& workspace) : sort(workspace, f.rows, f.entries) {
+    offsets = workspace.reserve<int32_t>(f.entries + 1);
     segments = {offsets, sort.order, f.dy, f.width + f.appended, f.rows, f.entries, f.width};
-    partial = pieces.take<float>(segment_floats(segments));
+    partial = workspace.reserve<float>(segment_floats(segments));
   }
   static bool needed(const EmbeddingBackward<float>& f) { return f.dtable != nullptr; }
 };

@@ -1,8 +1,9 @@
-/* embedding: rows of a table, looked up by index; optionally followed by further features of the same element.
+/* embedding: rows of a table, looked up by index; optionally followed by further features of the
+ * same element.
  *
  * y[i, :] = (table[indices[i], :], append[i, :]). An index outside the table is an error.
- * Backward: dtable[v, :] is the sum of dy[i, :E] over i with indices[i] = v, in an order that depends on the shapes only:
- * the same bits for any number of threads. dappend is a copy. */
+ * Backward: dtable[v, :] is the sum of dy[i, :E] over i with indices[i] = v, in an order that
+ * depends on the shapes only: the same bits for any number of threads. dappend is a copy. */
 #ifndef UPSILON_OPS_EMBEDDING_H
 #define UPSILON_OPS_EMBEDDING_H
 #include "upsilon/upsilon.h"

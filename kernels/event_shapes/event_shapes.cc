@@ -17,7 +17,8 @@ void each(int64_t begin, int64_t end, Momentum&& momentum, Wanted&& wanted, Body
     if (wanted(i)) body(momentum(i), length(momentum(i)), i);
 }
 
-// Brandt and Dahmen, Z. Phys. C 1 (1979) 61, searched as in basf2's Thrust.cc: the axis times the thrust.
+// Brandt and Dahmen, Z. Phys. C 1 (1979) 61, searched as in basf2's Thrust.cc: the axis times the
+// thrust.
 template <class Momentum, class Wanted>
 Vector3 thrust_of(int64_t begin, int64_t end, Momentum&& momentum, Wanted&& wanted) {
   double momentum_sum = 0, best = 0;
@@ -26,7 +27,7 @@ Vector3 thrust_of(int64_t begin, int64_t end, Momentum&& momentum, Wanted&& want
   each(begin, end, momentum, wanted, [&](const Vector3& start, double magnitude, int64_t) {
     Vector3 axis = direction(start.z >= 0 ? start : scaled(start, -1), magnitude);
     bool flipped = true;
-    for (int step = 0; flipped && step < most_thrust_steps; ++step) {
+    for (int step = 0; flipped && step < max_thrust_steps; ++step) {
       const Vector3 before = axis;
       axis = {0, 0, 0};
       each(begin, end, momentum, wanted, [&](const Vector3& p, double, int64_t) {

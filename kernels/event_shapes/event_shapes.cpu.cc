@@ -1,7 +1,8 @@
-// SIMD: thrust searches from several first axes at once, one in each float64 lane, so a lane does the reference's own
-// arithmetic and the signs are the reference's. Moments are made of monomials (shapes.h), 22 to 57 products a particle
-// instead of about 20 operations a pair. Floor: arithmetic, about 250 n + 16 n^2 (n^2 by lanes) operations for n
-// particles and 3 steps; memory (21 bytes a particle) is never the limit.
+// SIMD: thrust searches from several first axes at once, one in each float64 lane, so a lane does
+// the reference's own arithmetic and the signs are the reference's. Moments are made of monomials
+// (shapes.h), 22 to 57 products a particle instead of about 20 operations a pair. Floor:
+// arithmetic, about 250 n + 16 n^2 (n^2 by lanes) operations for n particles and 3 steps; memory
+// (21 bytes a particle) is never the limit.
 #include "lib/math/no_contraction.h"
 
 #include "event_shapes/event_shapes.h"
@@ -77,7 +78,7 @@ Thrust find_thrust(const Momenta& p) {
         next.x += sign * p.x[i], next.y += sign * p.y[i], next.z += sign * p.z[i];
         along += magnitude(now);
       }
-      if (!any(flipped) || step == most_thrust_steps) break;
+      if (!any(flipped) || step == max_thrust_steps) break;
       before = chosen(flipped, axis, before);
       axis = chosen(flipped, next, axis);
     }
@@ -112,7 +113,8 @@ void odd_monomials(const Vector3& n, double* m) {
   m[12] = n.x * n.y * n.z;
 }
 
-// sum_ij v_i w_j (n_i n_j)^k for k = 0, 2, 4, or k = 1, 3 in `first` and `second`; from it, the Legendre sums.
+// sum_ij v_i w_j (n_i n_j)^k for k = 0, 2, 4, or k = 1, 3 in `first` and `second`; from it, the
+// Legendre sums.
 struct Powers {
   double zeroth, second, fourth;
   double legendre2() const { return 1.5 * second - 0.5 * zeroth; }
@@ -256,7 +258,7 @@ void one_event(const EventShapes<float>& f, int64_t event, double* scratch) {
 struct Scratch {
   double* momenta;  // an event's lie where its particles do
   template <class F>
-  Scratch(const F& f, Pieces& pieces) : momenta(pieces.take<double>(3 * f.particles)) {}
+  Scratch(const F& f, WorkspaceLayout& workspace) : momenta(workspace.reserve<double>(3 * f.particles)) {}
 };
 
 template <class Body>

@@ -1,6 +1,7 @@
-// CUDA: a warp has an event. Its lanes are the first axes of the thrust search, then the monomials of the moments, then
-// the cones; each walks the particles, which all lanes read together, from cache after the first time. Floor: arithmetic
-// in float64, about 16 n^2 operations of thrust search for n particles, spread over min(n, 32) lanes.
+// CUDA: a warp has an event. Its lanes are the first axes of the thrust search, then the monomials
+// of the moments, then the cones; each walks the particles, which all lanes read together, from
+// cache after the first time. Floor: arithmetic in float64, about 16 n^2 operations of thrust
+// search for n particles, spread over min(n, 32) lanes.
 #include "lib/math/no_contraction.h"
 
 #include "lib/cuda/cuda.h"
@@ -56,7 +57,7 @@ UPS_ON_DEVICE Thrust climb(const Particles& particles, int64_t begin, int64_t en
       add_signed(next, p, now >= 0);
       along += std::fabs(now);
     }
-    if (!flipped || step == most_thrust_steps) break;
+    if (!flipped || step == max_thrust_steps) break;
     before = axis;
     axis = next;
   }
@@ -104,8 +105,9 @@ thrusts(const int32_t* fault, EventThrust<float> f) {
   }
 }
 
-// What a lane sums up: one even and one odd monomial, by their exponents, and its part in the sums of Legendre
-// polynomials: how often the monomial stands in the tensor times the coefficient of its degree.
+// What a lane sums up: one even and one odd monomial, by their exponents, and its part in the sums
+// of Legendre polynomials: how often the monomial stands in the tensor times the coefficient of its
+// degree.
 struct Monomials {
   int32_t even_x, even_y, even_z, odd_x, odd_y, odd_z;
   double in_0, in_2, in_4, in_1, in_3;
@@ -146,7 +148,8 @@ UPS_ON_DEVICE double odd_monomial(const Monomials& m, const Vector3& n) {
   return power(n.x, m.odd_x) * power(n.y, m.odd_y) * power(n.z, m.odd_z);
 }
 
-// The moments of one event, from what the lanes have summed; all lanes take part, the first one writes.
+// The moments of one event, from what the lanes have summed; all lanes take part, the first one
+// writes.
 struct LaneSums {
   double transverse, missing_energy, squared, charged_squared, flow;  // the same in all lanes
   Vector3 missing;

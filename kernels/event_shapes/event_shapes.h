@@ -1,25 +1,32 @@
-/* event_shapes: the thirty variables that separate B decays from continuum, and thrust, for ragged particles.
+/* event_shapes: the thirty variables that separate B decays from continuum, and thrust, for ragged
+ * particles.
  *
- * Conventions are those of basf2 (analysis/ContinuumSuppression and ContinuumSuppressionVariables.cc): momenta in the
- * centre-of-mass frame of the collision, z along the beam as there, GeV. docs/event-shapes.md has every formula.
+ * Conventions are those of basf2 (analysis/ContinuumSuppression and
+ * ContinuumSuppressionVariables.cc): momenta in the centre-of-mass frame of the collision, z along
+ * the beam as there, GeV. docs/event-shapes.md has every formula.
  *
  * p4[i] = (px, py, pz, E). role[i] says which particles these are, in two bits:
- *   0 rest of the event    1 final-state particle of the B    2 daughter of the B    3 both (further bits are ignored)
- * so a B -> D pi has the D as 2, the D's products as 1 and the pi as 3. energy[b] is E*_B of the candidate.
+ *   0 rest of the event    1 final-state particle of the B    2 daughter of the B    3 both
+ *     (further bits are ignored)
+ * so a B -> D pi has the D as 2, the D's products as 1 and the pi as 3. energy[b] is E*_B of the
+ * candidate.
  *
  * y[v, b], v in this order:
  *   0 R2   1 thrustBm   2 thrustOm   3 cosTBTO   4 cosTBz   5 et   6 mm2   7..9 hso00 hso02 hso04
- *   10..12 hso10 hso12 hso14   13..15 hso20 hso22 hso24   16..20 hoo0 .. hoo4   21..29 CleoConeCS(1) .. (9)
- * `signal`: what et, mm2 and the KSFW moments take as the signal side, the B's daughters (basf2's default, FS0) or its
- * final-state particles (FS1). `cones`: all final-state particles (basf2's default) or the rest of the event alone.
+ *   10..12 hso10 hso12 hso14   13..15 hso20 hso22 hso24   16..20 hoo0 .. hoo4   21..29
+ *     CleoConeCS(1) .. (9)
+ * `signal`: what et, mm2 and the KSFW moments take as the signal side, the B's daughters (basf2's
+ * default, FS0) or its final-state particles (FS1). `cones`: all final-state particles (basf2's
+ * default) or the rest of the event alone.
  *
- * thrust: y[b] = T n, the vector whose length is the thrust and whose direction is the thrust axis. From every momentum
- * as a first axis, the signed sum of all momenta becomes the next one until no sign changes; the largest wins, of equal
- * ones the earliest. (A local search: it is the maximum over all choices of signs but for rare events.)
+ * thrust: y[b] = T n, the vector whose length is the thrust and whose direction is the thrust axis.
+ * From every momentum as a first axis, the signed sum of all momenta becomes the next one until no
+ * sign changes; the largest wins, of equal ones the earliest. (A local search: it is the maximum
+ * over all choices of signs but for rare events.)
  *
- * What does not exist is 0: the thrust of nothing, angles to it, R2 of nothing. A particle without momentum has no
- * direction and adds to et and mm2 only. Sums are float64 throughout; the same bits for any number of threads and any
- * batching. There are no gradients. */
+ * What does not exist is 0: the thrust of nothing, angles to it, R2 of nothing. A particle without
+ * momentum has no direction and adds to et and mm2 only. Sums are float64 throughout; the same bits
+ * for any number of threads and any batching. There are no gradients. */
 #ifndef UPSILON_OPS_EVENT_SHAPES_H
 #define UPSILON_OPS_EVENT_SHAPES_H
 #include "upsilon/upsilon.h"

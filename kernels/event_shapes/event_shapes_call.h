@@ -1,4 +1,5 @@
-// Checked calls of event_shapes and thrust, as plain numbers and pointers, and where the thirty variables stand.
+// Checked calls of event_shapes and thrust, as plain numbers and pointers, and where the thirty
+// variables stand.
 #pragma once
 #include "core/named_call.h"
 #include "event_shapes/event_shapes.h"

@@ -1,13 +1,14 @@
-// The stable counting sort behind graph_from_edges and graph_transpose. Integer work bound by memory latency: one plain
-// loop serves every instruction set, and the order of equal keys is the order of the input by construction.
+// The stable counting sort behind graph_from_edges and graph_transpose. Integer work bound by
+// memory latency: one plain loop serves every instruction set, and the order of equal keys is the
+// order of the input by construction.
 #pragma once
 #include "lib/kernel.h"
 #include "graph/graph_call.h"
 
 namespace upsilon {
 
-// offsets[n] .. offsets[n+1] are the places of key n; place(key) hands them out in order while offsets are shifted by
-// one, and the last step shifts them back.
+// offsets[n] .. offsets[n+1] are the places of key n; place(key) hands them out in order while
+// offsets are shifted by one, and the last step shifts them back.
 inline void count_keys(const int32_t* keys, int64_t first, int64_t end, int64_t nodes, int32_t* offsets) {
   std::memset(offsets, 0, sizeof(int32_t) * static_cast<size_t>(nodes + 1));
   for (int64_t e = first; e < end; ++e) ++offsets[keys[e] + 1];

@@ -21,7 +21,7 @@ take_edges(const int32_t* fault, GraphFromEdges<float> f, const int32_t* order) 
 
 struct FromEdgesScratch {
   CountingSort sort;
-  FromEdgesScratch(const GraphFromEdges<float>& f, Pieces& pieces) : sort(pieces, f.edges, f.nodes) {}
+  FromEdgesScratch(const GraphFromEdges<float>& f, WorkspaceLayout& workspace) : sort(workspace, f.edges, f.nodes) {}
 };
 
 ups_status from_edges(const Call& call) {
@@ -60,8 +60,8 @@ find_targets(const int32_t* fault, GraphTranspose f, const int32_t* order) {
 struct TransposeScratch {
   CountingSort sort;
   int32_t* keys;
-  TransposeScratch(const GraphTranspose& f, Pieces& pieces) : sort(pieces, f.edges, f.nodes + 1) {
-    keys = pieces.take<int32_t>(f.edges);
+  TransposeScratch(const GraphTranspose& f, WorkspaceLayout& workspace) : sort(workspace, f.edges, f.nodes + 1) {
+    keys = workspace.reserve<int32_t>(f.edges);
   }
 };
 

@@ -13,17 +13,18 @@ namespace {
 template <class T>
 struct Scratch {
   T *h, *from_source, *from_target;  // [N, H F], and the two parts of a score [N, H]
-  explicit Scratch(const GraphAttention<T>& f, Pieces& pieces)
-      : h(pieces.take<T>(f.nodes * f.width())), from_source(pieces.take<T>(f.nodes * f.heads)),
-        from_target(pieces.take<T>(f.nodes * f.heads)) {}
+  explicit Scratch(const GraphAttention<T>& f, WorkspaceLayout& workspace)
+      : h(workspace.reserve<T>(f.nodes * f.width())), from_source(workspace.reserve<T>(f.nodes * f.heads)),
+        from_target(workspace.reserve<T>(f.nodes * f.heads)) {}
 };
 
 template <class T>
 struct BackwardScratch : Scratch<T> {
   T *dz, *dh, *dfrom_source, *dfrom_target;
-  BackwardScratch(const GraphAttention<T>& f, Pieces& pieces)
-      : Scratch<T>(f, pieces), dz(pieces.take<T>(f.nodes * f.outputs())), dh(pieces.take<T>(f.nodes * f.width())),
-        dfrom_source(pieces.take<T>(f.nodes * f.heads)), dfrom_target(pieces.take<T>(f.nodes * f.heads)) {}
+  BackwardScratch(const GraphAttention<T>& f, WorkspaceLayout& workspace)
+      : Scratch<T>(f, workspace), dz(workspace.reserve<T>(f.nodes * f.outputs())),
+        dh(workspace.reserve<T>(f.nodes * f.width())), dfrom_source(workspace.reserve<T>(f.nodes * f.heads)),
+        dfrom_target(workspace.reserve<T>(f.nodes * f.heads)) {}
 };
 
 template <class T>

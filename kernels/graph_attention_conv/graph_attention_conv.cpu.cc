@@ -1,11 +1,13 @@
-// SIMD. Work: 2 N Fin HF FLOP of product, then per edge and head one exp and 2 F FLOP; with few edges a node the product
-// is nearly all of it. h = x W^T goes to the workspace with the two numbers of each node and head that scores are made
-// of. A row's edges are taken in blocks whose weights fit in a few KiB of L1; from block to block the largest score and
-// the sums are carried along (online softmax: M. Milakov and N. Gimelshein, arXiv:1805.02867), so nothing of the size of
+// SIMD. Work: 2 N Fin HF FLOP of product, then per edge and head one exp and 2 F FLOP; with few
+// edges a node the product is nearly all of it. h = x W^T goes to the workspace with the two
+// numbers of each node and head that scores are made of. A row's edges are taken in blocks whose
+// weights fit in a few KiB of L1; from block to block the largest score and the sums are carried
+// along (online softmax: M. Milakov and N. Gimelshein, arXiv:1805.02867), so nothing of the size of
 // the edges is stored.
-// Backward, with p_ij = <dz_i, h_j> and r_i = sum_j alpha_ij p_ij: dscore_ij = alpha_ij (p_ij - r_i) leakyRelu'.
-// One pass over the rows of the graph gives each node's largest score, sum, r and the gradient of its target part; one
-// over the rows of the transposed graph recomputes alpha from those and gives dh. Then dx = dh W, dW = dh^T x: 4 N Fin HF.
+// Backward, with p_ij = <dz_i, h_j> and r_i = sum_j alpha_ij p_ij: dscore_ij = alpha_ij (p_ij -
+// r_i) leakyRelu'. One pass over the rows of the graph gives each node's largest score, sum, r and
+// the gradient of its target part; one over the rows of the transposed graph recomputes alpha from
+// those and gives dh. Then dx = dh W, dW = dh^T x: 4 N Fin HF.
 #include "graph_attention_conv/graph_attention_conv.h"
 #include "graph_attention_conv/graph_attention_conv_call.h"
 
@@ -54,7 +56,8 @@ struct Scores {
   float *source, *target;
 };
 
-// Heads first .. first + count of a node: the work is cut by heads so that a block's numbers fit in L1.
+// Heads first .. first + count of a node: the work is cut by heads so that a block's numbers fit in
+// L1.
 struct HeadRange {
   int64_t first, count;
 };
@@ -80,12 +83,14 @@ void add_parts(const float* own, const float* others, int64_t all_heads, HeadRan
   }
 }
 
-// The largest score so far and the sum of exp(score - largest), carried from block to block of a row.
+// The largest score so far and the sum of exp(score - largest), carried from block to block of a
+// row.
 struct Softmax {
   HeadNumbers largest, total;
   bool begun = false;
 
-  // Scores become weights exp(score - largest). rescale: what numbers of earlier blocks are to be multiplied with.
+  // Scores become weights exp(score - largest). rescale: what numbers of earlier blocks are to be
+  // multiplied with.
   void take(BlockNumbers& scores, int64_t edges, int64_t heads, HeadNumbers& rescale) {
     each_vector(heads, [&](int64_t h, int64_t here) {
       Floats most = begun ? load_some(largest + h, here) : load_some(scores + h, here);
@@ -107,8 +112,8 @@ struct Softmax {
   }
 };
 
-// to[0 .. features) (+)= sum over edges of weights[e step] rows[neighbours[e] stride + 0 .. features); what was there
-// counts `rescale` times, or not at all when that is 0.
+// to[0 .. features) (+)= sum over edges of weights[e step] rows[neighbours[e] stride + 0 ..
+// features); what was there counts `rescale` times, or not at all when that is 0.
 template <int vectors>
 void add_weighted_columns(const float* rows, int64_t stride, const int32_t* neighbours, int64_t edges,
                           const float* weights, int64_t step, float rescale, int64_t count, float* to) {
@@ -142,9 +147,10 @@ void add_weighted(const float* rows, int64_t stride, const int32_t* neighbours, 
 struct Nodes {
   float *packed, *h;
   Scores scores;
-  Nodes(const GraphAttention<float>& f, Pieces& pieces)
-      : packed(pieces.take<float>(packed_size(f.inputs, f.width()))), h(pieces.take<float>(f.nodes * f.width())),
-        scores{pieces.take<float>(f.nodes * f.heads), pieces.take<float>(f.nodes * f.heads)} {}
+  Nodes(const GraphAttention<float>& f, WorkspaceLayout& workspace)
+      : packed(workspace.reserve<float>(packed_size(f.inputs, f.width()))),
+        h(workspace.reserve<float>(f.nodes * f.width())),
+        scores{workspace.reserve<float>(f.nodes * f.heads), workspace.reserve<float>(f.nodes * f.heads)} {}
 };
 
 void project(Threads& threads, const GraphAttention<float>& f, const Nodes& nodes) {
@@ -218,15 +224,15 @@ void attend_all(Threads& threads, const GraphAttention<float>& f, const Nodes& n
 
 struct HeadsOfWorker {
   float* values;
-  HeadsOfWorker(const GraphAttention<float>& f, int32_t workers, Pieces& pieces)
-      : values(pieces.take<float>(f.options.concat ? 0 : round_up(f.width(), 16) * workers)) {}
+  HeadsOfWorker(const GraphAttention<float>& f, int32_t workers, WorkspaceLayout& workspace)
+      : values(workspace.reserve<float>(f.options.concat ? 0 : round_up(f.width(), 16) * workers)) {}
 };
 
 ups_status forward(const Call& call) {
   const GraphAttentionForward<float> f(call);
-  Pieces pieces(call.workspace);
-  const auto nodes = take_scratch<Nodes>(call, f, pieces);
-  const auto heads_of_worker = take_scratch<HeadsOfWorker>(call, f, pieces);
+  WorkspaceLayout workspace(call.workspace);
+  const auto nodes = make_scratch<Nodes>(call, f, workspace);
+  const auto heads_of_worker = make_scratch<HeadsOfWorker>(call, f, workspace);
   project(*call.threads, f, nodes);
   attend_all(*call.threads, f, nodes, heads_of_worker.values, f.options.activation, f.y);
   return UPS_OK;
@@ -241,21 +247,23 @@ struct BackwardScratch {
   float *dh, *packed_x;  // per worker
   int64_t dh_floats, packed_x_floats;
 
-  BackwardScratch(const GraphAttentionBackward<float>& f, int32_t workers, Pieces& pieces)
-      : nodes(f, pieces), heads_of_worker(f, workers, pieces),
-        packed_weight(pieces.take<float>(packed_size(f.width(), f.inputs))),
-        dz(pieces.take<float>(f.options.activation == UPS_ACTIVATION_NONE ? 0 : f.nodes * f.outputs())),
-        largest(pieces.take<float>(f.nodes * f.heads)), inverse_total(pieces.take<float>(f.nodes * f.heads)),
-        mean(pieces.take<float>(f.nodes * f.heads)), dtarget(pieces.take<float>(f.nodes * f.heads)),
-        sums(ceil_div(f.nodes, chunk_rows), f.width() * f.inputs + 2 * f.width() + f.outputs(), pieces),
+  BackwardScratch(const GraphAttentionBackward<float>& f, int32_t workers, WorkspaceLayout& workspace)
+      : nodes(f, workspace), heads_of_worker(f, workers, workspace),
+        packed_weight(workspace.reserve<float>(packed_size(f.width(), f.inputs))),
+        dz(workspace.reserve<float>(f.options.activation == UPS_ACTIVATION_NONE ? 0 : f.nodes * f.outputs())),
+        largest(workspace.reserve<float>(f.nodes * f.heads)),
+        inverse_total(workspace.reserve<float>(f.nodes * f.heads)), mean(workspace.reserve<float>(f.nodes * f.heads)),
+        dtarget(workspace.reserve<float>(f.nodes * f.heads)),
+        sums(ceil_div(f.nodes, chunk_rows), f.width() * f.inputs + 2 * f.width() + f.outputs(), workspace),
         dh_floats(round_up(chunk_rows * f.width(), 16)), packed_x_floats(packed_rows_size(chunk_rows, f.inputs)) {
-    dh = pieces.take<float>(dh_floats * workers);
-    packed_x = pieces.take<float>(packed_x_floats * workers);
+    dh = workspace.reserve<float>(dh_floats * workers);
+    packed_x = workspace.reserve<float>(packed_x_floats * workers);
   }
 };
 
-// What a row of the graph says of its node: the softmax, r, and the gradient of the node's target part, by the sums M
-// and P over edges of positive scores and of others (graph_attention_conv.h), carried along with the softmax.
+// What a row of the graph says of its node: the softmax, r, and the gradient of the node's target
+// part, by the sums M and P over edges of positive scores and of others (graph_attention_conv.h),
+// carried along with the softmax.
 void backward_of_target(const GraphAttentionBackward<float>& f, const BackwardScratch& s, const float* dz,
                         int64_t node) {
   const Floats below = broadcast(f.options.negative_slope), share = broadcast(f.share());
@@ -315,7 +323,8 @@ void backward_of_target(const GraphAttentionBackward<float>& f, const BackwardSc
   });
 }
 
-// dh of one node, from the edges that begin there, and the gradients of the attention vectors added to their sums.
+// dh of one node, from the edges that begin there, and the gradients of the attention vectors added
+// to their sums.
 void backward_of_source(const GraphAttentionBackward<float>& f, const BackwardScratch& s, const float* dz, int64_t node,
                         float* dh, float* dattention_source, float* dattention_target) {
   const Floats below = broadcast(f.options.negative_slope), share = broadcast(f.share());

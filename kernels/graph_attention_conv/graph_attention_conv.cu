@@ -1,8 +1,9 @@
-// CUDA. Floor: 2 N Fin HF FLOP, or h and the gathered rows through memory. h = x W^T is a dense product; then a warp takes
-// a node and a head, its lanes the features: every lane goes through the row's edges, first for the largest score and the
-// sums, then for the features, so nothing of the size of the edges is stored and no lane waits for another. Backward as
-// the SIMD variant: one pass over the rows, one over the transposed rows, then dense products. The gradients of the
-// attention vectors are the diagonal blocks of (dsource | dtarget)^T h.
+// CUDA. Floor: 2 N Fin HF FLOP, or h and the gathered rows through memory. h = x W^T is a dense
+// product; then a warp takes a node and a head, its lanes the features: every lane goes through the
+// row's edges, first for the largest score and the sums, then for the features, so nothing of the
+// size of the edges is stored and no lane waits for another. Backward as the SIMD variant: one pass
+// over the rows, one over the transposed rows, then dense products. The gradients of the attention
+// vectors are the diagonal blocks of (dsource | dtarget)^T h.
 #include "graph_attention_conv/graph_attention_conv.h"
 
 #include "lib/math/activation.cuh"
@@ -207,9 +208,9 @@ take_diagonal(const int32_t* fault, const float* products, int64_t heads, int64_
 
 struct Scratch {
   float *h, *from_source, *from_target;
-  Scratch(const GraphAttention<float>& f, Pieces& pieces)
-      : h(pieces.take<float>(f.nodes * f.width())), from_source(pieces.take<float>(f.nodes * f.heads)),
-        from_target(pieces.take<float>(f.nodes * f.heads)) {}
+  Scratch(const GraphAttention<float>& f, WorkspaceLayout& workspace)
+      : h(workspace.reserve<float>(f.nodes * f.width())), from_source(workspace.reserve<float>(f.nodes * f.heads)),
+        from_target(workspace.reserve<float>(f.nodes * f.heads)) {}
 };
 
 Attention attention_of(const GraphAttention<float>& f, const Scratch& s) {
@@ -249,13 +250,14 @@ ups_status forward(const Call& call) {
 struct BackwardScratch : Scratch {
   DenseScratch of_outputs;
   float *largest, *inverse_total, *mean, *dscores, *dh, *products, *parts;
-  BackwardScratch(const GraphAttentionBackward<float>& f, Pieces& pieces)
-      : Scratch(f, pieces), of_outputs(pieces, f.nodes, 0, f.outputs(), f.options.activation),
-        largest(pieces.take<float>(f.nodes * f.heads)), inverse_total(pieces.take<float>(f.nodes * f.heads)),
-        mean(pieces.take<float>(f.nodes * f.heads)), dscores(pieces.take<float>(f.nodes * 2 * f.heads)),
-        dh(pieces.take<float>(f.nodes * f.width())), products(pieces.take<float>(2 * f.heads * f.width())),
-        parts(pieces.take<float>(std::max(transposed_product_floats(f.nodes, f.width(), f.inputs),
-                                          transposed_product_floats(f.nodes, 2 * f.heads, f.width())))) {}
+  BackwardScratch(const GraphAttentionBackward<float>& f, WorkspaceLayout& workspace)
+      : Scratch(f, workspace), of_outputs(workspace, f.nodes, 0, f.outputs(), f.options.activation),
+        largest(workspace.reserve<float>(f.nodes * f.heads)),
+        inverse_total(workspace.reserve<float>(f.nodes * f.heads)), mean(workspace.reserve<float>(f.nodes * f.heads)),
+        dscores(workspace.reserve<float>(f.nodes * 2 * f.heads)), dh(workspace.reserve<float>(f.nodes * f.width())),
+        products(workspace.reserve<float>(2 * f.heads * f.width())),
+        parts(workspace.reserve<float>(std::max(transposed_product_floats(f.nodes, f.width(), f.inputs),
+                                                transposed_product_floats(f.nodes, 2 * f.heads, f.width())))) {}
 };
 
 ups_status backward(const Call& call) {

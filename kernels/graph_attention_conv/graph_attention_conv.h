@@ -1,18 +1,21 @@
-/* graph_attention_conv: graph attention of Velickovic et al., arXiv:1710.10903 (GAT, version 1); equal to PyTorch
- * Geometric's GATConv and to DGL's.
+/* graph_attention_conv: graph attention of Velickovic et al., arXiv:1710.10903 (GAT, version 1);
+ * equal to PyTorch Geometric's GATConv and to DGL's.
  *
  *   h = x W^T as H heads of F features; for an edge j -> i and a head:
- *   score_ij = leakyRelu(<attention_source, h_j> + <attention_target, h_i>), slope negative_slope below 0
+ *   score_ij = leakyRelu(<attention_source, h_j> + <attention_target, h_i>), slope negative_slope
+ *     below 0
  *   alpha_ij = exp(score_ij) / sum over the edges into i, the largest score taken off first
  *   z_i = sum over edges alpha_ij h_j;   y_i = act(z_i of all heads, one after the other, + bias)
  * Without concat the heads are averaged instead, and y and bias have F features.
- * self_loops: edges from a node to itself are left out and one is added to every node, last. Otherwise edges are taken
- * as they are, a repeated one counts again, and a node without any gets act(bias). Edge weights play no part.
- * The derivative of leakyRelu at 0 is negative_slope, as PyTorch's. What a node's target part gets back, the sum of its
- * dscore_ij, is computed as (1 - negative_slope) (P+ M- - P- M+) / M^2 with the sums M of exp and P of exp <dz_i, h_j> over
- * the edges of positive (+) and other (-) scores: the same, but nothing cancels when all scores have one sign. NaN in a node reaches the nodes that it has edges to.
- * Backward needs the transposed graph (graph_transpose) and computes h and the attention again: nothing of the size of
- * the edges is ever stored. Sums run in the order of the edges: the same bits for any number of threads. */
+ * self_loops: edges from a node to itself are left out and one is added to every node, last.
+ * Otherwise edges are taken as they are, a repeated one counts again, and a node without any gets
+ * act(bias). Edge weights play no part. The derivative of leakyRelu at 0 is negative_slope, as
+ * PyTorch's. What a node's target part gets back, the sum of its dscore_ij, is computed as (1 -
+ * negative_slope) (P+ M- - P- M+) / M^2 with the sums M of exp and P of exp <dz_i, h_j> over the
+ * edges of positive (+) and other (-) scores: the same, but nothing cancels when all scores have
+ * one sign. NaN in a node reaches the nodes that it has edges to. Backward needs the transposed
+ * graph (graph_transpose) and computes h and the attention again: nothing of the size of the edges
+ * is ever stored. Sums run in the order of the edges: the same bits for any number of threads. */
 #ifndef UPSILON_OPS_GRAPH_ATTENTION_CONV_H
 #define UPSILON_OPS_GRAPH_ATTENTION_CONV_H
 #include "upsilon/upsilon.h"

@@ -1,5 +1,6 @@
-// The gradient of graph_conv's edge weights; the formulas are in graph_conv.h. Work: 2 N Fin Fout FLOP for one product with
-// the weight, 2 (E + N) min(Fin, Fout) for the products over the edges; nothing of E x F is stored.
+// The gradient of graph_conv's edge weights; the formulas are in graph_conv.h. Work: 2 N Fin Fout
+// FLOP for one product with the weight, 2 (E + N) min(Fin, Fout) for the products over the edges;
+// nothing of E x F is stored.
 #if defined(UPS_GRAPH_CONV_EDGE_GRADIENTS_SIMD_H) == \
     defined(UPS_SIMD_TOGGLE)  // once per instruction set: see lib/simd/each_isa.h
 #ifdef UPS_GRAPH_CONV_EDGE_GRADIENTS_SIMD_H
@@ -14,23 +15,25 @@
 
 UPS_SIMD_BEGIN
 
-// For the gradient of the edge weights. The narrower side is multiplied: <W^T dz_i, x_j> or <dz_i, W x_j>.
+// For the gradient of the edge weights. The narrower side is multiplied: <W^T dz_i, x_j> or <dz_i,
+// W x_j>.
 struct EdgeScratch {
   float *packed, *product;  // dz W [N, Fin] or x W^T [N, Fout]
   float *loop, *in, *of_degree;  // per node: q of its loop, the sum of c q over its edges, dL/dd
 
-  EdgeScratch(const GraphConvBackward<float>& f, Pieces& pieces) {
+  EdgeScratch(const GraphConvBackward<float>& f, WorkspaceLayout& workspace) {
     if (!f.dedge_weights) return;
-    packed =
-        pieces.take<float>(f.inputs <= f.outputs ? packed_size(f.outputs, f.inputs) : packed_size(f.inputs, f.outputs));
-    product = pieces.take<float>(f.nodes * std::min(f.inputs, f.outputs));
-    loop = pieces.take<float>(f.nodes);
-    in = pieces.take<float>(f.nodes);
-    of_degree = pieces.take<float>(f.nodes);
+    packed = workspace.reserve<float>(f.inputs <= f.outputs ? packed_size(f.outputs, f.inputs)
+                                                            : packed_size(f.inputs, f.outputs));
+    product = workspace.reserve<float>(f.nodes * std::min(f.inputs, f.outputs));
+    loop = workspace.reserve<float>(f.nodes);
+    in = workspace.reserve<float>(f.nodes);
+    of_degree = workspace.reserve<float>(f.nodes);
   }
 };
 
-// Sums of c q in double: they cancel against the edges' own terms, exactly so where scaling all weights changes nothing.
+// Sums of c q in double: they cancel against the edges' own terms, exactly so where scaling all
+// weights changes nothing.
 void edge_gradients(const Call& call, const GraphConvBackward<float>& f, const NodeFactors<float>& factors,
                     const float* dz, const EdgeScratch& scratch) {
   constexpr int64_t rows_per_task = 256;

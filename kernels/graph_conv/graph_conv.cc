@@ -15,15 +15,16 @@ struct Scratch {
   T* dz;          // [N, Fout]
   T *product, *in, *out;  // for dedge_weights: x W^T [N, Fout], and sums of c q per node
 
-  Scratch(const GraphConvForward<T>& f, Pieces& pieces) : Scratch(f.nodes, f.inputs, 0, pieces) {}
-  Scratch(const GraphConvBackward<T>& f, Pieces& pieces)
-      : Scratch(f.nodes, std::max(f.inputs, f.outputs), f.outputs, pieces) {}
+  Scratch(const GraphConvForward<T>& f, WorkspaceLayout& workspace) : Scratch(f.nodes, f.inputs, 0, workspace) {}
+  Scratch(const GraphConvBackward<T>& f, WorkspaceLayout& workspace)
+      : Scratch(f.nodes, std::max(f.inputs, f.outputs), f.outputs, workspace) {}
 
  private:
-  Scratch(int64_t nodes, int64_t features, int64_t outputs, Pieces& pieces)
-      : factors{pieces.take<T>(nodes), pieces.take<T>(nodes), pieces.take<T>(nodes)},
-        aggregated(pieces.take<T>(nodes * features)), dz(pieces.take<T>(nodes * outputs)),
-        product(pieces.take<T>(nodes * outputs)), in(pieces.take<T>(nodes)), out(pieces.take<T>(nodes)) {}
+  Scratch(int64_t nodes, int64_t features, int64_t outputs, WorkspaceLayout& workspace)
+      : factors{workspace.reserve<T>(nodes), workspace.reserve<T>(nodes), workspace.reserve<T>(nodes)},
+        aggregated(workspace.reserve<T>(nodes * features)), dz(workspace.reserve<T>(nodes * outputs)),
+        product(workspace.reserve<T>(nodes * outputs)), in(workspace.reserve<T>(nodes)),
+        out(workspace.reserve<T>(nodes)) {}
 };
 
 // result = Â x (or the transpose, row by row of the original: every edge adds to its source).

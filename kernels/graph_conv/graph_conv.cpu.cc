@@ -1,11 +1,14 @@
-// SIMD. Work: 2 E F FLOP of aggregation and 2 N Fin Fout of product. The narrower side is aggregated:
-//   Fin <= Fout: a tile of rows of Â x is gathered into scratch that stays in cache and multiplied at once, so Â x is
+// SIMD. Work: 2 E F FLOP of aggregation and 2 N Fin Fout of product. The narrower side is
+// aggregated:
+//   Fin <= Fout: a tile of rows of Â x is gathered into scratch that stays in cache and multiplied
+//     at once, so Â x is
 //                never written to memory;
 //   Fin >  Fout: x W^T first (into the workspace), then its rows are gathered straight into y.
-// Backward: g = Â^T dz (one gather over the transposed graph), then dx = g W and dW = g^T x; 4 N Fin Fout FLOP.
-// The products fill the time: the gather costs a tenth of them for trees, and while a product runs, the rows that the next
-// tile or chunk begins with are fetched. Floor for 64 features: 2 N 64 64 FLOP a product against the FMA peak, which is
-// above what x, y and the gradients take from the third-level cache, and about what they take from memory.
+// Backward: g = Â^T dz (one gather over the transposed graph), then dx = g W and dW = g^T x; 4 N
+// Fin Fout FLOP. The products fill the time: the gather costs a tenth of them for trees, and while
+// a product runs, the rows that the next tile or chunk begins with are fetched. Floor for 64
+// features: 2 N 64 64 FLOP a product against the FMA peak, which is above what x, y and the
+// gradients take from the third-level cache, and about what they take from memory.
 #include "graph_conv/graph_conv.h"
 #include "graph_conv/graph_conv_call.h"
 
@@ -22,14 +25,14 @@
 UPS_SIMD_BEGIN
 
 constexpr int64_t tile_of_rows = 96;  // 96 x 64 floats are 24 KiB: gathered rows stay in L1
-constexpr int64_t least_tasks = 32,
-                  most_tiles = 8;  // of a task: its tiles follow each other, so that it can fetch ahead
+constexpr int64_t min_tasks = 32,
+                  max_tiles = 8;  // of a task: its tiles follow each other, so that it can fetch ahead
 
 // Calls body(first, rows, rows of the next tile of the task) for all tiles of `nodes` rows.
 template <class Body>
 void each_tile(Threads& threads, int64_t nodes, Body&& body) {
   const int64_t tiles = ceil_div(nodes, tile_of_rows),
-                task_tiles = std::clamp<int64_t>(tiles / least_tasks, 1, most_tiles);
+                task_tiles = std::clamp<int64_t>(tiles / min_tasks, 1, max_tiles);
   threads.run(ceil_div(tiles, task_tiles), [&](int64_t task, int32_t worker) {
     const int64_t end = std::min(nodes, (task + 1) * task_tiles * tile_of_rows);
     for (int64_t first = task * task_tiles * tile_of_rows; first < end; first += tile_of_rows) {
@@ -39,11 +42,12 @@ void each_tile(Threads& threads, int64_t nodes, Body&& body) {
   });
 }
 
-NodeFactors<float> take_factors(int64_t nodes, Pieces& pieces) {
-  return {pieces.take<float>(nodes), pieces.take<float>(nodes), pieces.take<float>(nodes)};
+NodeFactors<float> take_factors(int64_t nodes, WorkspaceLayout& workspace) {
+  return {workspace.reserve<float>(nodes), workspace.reserve<float>(nodes), workspace.reserve<float>(nodes)};
 }
 
-// How many of a row's sources are `node` itself: looked at a vector at a time, as there is seldom one.
+// How many of a row's sources are `node` itself: looked at a vector at a time, as there is seldom
+// one.
 inline int64_t own_edges(const int32_t* sources, int64_t count, int64_t node) {
   const Ints own = static_cast<int32_t>(node) - Ints{};
   Ints found{};
@@ -120,11 +124,11 @@ struct ForwardScratch {
   int64_t gathered_floats;
 
   template <class Graph>
-  ForwardScratch(const Graph& f, int32_t workers, Pieces& pieces)
-      : factors(take_factors(f.nodes, pieces)), packed(pieces.take<float>(packed_size(f.inputs, f.outputs))),
-        product(pieces.take<float>(f.inputs > f.outputs ? f.nodes * f.outputs : 0)),
+  ForwardScratch(const Graph& f, int32_t workers, WorkspaceLayout& workspace)
+      : factors(take_factors(f.nodes, workspace)), packed(workspace.reserve<float>(packed_size(f.inputs, f.outputs))),
+        product(workspace.reserve<float>(f.inputs > f.outputs ? f.nodes * f.outputs : 0)),
         gathered_floats(round_up(tile_of_rows * f.inputs, 16)) {
-    gathered = pieces.take<float>(f.inputs > f.outputs ? 0 : gathered_floats * workers);
+    gathered = workspace.reserve<float>(f.inputs > f.outputs ? 0 : gathered_floats * workers);
   }
 };
 
@@ -168,8 +172,9 @@ ups_status forward(const Call& call) {
   return UPS_OK;
 }
 
-// Whether dz = dy act' is formed as its rows are gathered, from dy and y, and not before. That reads E + N rows of y;
-// forming it before reads N rows of dy and of y, writes N and reads them again. The edges' gradients need dz itself.
+// Whether dz = dy act' is formed as its rows are gathered, from dy and y, and not before. That
+// reads E + N rows of y; forming it before reads N rows of dy and of y, writes N and reads them
+// again. The edges' gradients need dz itself.
 bool gathers_slope(const GraphConvBackward<float>& f) {
   return f.options.activation == UPS_ACTIVATION_RELU && f.edges <= 3 * f.nodes && !f.dedge_weights;
 }
@@ -193,23 +198,24 @@ struct BackwardScratch {
   float *gathered, *packed_x;  // per worker
   int64_t gathered_floats, packed_x_floats;
 
-  BackwardScratch(const GraphConvBackward<float>& f, int32_t workers, Pieces& pieces)
-      : forward(f, workers, pieces), sums(ceil_div(f.nodes, chunk_rows), f.outputs * f.inputs + f.outputs, pieces),
-        packed_weight(pieces.take<float>(packed_size(f.outputs, f.inputs))),
-        dz(pieces.take<float>(f.options.activation == UPS_ACTIVATION_NONE || gathers_slope(f) ? 0
-                                                                                              : f.nodes * f.outputs)),
+  BackwardScratch(const GraphConvBackward<float>& f, int32_t workers, WorkspaceLayout& workspace)
+      : forward(f, workers, workspace),
+        sums(ceil_div(f.nodes, chunk_rows), f.outputs * f.inputs + f.outputs, workspace),
+        packed_weight(workspace.reserve<float>(packed_size(f.outputs, f.inputs))),
+        dz(workspace.reserve<float>(
+            f.options.activation == UPS_ACTIVATION_NONE || gathers_slope(f) ? 0 : f.nodes * f.outputs)),
         gathered_floats(round_up(chunk_rows * f.outputs, 16)), packed_x_floats(packed_rows_size(chunk_rows, f.inputs)) {
-    gathered = pieces.take<float>(gathered_floats * workers);
-    packed_x = pieces.take<float>(packed_x_floats * workers);
+    gathered = workspace.reserve<float>(gathered_floats * workers);
+    packed_x = workspace.reserve<float>(packed_x_floats * workers);
   }
 };
 
 ups_status backward(const Call& call) {
   const GraphConvBackward<float> f(call);
   Threads& threads = *call.threads;
-  Pieces pieces(call.workspace);
-  const auto scratch = take_scratch<BackwardScratch>(call, f, pieces);
-  const auto edge_scratch = take_scratch<EdgeScratch>(call, f, pieces);
+  WorkspaceLayout workspace(call.workspace);
+  const auto scratch = make_scratch<BackwardScratch>(call, f, workspace);
+  const auto edge_scratch = make_scratch<EdgeScratch>(call, f, workspace);
   const int32_t activation = f.options.activation;
   all_node_factors(call, f, scratch.forward.factors);
   pack_weight_for_gradient(threads, f.weight, f.outputs, f.inputs, scratch.packed_weight);

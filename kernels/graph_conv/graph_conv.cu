@@ -1,9 +1,10 @@
-// CUDA: one kernel finds the coefficients of Â, then the narrower side is aggregated: for Fin <= Fout Â x is gathered, 64
-// rows at a time, into shared memory and multiplied there; otherwise x W^T comes first. Backward has two ways:
+// CUDA: one kernel finds the coefficients of Â, then the narrower side is aggregated: for Fin <=
+// Fout Â x is gathered, 64 rows at a time, into shared memory and multiplied there; otherwise x W^T
+// comes first. Backward has two ways:
 //   G = Â^T dz, dx = G W, dW = G^T x               one sum over the edges, Fout wide
 //   dx = Â^T (dz W), dW = dz^T (Â x)               one for each gradient that is wanted, Fin wide
-// with the same products of matrices; the way with the fewer E F is taken. Floor: the gathered rows, or 2 N Fin Fout FLOP
-// a product.
+// with the same products of matrices; the way with the fewer E F is taken. Floor: the gathered
+// rows, or 2 N Fin Fout FLOP a product.
 #include "graph_conv/graph_conv.h"
 
 #include "lib/graph/aggregate.cuh"
@@ -20,11 +21,11 @@ struct Coefficients {
   int32_t* last_loop = nullptr;  // the loop that counts, -1 where there is none
   float* later_degree;  // of the later pieces of long rows
   int32_t* later_loop;
-  Coefficients(Pieces& pieces, int64_t nodes, int64_t edges, const ups_graph_conv_options& options) {
-    if (options.normalization != UPS_NORMALIZATION_NONE) factor = pieces.take<float>(nodes);
-    if (options.self_loops) loop = pieces.take<float>(nodes), last_loop = pieces.take<int32_t>(nodes);
-    later_degree = pieces.take<float>(later_windows<edge_piece>(edges));
-    later_loop = pieces.take<int32_t>(later_windows<edge_piece>(edges));
+  Coefficients(WorkspaceLayout& workspace, int64_t nodes, int64_t edges, const ups_graph_conv_options& options) {
+    if (options.normalization != UPS_NORMALIZATION_NONE) factor = workspace.reserve<float>(nodes);
+    if (options.self_loops) loop = workspace.reserve<float>(nodes), last_loop = workspace.reserve<int32_t>(nodes);
+    later_degree = workspace.reserve<float>(later_windows<edge_piece>(edges));
+    later_loop = workspace.reserve<int32_t>(later_windows<edge_piece>(edges));
   }
 };
 
@@ -119,7 +120,7 @@ aggregate_and_multiply(const int32_t* fault, Layer layer) {
                                    });
 }
 
-bool fits_panel(int64_t inputs) { return panel_bytes(padded_depth<PanelTile>(inputs)) <= most_panel_bytes; }
+bool fits_panel(int64_t inputs) { return panel_bytes(padded_depth<PanelTile>(inputs)) <= max_panel_bytes; }
 
 template <class Conv>
 Aggregation forward_graph(const Conv& f, const Coefficients& c) {
@@ -160,10 +161,10 @@ void launch_coefficients(Launcher& launch, const Conv& f, const Coefficients& c)
 struct LayerScratch {
   float* between = nullptr;  // x W^T, or Â x where it is too wide for a panel
   float* later;
-  LayerScratch(Pieces& pieces, int64_t nodes, int64_t edges, int64_t inputs, int64_t outputs) {
-    later = pieces.take<float>(later_floats(edges, std::min(inputs, outputs)));
-    if (outputs < inputs) between = pieces.take<float>(nodes * outputs);
-    else if (!fits_panel(inputs)) between = pieces.take<float>(nodes * inputs);
+  LayerScratch(WorkspaceLayout& workspace, int64_t nodes, int64_t edges, int64_t inputs, int64_t outputs) {
+    later = workspace.reserve<float>(later_floats(edges, std::min(inputs, outputs)));
+    if (outputs < inputs) between = workspace.reserve<float>(nodes * outputs);
+    else if (!fits_panel(inputs)) between = workspace.reserve<float>(nodes * inputs);
   }
 };
 
@@ -203,8 +204,8 @@ void layer(Launcher& launch, int32_t precision, const Conv& f, const Coefficient
 struct ForwardScratch {
   Coefficients coefficients;
   LayerScratch layer;
-  ForwardScratch(const GraphConvForward<float>& f, Pieces& pieces)
-      : coefficients(pieces, f.nodes, f.edges, f.options), layer(pieces, f.nodes, f.edges, f.inputs, f.outputs) {}
+  ForwardScratch(const GraphConvForward<float>& f, WorkspaceLayout& workspace)
+      : coefficients(workspace, f.nodes, f.edges, f.options), layer(workspace, f.nodes, f.edges, f.inputs, f.outputs) {}
 };
 
 ups_status forward(const Call& call) {
@@ -218,7 +219,8 @@ ups_status forward(const Call& call) {
 
 // ---- the gradient of the edge weights; the formulas are in graph_conv.h ----
 
-// shares[item] = the sum of c q over a piece, without loops. The q of the graph's edges stand at its positions.
+// shares[item] = the sum of c q over a piece, without loops. The q of the graph's edges stand at
+// its positions.
 template <int threads>
 UPS_KERNEL_LB(threads)
 sum_shares(const int32_t* fault, Aggregation graph, const float* q, int64_t nodes, int64_t items, float* shares) {
@@ -286,18 +288,19 @@ finish_edge_gradients(const int32_t* fault, Aggregation graph, const int32_t* la
 
 struct EdgeScratch {
   float *product = nullptr, *in = nullptr, *out = nullptr, *of_degree = nullptr;
-  EdgeScratch(const GraphConvBackward<float>& f, Pieces& pieces) {
+  EdgeScratch(const GraphConvBackward<float>& f, WorkspaceLayout& workspace) {
     if (!f.dedge_weights) return;
     const int64_t items = f.nodes + later_windows<edge_piece>(f.edges);
-    product = pieces.take<float>(f.nodes * std::min(f.inputs, f.outputs));
+    product = workspace.reserve<float>(f.nodes * std::min(f.inputs, f.outputs));
     if (f.options.normalization == UPS_NORMALIZATION_NONE) return;
-    in = pieces.take<float>(items);
-    of_degree = pieces.take<float>(f.nodes);
-    if (f.options.normalization == UPS_NORMALIZATION_SYMMETRIC) out = pieces.take<float>(items);
+    in = workspace.reserve<float>(items);
+    of_degree = workspace.reserve<float>(f.nodes);
+    if (f.options.normalization == UPS_NORMALIZATION_SYMMETRIC) out = workspace.reserve<float>(items);
   }
 };
 
-// The narrower side is multiplied: <W^T dz_i, x_j> or <dz_i, W x_j>. `has_product`: dz W is in the scratch already.
+// The narrower side is multiplied: <W^T dz_i, x_j> or <dz_i, W x_j>. `has_product`: dz W is in the
+// scratch already.
 void edge_gradients(Launcher& launch, int32_t precision, const GraphConvBackward<float>& f, const Coefficients& c,
                     const float* dz, bool has_product, const EdgeScratch& scratch) {
   const bool by_inputs = f.inputs <= f.outputs;
@@ -335,14 +338,14 @@ struct BackwardScratch {
   DenseScratch dense;
   float *gathered, *product = nullptr, *later;
   EdgeScratch edge;
-  BackwardScratch(const GraphConvBackward<float>& f, Pieces& pieces)
-      : coefficients(pieces, f.nodes, f.edges, f.options), layer(pieces, f.nodes, f.edges, f.inputs, f.outputs),
-        dense(pieces, f.nodes, f.inputs, f.outputs, f.options.activation), edge(f, pieces) {
+  BackwardScratch(const GraphConvBackward<float>& f, WorkspaceLayout& workspace)
+      : coefficients(workspace, f.nodes, f.edges, f.options), layer(workspace, f.nodes, f.edges, f.inputs, f.outputs),
+        dense(workspace, f.nodes, f.inputs, f.outputs, f.options.activation), edge(f, workspace) {
     const bool by_inputs = aggregates_inputs(f);
     const int64_t width = by_inputs ? f.inputs : f.outputs;
-    gathered = pieces.take<float>(f.nodes * width);
-    later = pieces.take<float>(later_floats(f.edges, width));
-    if (by_inputs) product = edge.product ? edge.product : pieces.take<float>(f.nodes * f.inputs);
+    gathered = workspace.reserve<float>(f.nodes * width);
+    later = workspace.reserve<float>(later_floats(f.edges, width));
+    if (by_inputs) product = edge.product ? edge.product : workspace.reserve<float>(f.nodes * f.inputs);
   }
 };
 

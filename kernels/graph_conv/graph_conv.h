@@ -1,24 +1,28 @@
-/* graph_conv: graph convolution of Kipf and Welling, arXiv:1609.02907; equal to PyTorch Geometric's GCNConv.
+/* graph_conv: graph convolution of Kipf and Welling, arXiv:1609.02907; equal to PyTorch Geometric's
+ * GCNConv.
  *
  *   y = act(Â x W^T + b)
- * A holds the edge weights (1 when none are given): A[i, j] = w for an edge j -> i; rows list the sources of a node.
- * self_loops (PyG's add_remaining_self_loops): a node's own loop keeps its weight, of several the last counts, and
- * a missing one is added with weight 1. Without self_loops the edges are taken as they are.
- * Degree d_i = sum of row i, loop included. normalization:
+ * A holds the edge weights (1 when none are given): A[i, j] = w for an edge j -> i; rows list the
+ * sources of a node. self_loops (PyG's add_remaining_self_loops): a node's own loop keeps its
+ * weight, of several the last counts, and a missing one is added with weight 1. Without self_loops
+ * the edges are taken as they are. Degree d_i = sum of row i, loop included. normalization:
  *   symmetric  Â = D^-1/2 A D^-1/2     row  Â = D^-1 A     none  Â = A
- * d = 0 gives the factor 0; under symmetric a negative d gives NaN, as in PyG. The bias comes after the aggregation.
- * Backward needs the transposed graph (graph_transpose). With g = dL/dz and the edge e: j -> i, whose coefficient in Â
- * is c_e = t_i w_e s_j,
+ * d = 0 gives the factor 0; under symmetric a negative d gives NaN, as in PyG. The bias comes after
+ * the aggregation. Backward needs the transposed graph (graph_transpose). With g = dL/dz and the
+ * edge e: j -> i, whose coefficient in Â is c_e = t_i w_e s_j,
  *   q_e = dL/dc_e = <g_i, W x_j>,     dL/dw_e = t_i s_j q_e + dL/dd_i,
- * since w_e also counts in d_i. In and out are the edges that end and begin at i, the loop belonging to both:
- *   symmetric  t = s = d^-1/2, dt/dd = -t^3/2:   dL/dd_i = -t_i^2/2 (sum over in of c q + sum over out of c q)
+ * since w_e also counts in d_i. In and out are the edges that end and begin at i, the loop
+ * belonging to both:
+ *   symmetric  t = s = d^-1/2, dt/dd = -t^3/2:   dL/dd_i = -t_i^2/2 (sum over in of c q + sum over
+ *     out of c q)
  *   row        t = d^-1, s = 1, dt/dd = -t^2:    dL/dd_i = -t_i (sum over in of c q)
  *   none       dL/dd_i = 0
- * Of several loops the last gets the gradient, the others 0, as do edges in no row; a loop that was added counts in the
- * sums. d = 0 gives the factor 0 and no gradient through the degree. (PyG's autograd gives every loop the last one's
- * gradient, and NaN where a node with d = 0 has edges.) dedge_weights without edge_weights is the gradient at 1.
- * Sums run in the order of the edges, the self-loop last: the same bits for any number of threads. CUDA sums rows of
- * more than 256 edges by pieces of 256, each in order. */
+ * Of several loops the last gets the gradient, the others 0, as do edges in no row; a loop that was
+ * added counts in the sums. d = 0 gives the factor 0 and no gradient through the degree. (PyG's
+ * autograd gives every loop the last one's gradient, and NaN where a node with d = 0 has edges.)
+ * dedge_weights without edge_weights is the gradient at 1. Sums run in the order of the edges, the
+ * self-loop last: the same bits for any number of threads. CUDA sums rows of more than 256 edges by
+ * pieces of 256, each in order. */
 #ifndef UPSILON_OPS_GRAPH_CONV_H
 #define UPSILON_OPS_GRAPH_CONV_H
 #include "upsilon/upsilon.h"

@@ -1,4 +1,5 @@
-// A checked call of graph_conv, as plain numbers and pointers, and the factors of Â that both directions share.
+// A checked call of graph_conv, as plain numbers and pointers, and the factors of Â that both
+// directions share.
 #pragma once
 #include <cmath>
 
@@ -44,8 +45,8 @@ struct GraphConvBackward {
         dweight(call["dweight"]), dbias(call["dbias"]), dedge_weights(call["dedge_weights"]), options(call.options()) {}
 };
 
-// Â[i, j] = target[i] * w[i, j] * source[j], with the loop's weight in loop[i] when self_loops is set.
-// symmetric: source = target = d^-1/2; row: target = d^-1, source = 1; none: both 1.
+// Â[i, j] = target[i] * w[i, j] * source[j], with the loop's weight in loop[i] when self_loops is
+// set. symmetric: source = target = d^-1/2; row: target = d^-1, source = 1; none: both 1.
 template <class T>
 struct NodeFactors {
   T *source, *target, *loop;  // per node

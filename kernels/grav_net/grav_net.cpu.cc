@@ -1,7 +1,8 @@
-// SIMD: the weights of all edges first, a vector of edges at a time for the exponential; then the channels lie across
-// the vectors, and mean and maximum of a node are found in one pass over its edges. Floor: the gathered rows of h, 4 P
-// bytes an edge. Backward takes the same pass for the edge of each maximum, and two more: over the edges of each node
-// for what arrives at the distances, over the edges out of it for features and places.
+// SIMD: the weights of all edges first, a vector of edges at a time for the exponential; then the
+// channels lie across the vectors, and mean and maximum of a node are found in one pass over its
+// edges. Floor: the gathered rows of h, 4 P bytes an edge. Backward takes the same pass for the
+// edge of each maximum, and two more: over the edges of each node for what arrives at the
+// distances, over the edges out of it for features and places.
 #include "grav_net/grav_net.h"
 #include "grav_net/grav_net_call.h"
 

@@ -1,6 +1,7 @@
-// CUDA: the weights of all edges first, a thread each; then a thread for every node and channel finds mean and maximum
-// in one pass over the edges. Backward: a warp adds up what arrives at each edge's distance, then every node collects
-// from the edges into it and out of it. Floor: the gathered rows of h, 4 P bytes an edge.
+// CUDA: the weights of all edges first, a thread each; then a thread for every node and channel
+// finds mean and maximum in one pass over the edges. Backward: a warp adds up what arrives at each
+// edge's distance, then every node collects from the edges into it and out of it. Floor: the
+// gathered rows of h, 4 P bytes an edge.
 #include "grav_net/grav_net.h"
 
 #include "lib/segments/counting_sort.h"

@@ -1,14 +1,15 @@
 /* grav_net: what a GravNet layer (arXiv:1902.07987) collects from the neighbours of every point.
  *
- *   w_ij = exp(-10 |s_i - s_j|^2),   mean_i = mean of w_ij h_j,   max_i = max of w_ij h_j   over the edges j -> i
- * s is the point's place in the learned space, h its features. The neighbours come as a graph (knn_graph of s), whose
- * rows list the sources of a node. convention:
+ *   w_ij = exp(-10 |s_i - s_j|^2),   mean_i = mean of w_ij h_j,   max_i = max of w_ij h_j   over
+ *     the edges j -> i
+ * s is the point's place in the learned space, h its features. The neighbours come as a graph
+ * (knn_graph of s), whose rows list the sources of a node. convention:
  *   pyg    y_i = [mean_i, max_i], as PyTorch Geometric's GravNetConv
  *   hgcal  y_i = [max_i, mean_i], as HGCalML's caloGraphNN
- * A node without edges gets 0. Ties of the maximum go to the first edge of the row, which alone gets the gradient; a NaN
- * makes it NaN. Gradients pass through the features and, by w, through both ends' places; that the choice of the
- * neighbours depends on s has none. Backward needs the transposed graph. Sums run in the order of the edges: the same
- * bits for any number of threads. */
+ * A node without edges gets 0. Ties of the maximum go to the first edge of the row, which alone
+ * gets the gradient; a NaN makes it NaN. Gradients pass through the features and, by w, through
+ * both ends' places; that the choice of the neighbours depends on s has none. Backward needs the
+ * transposed graph. Sums run in the order of the edges: the same bits for any number of threads. */
 #ifndef UPSILON_OPS_GRAV_NET_H
 #define UPSILON_OPS_GRAV_NET_H
 #include "upsilon/upsilon.h"

@@ -51,16 +51,17 @@ struct GravNetBackward : GravNet<T> {
 
 struct GravNetForwardScratch {
   float* weights;  // w of each edge
-  GravNetForwardScratch(const GravNet<float>& f, Pieces& pieces) : weights(pieces.take<float>(f.edges)) {}
+  GravNetForwardScratch(const GravNet<float>& f, WorkspaceLayout& workspace)
+      : weights(workspace.reserve<float>(f.edges)) {}
 };
 
 struct GravNetBackwardScratch {
   float *weights, *slopes;  // per edge: w, and what arrives at d^2
   int32_t* winners;         // [N, P]
 
-  GravNetBackwardScratch(const GravNet<float>& f, Pieces& pieces)
-      : weights(pieces.take<float>(f.edges)), slopes(pieces.take<float>(f.edges)),
-        winners(pieces.take<int32_t>(f.nodes * f.features)) {}
+  GravNetBackwardScratch(const GravNet<float>& f, WorkspaceLayout& workspace)
+      : weights(workspace.reserve<float>(f.edges)), slopes(workspace.reserve<float>(f.edges)),
+        winners(workspace.reserve<int32_t>(f.nodes * f.features)) {}
 };
 
 }  // namespace upsilon

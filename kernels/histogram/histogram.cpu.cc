@@ -1,6 +1,7 @@
-// Floor: memory, 4 bytes of each coordinate and weight. What takes the time is the addition to a bin, whose neighbours in the
-// data often wait for the same bin, so every chunk counts in four copies in turn as long as they fit into L1. Evenly spaced
-// edges are found by a multiplication, others by bisection.
+// Floor: memory, 4 bytes of each coordinate and weight. What takes the time is the addition to a
+// bin, whose neighbours in the data often wait for the same bin, so every chunk counts in four
+// copies in turn as long as they fit into L1. Evenly spaced edges are found by a multiplication,
+// others by bisection.
 #include "histogram/histogram.h"
 #include "histogram/histogram_call.h"
 
@@ -10,7 +11,7 @@
 
 UPS_SIMD_BEGIN
 
-constexpr int64_t smallest_chunk = 1 << 14, task_elements = 4096, most_cells_copied = 512;
+constexpr int64_t smallest_chunk = 1 << 14, task_elements = 4096, max_cells_copied = 512;
 
 template <class Forward>
 struct Plan {
@@ -18,10 +19,10 @@ struct Plan {
   int64_t chunk, chunks, copies, wanted;  // wanted: of counts and squares
   double* sums;  // [chunks][copies][wanted][cells]
 
-  Plan(const Forward& f_, Pieces& pieces)
+  Plan(const Forward& f_, WorkspaceLayout& workspace)
       : f(f_), chunk(histogram_chunk(smallest_chunk, f.cells)), chunks(ceil_div(f.elements, chunk)),
-        copies(f.cells <= most_cells_copied ? 4 : 1), wanted((f.counts != nullptr) + (f.squares != nullptr)),
-        sums(pieces.take<double>(chunks * copies * wanted * f.cells)) {}
+        copies(f.cells <= max_cells_copied ? 4 : 1), wanted((f.counts != nullptr) + (f.squares != nullptr)),
+        sums(workspace.reserve<double>(chunks * copies * wanted * f.cells)) {}
 
   void count(int64_t index) const {
     const int64_t row = wanted * f.cells;

@@ -1,6 +1,7 @@
-// CUDA. Floor: memory. No atomics: a block counts a chunk, each of its threads in cells of its own; so every thread looks at
-// all parts of the elements, which stand in shared memory, and adds those that are its cells'. That is 128 comparisons per
-// part, and the order of the additions is the elements'. The chunks are added up in order.
+// CUDA. Floor: memory. No atomics: a block counts a chunk, each of its threads in cells of its own;
+// so every thread looks at all parts of the elements, which stand in shared memory, and adds those
+// that are its cells'. That is 128 comparisons per part, and the order of the additions is the
+// elements'. The chunks are added up in order.
 #include "histogram/histogram.h"
 
 #include "lib/cuda/cuda.h"
@@ -62,10 +63,10 @@ template <int axes>
 struct Plan {
   int64_t chunk, chunks;
   double *counts, *squares;
-  Plan(const HistogramForward<float, axes>& f, Pieces& pieces)
+  Plan(const HistogramForward<float, axes>& f, WorkspaceLayout& workspace)
       : chunk(histogram_chunk(smallest_chunk, f.cells)), chunks(ceil_div(f.elements, chunk)),
-        counts(f.counts ? pieces.take<double>(chunks * f.cells) : nullptr),
-        squares(f.squares ? pieces.take<double>(chunks * f.cells) : nullptr) {}
+        counts(f.counts ? workspace.reserve<double>(chunks * f.cells) : nullptr),
+        squares(f.squares ? workspace.reserve<double>(chunks * f.cells) : nullptr) {}
 };
 
 template <int axes>

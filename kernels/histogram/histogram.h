@@ -1,19 +1,24 @@
-/* histogram: weighted counts of N numbers in bins, and histogram_2d of N pairs; numpy's histogram and histogram2d.
+/* histogram: weighted counts of N numbers in bins, and histogram_2d of N pairs; numpy's histogram
+ * and histogram2d.
  *
- * B + 1 increasing edges make B bins: number k holds edges[k] <= x < edges[k+1], the last one its upper edge too.
- * Comparisons are exact: x and edges as float64, whatever the spacing. Edges may be infinite. What lies outside is ignored,
- * or, `clamped`, counted in the bin it is next to. NaN is refused. Edges that do not increase give counts without a meaning.
- *   counts[k]  = sum over the elements of weight * share in bin k; weights are 1 where left out, zero and negative ones are
+ * B + 1 increasing edges make B bins: number k holds edges[k] <= x < edges[k+1], the last one its
+ * upper edge too. Comparisons are exact: x and edges as float64, whatever the spacing. Edges may be
+ * infinite. What lies outside is ignored, or, `clamped`, counted in the bin it is next to. NaN is
+ * refused. Edges that do not increase give counts without a meaning.
+ *   counts[k]  = sum over the elements of weight * share in bin k; weights are 1 where left out,
+ *     zero and negative ones are
  *                plain numbers
  *   squares[k] = sum of (weight * share)²: the variance of the counts
- * spread none: an element has the share 1 in its bin. spread linear: it is shared out between the two bins whose centres it
- * lies between, by its distances to them ("cloud in cell", R. Hockney, J. Eastwood, Computer Simulation Using Particles,
- * 1988; bilinear in two dimensions), so that the counts have a gradient in x: weight * (dcounts[k+1] - dcounts[k]) /
- * (distance of the centres). Below the first centre, above the last and beside bins without an end an element counts in
- * one bin, with gradient 0.
+ * spread none: an element has the share 1 in its bin. spread linear: it is shared out between the
+ * two bins whose centres it lies between, by its distances to them ("cloud in cell", R. Hockney, J.
+ * Eastwood, Computer Simulation Using Particles, 1988; bilinear in two dimensions), so that the
+ * counts have a gradient in x: weight * (dcounts[k+1] - dcounts[k]) / (distance of the centres).
+ * Below the first centre, above the last and beside bins without an end an element counts in one
+ * bin, with gradient 0.
  *
- * The gradient of a weight is exact either way: what dcounts has at its bins. dx is 0 with spread none, where counts jump.
- * Sums are float64, over chunks of fixed size that are added up in order: the same bits for any number of threads. */
+ * The gradient of a weight is exact either way: what dcounts has at its bins. dx is 0 with spread
+ * none, where counts jump. Sums are float64, over chunks of fixed size that are added up in order:
+ * the same bits for any number of threads. */
 #ifndef UPSILON_OPS_HISTOGRAM_H
 #define UPSILON_OPS_HISTOGRAM_H
 #include "upsilon/upsilon.h"

@@ -1,4 +1,5 @@
-// Checked calls of histogram and histogram_2d, as plain numbers and pointers, and where an element counts.
+// Checked calls of histogram and histogram_2d, as plain numbers and pointers, and where an element
+// counts.
 #pragma once
 #include "core/named_call.h"
 #include "lib/kernel.h"
@@ -93,8 +94,8 @@ struct Histogram {
   }
   UPS_HD double weight(int64_t i) const { return weights ? static_cast<double>(weights[i]) : 1.0; }
 
-  // Calls body(cell, share, slopes) for every cell that element i has a part of. slopes[a] is the derivative of its share by
-  // the element's coordinate a.
+  // Calls body(cell, share, slopes) for every cell that element i has a part of. slopes[a] is the
+  // derivative of its share by the element's coordinate a.
   template <class Body>
   UPS_HD void each_part(int64_t i, Body body) const {
     BinShare found[axes];
@@ -156,7 +157,8 @@ struct HistogramBackward : Histogram<T, axes> {
   }
 };
 
-// Elements that are summed up on their own; with many cells more, so that the sums of all chunks stay smaller than the data.
+// Elements that are summed up on their own; with many cells more, so that the sums of all chunks
+// stay smaller than the data.
 inline int64_t histogram_chunk(int64_t smallest, int64_t cells) { return std::max(smallest, 4 * cells); }
 
 }  // namespace upsilon

@@ -21,7 +21,7 @@ double distance_between(const T* a, const T* b, int64_t width) {
 struct Scratch {
   Neighbour* all;
   template <class T>
-  Scratch(const KnnGraph<T>& f, Pieces& pieces) : all(pieces.take<Neighbour>(f.points)) {}
+  Scratch(const KnnGraph<T>& f, WorkspaceLayout& workspace) : all(workspace.reserve<Neighbour>(f.points)) {}
 };
 
 template <class T>

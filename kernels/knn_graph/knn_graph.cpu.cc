@@ -1,11 +1,13 @@
-// SIMD: one query per lane. A group of queries looks at the same candidates one after the other, so coordinates of a
-// candidate are broadcast, and the lists of the nearest lie across the lanes, one vector for every place. Small events
-// are looked at whole; large ones of few dimensions are sorted into a balanced k-d tree whose leaves are the groups, and
-// boxes beyond every query's list are passed over.
+// SIMD: one query per lane. A group of queries looks at the same candidates one after the other, so
+// coordinates of a candidate are broadcast, and the lists of the nearest lie across the lanes, one
+// vector for every place. Small events are looked at whole; large ones of few dimensions are sorted
+// into a balanced k-d tree whose leaves are the groups, and boxes beyond every query's list are
+// passed over.
 // Floor: 3 n D FLOP of distances per point, and 5 n k / 2 comparisons and selections.
 //
-// The lists are float32, with an error of at most (D + 2) / 2^24 of a distance. Where two of them are too close to be
-// told apart, the query starts again with the distances of the reference: the graph is the exact one.
+// The lists are float32, with an error of at most (D + 2) / 2^24 of a distance. Where two of them
+// are too close to be told apart, the query starts again with the distances of the reference: the
+// graph is the exact one.
 #include "knn_graph/knn_graph.h"
 #include "knn_graph/knn_graph_call.h"
 
@@ -15,12 +17,12 @@
 UPS_SIMD_BEGIN
 
 constexpr int64_t tree_points = 1000;  // from so many on a tree pays
-constexpr int64_t most_tree_width = 12;  // boxes of more dimensions exclude next to nothing
+constexpr int64_t max_tree_width = 12;  // boxes of more dimensions exclude next to nothing
 constexpr int64_t window_rows = 256;  // whose groups are one task
 constexpr int batch = 4;  // candidates at a time
 
-// The largest distance that may be no larger than `distance`, as float32 knows them. Products that underflow lose up to
-// 2^-150 a dimension.
+// The largest distance that may be no larger than `distance`, as float32 knows them. Products that
+// underflow lose up to 2^-150 a dimension.
 Floats reach(Floats distance, int64_t width) {
   return distance * broadcast(1.0f + static_cast<float>(width + 4) * 0x1p-22f) + broadcast(1e-36f);
 }
@@ -45,7 +47,7 @@ struct Event {
   int32_t id(int64_t point) const { return ids ? ids[point] : static_cast<int32_t>(point); }
 };
 
-// ---- the tree ----------------------------------------------------------------------------------------------------
+// ---- the tree -----------------------------------------------------------------------------------
 
 struct Coordinate {
   float value;
@@ -53,7 +55,7 @@ struct Coordinate {
   bool operator<(const Coordinate& other) const { return value < other.value; }
 };
 
-bool wants_tree(int64_t size, int64_t width) { return size >= tree_points && width > 0 && width <= most_tree_width; }
+bool wants_tree(int64_t size, int64_t width) { return size >= tree_points && width > 0 && width <= max_tree_width; }
 
 struct TreeScratch {
   float *x = nullptr, *inner = nullptr, *leaf = nullptr;
@@ -61,14 +63,14 @@ struct TreeScratch {
   Coordinate* coordinates = nullptr;
 
   // An event that begins at row r has its leaves from r / lanes + (events before it) on.
-  TreeScratch(int64_t points, int64_t width, Pieces& pieces) {
+  TreeScratch(int64_t points, int64_t width, WorkspaceLayout& workspace) {
     if (!wants_tree(points, width)) return;
     const int64_t leaves = points / lanes + points / tree_points + 2;
-    x = pieces.take<float>(points * width);
-    ids = pieces.take<int32_t>(points);
-    coordinates = pieces.take<Coordinate>(points);
-    inner = pieces.take<float>(leaves * 2 * width);
-    leaf = pieces.take<float>(leaves * 2 * width);
+    x = workspace.reserve<float>(points * width);
+    ids = workspace.reserve<int32_t>(points);
+    coordinates = workspace.reserve<Coordinate>(points);
+    inner = workspace.reserve<float>(leaves * 2 * width);
+    leaf = workspace.reserve<float>(leaves * 2 * width);
   }
 };
 
@@ -125,8 +127,8 @@ void build_tree(Threads& threads, const float* x, Event& event, float* sorted, i
   });
 }
 
-// Calls visit(first, count) for the points of every leaf whose box, and all boxes round it, are near(box); those around
-// leaf `own` first. Without a tree that is all points at once.
+// Calls visit(first, count) for the points of every leaf whose box, and all boxes round it, are
+// near(box); those around leaf `own` first. Without a tree that is all points at once.
 template <class Near, class Visit>
 void each_near(const Event& event, int64_t own, Near&& near, Visit&& visit) {
   if (event.tree.leaves == 0) return visit(int64_t{0}, event.size);
@@ -149,18 +151,18 @@ void each_near(const Event& event, int64_t own, Near&& near, Visit&& visit) {
   }
 }
 
-// ---- a group of queries ------------------------------------------------------------------------------------------
+// ---- a group of queries -------------------------------------------------------------------------
 
 struct Group {
   float *query, *distance;  // [D][lanes], [places][lanes]
   int32_t* point;  // [places][lanes]
   Neighbour* exact;  // [K]
 
-  Group(int64_t points, int64_t width, int64_t most, Pieces& pieces) {
-    query = pieces.take<float>(width * lanes);
-    distance = pieces.take<float>((std::min(points, most) + 2) * lanes);
-    point = pieces.take<int32_t>((std::min(points, most) + 2) * lanes);
-    exact = pieces.take<Neighbour>(std::min(points, most));
+  Group(int64_t points, int64_t width, int64_t most, WorkspaceLayout& workspace) {
+    query = workspace.reserve<float>(width * lanes);
+    distance = workspace.reserve<float>((std::min(points, most) + 2) * lanes);
+    point = workspace.reserve<int32_t>((std::min(points, most) + 2) * lanes);
+    exact = workspace.reserve<Neighbour>(std::min(points, most));
   }
 };
 
@@ -305,18 +307,18 @@ void search(const KnnGraph<float>& f, const Event& event, int64_t first, int64_t
   }
 }
 
-// ---- all events --------------------------------------------------------------------------------------------------
+// ---- all events ---------------------------------------------------------------------------------
 
 struct Scratch {
   TreeScratch tree;
   int64_t group_bytes;
   char* groups;  // one a worker
 
-  Scratch(const KnnGraph<float>& f, int32_t workers, Pieces& pieces) : tree(f.points, f.width, pieces) {
-    Pieces group(nullptr);
+  Scratch(const KnnGraph<float>& f, int32_t workers, WorkspaceLayout& workspace) : tree(f.points, f.width, workspace) {
+    WorkspaceLayout group(nullptr);
     (void)Group(f.points, f.width, f.most, group);
     group_bytes = static_cast<int64_t>(group.bytes());
-    groups = pieces.take<char>(group_bytes * workers);
+    groups = workspace.reserve<char>(group_bytes * workers);
   }
 };
 
@@ -346,7 +348,7 @@ ups_status run(const Call& call) {
   // A task has the groups that begin in its window of the rows.
   const int64_t begin = f.offsets[0];
   threads.run(ceil_div(f.offsets[f.events] - begin, window_rows), [&](int64_t task, int32_t worker) {
-    Pieces own(scratch.groups + worker * scratch.group_bytes);
+    WorkspaceLayout own(scratch.groups + worker * scratch.group_bytes);
     const Group group(f.points, f.width, f.most, own);
     const int64_t first = begin + task * window_rows, end = first + window_rows;
     int64_t event = std::upper_bound(f.offsets, f.offsets + f.events + 1, first) - f.offsets - 1;

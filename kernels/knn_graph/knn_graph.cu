@@ -1,6 +1,7 @@
-// CUDA: a warp for each point. Its lanes hold the 32 nearest so far in order, one each; 32 candidates at a time are
-// compared with the last of them, and those that are nearer move in by a shuffle. Rows of more than 32 neighbours take
-// further passes, which begin behind the last neighbour found. Floor: 3 n D FLOP in float64 per point and pass.
+// CUDA: a warp for each point. Its lanes hold the 32 nearest so far in order, one each; 32
+// candidates at a time are compared with the last of them, and those that are nearer move in by a
+// shuffle. Rows of more than 32 neighbours take further passes, which begin behind the last
+// neighbour found. Floor: 3 n D FLOP in float64 per point and pass.
 #include "lib/cuda/cuda.h"
 #include "lib/segments/counting_sort.h"
 #include "knn_graph/knn_graph_call.h"
@@ -128,7 +129,8 @@ find_neighbours(const int32_t* fault, KnnGraph<float> f) {
 
 struct Scratch {
   int32_t* event_edges;
-  Scratch(const KnnGraph<float>& f, Pieces& pieces) : event_edges(pieces.take<int32_t>(f.events + 1)) {}
+  Scratch(const KnnGraph<float>& f, WorkspaceLayout& workspace)
+      : event_edges(workspace.reserve<int32_t>(f.events + 1)) {}
 };
 
 ups_status run(const Call& call) {

@@ -53,7 +53,8 @@ struct Neighbour {
   }
 };
 
-// The distance that decides: compiled with the reference, so that no instruction set contracts its sums.
+// The distance that decides: compiled with the reference, so that no instruction set contracts its
+// sums.
 double squared_distance(const float* a, const float* b, int64_t width);
 
 }  // namespace upsilon

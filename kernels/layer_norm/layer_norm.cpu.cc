@@ -1,6 +1,6 @@
-// SIMD. Floor: memory, x and y once (backward x, y, dy and dx). A row is read in chunks that stay in L1: the chunk's sum,
-// then sums of its deviations from its mean, joined over chunks in float64; so only rows beyond the cache come from memory
-// twice, and none whose moments are given.
+// SIMD. Floor: memory, x and y once (backward x, y, dy and dx). A row is read in chunks that stay
+// in L1: the chunk's sum, then sums of its deviations from its mean, joined over chunks in float64;
+// so only rows beyond the cache come from memory twice, and none whose moments are given.
 #include "lib/math/moments.h"
 #include "layer_norm/layer_norm.h"
 #include "layer_norm/layer_norm_call.h"
@@ -25,7 +25,8 @@ template <class Body>
     body(first, std::min(chunk_features, features - first));
 }
 
-// Normalised x is ((x - mean) - rest) scale: the mean in two parts, as large offsets would lose digits otherwise.
+// Normalised x is ((x - mean) - rest) scale: the mean in two parts, as large offsets would lose
+// digits otherwise.
 struct Statistics {
   Floats mean, rest, scale;
 
@@ -74,8 +75,8 @@ ups_status forward(const Call& call) {
 
 // dweight, then dbias.
 struct BackwardSums : GroupSums {
-  BackwardSums(const LayerNormBackward<float>& f, Pieces& pieces)
-      : GroupSums(ceil_div(f.rows, chunk_rows), 2 * f.features, pieces) {}
+  BackwardSums(const LayerNormBackward<float>& f, WorkspaceLayout& workspace)
+      : GroupSums(ceil_div(f.rows, chunk_rows), 2 * f.features, workspace) {}
 };
 
 void backward_row(const LayerNormBackward<float>& f, int64_t row, float* dweight, float* dbias) {
@@ -98,7 +99,8 @@ void backward_row(const LayerNormBackward<float>& f, int64_t row, float* dweight
       if (f.dbias) store_some(dbias + c, gradient + load_some(dbias + c, here), here);
       // Beyond the row the gradient is 0, whatever x is taken to be there.
       const Floats inner = f.weight ? gradient * load_some(f.weight + c, here) : gradient;
-      // Kept for the second pass: computed again it might be rounded otherwise, and no longer cancel with its mean.
+      // Kept for the second pass: computed again it might be rounded otherwise, and no longer
+      // cancel with its mean.
       if (dx) store_some(dx + c, inner, here);
       of_gradient += inner;
       of_product = inner * normalised + of_product;

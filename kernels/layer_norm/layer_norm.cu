@@ -1,6 +1,7 @@
-// CUDA. Floor: memory, x and y once (backward x, y, dy and dx). A warp takes a row, a block a long one; a row is summed
-// twice, for its mean and for the deviations from it, and stays in cache meanwhile. The gradients of weight and bias are
-// summed over fixed chunks of rows, added up in order.
+// CUDA. Floor: memory, x and y once (backward x, y, dy and dx). A warp takes a row, a block a long
+// one; a row is summed twice, for its mean and for the deviations from it, and stays in cache
+// meanwhile. The gradients of weight and bias are summed over fixed chunks of rows, added up in
+// order.
 #include "layer_norm/layer_norm.h"
 
 #include "lib/math/activation.cuh"
@@ -19,7 +20,8 @@ struct Team {
   double* sums;  // shared, one for each warp
 
   UPS_ON_DEVICE int rank() const { return static_cast<int>(threadIdx.x) % threads; }
-  // The sum over the team, the same in every thread. All threads of a block call it together when warps > 1.
+  // The sum over the team, the same in every thread. All threads of a block call it together when
+  // warps > 1.
   UPS_ON_DEVICE double sum(float value) const {
     double total = ups::warp_sum(static_cast<double>(value));
     if constexpr (warps > 1) {
@@ -130,12 +132,13 @@ backward_of_rows(const int32_t* fault, LayerNormBackward<float> f, Statistics* s
   });
 }
 
-// Sums over a chunk of rows for 32 columns a block: its warps take rows in turn and are added up in order.
+// Sums over a chunk of rows for 32 columns a block: its warps take rows in turn and are added up in
+// order.
 constexpr int sum_columns = 32, sum_warps = 8;
 
 int64_t chunk_of_rows(int64_t rows) {
-  constexpr int64_t most_chunks = 256, fewest_rows = 64;
-  return std::max(fewest_rows, ceil_div(rows, most_chunks));
+  constexpr int64_t max_chunks = 256, min_rows = 64;
+  return std::max(min_rows, ceil_div(rows, max_chunks));
 }
 
 template <int warps>
@@ -199,9 +202,9 @@ ups_status forward(const Call& call) {
 struct BackwardScratch {
   Statistics* statistics;
   float* parts;
-  BackwardScratch(const LayerNormBackward<float>& f, Pieces& pieces)
-      : statistics(pieces.take<Statistics>(f.rows)),
-        parts(pieces.take<float>(ceil_div(f.rows, chunk_of_rows(f.rows)) * 2 * f.features)) {}
+  BackwardScratch(const LayerNormBackward<float>& f, WorkspaceLayout& workspace)
+      : statistics(workspace.reserve<Statistics>(f.rows)),
+        parts(workspace.reserve<float>(ceil_div(f.rows, chunk_of_rows(f.rows)) * 2 * f.features)) {}
 };
 
 ups_status backward(const Call& call) {

@@ -49,8 +49,8 @@ int64_t build_tree(const LcaEvent& e) {
 struct Scratch {
   int64_t* begins;
   int32_t* of_event;
-  Scratch(const LcaToTree& f, Pieces& pieces)
-      : begins(pieces.take<int64_t>(f.matrices.events + 1)), of_event(pieces.take<int32_t>(2 * f.leaves)) {}
+  Scratch(const LcaToTree& f, WorkspaceLayout& workspace)
+      : begins(workspace.reserve<int64_t>(f.matrices.events + 1)), of_event(workspace.reserve<int32_t>(2 * f.leaves)) {}
 };
 
 ups_status run_reference(const Call& call) {

@@ -1,5 +1,5 @@
-// Events are shared out among the threads. A matrix is read once for each of its stages, and a pair is compared at every
-// node above it: 8 bytes an entry and stage from L1.
+// Events are shared out among the threads. A matrix is read once for each of its stages, and a pair
+// is compared at every node above it: 8 bytes an entry and stage from L1.
 #include "lca_to_tree/lca_to_tree.h"
 #include "lca_to_tree/lca_to_tree_call.h"
 
@@ -14,10 +14,10 @@ constexpr int64_t task_events = 16;
 struct Scratch {
   int64_t* begins;
   int32_t *mother, *stage, *top, *members, *nodes;
-  Scratch(const LcaToTree& f, Pieces& pieces)
-      : begins(pieces.take<int64_t>(f.matrices.events + 1)), mother(pieces.take<int32_t>(2 * f.leaves)),
-        stage(pieces.take<int32_t>(2 * f.leaves)), top(pieces.take<int32_t>(f.leaves)),
-        members(pieces.take<int32_t>(f.leaves)), nodes(pieces.take<int32_t>(f.matrices.events)) {}
+  Scratch(const LcaToTree& f, WorkspaceLayout& workspace)
+      : begins(workspace.reserve<int64_t>(f.matrices.events + 1)), mother(workspace.reserve<int32_t>(2 * f.leaves)),
+        stage(workspace.reserve<int32_t>(2 * f.leaves)), top(workspace.reserve<int32_t>(f.leaves)),
+        members(workspace.reserve<int32_t>(f.leaves)), nodes(workspace.reserve<int32_t>(f.matrices.events)) {}
 };
 
 // Trees are made at places with room for the most nodes, then moved together.

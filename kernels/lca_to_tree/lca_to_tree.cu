@@ -1,5 +1,5 @@
-// CUDA: a thread makes the tree of an event, as each step waits for the one before; blocks move the trees together. Floor:
-// 8 bytes an entry and stage.
+// CUDA: a thread makes the tree of an event, as each step waits for the one before; blocks move the
+// trees together. Floor: 8 bytes an entry and stage.
 #include "lib/segments/pair_matrices.cuh"
 
 #include "lca_to_tree/lca_to_tree_call.h"
@@ -10,10 +10,10 @@ namespace {
 struct Scratch {
   int64_t* begins;
   int32_t *mother, *stage, *top, *members, *nodes;
-  Scratch(const LcaToTree& f, Pieces& pieces)
-      : begins(pieces.take<int64_t>(f.matrices.events + 1)), mother(pieces.take<int32_t>(2 * f.leaves)),
-        stage(pieces.take<int32_t>(2 * f.leaves)), top(pieces.take<int32_t>(f.leaves)),
-        members(pieces.take<int32_t>(f.leaves)), nodes(pieces.take<int32_t>(f.matrices.events)) {}
+  Scratch(const LcaToTree& f, WorkspaceLayout& workspace)
+      : begins(workspace.reserve<int64_t>(f.matrices.events + 1)), mother(workspace.reserve<int32_t>(2 * f.leaves)),
+        stage(workspace.reserve<int32_t>(2 * f.leaves)), top(workspace.reserve<int32_t>(f.leaves)),
+        members(workspace.reserve<int32_t>(f.leaves)), nodes(workspace.reserve<int32_t>(f.matrices.events)) {}
 };
 
 template <int threads>
@@ -45,7 +45,7 @@ move_together(const int32_t* fault, LcaToTree f, Scratch scratch) {
 }
 
 constexpr int event_threads = 128;
-constexpr int64_t most_blocks = 4096;
+constexpr int64_t max_blocks = 4096;
 
 template <int threads>
 UPS_KERNEL_LB(threads)
@@ -64,7 +64,7 @@ ups_status run(const Call& call) {
   launch.elements(make_trees<block_threads>, events, f, scratch);
   launch.grid(add_up<block_threads>, 1, 1, block_threads, 0, scratch.nodes, events, f.node_offsets, nullptr,
               int64_t{0});
-  launch.grid(move_together<event_threads>, std::min(events, most_blocks), 1, event_threads, 0, f, scratch);
+  launch.grid(move_together<event_threads>, std::min(events, max_blocks), 1, event_threads, 0, f, scratch);
   launch.elements(fill_behind<block_threads>, 2 * f.leaves, f);
   return launch.status();
 }

@@ -50,8 +50,9 @@ struct LcaEvent {
     }
   }
 
-  // The number of nodes, 0 when there is no such tree. Every pair of leaves is looked at when it is joined, that is once
-  // at the node that is to be its lowest common ancestor, and at the end when it never was.
+  // The number of nodes, 0 when there is no such tree. Every pair of leaves is looked at when it is
+  // joined, that is once at the node that is to be its lowest common ancestor, and at the end when
+  // it never was.
   UPS_HD int64_t build() const {
     stand_alone();
     int64_t nodes = leaves;

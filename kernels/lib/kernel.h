@@ -21,16 +21,17 @@ void clear(T* elements, int64_t count) {
   if (elements) std::fill_n(elements, count, T(0));
 }
 
-// Cuts the workspace into aligned pieces. Whatever takes pieces is run twice, to measure with nothing at hand and to hand
-// out: see workspace_of.
-class Pieces {
+// Where the parts of a workspace lie, each aligned. Whatever reserves parts is run twice: with no
+// memory, to find out how much is needed, and with memory, to get pointers into it; see
+// workspace_of.
+class WorkspaceLayout {
  public:
-  explicit Pieces(void* start) : start_(static_cast<char*>(start)) {}
+  explicit WorkspaceLayout(void* start) : start_(static_cast<char*>(start)) {}
   template <class T>
-  T* take(int64_t count) {
-    T* piece = start_ ? reinterpret_cast<T*>(start_ + at_) : nullptr;
+  T* reserve(int64_t count) {
+    T* part = start_ ? reinterpret_cast<T*>(start_ + at_) : nullptr;
     at_ += static_cast<size_t>(round_up(count * static_cast<int64_t>(sizeof(T)), 64));
-    return piece;
+    return part;
   }
   size_t bytes() const { return at_; }
 
@@ -39,36 +40,38 @@ class Pieces {
   size_t at_ = 0;
 };
 
-// What a kernel keeps in the workspace is a struct, made from its call as plain numbers, from how many workers there are if
-// it asks, and from the pieces: Scratch(f, pieces), Scratch(f, workers, pieces) or Scratch(f, threads, pieces). Where the call
-// says more, as which strategy to take, it may have that: Scratch(f, call, pieces).
+// What a kernel keeps in the workspace is a struct. It is made from the call's numbers f and the
+// layout, and also from the number of workers, the threads or the call where its constructor asks
+// for them: Scratch(f, workspace), Scratch(f, workers, workspace), Scratch(f, threads, workspace)
+// or Scratch(f, call, workspace).
 template <class Scratch, class F>
-Scratch take_scratch(const Call& call, const F& f, Pieces& pieces) {
+Scratch make_scratch(const Call& call, const F& f, WorkspaceLayout& workspace) {
   const auto workers = [&] { return call.threads->count(); };
-  if constexpr (requires { Scratch(f, pieces); }) return Scratch(f, pieces);
-  else if constexpr (requires { Scratch(f, *call.threads, pieces); }) return Scratch(f, *call.threads, pieces);
-  else if constexpr (requires { Scratch(f, call, pieces); }) return Scratch(f, call, pieces);
-  else return Scratch{f, workers(), pieces};  // braces: a bool is no number of workers
+  if constexpr (requires { Scratch(f, workspace); }) return Scratch(f, workspace);
+  else if constexpr (requires { Scratch(f, *call.threads, workspace); }) return Scratch(f, *call.threads, workspace);
+  else if constexpr (requires { Scratch(f, call, workspace); }) return Scratch(f, call, workspace);
+  else return Scratch{f, workers(), workspace};  // braces: a bool is not a number of workers
 }
-// The kernel has it, the first in its workspace, by scratch_of<Scratch>(call, f) ...
+// A kernel whose scratch is the first in its workspace gets it by scratch_of<Scratch>(call, f) ...
 template <class Scratch, class F>
 Scratch scratch_of(const Call& call, const F& f) {
-  Pieces pieces(call.workspace);
-  return take_scratch<Scratch>(call, f, pieces);
+  WorkspaceLayout workspace(call.workspace);
+  return make_scratch<Scratch>(call, f, workspace);
 }
-// ... and is registered with workspace_of<F, Scratch>, the one function that measures workspaces. Several parts follow one
-// another. One that some calls do without tells which need it: static bool needed(const F&).
+// ... and is registered with workspace_of<F, Scratch>, which measures workspaces. Several structs
+// lie one behind the other. A struct that only some calls need says which: static bool needed(const
+// F&).
 template <class F, class... Parts>
 size_t workspace_of(const Call& call) {
   const F f(call);
-  Pieces pieces(nullptr);
-  const auto take = [&]<class Part>(const Part*) {
+  WorkspaceLayout workspace(nullptr);
+  const auto measure = [&]<class Part>(const Part*) {
     if constexpr (requires { Part::needed(f); })
       if (!Part::needed(f)) return;
-    (void)take_scratch<Part>(call, f, pieces);
+    (void)make_scratch<Part>(call, f, workspace);
   };
-  (take(static_cast<const Parts*>(nullptr)), ...);
-  return pieces.bytes();
+  (measure(static_cast<const Parts*>(nullptr)), ...);
+  return workspace.bytes();
 }
 
 }  // namespace upsilon

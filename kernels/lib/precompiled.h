@@ -1,5 +1,6 @@
-// What nearly every kernel source reads, compiled once by CMake: half of the time of a small source goes into these.
-// Nobody includes it: sources include what they need, and compile without it (node-gyp has no precompiled headers).
+// What nearly every kernel source reads, compiled once by CMake: half of the time of a small source
+// goes into these. Nobody includes it: sources include what they need, and compile without it
+// (node-gyp has no precompiled headers).
 #pragma once
 #include "lib/kernel.h"
 

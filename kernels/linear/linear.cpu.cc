@@ -1,6 +1,6 @@
-// SIMD: the weight is packed once, rows stream through it in fixed chunks; one that meets few rows is read once instead,
-// where it lies or, if it is large, slice by slice. Floor: 2 rows K M FLOP against the FMA peak, or
-// 4 (rows (K + M) + K M) bytes against memory, whichever is longer.
+// SIMD: the weight is packed once, rows stream through it in fixed chunks; one that meets few rows
+// is read once instead, where it lies or, if it is large, slice by slice. Floor: 2 rows K M FLOP
+// against the FMA peak, or 4 (rows (K + M) + K M) bytes against memory, whichever is longer.
 #include "linear/linear.h"
 #include "linear/linear_call.h"
 
@@ -16,8 +16,8 @@
 
 UPS_SIMD_BEGIN
 
-// Rows per task: a multiple of every tile height, about eight tasks for mid-sized matrices, at most 192 rows, whose
-// inputs stay in L2 while the panels of a large weight pass by.
+// Rows per task: a multiple of every tile height, about eight tasks for mid-sized matrices, at most
+// 192 rows, whose inputs stay in L2 while the panels of a large weight pass by.
 int64_t rows_per_task(int64_t rows) {
   const int64_t wanted = round_up(ceil_div(rows, 8), 12);
   return wanted < 48 ? 48 : wanted > 192 ? 192 : wanted;
@@ -30,8 +30,8 @@ bool reads_weight_once(const Linear& f) {
 
 struct ForwardScratch {
   float* packed_weight;
-  ForwardScratch(const LinearForward<float>& f, Pieces& pieces)
-      : packed_weight(pieces.take<float>(packed_size(f.inputs, f.outputs))) {}
+  ForwardScratch(const LinearForward<float>& f, WorkspaceLayout& workspace)
+      : packed_weight(workspace.reserve<float>(packed_size(f.inputs, f.outputs))) {}
   static bool needed(const LinearForward<float>& f) { return !reads_weight_once(f); }
 };
 
@@ -61,23 +61,25 @@ struct BackwardScratch {
   float *dz, *packed_x;  // per worker
   int64_t dz_floats, packed_x_floats;
 
-  BackwardScratch(const LinearBackward<float>& f, int32_t workers, Pieces& pieces)
-      : sums(ceil_div(f.rows, chunk_rows), f.outputs * f.inputs + f.outputs, pieces),
-        packed_weight(pieces.take<float>(packed_size(f.outputs, f.inputs))),
-        packed_forward(pieces.take<float>(f.activation == UPS_ACTIVATION_GELU ? packed_size(f.inputs, f.outputs) : 0)),
+  BackwardScratch(const LinearBackward<float>& f, int32_t workers, WorkspaceLayout& workspace)
+      : sums(ceil_div(f.rows, chunk_rows), f.outputs * f.inputs + f.outputs, workspace),
+        packed_weight(workspace.reserve<float>(packed_size(f.outputs, f.inputs))),
+        packed_forward(
+            workspace.reserve<float>(f.activation == UPS_ACTIVATION_GELU ? packed_size(f.inputs, f.outputs) : 0)),
         dz_floats(round_up(chunk_rows * f.outputs, 16)), packed_x_floats(packed_rows_size(chunk_rows, f.inputs)) {
-    dz = pieces.take<float>(dz_floats * workers);
-    packed_x = pieces.take<float>(packed_x_floats * workers);
+    dz = workspace.reserve<float>(dz_floats * workers);
+    packed_x = workspace.reserve<float>(packed_x_floats * workers);
   }
   static bool needed(const LinearBackward<float>& f) { return !is_large_weight(f.outputs, f.inputs); }
 };
 
-// The gradients of a large weight, as many rows at a time as stay in cache: dz, then dx and dW, each by all threads.
+// The gradients of a large weight, as many rows at a time as stay in cache: dz, then dx and dW,
+// each by all threads.
 struct LargeScratch {
   float* dz;
-  LargeScratch(const LinearBackward<float>& f, Pieces& pieces)
-      : dz(pieces.take<float>(f.activation == UPS_ACTIVATION_NONE ? 0
-                                                                  : std::min(f.rows, large_weight_rows) * f.outputs)) {}
+  LargeScratch(const LinearBackward<float>& f, WorkspaceLayout& workspace)
+      : dz(workspace.reserve<float>(
+            f.activation == UPS_ACTIVATION_NONE ? 0 : std::min(f.rows, large_weight_rows) * f.outputs)) {}
   static bool needed(const LinearBackward<float>& f) { return is_large_weight(f.outputs, f.inputs); }
 };
 
@@ -106,7 +108,8 @@ void backward_large(Threads& threads, const LinearBackward<float>& f, float* own
   }
 }
 
-// While a chunk's products run, the rows that are wanted next are fetched. dz = dy act' of a chunk is made in scratch; then dx = dz W, and the chunk's part of dW = dz^T x and db.
+// While a chunk's products run, the rows that are wanted next are fetched. dz = dy act' of a chunk
+// is made in scratch; then dx = dz W, and the chunk's part of dW = dz^T x and db.
 ups_status backward(const Call& call) {
   const LinearBackward<float> f(call);
   Threads& threads = *call.threads;

@@ -15,8 +15,8 @@ ups_status forward(const Call& call) {
 }
 
 struct BackwardScratch : DenseScratch {
-  BackwardScratch(const LinearBackward<float>& f, Pieces& pieces)
-      : DenseScratch(pieces, f.rows, f.inputs, f.outputs, f.activation) {}
+  BackwardScratch(const LinearBackward<float>& f, WorkspaceLayout& workspace)
+      : DenseScratch(workspace, f.rows, f.inputs, f.outputs, f.activation) {}
 };
 
 ups_status backward(const Call& call) {

@@ -1,9 +1,10 @@
 /* linear: y = act(x W^T + b), the dense layer.
  *
  * x [..., K], W [M, K] (PyTorch's layout), b [M] -> y [..., M]. K = 0 gives act(b).
- * leakyRelu has slope 0.01 (leakyRelu0.2: 0.2), elu alpha 1, gelu is the exact one (erf), as PyTorch's defaults.
- * Backward takes x, W, b, y and dy and gives dx, dW, db; any of the three may be left out.
- * NaN and infinities pass through. Outputs are overwritten. The same bits for any number of threads. */
+ * leakyRelu has slope 0.01 (leakyRelu0.2: 0.2), elu alpha 1, gelu is the exact one (erf), as
+ * PyTorch's defaults. Backward takes x, W, b, y and dy and gives dx, dW, db; any of the three may
+ * be left out. NaN and infinities pass through. Outputs are overwritten. The same bits for any
+ * number of threads. */
 #ifndef UPSILON_OPS_LINEAR_H
 #define UPSILON_OPS_LINEAR_H
 #include "upsilon/upsilon.h"

@@ -32,15 +32,17 @@ struct Solution {
   int32_t *column_of_row, *row_of_column, *path, *remaining;
   bool *row_seen, *column_seen;
 
-  Solution(int64_t rows, int64_t columns, Pieces& pieces)
-      : u(pieces.take<double>(rows)), v(pieces.take<double>(columns)), shortest(pieces.take<double>(columns)),
-        column_of_row(pieces.take<int32_t>(rows)), row_of_column(pieces.take<int32_t>(columns)),
-        path(pieces.take<int32_t>(columns)), remaining(pieces.take<int32_t>(columns)),
-        row_seen(pieces.take<bool>(rows)), column_seen(pieces.take<bool>(columns)) {}
+  Solution(int64_t rows, int64_t columns, WorkspaceLayout& workspace)
+      : u(workspace.reserve<double>(rows)), v(workspace.reserve<double>(columns)),
+        shortest(workspace.reserve<double>(columns)), column_of_row(workspace.reserve<int32_t>(rows)),
+        row_of_column(workspace.reserve<int32_t>(columns)), path(workspace.reserve<int32_t>(columns)),
+        remaining(workspace.reserve<int32_t>(columns)), row_seen(workspace.reserve<bool>(rows)),
+        column_seen(workspace.reserve<bool>(columns)) {}
 };
 
-// Dijkstra's search from `start` to the nearest column without a partner, -1 when none can be reached. Columns are
-// scanned in the order of `remaining`; of equally near ones the last without a partner counts, else the first.
+// Dijkstra's search from `start` to the nearest column without a partner, -1 when none can be
+// reached. Columns are scanned in the order of `remaining`; of equally near ones the last without a
+// partner counts, else the first.
 template <class T>
 int64_t search(const Problem<T>& p, const Solution& s, int64_t start, double* distance) {
   std::fill_n(s.shortest, p.columns, INFINITY);
@@ -106,9 +108,9 @@ struct Scratch {
   Solution solution;
 
   template <class T>
-  Scratch(const Assignments<T>& f, Pieces& pieces)
-      : first_costs(pieces.take<int64_t>(f.problems + 1)), first_pairs(pieces.take<int64_t>(f.problems + 1)),
-        solution(longest(f), longest(f), pieces) {}
+  Scratch(const Assignments<T>& f, WorkspaceLayout& workspace)
+      : first_costs(workspace.reserve<int64_t>(f.problems + 1)),
+        first_pairs(workspace.reserve<int64_t>(f.problems + 1)), solution(longest(f), longest(f), workspace) {}
 
  private:
   // Problems may be as long as all together.

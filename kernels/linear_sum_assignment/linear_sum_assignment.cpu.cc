@@ -1,10 +1,11 @@
-// SIMD: columns lie across the vectors, a worker has a problem. Floor: for each column of each step of a search one cost
-// is read from L1 (64 x 64 float64), L2 (300 x 300) or beyond, against three sums, three comparisons and 48 bytes of
-// state that stays in L1: 7 instructions a vector. A column that was reached has the distance NaN, which no comparison
-// chooses, so there are no masks; the order in which scipy would examine the columns matters only among equal ones, so
-// columns are scanned as they lie in memory, and that order is worked out when there is a tie.
-// Problems of one or two vectors of columns wait instead for one step's result to begin the next, about 60 cycles (three
-// sums, the least of the lanes, its place, its row): they keep all in registers.
+// SIMD: columns lie across the vectors, a worker has a problem. Floor: for each column of each step
+// of a search one cost is read from L1 (64 x 64 float64), L2 (300 x 300) or beyond, against three
+// sums, three comparisons and 48 bytes of state that stays in L1: 7 instructions a vector. A column
+// that was reached has the distance NaN, which no comparison chooses, so there are no masks; the
+// order in which scipy would examine the columns matters only among equal ones, so columns are
+// scanned as they lie in memory, and that order is worked out when there is a tie. Problems of one
+// or two vectors of columns wait instead for one step's result to begin the next, about 60 cycles
+// (three sums, the least of the lanes, its place, its row): they keep all in registers.
 #include "linear_sum_assignment/linear_sum_assignment.h"
 
 #include "lib/kernel.h"
@@ -118,8 +119,8 @@ template <class V, class T>
   for (int64_t i = 0; i < count; i += step) write(to + i, v);
 }
 
-// What a worker keeps of the problem that it solves; rows are the shorter side. Arrays may be written a vector beyond
-// their end.
+// What a worker keeps of the problem that it solves; rows are the shorter side. Arrays may be
+// written a vector beyond their end.
 struct State {
   double *u, *v, *distance;  // of columns from the row whose search it is; NaN once reached
   int64_t* path;  // by which row a column was reached
@@ -128,16 +129,17 @@ struct State {
   double* reached_distance;
   int32_t *remaining, *position;  // scipy's order of the columns not yet reached, and where each is in it
 
-  State(int64_t longest, Pieces& pieces) {
+  State(int64_t longest, WorkspaceLayout& workspace) {
     const int64_t padded = round_up(longest, lanes) + lanes;
-    for (double** piece : {&u, &v, &distance, &reached_distance}) *piece = pieces.take<double>(padded);
-    path = pieces.take<int64_t>(padded);
+    for (double** piece : {&u, &v, &distance, &reached_distance}) *piece = workspace.reserve<double>(padded);
+    path = workspace.reserve<int64_t>(padded);
     for (int32_t** piece : {&column_of_row, &row_of_column, &reached, &remaining, &position})
-      *piece = pieces.take<int32_t>(padded);
+      *piece = workspace.reserve<int32_t>(padded);
   }
 };
 
-// scipy's order: the last column first, and the last of those that remain takes the place of one that is reached.
+// scipy's order: the last column first, and the last of those that remain takes the place of one
+// that is reached.
 class Order {
  public:
   Order(const State& state, int64_t columns) : s_(state), columns_(columns) {}
@@ -177,8 +179,8 @@ struct Problem {
   }
 };
 
-// One step of a search: distances by way of `row`, which is `so_far` away; returns the least of columns not yet reached.
-// The first step of a search also looks at the costs' validity.
+// One step of a search: distances by way of `row`, which is `so_far` away; returns the least of
+// columns not yet reached. The first step of a search also looks at the costs' validity.
 template <bool first, class T>
 [[gnu::always_inline]] inline Doubles step(const Problem<T>& p, const State& s, int64_t row, Doubles so_far,
                                            bool* valid) {
@@ -209,8 +211,8 @@ template <bool first, class T>
   return lowest_of(lowest);
 }
 
-// Whether column j comes before `best`, which is as near: a column without a partner, of several the last in scipy's
-// order, else the first. `reached` columns are reached.
+// Whether column j comes before `best`, which is as near: a column without a partner, of several
+// the last in scipy's order, else the first. `reached` columns are reached.
 inline bool is_preferred(const State& s, int32_t j, int32_t best, Order& order, int64_t reached) {
   order.follow(reached);
   const bool is_free = s.row_of_column[j] < 0, best_is_free = s.row_of_column[best] < 0;
@@ -283,8 +285,9 @@ int32_t failure(const Problem<T>& p, int64_t start, int32_t status) {
   return status;
 }
 
-// The same for problems so narrow that duals, distances and paths of all columns stay in registers. Kept in memory, a
-// single column's number written, as a reached one's is, makes the load of its vector in the next step wait.
+// The same for problems so narrow that duals, distances and paths of all columns stay in registers.
+// Kept in memory, a single column's number written, as a reached one's is, makes the load of its
+// vector in the next step wait.
 template <class T, int vectors>
 struct Narrow {
   const Problem<T>& p;
@@ -416,14 +419,14 @@ struct Plan {
   T* turned;  // as long as all costs; only problems with more rows than columns touch it
   State* states;
 
-  Plan(const Assignments<T>& call, int32_t workers, Pieces& pieces) : f(call) {
-    first_costs = pieces.take<int64_t>(f.problems + 1);
-    first_pairs = pieces.take<int64_t>(f.problems + 1);
-    turned = pieces.take<T>(f.costs);
-    states = pieces.take<State>(workers);
+  Plan(const Assignments<T>& call, int32_t workers, WorkspaceLayout& workspace) : f(call) {
+    first_costs = workspace.reserve<int64_t>(f.problems + 1);
+    first_pairs = workspace.reserve<int64_t>(f.problems + 1);
+    turned = workspace.reserve<T>(f.costs);
+    states = workspace.reserve<State>(workers);
     const int64_t longest = std::max(f.rows_of_all, f.columns_of_all);
     for (int32_t worker = 0; worker < workers; ++worker) {
-      const State state(longest, pieces);
+      const State state(longest, workspace);
       if (states) new (states + worker) State(state);
     }
   }

@@ -1,6 +1,7 @@
-// CUDA: a team of threads has a problem: a warp up to 64 rows or columns, a block up to 320, both with their state in shared
-// memory; a block with its state in global memory beyond. Floor: a cost, 3 sums and 3 comparisons for each column of each
-// step of a search, which is latency: a step is a pass over the columns, five (a block: ten) shuffles, two barriers.
+// CUDA: a team of threads has a problem: a warp up to 64 rows or columns, a block up to 320, both
+// with their state in shared memory; a block with its state in global memory beyond. Floor: a cost,
+// 3 sums and 3 comparisons for each column of each step of a search, which is latency: a step is a
+// pass over the columns, five (a block: ten) shuffles, two barriers.
 #include "lib/cuda/cuda.h"
 
 #include "linear_sum_assignment/linear_sum_assignment_call.h"
@@ -8,9 +9,10 @@
 namespace upsilon {
 namespace {
 
-constexpr int64_t most_of_warp = 64, most_of_block = 320;
+constexpr int64_t max_of_warp = 64, max_of_block = 320;
 
-// A column that a search may go to next: of equal distances the least order, which says who scipy would take.
+// A column that a search may go to next: of equal distances the least order, which says who scipy
+// would take.
 struct Candidate {
   double distance;
   int32_t order, column;  // -1: none
@@ -227,26 +229,27 @@ template <int threads>
 UPS_KERNEL_LB(threads)
 assign_by_warps(const int32_t* fault, Assignments<float> f, const int64_t* first_costs, const int64_t* first_pairs) {
   if (*fault != 0) return;
-  UPS_SHARED(StateInShared<most_of_warp>, states, [threads / 32]);
+  UPS_SHARED(StateInShared<max_of_warp>, states, [threads / 32]);
   const WarpTeam team;
   const State s = states[threadIdx.x / 32].pieces();
   for (int64_t b = global_thread() / 32; b < f.problems; b += global_threads() / 32)
-    if (longest_side(f, b) <= most_of_warp) one(team, f, b, first_costs, first_pairs, s);
+    if (longest_side(f, b) <= max_of_warp) one(team, f, b, first_costs, first_pairs, s);
 }
 
 template <int threads>
 UPS_KERNEL_LB(threads)
 assign_by_blocks(const int32_t* fault, Assignments<float> f, const int64_t* first_costs, const int64_t* first_pairs) {
   if (*fault != 0) return;
-  UPS_SHARED(StateInShared<most_of_block>, state, [1]);
+  UPS_SHARED(StateInShared<max_of_block>, state, [1]);
   const BlockTeam<threads> team;
   const State s = state[0].pieces();
   for (int64_t b = blockIdx.x; b < f.problems; b += gridDim.x)
-    if (longest_side(f, b) > most_of_warp && longest_side(f, b) <= most_of_block)
+    if (longest_side(f, b) > max_of_warp && longest_side(f, b) <= max_of_block)
       one(team, f, b, first_costs, first_pairs, s);
 }
 
-// `numbers` and `indices`: `stride` for each array of a state; a problem's part begins where its rows and columns do.
+// `numbers` and `indices`: `stride` for each array of a state; a problem's part begins where its
+// rows and columns do.
 template <int threads>
 UPS_KERNEL_LB(threads)
 assign_in_global(const int32_t* fault, Assignments<float> f, const int64_t* first_costs, const int64_t* first_pairs,
@@ -254,7 +257,7 @@ assign_in_global(const int32_t* fault, Assignments<float> f, const int64_t* firs
   if (*fault != 0) return;
   const BlockTeam<threads> team;
   for (int64_t b = blockIdx.x; b < f.problems; b += gridDim.x) {
-    if (longest_side(f, b) <= most_of_block) continue;
+    if (longest_side(f, b) <= max_of_block) continue;
     double* const n = numbers + f.row_offsets[b] + f.column_offsets[b];
     int32_t* const i = indices + f.row_offsets[b] + f.column_offsets[b];
     const State s{n, n + stride, n + 2 * stride, i, i + stride, i + 2 * stride, i + 3 * stride, i + 4 * stride};
@@ -262,7 +265,8 @@ assign_in_global(const int32_t* fault, Assignments<float> f, const int64_t* firs
   }
 }
 
-// Where costs and pairs of every problem begin, by one block: a thread sums up neighbouring problems.
+// Where costs and pairs of every problem begin, by one block: a thread sums up neighbouring
+// problems.
 template <int threads>
 UPS_KERNEL_LB(threads)
 find_beginnings_on_device(const int32_t* fault, Assignments<float> f, int64_t* first_costs, int64_t* first_pairs) {
@@ -320,12 +324,12 @@ struct Scratch {
   double* numbers = nullptr;
   int32_t* indices = nullptr;
 
-  Scratch(const Assignments<float>& f, Pieces& pieces)
-      : first_costs(pieces.take<int64_t>(f.problems + 1)), first_pairs(pieces.take<int64_t>(f.problems + 1)),
-        stride(f.rows_of_all + f.columns_of_all) {
-    if (!may_exceed(f, most_of_block)) return;
-    numbers = pieces.take<double>(3 * stride);
-    indices = pieces.take<int32_t>(5 * stride);
+  Scratch(const Assignments<float>& f, WorkspaceLayout& workspace)
+      : first_costs(workspace.reserve<int64_t>(f.problems + 1)),
+        first_pairs(workspace.reserve<int64_t>(f.problems + 1)), stride(f.rows_of_all + f.columns_of_all) {
+    if (!may_exceed(f, max_of_block)) return;
+    numbers = workspace.reserve<double>(3 * stride);
+    indices = workspace.reserve<int32_t>(5 * stride);
   }
   static bool may_exceed(const Assignments<float>& f, int64_t most) {
     return std::max(f.rows_of_all, f.columns_of_all) > most;
@@ -334,7 +338,7 @@ struct Scratch {
 
 ups_status run(const Call& call) {
   constexpr int warp_threads = 128, team_threads = 128;
-  constexpr int64_t most_blocks = 4096;
+  constexpr int64_t max_blocks = 4096;
   const Assignments<float> f(call);
   const auto scratch = scratch_of<Scratch>(call, f);
   Launcher launch(call);
@@ -342,13 +346,13 @@ ups_status run(const Call& call) {
               scratch.first_pairs);
   launch.elements(clear_outside_on_device<block_threads>, std::max({f.rows_of_all, f.columns_of_all, f.pairs}), f,
                   scratch.first_pairs);
-  launch.grid(assign_by_warps<warp_threads>, std::min(ceil_div(f.problems, warp_threads / 32), most_blocks), 1,
+  launch.grid(assign_by_warps<warp_threads>, std::min(ceil_div(f.problems, warp_threads / 32), max_blocks), 1,
               warp_threads, 0, f, scratch.first_costs, scratch.first_pairs);
-  const int64_t blocks = std::min(f.problems, most_blocks);
-  if (Scratch::may_exceed(f, most_of_warp))
+  const int64_t blocks = std::min(f.problems, max_blocks);
+  if (Scratch::may_exceed(f, max_of_warp))
     launch.grid(assign_by_blocks<team_threads>, blocks, 1, team_threads, 0, f, scratch.first_costs,
                 scratch.first_pairs);
-  if (Scratch::may_exceed(f, most_of_block))
+  if (Scratch::may_exceed(f, max_of_block))
     launch.grid(assign_in_global<team_threads>, blocks, 1, team_threads, 0, f, scratch.first_costs, scratch.first_pairs,
                 scratch.numbers, scratch.indices, scratch.stride);
   return launch.status();

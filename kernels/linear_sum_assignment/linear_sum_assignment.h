@@ -1,23 +1,27 @@
-/* linear_sum_assignment: for every problem the pairs of rows and columns, each used once, whose costs have the least sum.
+/* linear_sum_assignment: for every problem the pairs of rows and columns, each used once, whose
+ * costs have the least sum.
  *
- * Problem b of B has the rows row_offsets[b] .. row_offsets[b+1], the columns column_offsets[b] .. column_offsets[b+1],
- * and r_b x c_b costs, row by row, behind those of the problems before it. min(r_b, c_b) pairs are formed. A cost of
+ * Problem b of B has the rows row_offsets[b] .. row_offsets[b+1], the columns column_offsets[b] ..
+ * column_offsets[b+1], and r_b x c_b costs, row by row, behind those of the problems before it.
+ * min(r_b, c_b) pairs are formed. A cost of
  * +inf forbids a pair. `maximize` seeks the largest sum; then -inf forbids.
  *
- * column_of_row and row_of_column: numbers inside the problem, -1 where there is no partner. rows and columns: the same
- * as pairs by increasing row, those of problem b from pair_offsets[b] on, as scipy.optimize.linear_sum_assignment gives
- * them; P must be the sum of min(r_b, c_b) at least. total: the sum of the pairs' costs in the order of rows.
- * u and v: dual variables. u_i + v_j <= cost_ij, equal for pairs; of the longer side they are <= 0, and 0 where there is no
- * partner; so total = sum u + sum v is the proof that no smaller one exists (all signs turned with `maximize`).
+ * column_of_row and row_of_column: numbers inside the problem, -1 where there is no partner. rows
+ * and columns: the same as pairs by increasing row, those of problem b from pair_offsets[b] on, as
+ * scipy.optimize.linear_sum_assignment gives them; P must be the sum of min(r_b, c_b) at least.
+ * total: the sum of the pairs' costs in the order of rows. u and v: dual variables. u_i + v_j <=
+ * cost_ij, equal for pairs; of the longer side they are <= 0, and 0 where there is no partner; so
+ * total = sum u + sum v is the proof that no smaller one exists (all signs turned with `maximize`).
  *
- * Shortest augmenting paths (R. Jonker, A. Volgenant, Computing 38, 325 (1987)) for rectangular matrices (D. Crouse, IEEE
- * Trans. Aerosp. Electron. Syst. 52, 1679 (2016)), O(min² max) at most. Among several best answers it is scipy's: columns
- * are examined in scipy's order and all sums are the same float64 ones, of float32 costs too. So the same answer on
- * every device, for any number of threads and any batching.
+ * Shortest augmenting paths (R. Jonker, A. Volgenant, Computing 38, 325 (1987)) for rectangular
+ * matrices (D. Crouse, IEEE Trans. Aerosp. Electron. Syst. 52, 1679 (2016)), O(min² max) at most.
+ * Among several best answers it is scipy's: columns are examined in scipy's order and all sums are
+ * the same float64 ones, of float32 costs too. So the same answer on every device, for any number
+ * of threads and any batching.
  *
- * status (ups_assignment_status) is by problem: where it is not 0, partners and pairs are -1, total and duals NaN. A problem
- * without rows or columns has the total 0. Entries behind the last problem are ignored; rows and columns in no problem
- * get -1 and NaN. */
+ * status (ups_assignment_status) is by problem: where it is not 0, partners and pairs are -1, total
+ * and duals NaN. A problem without rows or columns has the total 0. Entries behind the last problem
+ * are ignored; rows and columns in no problem get -1 and NaN. */
 #ifndef UPSILON_OPS_LINEAR_SUM_ASSIGNMENT_H
 #define UPSILON_OPS_LINEAR_SUM_ASSIGNMENT_H
 #include "upsilon/upsilon.h"

@@ -89,7 +89,8 @@ void write_failure(const Assignments<T>& f, int64_t b, int64_t first_pair, int64
   for (int64_t p = first_pair; f.pair_offsets && p < next_pair; ++p) f.pair_rows[p] = f.pair_columns[p] = -1;
 }
 
-// `partner_of_short` and `partner_of_long`: of the side with fewer elements (rows, when equal) and of the other one.
+// `partner_of_short` and `partner_of_long`: of the side with fewer elements (rows, when equal) and
+// of the other one.
 template <class T>
 void write_success(const Assignments<T>& f, int64_t b, int64_t first_cost, int64_t first_pair,
                    const int32_t* partner_of_short, const int32_t* partner_of_long, const double* dual_of_short,

@@ -10,7 +10,8 @@ namespace {
 struct Scratch {
   int64_t* begins;
   template <class T>
-  Scratch(const MatchedLoss<T>& f, Pieces& pieces) : begins(pieces.take<int64_t>(f.pairs.events + 1)) {}
+  Scratch(const MatchedLoss<T>& f, WorkspaceLayout& workspace)
+      : begins(workspace.reserve<int64_t>(f.pairs.events + 1)) {}
 };
 
 template <class T>

@@ -1,5 +1,6 @@
-// Events are shared out among the threads; a row is one gathered number, so there is nothing to lay across vectors. Floor:
-// 8 N bytes of the assignment and a cache line for every pair; backward writes 4 P bytes, nearly all of them 0.
+// Events are shared out among the threads; a row is one gathered number, so there is nothing to lay
+// across vectors. Floor: 8 N bytes of the assignment and a cache line for every pair; backward
+// writes 4 P bytes, nearly all of them 0.
 #include "matched_loss/matched_loss.h"
 #include "matched_loss/matched_loss_call.h"
 
@@ -14,8 +15,8 @@ constexpr int64_t task_events = 64;
 struct Scratch {
   int64_t* begins;
   LossSum* sums;  // of events
-  Scratch(const MatchedLoss<float>& f, Pieces& pieces)
-      : begins(pieces.take<int64_t>(f.pairs.events + 1)), sums(pieces.take<LossSum>(f.pairs.events)) {}
+  Scratch(const MatchedLoss<float>& f, WorkspaceLayout& workspace)
+      : begins(workspace.reserve<int64_t>(f.pairs.events + 1)), sums(workspace.reserve<LossSum>(f.pairs.events)) {}
 };
 
 LossSum sum_of_all(const Call& call, const MatchedLoss<float>& f, const Scratch& scratch) {

@@ -1,5 +1,5 @@
-// CUDA: a thread sums up an event, a block all events in the order of its threads. Floor: 8 N bytes and a sector for every
-// pair; backward writes 4 P bytes.
+// CUDA: a thread sums up an event, a block all events in the order of its threads. Floor: 8 N bytes
+// and a sector for every pair; backward writes 4 P bytes.
 #include "lib/segments/pair_matrices.cuh"
 
 #include "matched_loss/matched_loss_call.h"
@@ -49,9 +49,9 @@ put_gradients(const int32_t* fault, MatchedLossBackward<float> f, const int64_t*
 struct Scratch {
   int64_t* begins;
   LossSum *sums, *sum;
-  Scratch(const MatchedLoss<float>& f, Pieces& pieces)
-      : begins(pieces.take<int64_t>(f.pairs.events + 1)), sums(pieces.take<LossSum>(f.pairs.events)),
-        sum(pieces.take<LossSum>(1)) {}
+  Scratch(const MatchedLoss<float>& f, WorkspaceLayout& workspace)
+      : begins(workspace.reserve<int64_t>(f.pairs.events + 1)), sums(workspace.reserve<LossSum>(f.pairs.events)),
+        sum(workspace.reserve<LossSum>(1)) {}
 };
 
 void sum_of_all(Launcher& launch, const MatchedLoss<float>& f, const Scratch& scratch, float* loss) {

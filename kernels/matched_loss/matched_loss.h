@@ -1,16 +1,20 @@
-/* matched_loss: the loss of matched pairs, for set prediction: which prediction stands for which target was decided by
- * linear_sum_assignment, so that the order of a set does not matter (N. Carion et al., arXiv:2005.12872, section 3.1).
+/* matched_loss: the loss of matched pairs, for set prediction: which prediction stands for which
+ * target was decided by linear_sum_assignment, so that the order of a set does not matter (N.
+ * Carion et al., arXiv:2005.12872, section 3.1).
  *
- * pair_loss has one matrix of rows by columns per event, row by row, one event after the other. With the pairs (i, j) of
- * all events, that is column_of_row[i] = j and row_of_column[j] = i, numbers inside their event, and the rows i without a
- * partner (of those inside events),
- *   sum   sum of pair_loss[i, j] over pairs + unmatched_weight * sum of unmatched[i] over rows without a partner
- *   mean  the same divided by the number of pairs + unmatched_weight * the number of rows without a partner
- * where the second terms are there when `unmatched` is. The mean of nothing is 0. An event whose status is not 0 has no
- * assignment: the loss is NaN. Columns without a partner have no term. A pair outside of P is none.
+ * pair_loss has one matrix of rows by columns per event, row by row, one event after the other.
+ * With the pairs (i, j) of all events, that is column_of_row[i] = j and row_of_column[j] = i,
+ * numbers inside their event, and the rows i without a partner (of those inside events),
+ *   sum   sum of pair_loss[i, j] over pairs + unmatched_weight * sum of unmatched[i] over rows
+ *     without a partner
+ *   mean  the same divided by the number of pairs + unmatched_weight * the number of rows without a
+ *     partner
+ * where the second terms are there when `unmatched` is. The mean of nothing is 0. An event whose
+ * status is not 0 has no assignment: the loss is NaN. Columns without a partner have no term. A
+ * pair outside of P is none.
  *
- * The gradient of pair_loss is 0 but for pairs: the assignment is not differentiated. Sums are float64, by event and in
- * the order of rows: the same bits for any number of threads. */
+ * The gradient of pair_loss is 0 but for pairs: the assignment is not differentiated. Sums are
+ * float64, by event and in the order of rows: the same bits for any number of threads. */
 #ifndef UPSILON_OPS_MATCHED_LOSS_H
 #define UPSILON_OPS_MATCHED_LOSS_H
 #include "upsilon/upsilon.h"

@@ -31,7 +31,8 @@ struct MatchedLoss {
     is_mean = options.reduction == UPS_REDUCTION_MEAN;
     unmatched_weight = options.unmatched_weight;
   }
-  // The entry of row i of event b, whose matrix begins there; -1 without a partner. `i` counts inside the event.
+  // The entry of row i of event b, whose matrix begins there; -1 without a partner. `i` counts
+  // inside the event.
   UPS_HD int64_t entry_of(int64_t b, int64_t begin, int64_t i) const {
     const int64_t columns = pairs.columns(b), j = column_of_row[pairs.row_offsets[b] + i];
     if (j < 0 || j >= columns || !pairs.has(b, begin)) return -1;

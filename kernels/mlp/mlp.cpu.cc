@@ -1,6 +1,6 @@
-// SIMD: every weight is packed once, then chunks of rows pass through all layers while their activations stay in a
-// worker's scratch, in L2. Floor: 2 rows (sum of M_l M_(l-1)) FLOP against the FMA peak, three to four times that for
-// backward, which computes the hidden activations again.
+// SIMD: every weight is packed once, then chunks of rows pass through all layers while their
+// activations stay in a worker's scratch, in L2. Floor: 2 rows (sum of M_l M_(l-1)) FLOP against
+// the FMA peak, three to four times that for backward, which computes the hidden activations again.
 #include "mlp/mlp.h"
 #include "mlp/mlp_call.h"
 
@@ -16,15 +16,15 @@ struct ForwardScratch {
   PackedWeights weights;
   float* hidden;  // per worker: two buffers, layers write into them in turns
 
-  ForwardScratch(const MlpForward<float>& f, int32_t workers, Pieces& pieces) {
+  ForwardScratch(const MlpForward<float>& f, int32_t workers, WorkspaceLayout& workspace) {
     int64_t widest = 0;
     for (int32_t l = 0; l + 1 < f.layers; ++l) widest = std::max(widest, f.outputs(l));
     // At least about eight tasks for mid-sized calls.
     const int64_t wanted = std::max<int64_t>(48, round_up(ceil_div(f.rows, 8), 12));
     chunk_rows = std::min(wanted, rows_that_fit(2 * widest, 24, 192));
     hidden_floats = round_up(chunk_rows * widest, 16);
-    weights = reserve_transposed(f, f.layers, pieces);
-    hidden = pieces.take<float>(2 * hidden_floats * workers);
+    weights = reserve_transposed(f, f.layers, workspace);
+    hidden = workspace.reserve<float>(2 * hidden_floats * workers);
   }
 };
 
@@ -50,10 +50,10 @@ struct BackwardScratch {
   int64_t rows_of_chunk;
   GroupSums groups;
 
-  BackwardScratch(const MlpBackward<float>& f, int32_t workers, Pieces& pieces)
-      : layers(f, f.dx != nullptr, false, pieces), rows_of_chunk(rows_that_fit(layers.row_floats, 48, chunk_rows)),
-        groups(ceil_div(f.rows, rows_of_chunk), layers.group_floats, pieces) {
-    layers.reserve_workers(f, rows_of_chunk, workers, pieces);
+  BackwardScratch(const MlpBackward<float>& f, int32_t workers, WorkspaceLayout& workspace)
+      : layers(f, f.dx != nullptr, false, workspace), rows_of_chunk(rows_that_fit(layers.row_floats, 48, chunk_rows)),
+        groups(ceil_div(f.rows, rows_of_chunk), layers.group_floats, workspace) {
+    layers.reserve_workers(f, rows_of_chunk, workers, workspace);
   }
 };
 

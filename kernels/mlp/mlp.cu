@@ -1,6 +1,7 @@
-// CUDA: forward takes 64 rows through all layers in shared memory, in one launch; the hidden values go to global memory
-// only where a layer is too wide for that. Backward computes the hidden values once more and goes through the layers
-// from the last to the first. Floor: 2 rows (sum of K M) FLOP, or x and y once through memory.
+// CUDA: forward takes 64 rows through all layers in shared memory, in one launch; the hidden values
+// go to global memory only where a layer is too wide for that. Backward computes the hidden values
+// once more and goes through the layers from the last to the first. Floor: 2 rows (sum of K M)
+// FLOP, or x and y once through memory.
 #include "mlp/mlp.h"
 
 #include "lib/dense/dense.h"
@@ -10,7 +11,7 @@
 namespace upsilon {
 namespace {
 
-constexpr int64_t most_two_panel_bytes = 136 * 1024;  // a block of its own on a multiprocessor, at layers of 256
+constexpr int64_t max_two_panel_bytes = 136 * 1024;  // a block of its own on a multiprocessor, at layers of 256
 
 struct Layer {
   Operand weight;
@@ -76,15 +77,15 @@ int64_t bytes_of_panel(const Mlp& f, int32_t first_layer) {
 
 template <class Mlp>
 bool fits_panels(const Mlp& f) {
-  return bytes_of_panel(f, 0) + bytes_of_panel(f, 1) <= most_two_panel_bytes;
+  return bytes_of_panel(f, 0) + bytes_of_panel(f, 1) <= max_two_panel_bytes;
 }
 
 // Values behind the hidden layers, one after the other: hidden[l] is the input of layer l + 1.
 struct Hidden {
   float* values[UPS_MLP_MAX_LAYERS] = {};
   template <class Mlp>
-  Hidden(const Mlp& f, int32_t layers, Pieces& pieces) {
-    for (int32_t l = 0; l < layers; ++l) values[l] = pieces.take<float>(f.rows * f.outputs(l));
+  Hidden(const Mlp& f, int32_t layers, WorkspaceLayout& workspace) {
+    for (int32_t l = 0; l < layers; ++l) values[l] = workspace.reserve<float>(f.rows * f.outputs(l));
   }
 };
 
@@ -100,7 +101,7 @@ void layer_by_layer(Launcher& launch, int32_t precision, const Mlp& f, int32_t l
 }
 
 struct ForwardHidden : Hidden {
-  ForwardHidden(const MlpForward<float>& f, Pieces& pieces) : Hidden(f, f.layers - 1, pieces) {}
+  ForwardHidden(const MlpForward<float>& f, WorkspaceLayout& workspace) : Hidden(f, f.layers - 1, workspace) {}
   static bool needed(const MlpForward<float>& f) { return !fits_panels(f); }
 };
 
@@ -128,14 +129,14 @@ struct BackwardScratch {
   Hidden hidden;  // the last one is y
   float* gradient[2];
   DenseScratch dense;
-  BackwardScratch(const MlpBackward<float>& f, Pieces& pieces) : hidden(f, f.layers, pieces) {
+  BackwardScratch(const MlpBackward<float>& f, WorkspaceLayout& workspace) : hidden(f, f.layers, workspace) {
     int64_t parts = 0;
     for (int32_t l = 0; l < f.layers; ++l)
       parts = std::max(
           {parts, transposed_product_floats(f.rows, f.outputs(l), f.inputs(l)), slope_floats(f.rows, f.outputs(l))});
-    for (float*& g : gradient) g = pieces.take<float>(f.rows * f.widest_layer());
-    dense.dz = pieces.take<float>(f.rows * f.widest_layer());
-    dense.parts = pieces.take<float>(parts);
+    for (float*& g : gradient) g = workspace.reserve<float>(f.rows * f.widest_layer());
+    dense.dz = workspace.reserve<float>(f.rows * f.widest_layer());
+    dense.parts = workspace.reserve<float>(parts);
   }
 };
 

@@ -1,7 +1,7 @@
 /* mlp: up to four dense layers in one call; activations between them stay in cache.
  *
- * h0 = x; h(i+1) = act_i(h(i) W_i^T + b_i); y = the last h. Layers are given from 0 on without gaps, and each W_i is
- * [M_i, M_(i-1)] (PyTorch's layout). A longer network is several calls.
+ * h0 = x; h(i+1) = act_i(h(i) W_i^T + b_i); y = the last h. Layers are given from 0 on without
+ * gaps, and each W_i is [M_i, M_(i-1)] (PyTorch's layout). A longer network is several calls.
  * Backward recomputes the hidden activations instead of storing them. */
 #ifndef UPSILON_OPS_MLP_H
 #define UPSILON_OPS_MLP_H

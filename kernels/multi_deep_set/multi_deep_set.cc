@@ -14,10 +14,10 @@ struct Scratch {
   Particle<T> row[UPS_MULTI_DEEP_SET_MAX_SETS];
   Extremes<T> extremes;
 
-  Scratch(const MultiDeepSet<T>& f, Pieces& pieces)
-      : row{{f.list[0], pieces}, {f.list[1], pieces}, {f.list[2], pieces}, {f.list[3], pieces},
-            {f.list[4], pieces}, {f.list[5], pieces}, {f.list[6], pieces}, {f.list[7], pieces}},
-        extremes(f.width, pieces) {}
+  Scratch(const MultiDeepSet<T>& f, WorkspaceLayout& workspace)
+      : row{{f.list[0], workspace}, {f.list[1], workspace}, {f.list[2], workspace}, {f.list[3], workspace},
+            {f.list[4], workspace}, {f.list[5], workspace}, {f.list[6], workspace}, {f.list[7], workspace}},
+        extremes(f.width, workspace) {}
 
   // The extremes of set `s`, or of all sets where they are pooled together.
   void find_extremes(const MultiDeepSet<T>& f, int64_t event, int32_t s) {

@@ -1,6 +1,7 @@
-// SIMD: lib/dense/pooled_layers.simd.h for one set after the other, in the same scratch; their rows meet in y. Floor: the sum
-// over the sets of 2 N (sum of M_l M_(l-1)) FLOP against the FMA peak, three to four times that for backward, which
-// computes the layers again, and one time more for the extremes of all sets together.
+// SIMD: lib/dense/pooled_layers.simd.h for one set after the other, in the same scratch; their rows
+// meet in y. Floor: the sum over the sets of 2 N (sum of M_l M_(l-1)) FLOP against the FMA peak,
+// three to four times that for backward, which computes the layers again, and one time more for the
+// extremes of all sets together.
 #include "multi_deep_set/multi_deep_set.h"
 #include "multi_deep_set/multi_deep_set_call.h"
 
@@ -12,31 +13,32 @@
 
 UPS_SIMD_BEGIN
 
-// Gives all sets the same scratch: `use(set, pieces)` for each, and the bytes of the largest.
+// Gives all sets the same scratch: `use(set, workspace)` for each, and the bytes of the largest.
 template <class Use>
-size_t each_list(int32_t lists, void* workspace, Use&& use) {
+size_t each_list(int32_t lists, void* memory, Use&& use) {
   size_t most = 0;
   for (int32_t s = 0; s < lists; ++s) {
-    Pieces pieces(workspace);
-    use(s, pieces);
-    most = std::max(most, pieces.bytes());
+    WorkspaceLayout workspace(memory);
+    use(s, workspace);
+    most = std::max(most, workspace.bytes());
   }
   return most;
 }
 // As many bytes as the largest of the sets takes; `use` as above.
 template <class Use>
-char* take_for_each(int32_t lists, Pieces& pieces, Use&& use) {
-  return pieces.take<char>(static_cast<int64_t>(each_list(lists, nullptr, use)));
+char* take_for_each(int32_t lists, WorkspaceLayout& workspace, Use&& use) {
+  return workspace.reserve<char>(static_cast<int64_t>(each_list(lists, nullptr, use)));
 }
 
 struct ForwardScratch {
   float* scales;  // of the events for a mean over all sets, else null
   char* of_set;
 
-  ForwardScratch(const MultiDeepSetForward<float>& f, int32_t workers, Pieces& pieces)
-      : scales(f.before && f.pool == UPS_POOL_MEAN ? pieces.take<float>(f.events) : nullptr),
-        of_set(take_for_each(f.lists, pieces,
-                             [&](int32_t s, Pieces& own) { (void)PoolingScratch(f.list[s], workers, own); })) {}
+  ForwardScratch(const MultiDeepSetForward<float>& f, int32_t workers, WorkspaceLayout& workspace)
+      : scales(f.before && f.pool == UPS_POOL_MEAN ? workspace.reserve<float>(f.events) : nullptr),
+        of_set(take_for_each(f.lists, workspace,
+                             [&](int32_t s, WorkspaceLayout& own) { (void)PoolingScratch(f.list[s], workers, own); })) {
+  }
 };
 
 ups_status forward(const Call& call) {
@@ -45,8 +47,8 @@ ups_status forward(const Call& call) {
   const auto scratch = scratch_of<ForwardScratch>(call, f);
   float* const scales = scratch.scales;
   if (scales) each_set(threads, f.events, [&](int64_t event) { scales[event] = f.scale(event); });
-  each_list(f.lists, scratch.of_set, [&](int32_t s, Pieces& pieces) {
-    const PoolingScratch of_list(f.list[s], threads.count(), pieces);
+  each_list(f.lists, scratch.of_set, [&](int32_t s, WorkspaceLayout& workspace) {
+    const PoolingScratch of_list(f.list[s], threads.count(), workspace);
     const Earlier earlier = f.before ? Earlier{f.list, s} : Earlier{};
     pool_layers(threads, f.list[s], of_list, {f.y + f.first_column[s], f.width, scales, earlier});
   });
@@ -64,14 +66,14 @@ struct BackwardScratch {
   SharedExtremes extremes;
   char* of_set;
 
-  BackwardScratch(const MultiDeepSetBackward<float>& f, int32_t workers, Pieces& pieces)
-      : scales(f.pool == UPS_POOL_MEAN ? pieces.take<float>(f.events) : nullptr) {
-    if (f.before && is_extreme(f.pool)) extremes = SharedExtremes(f.events, f.width, pieces);
+  BackwardScratch(const MultiDeepSetBackward<float>& f, int32_t workers, WorkspaceLayout& workspace)
+      : scales(f.pool == UPS_POOL_MEAN ? workspace.reserve<float>(f.events) : nullptr) {
+    if (f.before && is_extreme(f.pool)) extremes = SharedExtremes(f.events, f.width, workspace);
     for (int32_t s = 0; s < f.lists; ++s) {
       products[s] = f.to[s].dparticle_weights;
-      if (f.shares_divisor() && !products[s]) products[s] = pieces.take<float>(f.list[s].particles);
+      if (f.shares_divisor() && !products[s]) products[s] = workspace.reserve<float>(f.list[s].particles);
     }
-    of_set = take_for_each(f.lists, pieces, [&](int32_t s, Pieces& own) {
+    of_set = take_for_each(f.lists, workspace, [&](int32_t s, WorkspaceLayout& own) {
       (void)PooledBackwardScratch(f.list[s], f.to[s].dx != nullptr, wants_products(f, s), workers, own);
     });
   }
@@ -96,9 +98,9 @@ ups_status backward(const Call& call) {
   Threads& threads = *call.threads;
   const auto scratch = scratch_of<BackwardScratch>(call, f);
   const auto with_list = [&](auto&& body) {
-    each_list(f.lists, scratch.of_set, [&](int32_t s, Pieces& pieces) {
+    each_list(f.lists, scratch.of_set, [&](int32_t s, WorkspaceLayout& workspace) {
       const PooledBackwardScratch of_list(f.list[s], f.to[s].dx != nullptr, wants_products(f, s), threads.count(),
-                                          pieces);
+                                          workspace);
       body(s, of_list,
            PooledGradients{f.dy + f.first_column[s],
                            f.width,

@@ -1,6 +1,7 @@
-// CUDA: lib/dense/pooled_layers.cuh for one set after the other, in the same scratch; their pooled rows go to their
-// columns of y, or are joined. Floor: the sum over the sets of 2 N (sum of M_l M_(l-1)) FLOP, three times that for backward and
-// once more for extremes, or every x once through memory.
+// CUDA: lib/dense/pooled_layers.cuh for one set after the other, in the same scratch; their pooled
+// rows go to their columns of y, or are joined. Floor: the sum over the sets of 2 N (sum of M_l
+// M_(l-1)) FLOP, three times that for backward and once more for extremes, or every x once through
+// memory.
 #include "multi_deep_set/multi_deep_set.h"
 
 #include "lib/dense/pooled_layers.cuh"
@@ -9,11 +10,11 @@
 namespace upsilon {
 namespace {
 
-constexpr int most_sets = UPS_MULTI_DEEP_SET_MAX_SETS;
+constexpr int max_sets = UPS_MULTI_DEEP_SET_MAX_SETS;
 
 // The event boundaries of all sets, for kernels.
 struct AllOffsets {
-  const int32_t* offsets[most_sets];
+  const int32_t* offsets[max_sets];
 };
 
 // y[event, column + c] = pooled[event, c], or joined with what the sets before put there.
@@ -38,11 +39,12 @@ place_rows(const int32_t* fault, const float* pooled, int64_t events, int64_t co
 
 // The pooled rows and extreme particles of every set, for kernels.
 struct AllExtremes {
-  const float* value[most_sets];
-  int32_t* where[most_sets];
+  const float* value[max_sets];
+  int32_t* where[max_sets];
 };
 
-// Of the sets' extremes only that of all together stays, the first of equal ones; the others become -1.
+// Of the sets' extremes only that of all together stays, the first of equal ones; the others become
+// -1.
 template <int threads>
 UPS_KERNEL_LB(threads)
 keep_extremes(const int32_t* fault, AllExtremes all, int32_t sets, int64_t count, bool largest) {
@@ -63,33 +65,34 @@ keep_extremes(const int32_t* fault, AllExtremes all, int32_t sets, int64_t count
   }
 }
 
-// Gives all sets the same scratch: `use(set, pieces)` for each, and the bytes of the largest.
+// Gives all sets the same scratch: `use(set, workspace)` for each, and the bytes of the largest.
 template <class Use>
-size_t each_list(int32_t lists, void* workspace, Use&& use) {
+size_t each_list(int32_t lists, void* memory, Use&& use) {
   size_t most = 0;
   for (int32_t s = 0; s < lists; ++s) {
-    Pieces pieces(workspace);
-    use(s, pieces);
-    most = std::max(most, pieces.bytes());
+    WorkspaceLayout workspace(memory);
+    use(s, workspace);
+    most = std::max(most, workspace.bytes());
   }
   return most;
 }
 // As many bytes as the largest of the sets takes; `use` as above.
 template <class Use>
-char* take_for_each(int32_t lists, Pieces& pieces, Use&& use) {
-  return pieces.take<char>(static_cast<int64_t>(each_list(lists, nullptr, use)));
+char* take_for_each(int32_t lists, WorkspaceLayout& workspace, Use&& use) {
+  return workspace.reserve<char>(static_cast<int64_t>(each_list(lists, nullptr, use)));
 }
 
 struct ForwardScratch {
   float *scales, *pooled;
   char* of_set;
 
-  ForwardScratch(const MultiDeepSetForward<float>& f, Pieces& pieces) {
+  ForwardScratch(const MultiDeepSetForward<float>& f, WorkspaceLayout& workspace) {
     int64_t widest = 0;
     for (int32_t s = 0; s < f.lists; ++s) widest = std::max(widest, f.list[s].last_width());
-    scales = pieces.take<float>(f.pool == UPS_POOL_MEAN ? f.events : 0);
-    pooled = pieces.take<float>(f.events * widest);
-    of_set = take_for_each(f.lists, pieces, [&](int32_t s, Pieces& own) { (void)PoolingScratch(f.list[s], own); });
+    scales = workspace.reserve<float>(f.pool == UPS_POOL_MEAN ? f.events : 0);
+    pooled = workspace.reserve<float>(f.events * widest);
+    of_set = take_for_each(f.lists, workspace,
+                           [&](int32_t s, WorkspaceLayout& own) { (void)PoolingScratch(f.list[s], own); });
   }
 };
 
@@ -101,10 +104,10 @@ ups_status forward(const Call& call) {
   for (int32_t s = 0; s < f.lists; ++s) offsets.offsets[s] = f.list[s].offsets;
   const bool mean = f.pool == UPS_POOL_MEAN;
   if (mean && f.before) find_scales(launch, f.list, f.lists, scratch.scales);
-  each_list(f.lists, scratch.of_set, [&](int32_t s, Pieces& pieces) {
+  each_list(f.lists, scratch.of_set, [&](int32_t s, WorkspaceLayout& workspace) {
     const PooledLayers<float>& set = f.list[s];
     if (mean && !f.before) find_scales(launch, &set, 1, scratch.scales);
-    const PoolingScratch of_list(set, pieces);
+    const PoolingScratch of_list(set, workspace);
     const float* const scales = mean ? scratch.scales : nullptr;
     float* const y = f.y + f.first_column[s];
     if (of_list.in_tiles && !f.before) return of_list.pool(launch, call.precision, set, {y, f.width, scales});
@@ -118,21 +121,21 @@ ups_status forward(const Call& call) {
 struct BackwardScratch {
   float* scales;
   char* of_set;
-  float* products[most_sets] = {};  // dy . h of particles, where no dparticle_weights holds them
-  float* extremes[most_sets] = {};  // of each set, where all are pooled together
-  int32_t* where[most_sets] = {};
+  float* products[max_sets] = {};  // dy . h of particles, where no dparticle_weights holds them
+  float* extremes[max_sets] = {};  // of each set, where all are pooled together
+  int32_t* where[max_sets] = {};
 
-  BackwardScratch(const MultiDeepSetBackward<float>& f, Pieces& pieces) {
-    scales = pieces.take<float>(f.pool == UPS_POOL_MEAN ? f.events : 0);
+  BackwardScratch(const MultiDeepSetBackward<float>& f, WorkspaceLayout& workspace) {
+    scales = workspace.reserve<float>(f.pool == UPS_POOL_MEAN ? f.events : 0);
     for (int32_t s = 0; s < f.lists; ++s) {
       products[s] = f.to[s].dparticle_weights;
-      if (f.shares_divisor() && !products[s]) products[s] = pieces.take<float>(f.list[s].particles);
+      if (f.shares_divisor() && !products[s]) products[s] = workspace.reserve<float>(f.list[s].particles);
       if (!is_extreme(f.pool)) continue;
-      where[s] = pieces.take<int32_t>(f.events * f.list[s].last_width());
-      if (f.before) extremes[s] = pieces.take<float>(f.events * f.list[s].last_width());
+      where[s] = workspace.reserve<int32_t>(f.events * f.list[s].last_width());
+      if (f.before) extremes[s] = workspace.reserve<float>(f.events * f.list[s].last_width());
     }
-    of_set =
-        take_for_each(f.lists, pieces, [&](int32_t s, Pieces& own) { (void)PooledBackwardScratch(f.list[s], own); });
+    of_set = take_for_each(f.lists, workspace,
+                           [&](int32_t s, WorkspaceLayout& own) { (void)PooledBackwardScratch(f.list[s], own); });
   }
 };
 
@@ -141,7 +144,7 @@ ups_status backward(const Call& call) {
   const auto scratch = scratch_of<BackwardScratch>(call, f);
   Launcher launch(call);
   const bool mean = f.pool == UPS_POOL_MEAN, together = f.before && is_extreme(f.pool);
-  WeightedLists<most_sets> weighted{};
+  WeightedLists<max_sets> weighted{};
   weighted.count = f.lists;
   AllExtremes all{};
   for (int32_t s = 0; s < f.lists; ++s) {
@@ -150,17 +153,17 @@ ups_status backward(const Call& call) {
     all.where[s] = scratch.where[s];
   }
   if (together) {
-    each_list(f.lists, scratch.of_set, [&](int32_t s, Pieces& pieces) {
-      PooledBackwardScratch(f.list[s], pieces)
+    each_list(f.lists, scratch.of_set, [&](int32_t s, WorkspaceLayout& workspace) {
+      PooledBackwardScratch(f.list[s], workspace)
           .find_extremes(launch, call.precision, f.list[s], scratch.where[s], scratch.extremes[s]);
     });
     launch.elements(keep_extremes<block_threads>, f.events * f.width, all, f.lists, f.events * f.width,
                     f.pool == UPS_POOL_MAX);
   }
   if (mean && f.before) find_scales(launch, f.list, f.lists, scratch.scales);
-  each_list(f.lists, scratch.of_set, [&](int32_t s, Pieces& pieces) {
+  each_list(f.lists, scratch.of_set, [&](int32_t s, WorkspaceLayout& workspace) {
     const PooledLayers<float>& set = f.list[s];
-    PooledBackwardScratch of_list(set, pieces);
+    PooledBackwardScratch of_list(set, workspace);
     if (is_extreme(f.pool) && !together) of_list.find_extremes(launch, call.precision, set, scratch.where[s]);
     if (mean && !f.before) find_scales(launch, &set, 1, scratch.scales);
     of_list.backward(
@@ -171,7 +174,7 @@ ups_status backward(const Call& call) {
                       scratch.scales, f.events);
   });
   if (f.shares_divisor())
-    launch.elements(subtract_means<block_threads, most_sets>, f.events, weighted, scratch.scales, f.events);
+    launch.elements(subtract_means<block_threads, max_sets>, f.events, weighted, scratch.scales, f.events);
   return launch.status();
 }
 

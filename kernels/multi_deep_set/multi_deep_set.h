@@ -1,16 +1,20 @@
-/* multi_deep_set: deep sets over several sets of particles per event, of different widths and multiplicities.
+/* multi_deep_set: deep sets over several sets of particles per event, of different widths and
+ * multiplicities.
  *
- * Set s of event b is the rows offsets_s[b] <= i < offsets_s[b+1] of x_s; h is phi_s's result for a row (layers as in
- * mlp.h, up to four). There are one to eight sets, given from 0 on without gaps. fuse:
- *   after    y[b, :] = the pooled h of set 0, of set 1 ... side by side; W is the sum of the last layers' widths
+ * Set s of event b is the rows offsets_s[b] <= i < offsets_s[b+1] of x_s; h is phi_s's result for a
+ * row (layers as in mlp.h, up to four). There are one to eight sets, given from 0 on without gaps.
+ * fuse:
+ *   after    y[b, :] = the pooled h of set 0, of set 1 ... side by side; W is the sum of the last
+ *     layers' widths
  *   before   y[b, :] = the pool of the h of all sets together; every phi ends with W features
- * An MLP of y, per event, is ups_mlp_forward. Pooling, particle weights, empty sets and NaN as in deep_set.h, for each
- * set by itself or for their union; of equal extremes that of the first set gets the gradient. A set without weights in a
- * weighted mean of several counts each particle once.
- * The layers are computed again in backward (twice for extremes with fuse before, on a device for all extremes): what
- * lies between x and y is in memory as a whole as little as in deep_set.h. Which bits depend on what is as there; sets
- * are taken one after the other.
- * The schema has eleven arguments for each of the eight sets; those of a set that there is not are left out. */
+ * An MLP of y, per event, is ups_mlp_forward. Pooling, particle weights, empty sets and NaN as in
+ * deep_set.h, for each set by itself or for their union; of equal extremes that of the first set
+ * gets the gradient. A set without weights in a weighted mean of several counts each particle once.
+ * The layers are computed again in backward (twice for extremes with fuse before, on a device for
+ * all extremes): what lies between x and y is in memory as a whole as little as in deep_set.h.
+ * Which bits depend on what is as there; sets are taken one after the other.
+ * The schema has eleven arguments for each of the eight sets; those of a set that there is not are
+ * left out. */
 #ifndef UPSILON_OPS_MULTI_DEEP_SET_H
 #define UPSILON_OPS_MULTI_DEEP_SET_H
 #include "upsilon/upsilon.h"

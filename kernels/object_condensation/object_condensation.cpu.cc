@@ -1,6 +1,7 @@
-// SIMD: hits lie across the vectors, coordinates of an event side by side; one pass over the event's hits per object.
-// Floor: arithmetic, 3 D + 8 operations for each hit and object forward (an exponential more for cmsPepr), 6 D + 14
-// backward; an event of a thousand hits stays in L1 or L2.
+// SIMD: hits lie across the vectors, coordinates of an event side by side; one pass over the
+// event's hits per object. Floor: arithmetic, 3 D + 8 operations for each hit and object forward
+// (an exponential more for cmsPepr), 6 D + 14 backward; an event of a thousand hits stays in L1 or
+// L2.
 #include "object_condensation/object_condensation.h"
 #include "lib/math/normal.h"
 #include "object_condensation/object_condensation_call.h"
@@ -45,8 +46,8 @@ template <int32_t convention>
   return {near ? radius - d : zero(), near & (d > zero()) ? broadcast(-0.5f) / d : zero()};
 }
 
-// atanh b = log1p(u) / 2 with u = 2 b / (1 - b); log1p(u) = u log(y) / (y - 1) with y = 1 + u as rounded, so that small b
-// lose nothing (Kahan).
+// atanh b = log1p(u) / 2 with u = 2 b / (1 - b); log1p(u) = u log(y) / (y - 1) with y = 1 + u as
+// rounded, so that small b lose nothing (Kahan).
 inline float atanh_of(float b) {
   if (!(b > -0.9999999f && b < 0.9999999f)) return std::atanh(b);
   const float u = 2 * b / (1 - b), y = 1 + u;
@@ -61,21 +62,21 @@ struct Scratch {
   float* sums;  // a vector for every dimension
   double* terms;  // four for every event
 
-  Scratch(const CondensationForward<float>& f, Pieces& pieces) : Scratch(f, false, pieces) {}
-  Scratch(const CondensationBackward<float>& f, Pieces& pieces) : Scratch(f, true, pieces) {}
+  Scratch(const CondensationForward<float>& f, WorkspaceLayout& workspace) : Scratch(f, false, workspace) {}
+  Scratch(const CondensationBackward<float>& f, WorkspaceLayout& workspace) : Scratch(f, true, workspace) {}
 
  private:
-  Scratch(const Condensation<float>& f, bool backward, Pieces& pieces) {
-    keys = pieces.take<int64_t>(f.hits);
-    object = pieces.take<int32_t>(f.hits);
-    point = pieces.take<int32_t>(f.hits);
-    size = pieces.take<int32_t>(f.hits);
-    charge = pieces.take<float>(f.hits);
-    x = pieces.take<float>(f.hits * f.dimensions);
-    dcharge = pieces.take<float>(backward ? f.hits : 0);
-    dx = pieces.take<float>(backward ? f.hits * f.dimensions : 0);
-    sums = pieces.take<float>(backward ? f.events * f.dimensions * lanes : 0);
-    terms = pieces.take<double>(backward ? 0 : 4 * f.events);
+  Scratch(const Condensation<float>& f, bool backward, WorkspaceLayout& workspace) {
+    keys = workspace.reserve<int64_t>(f.hits);
+    object = workspace.reserve<int32_t>(f.hits);
+    point = workspace.reserve<int32_t>(f.hits);
+    size = workspace.reserve<int32_t>(f.hits);
+    charge = workspace.reserve<float>(f.hits);
+    x = workspace.reserve<float>(f.hits * f.dimensions);
+    dcharge = workspace.reserve<float>(backward ? f.hits : 0);
+    dx = workspace.reserve<float>(backward ? f.hits * f.dimensions : 0);
+    sums = workspace.reserve<float>(backward ? f.events * f.dimensions * lanes : 0);
+    terms = workspace.reserve<double>(backward ? 0 : 4 * f.events);
   }
 };
 
@@ -139,8 +140,8 @@ inline double wide_sum(Floats v) {
   return total;
 }
 
-// Calls body(event) for all events. Tasks are windows of the hits (and events, as empty ones take time too): a task has
-// the events that begin in it.
+// Calls body(event) for all events. Tasks are windows of the hits (and events, as empty ones take
+// time too): a task has the events that begin in it.
 template <class Body>
 void each_event(const Call& call, const Condensation<float>& f, Body&& body) {
   const auto place = [&](int64_t event) { return f.offsets[event] - f.offsets[0] + event; };

@@ -1,6 +1,7 @@
-// CUDA: a thread finds its hit's condensation point, a warp sums the pairs of one point, a thread those of one hit; so
-// each sum has one owner and needs no atomics. Floor: arithmetic, 3 D + 8 operations for each hit and object forward,
-// twice (6 D + 14) backward, as both sides of a pair sum it; and two comparisons for every two hits of an event.
+// CUDA: a thread finds its hit's condensation point, a warp sums the pairs of one point, a thread
+// those of one hit; so each sum has one owner and needs no atomics. Floor: arithmetic, 3 D + 8
+// operations for each hit and object forward, twice (6 D + 14) backward, as both sides of a pair
+// sum it; and two comparisons for every two hits of an event.
 #include "object_condensation/object_condensation.h"
 
 #include "lib/cuda/cuda.h"
@@ -11,17 +12,18 @@
 namespace upsilon {
 namespace {
 
-// By hit: its object's point (-1 for noise), the object's size, its charge. By event: objects, noise.
+// By hit: its object's point (-1 for noise), the object's size, its charge. By event: objects,
+// noise.
 struct Objects {
   int32_t *point, *size, *objects, *noise;
   float* charge;
 
-  Objects(const Condensation<float>& f, Pieces& pieces) {
-    point = pieces.take<int32_t>(f.hits);
-    size = pieces.take<int32_t>(f.hits);
-    objects = pieces.take<int32_t>(f.events);
-    noise = pieces.take<int32_t>(f.events);
-    charge = pieces.take<float>(f.hits);
+  Objects(const Condensation<float>& f, WorkspaceLayout& workspace) {
+    point = workspace.reserve<int32_t>(f.hits);
+    size = workspace.reserve<int32_t>(f.hits);
+    objects = workspace.reserve<int32_t>(f.events);
+    noise = workspace.reserve<int32_t>(f.events);
+    charge = workspace.reserve<float>(f.hits);
   }
 };
 
@@ -250,15 +252,15 @@ sum_at_hits(const int32_t* fault, CondensationBackward<float> f, Objects o, cons
 
 struct ForwardScratch : Objects {
   double *of_points, *of_events;
-  ForwardScratch(const Condensation<float>& f, Pieces& pieces) : Objects(f, pieces) {
-    of_points = pieces.take<double>(2 * f.hits);
-    of_events = pieces.take<double>(4 * f.events);
+  ForwardScratch(const Condensation<float>& f, WorkspaceLayout& workspace) : Objects(f, workspace) {
+    of_points = workspace.reserve<double>(2 * f.hits);
+    of_events = workspace.reserve<double>(4 * f.events);
   }
 };
 struct BackwardScratch : Objects {
   float* of_points;
-  BackwardScratch(const Condensation<float>& f, Pieces& pieces) : Objects(f, pieces) {
-    of_points = pieces.take<float>(f.hits * (f.dimensions + 1));
+  BackwardScratch(const Condensation<float>& f, WorkspaceLayout& workspace) : Objects(f, workspace) {
+    of_points = workspace.reserve<float>(f.hits * (f.dimensions + 1));
   }
 };
 

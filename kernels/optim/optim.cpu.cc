@@ -1,4 +1,5 @@
-// SIMD: one pass, each element by itself. Floor: memory, 12 (accumulate), 12 or 20 (sgd) and 28 (adam) bytes per element.
+// SIMD: one pass, each element by itself. Floor: memory, 12 (accumulate), 12 or 20 (sgd) and 28
+// (adam) bytes per element.
 #include "optim/optim.h"
 #include "optim/optim_call.h"
 

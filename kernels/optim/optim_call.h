@@ -1,5 +1,5 @@
-// Checked calls of the optimiser steps, as plain numbers and pointers. Numbers that depend on the step are worked out in
-// double and rounded once.
+// Checked calls of the optimiser steps, as plain numbers and pointers. Numbers that depend on the
+// step are worked out in double and rounded once.
 #pragma once
 #include <cmath>
 

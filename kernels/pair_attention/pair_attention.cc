@@ -1,5 +1,6 @@
-// Reference: the definition, particle by particle. Each is the only query of an attention to all of its event, for y and
-// dq, and the only key of another, for dk and dv; the bias of both is the same row.
+// Reference: the definition, particle by particle. Each is the only query of an attention to all of
+// its event, for y and dq, and the only key of another, for dk and dv; the bias of both is the same
+// row.
 #include "pair_attention/pair_attention.h"
 
 #include "lib/attention/one_head.h"
@@ -16,9 +17,10 @@ struct Scratch {
   LayersOfRow<T> row;
   T *bias, *dbias, *dbias_of_key;  // [H, size of the event]
 
-  Scratch(const PairAttention<T>& f, Pieces& pieces)
-      : kinematics(pieces.take<Kinematics>(f.particles)), row(f, pieces), bias(pieces.take<T>(f.particles * f.heads)),
-        dbias(pieces.take<T>(f.particles * f.heads)), dbias_of_key(pieces.take<T>(f.particles * f.heads)) {}
+  Scratch(const PairAttention<T>& f, WorkspaceLayout& workspace)
+      : kinematics(workspace.reserve<Kinematics>(f.particles)), row(f, workspace),
+        bias(workspace.reserve<T>(f.particles * f.heads)), dbias(workspace.reserve<T>(f.particles * f.heads)),
+        dbias_of_key(workspace.reserve<T>(f.particles * f.heads)) {}
 
   void find_kinematics(const PairAttention<T>& f) const {
     for (int64_t i = 0; i < f.particles; ++i) kinematics[i] = kinematics_of(f.momenta + i * pair_columns_of_momenta);
@@ -55,8 +57,9 @@ ups_status forward_reference(const Call& call) {
   return UPS_OK;
 }
 
-// From the gradients of the bias of particle i's pairs, in both places, to those of the layers and of its momentum. Every
-// pair comes twice, as (i, j) and as (j, i), and each time with half of its gradient.
+// From the gradients of the bias of particle i's pairs, in both places, to those of the layers and
+// of its momentum. Every pair comes twice, as (i, j) and as (j, i), and each time with half of its
+// gradient.
 template <class T>
 void differentiate_bias(const PairAttentionBackward<T>& f, const Scratch<T>& scratch, int64_t i, int64_t first,
                         int64_t size) {

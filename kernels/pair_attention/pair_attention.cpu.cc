@@ -1,16 +1,19 @@
-// SIMD. Floor: arithmetic, for each pair of different particles 2 (sum of M_l M_(l-1)) FLOP forward and four times that
-// backward, which computes the layers twice: for the scores, and for the gradients, whose values would else lie in memory.
-// For four layers of 64, 64, 64 and 8 that is 17 times the FLOP of 8 heads of 16 with the pair and its mirror image, which
-// share it. Gelu takes as long as the products.
+// SIMD. Floor: arithmetic, for each pair of different particles 2 (sum of M_l M_(l-1)) FLOP forward
+// and four times that backward, which computes the layers twice: for the scores, and for the
+// gradients, whose values would else lie in memory. For four layers of 64, 64, 64 and 8 that is 17
+// times the FLOP of 8 heads of 16 with the pair and its mirror image, which share it. Gelu takes as
+// long as the products.
 //
-// A task has some events. The pairs of an event go through the layers in chunks, in L2, and leave their bias, [H, n, n],
-// in the worker's scratch; then the heads follow as in attention.cpu.cc, whose code this is. Of an event with more than
-// 128 particles a task has some rows, and the bias of as many rows at a time as have 16,384 pairs; there a pair and its
-// mirror image are computed each in its own row.
+// A task has some events. The pairs of an event go through the layers in chunks, in L2, and leave
+// their bias, [H, n, n], in the worker's scratch; then the heads follow as in attention.cpu.cc,
+// whose code this is. Of an event with more than 128 particles a task has some rows, and the bias
+// of as many rows at a time as have 16,384 pairs; there a pair and its mirror image are computed
+// each in its own row.
 //
-// Backward, such rows are the queries of one attention to the whole event and the keys of another, so that every
-// particle's gradients have one owner; what arrives at the bias of a pair and its mirror image is added up before it goes
-// down the layers. The gradients of the parameters are summed as in mlp (lib/dense/weight_gradient.simd.h).
+// Backward, such rows are the queries of one attention to the whole event and the keys of another,
+// so that every particle's gradients have one owner; what arrives at the bias of a pair and its
+// mirror image is added up before it goes down the layers. The gradients of the parameters are
+// summed as in mlp (lib/dense/weight_gradient.simd.h).
 #include "pair_attention/pair_attention.h"
 
 #include "lib/attention/one_head.h"
@@ -27,11 +30,12 @@
 UPS_SIMD_BEGIN
 
 constexpr int64_t piece_rows = 128;  // of a task; events with more particles are cut
-constexpr int64_t most_pairs = piece_rows * piece_rows;  // whose bias a worker holds, if one row has not more
+constexpr int64_t max_pairs = piece_rows * piece_rows;  // whose bias a worker holds, if one row has not more
 constexpr int64_t task_particles = 32;  // small events of a task
 constexpr int64_t begin_of_bias = 0;
 
-// Some rows of the matrix of an event's pairs: all of them, whose pairs are then taken once, or a part.
+// Some rows of the matrix of an event's pairs: all of them, whose pairs are then taken once, or a
+// part.
 struct PairBlock {
   int32_t first, size;  // particles of the event
   int32_t begin, rows;  // particles of the rows
@@ -39,7 +43,8 @@ struct PairBlock {
   bool whole() const { return rows == size; }
   // The pairs of row r are those with the first so many particles.
   int64_t partners(int64_t r) const { return whole() ? r + 1 : size; }
-  // A pair that comes twice, here and where its partner's row is, counts half each time, as a particle with itself does.
+  // A pair that comes twice, here and where its partner's row is, counts half each time, as a
+  // particle with itself does.
   float share(int64_t r, int64_t j) const { return whole() && j < r ? 1.0f : 0.5f; }
   QueriesAndKeys as_queries() const { return {{begin, begin + rows}, {first, first + size}}; }
   QueriesAndKeys as_keys() const { return {{first, first + size}, {begin, begin + rows}}; }
@@ -49,15 +54,15 @@ struct PairBlock {
 template <class Body>
 void each_block(const PairAttention<float>& f, const Piece& piece, Body&& body) {
   const int32_t first = f.offsets[piece.set], size = static_cast<int32_t>(f.size(piece.set));
-  const int64_t rows = std::max<int64_t>(1, most_pairs / std::max(size, 1));
+  const int64_t rows = std::max<int64_t>(1, max_pairs / std::max(size, 1));
   for (int64_t begin = piece.begin; begin < piece.end; begin += rows)
     body(PairBlock{first, size, static_cast<int32_t>(begin), static_cast<int32_t>(std::min(rows, piece.end - begin))});
 }
 
 SetPieces pieces_of(const PairAttention<float>& f) { return {f.offsets, f.events, piece_rows, task_particles}; }
 
-int64_t most_block_pairs(const PairAttention<float>& f) {
-  return std::min(f.particles * f.particles, std::max(most_pairs, f.particles));
+int64_t max_block_pairs(const PairAttention<float>& f) {
+  return std::min(f.particles * f.particles, std::max(max_pairs, f.particles));
 }
 
 // A pair of a block, from which a walk over the pairs goes on.
@@ -65,8 +70,8 @@ struct PairCursor {
   int64_t row = 0, partner = 0;
 };
 
-// Calls body(row, partner, count, at) for runs of neighbouring pairs from `cursor` on, at most `most` pairs together; `at`
-// pairs come before a run. Returns how many there were.
+// Calls body(row, partner, count, at) for runs of neighbouring pairs from `cursor` on, at most
+// `most` pairs together; `at` pairs come before a run. Returns how many there were.
 template <class Body>
 int64_t each_run(const PairBlock& block, PairCursor& cursor, int64_t most, Body&& body) {
   int64_t at = 0;
@@ -89,7 +94,8 @@ int64_t find_features(const PairAttention<float>& f, const KinematicColumns& kin
   });
 }
 
-// A block's bias, [H, rows, size], and its mirror image, [H, size, rows]: the same where it is the whole event's.
+// A block's bias, [H, rows, size], and its mirror image, [H, size, rows]: the same where it is the
+// whole event's.
 struct BlockBias {
   float *of_rows, *mirrored;  // mirrored may be null
 
@@ -119,18 +125,18 @@ struct BlockBias {
   }
 };
 
-// ---- forward -------------------------------------------------------------------------------------------------------
+// ---- forward ------------------------------------------------------------------------------------
 
 struct PairScratch {
   int64_t chunk;  // pairs that go through the layers at once
   float *features, *hidden[2], *bias;
   ForwardScratch heads;
 
-  PairScratch(const PairAttentionForward<float>& f, Pieces& pieces)
+  PairScratch(const PairAttentionForward<float>& f, WorkspaceLayout& workspace)
       : chunk(rows_that_fit(2 * f.widest_layer(), 24, chunk_rows)),
-        features(pieces.take<float>(chunk * pair_feature_count)),
-        bias(pieces.take<float>(most_block_pairs(f) * f.heads)), heads(f.attention({}, nullptr), pieces) {
-    for (float*& values : hidden) values = pieces.take<float>(chunk * f.widest_layer());
+        features(workspace.reserve<float>(chunk * pair_feature_count)),
+        bias(workspace.reserve<float>(max_block_pairs(f) * f.heads)), heads(f.attention({}, nullptr), workspace) {
+    for (float*& values : hidden) values = workspace.reserve<float>(chunk * f.widest_layer());
   }
 };
 
@@ -139,8 +145,9 @@ struct ForwardMemory {
   KinematicColumns kinematics;
   Shares<PairScratch> shares;
 
-  ForwardMemory(const PairAttentionForward<float>& f, int32_t workers, Pieces& pieces)
-      : weights(reserve_transposed(f, f.layers, pieces)), kinematics(f.particles, pieces), shares(f, workers, pieces) {}
+  ForwardMemory(const PairAttentionForward<float>& f, int32_t workers, WorkspaceLayout& workspace)
+      : weights(reserve_transposed(f, f.layers, workspace)), kinematics(f.particles, workspace),
+        shares(f, workers, workspace) {}
 };
 
 void find_bias(const PairAttentionForward<float>& f, const ForwardMemory& memory, const PairBlock& block,
@@ -181,21 +188,21 @@ ups_status forward(const Call& call) {
   return UPS_OK;
 }
 
-// ---- backward ------------------------------------------------------------------------------------------------------
+// ---- backward -----------------------------------------------------------------------------------
 
 struct PairBackwardScratch {
   float *features, *dfeatures, *bias, *dbias, *mirrored, *dmirrored;  // the mirrored ones of parts of events
   Kinematics* dkinematics;  // of a block's particles
   BackwardScratch heads;
 
-  PairBackwardScratch(const PairAttentionBackward<float>& f, Pieces& pieces)
-      : features(pieces.take<float>(chunk_rows * pair_feature_count)),
-        dfeatures(pieces.take<float>(chunk_rows * pair_feature_count)), bias(take_bias(f, pieces)),
-        dbias(take_bias(f, pieces)), mirrored(f.particles > piece_rows ? take_bias(f, pieces) : nullptr),
-        dmirrored(f.particles > piece_rows ? take_bias(f, pieces) : nullptr),
-        dkinematics(pieces.take<Kinematics>(piece_rows)), heads(f.attention({}, nullptr, nullptr), pieces) {}
-  static float* take_bias(const PairAttention<float>& f, Pieces& pieces) {
-    return pieces.take<float>(most_block_pairs(f) * f.heads);
+  PairBackwardScratch(const PairAttentionBackward<float>& f, WorkspaceLayout& workspace)
+      : features(workspace.reserve<float>(chunk_rows * pair_feature_count)),
+        dfeatures(workspace.reserve<float>(chunk_rows * pair_feature_count)), bias(take_bias(f, workspace)),
+        dbias(take_bias(f, workspace)), mirrored(f.particles > piece_rows ? take_bias(f, workspace) : nullptr),
+        dmirrored(f.particles > piece_rows ? take_bias(f, workspace) : nullptr),
+        dkinematics(workspace.reserve<Kinematics>(piece_rows)), heads(f.attention({}, nullptr, nullptr), workspace) {}
+  static float* take_bias(const PairAttention<float>& f, WorkspaceLayout& workspace) {
+    return workspace.reserve<float>(max_block_pairs(f) * f.heads);
   }
 };
 
@@ -206,12 +213,12 @@ struct BackwardMemory {
   GroupSums groups;
   Shares<PairBackwardScratch> shares;
 
-  BackwardMemory(const PairAttentionBackward<float>& f, int32_t workers, Pieces& pieces)
-      : layers(f, f.dmomenta != nullptr, true, pieces), chunk(rows_that_fit(layers.row_floats, 24, chunk_rows)),
-        kinematics(f.particles, pieces),
-        groups(ceil_div(f.particles + f.events, task_particles), layers.group_floats, pieces),
-        shares(f, workers, pieces) {
-    layers.reserve_workers(f, chunk, workers, pieces);
+  BackwardMemory(const PairAttentionBackward<float>& f, int32_t workers, WorkspaceLayout& workspace)
+      : layers(f, f.dmomenta != nullptr, true, workspace), chunk(rows_that_fit(layers.row_floats, 24, chunk_rows)),
+        kinematics(f.particles, workspace),
+        groups(ceil_div(f.particles + f.events, task_particles), layers.group_floats, workspace),
+        shares(f, workers, workspace) {
+    layers.reserve_workers(f, chunk, workers, workspace);
   }
 };
 
@@ -246,7 +253,8 @@ void add_momenta(const PairAttentionBackward<float>& f, const KinematicColumns& 
   }
 }
 
-// From the gradients of a block's bias to those of the parameters, which are added to `sums`, and of its momenta.
+// From the gradients of a block's bias to those of the parameters, which are added to `sums`, and
+// of its momenta.
 void differentiate_bias(const PairAttentionBackward<float>& f, const BackwardMemory& memory, const PairBlock& block,
                         const PairBackwardScratch& s, float* own, float* sums) {
   const LayersBackward& layers = memory.layers;

@@ -1,15 +1,17 @@
-// CUDA. A block owns a few particles of an event, and goes through the event in tiles of up to 32 others: 64 pairs at a
-// time go through the layers in shared memory (lib/dense/layer_panels.cuh) and leave their bias there, a row for each pair. Then
-// a warp takes an own particle and a head at a time, its lanes first being the other particles, whose scores it shuffles
-// into largest and sum, then columns of y; sums over tiles are carried along as in attention.cu, y itself holding them.
+// CUDA. A block owns a few particles of an event, and goes through the event in tiles of up to 32
+// others: 64 pairs at a time go through the layers in shared memory (lib/dense/layer_panels.cuh)
+// and leave their bias there, a row for each pair. Then a warp takes an own particle and a head at
+// a time, its lanes first being the other particles, whose scores it shuffles into largest and sum,
+// then columns of y; sums over tiles are carried along as in attention.cu, y itself holding them.
 //
-// Backward, the own particles are queries and keys at once, as a pair and its mirror image have the same bias: from both
-// scores come dq, dk, dv and half of what arrives at the bias, which goes down through the panels; every pair is visited
-// twice. So each gradient of a particle has one owner, who adds up in a fixed order. A block goes through a chunk of such
-// pieces, whose gradients of the parameters it adds up; the chunks are added up in order.
+// Backward, the own particles are queries and keys at once, as a pair and its mirror image have the
+// same bias: from both scores come dq, dk, dv and half of what arrives at the bias, which goes down
+// through the panels; every pair is visited twice. So each gradient of a particle has one owner,
+// who adds up in a fixed order. A block goes through a chunk of such pieces, whose gradients of the
+// parameters it adds up; the chunks are added up in order.
 //
-// Floor: arithmetic, for each pair and for its mirror image 2 (sum of M_l M_(l-1)) FLOP forward and three times that
-// backward. Nothing of the size of pairs is in global memory.
+// Floor: arithmetic, for each pair and for its mirror image 2 (sum of M_l M_(l-1)) FLOP forward and
+// three times that backward. Nothing of the size of pairs is in global memory.
 #include "pair_attention/pair_attention.h"
 
 #include <limits>
@@ -24,7 +26,7 @@ namespace upsilon {
 namespace {
 
 constexpr int tile_others = 32;  // a lane each
-constexpr int most_own = 8;
+constexpr int max_own = 8;
 constexpr float minus_infinity = -std::numeric_limits<float>::infinity();
 static_assert(PanelTile::rows == 2 * tile_others);
 
@@ -38,7 +40,8 @@ UPS_ON_DEVICE int own_particles(int64_t size) {
   const int64_t others = ups::min<int64_t>(size, tile_others);
   return static_cast<int>(ups::min<int64_t>(size, PanelTile::rows / ups::max<int64_t>(others, 1)));
 }
-// Piece i of event b has the place offsets[b] / 2 + b + i: no two have the same, and they are at most N / 2 + B.
+// Piece i of event b has the place offsets[b] / 2 + b + i: no two have the same, and they are at
+// most N / 2 + B.
 inline int64_t places(const PairAttention<float>& f) { return f.events == 0 ? 0 : f.particles / 2 + f.events; }
 UPS_ON_DEVICE Piece piece_at(const PairAttention<float>& f, int64_t place) {
   int64_t low = 0, high = f.events;  // the last event whose first place is not beyond
@@ -65,7 +68,8 @@ struct PairTile {
   UPS_ON_DEVICE int row(int who, int lane) const { return who * others + lane; }
 };
 
-// The features of a tile's pairs, in the first panel. Comes after a barrier behind what read it last.
+// The features of a tile's pairs, in the first panel. Comes after a barrier behind what read it
+// last.
 template <class Shape, int precision>
 UPS_ON_DEVICE void fill_pairs(const PairTile& tile, const Kinematics* kinematics, double eps, float* panel) {
   const int thread = static_cast<int>(threadIdx.x), stride = stride_of_width<precision>(pair_feature_count);
@@ -82,8 +86,9 @@ UPS_ON_DEVICE float product_of(const float* a, const float* b, int64_t width) {
   return sum;
 }
 
-// to[c] = before to[c] + the sum over the lanes of weight row[c], where lane l's row lies l steps behind the first. The
-// rows of lanes without a weight are not looked at. `fresh`: there is nothing in `to` yet.
+// to[c] = before to[c] + the sum over the lanes of weight row[c], where lane l's row lies l steps
+// behind the first. The rows of lanes without a weight are not looked at. `fresh`: there is nothing
+// in `to` yet.
 UPS_ON_DEVICE void add_weighted(const ups::Tile<32>& lanes, float weight, const float* rows, int64_t step, int others,
                                 int64_t columns, bool fresh, float before, float* to) {
   for (int64_t first = 0; first < columns; first += 32) {
@@ -117,7 +122,7 @@ attend_pairs(const int32_t* fault, PairAttentionForward<float> f, PanelLayers la
   const int heads = static_cast<int>(f.heads), tasks = own.count * heads;
   const int stride = stride_of_width<precision>(heads);
   const float* const bias = panels + layers.panel[layers.layers];
-  float *const largest = panels + layers.floats, *const total = largest + most_own * heads;
+  float *const largest = panels + layers.floats, *const total = largest + max_own * heads;
   for (int i = thread; i < tasks; i += Shape::threads) largest[i] = minus_infinity, total[i] = 0.0f;
 
   for (int64_t before = 0; before < own.size; before += tile_others) {
@@ -176,7 +181,8 @@ struct PairDescent : Descent {
   bool wanted;  // anything at all
 };
 
-// What an own particle and a head get from a tile. The bias of the pairs becomes dz of the last layer.
+// What an own particle and a head get from a tile. The bias of the pairs becomes dz of the last
+// layer.
 template <int precision>
 UPS_ON_DEVICE void differentiate_head(const PairAttentionBackward<float>& f, const PanelLayers& layers,
                                       const PairTile& tile, const float* means, int who, int head, bool fresh,
@@ -212,7 +218,8 @@ UPS_ON_DEVICE void differentiate_head(const PairAttentionBackward<float>& f, con
                  f.dv + own * f.value_width);
 }
 
-// The gradient by an own particle's kinematics of the features of its pairs, in both places; the same in every lane.
+// The gradient by an own particle's kinematics of the features of its pairs, in both places; the
+// same in every lane.
 UPS_ON_DEVICE Kinematics kinematics_gradient(const PairTile& tile, const Kinematics* kinematics, double eps,
                                              const float (*dfeatures)[pair_feature_count], int who) {
   const auto lanes = ups::Tile<32>::here();
@@ -235,7 +242,7 @@ differentiate_pairs(const int32_t* fault, PairAttentionBackward<float> f, PanelL
   using Memory = PanelMemory<Shape, precision>;
   UPS_SHARED(Memory, memory, [1]);
   UPS_SHARED(float, dfeatures, [Shape::rows][pair_feature_count]);
-  UPS_SHARED(Kinematics, gradients, [most_own]);
+  UPS_SHARED(Kinematics, gradients, [max_own]);
   UPS_SHARED_DYN(float, panels);
   constexpr int warps = Shape::threads / 32;
   const int thread = static_cast<int>(threadIdx.x), lane = thread % 32, warp = thread / 32;
@@ -272,23 +279,23 @@ differentiate_pairs(const int32_t* fault, PairAttentionBackward<float> f, PanelL
 }
 
 int64_t forward_bytes(const PairAttention<float>& f) {
-  return (panel_floats_forward(f) + 2 * most_own * f.heads) * static_cast<int64_t>(sizeof(float));
+  return (panel_floats_forward(f) + 2 * max_own * f.heads) * static_cast<int64_t>(sizeof(float));
 }
 int64_t backward_bytes(const PairAttention<float>& f) {
   return panel_floats_backward(f) * static_cast<int64_t>(sizeof(float));
 }
 
 bool forward_fits(const Call& call) {
-  return forward_bytes(PairAttentionForward<float>(call)) <= most_forward_panel_bytes;
+  return forward_bytes(PairAttentionForward<float>(call)) <= max_forward_panel_bytes;
 }
 bool backward_fits(const Call& call) {
-  return backward_bytes(PairAttentionBackward<float>(call)) <= most_backward_panel_bytes;
+  return backward_bytes(PairAttentionBackward<float>(call)) <= max_backward_panel_bytes;
 }
 
 struct ForwardScratch {
   Kinematics* kinematics;
-  ForwardScratch(const PairAttentionForward<float>& f, Pieces& pieces)
-      : kinematics(pieces.take<Kinematics>(f.particles)) {}
+  ForwardScratch(const PairAttentionForward<float>& f, WorkspaceLayout& workspace)
+      : kinematics(workspace.reserve<Kinematics>(f.particles)) {}
 };
 
 ups_status forward(const Call& call) {
@@ -311,10 +318,10 @@ struct BackwardScratch {
   float *means, *parts;
   Chunks chunks;
 
-  BackwardScratch(const PairAttentionBackward<float>& f, Pieces& pieces)
-      : kinematics(pieces.take<Kinematics>(f.particles)), means(pieces.take<float>(f.particles * f.heads)),
+  BackwardScratch(const PairAttentionBackward<float>& f, WorkspaceLayout& workspace)
+      : kinematics(workspace.reserve<Kinematics>(f.particles)), means(workspace.reserve<float>(f.particles * f.heads)),
         chunks(f, places(f)) {
-    parts = pieces.take<float>(chunks.count * chunks.parameters);
+    parts = workspace.reserve<float>(chunks.count * chunks.parameters);
   }
 };
 

@@ -1,21 +1,26 @@
-/* pair_attention: attention of several heads inside each set (event), with a bias that a network makes of the four-momenta
- * of a pair: the particle attention of the Particle Transformer (arXiv:2202.03772).
+/* pair_attention: attention of several heads inside each set (event), with a bias that a network
+ * makes of the four-momenta of a pair: the particle attention of the Particle Transformer
+ * (arXiv:2202.03772).
  *
- *   score_ij = scale <q_i, k_j> + bias_ij,   bias_ij = the layers applied to the four features of the pair (i, j)
- *   y_i = sum_j p_ij v_j,                    p_ij = exp(score_ij) / sum over the particles j of the event
- * for each head: attention.h, where queries and keys are the particles of an event. The features are those of
- * pair_features.h (ln kT, ln z, ln Delta R, ln m^2; eps as there), the layers those of mlp.h, up to four; the last has an
- * output for each head. A pair and its mirror image have the same bias. No pair is masked; rows outside every event give 0,
- * and gradient 0. softmax is attention's: the largest score and the sum of exp(score - largest), for backward.
+ *   score_ij = scale <q_i, k_j> + bias_ij,   bias_ij = the layers applied to the four features of
+ *     the pair (i, j)
+ *   y_i = sum_j p_ij v_j,                    p_ij = exp(score_ij) / sum over the particles j of the
+ *     event
+ * for each head: attention.h, where queries and keys are the particles of an event. The features
+ * are those of pair_features.h (ln kT, ln z, ln Delta R, ln m^2; eps as there), the layers those of
+ * mlp.h, up to four; the last has an output for each head. A pair and its mirror image have the
+ * same bias. No pair is masked; rows outside every event give 0, and gradient 0. softmax is
+ * attention's: the largest score and the sum of exp(score - largest), for backward.
  *
- * The bias never is in memory as a whole: on the CPU each worker holds that of one event, or of some rows of one with more
- * than 128 particles; on a device a block holds that of 64 pairs. So memory is linear in the particles. Backward computes
- * features, layers and scores again. A device takes layers of up to 256 (backward: up to about 500 together, gelu ones
- * counted twice), whatever the width of the heads.
- * What is the same for all keys of a query does not change its weights: the gradient of the last layer's bias is 0 but for
- * rounding.
- * y and the gradients of an event depend on the event alone; the gradients of the parameters are added up in an order given
- * by the offsets. The same bits for any number of threads. */
+ * The bias never is in memory as a whole: on the CPU each worker holds that of one event, or of
+ * some rows of one with more than 128 particles; on a device a block holds that of 64 pairs. So
+ * memory is linear in the particles. Backward computes features, layers and scores again. A device
+ * takes layers of up to 256 (backward: up to about 500 together, gelu ones counted twice), whatever
+ * the width of the heads.
+ * What is the same for all keys of a query does not change its weights: the gradient of the last
+ * layer's bias is 0 but for rounding.
+ * y and the gradients of an event depend on the event alone; the gradients of the parameters are
+ * added up in an order given by the offsets. The same bits for any number of threads. */
 #ifndef UPSILON_OPS_PAIR_ATTENTION_H
 #define UPSILON_OPS_PAIR_ATTENTION_H
 #include "upsilon/upsilon.h"

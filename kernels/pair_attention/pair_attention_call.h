@@ -41,7 +41,8 @@ struct PairAttention : Layers<T> {
   UPS_HD int64_t size(int64_t event) const { return offsets[event + 1] - offsets[event]; }
 
  protected:
-  // The attention of these queries to these keys, as one set; of_pairs: the bias [H, queries, keys]. `at` must outlive what is made of it.
+  // The attention of these queries to these keys, as one set; of_pairs: the bias [H, queries,
+  // keys]. `at` must outlive what is made of it.
   void put_inputs(const QueriesAndKeys& at, const T* of_pairs, Attention<T>& to) const {
     to.queries = to.keys = particles;
     to.heads = heads;

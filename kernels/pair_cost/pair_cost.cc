@@ -10,7 +10,7 @@ namespace {
 struct Scratch {
   int64_t* begins;
   template <class T>
-  Scratch(const PairCost<T>& f, Pieces& pieces) : begins(pieces.take<int64_t>(f.pairs.events + 1)) {}
+  Scratch(const PairCost<T>& f, WorkspaceLayout& workspace) : begins(workspace.reserve<int64_t>(f.pairs.events + 1)) {}
 };
 
 // Calls body(i, j, entry) for every pair.

@@ -1,6 +1,6 @@
-// SIMD: targets of an event lie across the vectors, features side by side, so that a prediction's costs need no sums
-// across lanes. Floor: 3 FLOP a feature and pair. Backward looks at every dcost once and computes only where one is not
-// 0, with features across the vectors.
+// SIMD: targets of an event lie across the vectors, features side by side, so that a prediction's
+// costs need no sums across lanes. Floor: 3 FLOP a feature and pair. Backward looks at every dcost
+// once and computes only where one is not 0, with features across the vectors.
 #include "pair_cost/pair_cost.h"
 
 #include "pair_cost/pair_cost_call.h"
@@ -17,17 +17,19 @@ struct Scratch {
   int64_t* begins;
   float* turned;  // [features, targets] of each event
   float* numbers;  // [predictions, features]: ln softmax, negative
-  Scratch(const PairCostForward<float>& f, Pieces& pieces) : Scratch(f, false, pieces) {}
-  Scratch(const PairCostBackward<float>& f, Pieces& pieces) : Scratch(f, true, pieces) {}
+  Scratch(const PairCostForward<float>& f, WorkspaceLayout& workspace) : Scratch(f, false, workspace) {}
+  Scratch(const PairCostBackward<float>& f, WorkspaceLayout& workspace) : Scratch(f, true, workspace) {}
 
  private:
-  Scratch(const PairCost<float>& f, bool backward, Pieces& pieces) : begins(pieces.take<int64_t>(f.pairs.events + 1)) {
-    turned = backward ? nullptr : pieces.take<float>(f.targets * f.features);
-    numbers = f.kind == UPS_PAIR_CROSS_ENTROPY ? pieces.take<float>(f.predictions * f.features) : nullptr;
+  Scratch(const PairCost<float>& f, bool backward, WorkspaceLayout& workspace)
+      : begins(workspace.reserve<int64_t>(f.pairs.events + 1)) {
+    turned = backward ? nullptr : workspace.reserve<float>(f.targets * f.features);
+    numbers = f.kind == UPS_PAIR_CROSS_ENTROPY ? workspace.reserve<float>(f.predictions * f.features) : nullptr;
   }
 };
 
-// Tasks are windows of the matrices: a task has the events that begin in it. Calls body(event) for all of them.
+// Tasks are windows of the matrices: a task has the events that begin in it. Calls body(event) for
+// all of them.
 template <class Body>
 void each_event(const Call& call, const PairMatrices& pairs, const int64_t* begins, Body&& body) {
   const auto place = [&](int64_t event) { return begins[event] + 16 * event; };

@@ -1,5 +1,6 @@
-// CUDA: a block has an event. A thread has a cost, or in backward a feature of a prediction or target, and goes along its
-// row or column of dcost. Floor: 3 FLOP a feature and pair, which come from L1.
+// CUDA: a block has an event. A thread has a cost, or in backward a feature of a prediction or
+// target, and goes along its row or column of dcost. Floor: 3 FLOP a feature and pair, which come
+// from L1.
 #include "lib/segments/pair_matrices.cuh"
 
 #include "pair_cost/pair_cost_call.h"
@@ -86,13 +87,13 @@ find_gradients(const int32_t* fault, PairCostBackward<float> f, const int64_t* b
 struct Scratch {
   int64_t* begins;
   float* log_sums;
-  Scratch(const PairCost<float>& f, Pieces& pieces)
-      : begins(pieces.take<int64_t>(f.pairs.events + 1)),
-        log_sums(f.kind == UPS_PAIR_CROSS_ENTROPY ? pieces.take<float>(f.predictions) : nullptr) {}
+  Scratch(const PairCost<float>& f, WorkspaceLayout& workspace)
+      : begins(workspace.reserve<int64_t>(f.pairs.events + 1)),
+        log_sums(f.kind == UPS_PAIR_CROSS_ENTROPY ? workspace.reserve<float>(f.predictions) : nullptr) {}
 };
 
 constexpr int event_threads = 128;
-constexpr int64_t most_blocks = 4096;
+constexpr int64_t max_blocks = 4096;
 
 void prepare(Launcher& launch, const PairCost<float>& f, const Scratch& scratch) {
   launch.grid(find_pair_matrices<block_threads>, 1, 1, block_threads, 0, f.pairs, scratch.begins);
@@ -105,7 +106,7 @@ ups_status forward(const Call& call) {
   Launcher launch(call);
   launch.clear(f.cost, static_cast<size_t>(f.pairs.entries) * sizeof(float));
   prepare(launch, f, scratch);
-  launch.grid(find_costs<event_threads>, std::min(f.pairs.events, most_blocks), 1, event_threads, 0, f, scratch.begins,
+  launch.grid(find_costs<event_threads>, std::min(f.pairs.events, max_blocks), 1, event_threads, 0, f, scratch.begins,
               scratch.log_sums);
   return launch.status();
 }
@@ -117,7 +118,7 @@ ups_status backward(const Call& call) {
   if (f.dprediction) launch.clear(f.dprediction, static_cast<size_t>(f.predictions * f.features) * sizeof(float));
   if (f.dtarget) launch.clear(f.dtarget, static_cast<size_t>(f.targets * f.features) * sizeof(float));
   prepare(launch, f, scratch);
-  launch.grid(find_gradients<event_threads>, std::min(f.pairs.events, most_blocks), 1, event_threads, 0, f,
+  launch.grid(find_gradients<event_threads>, std::min(f.pairs.events, max_blocks), 1, event_threads, 0, f,
               scratch.begins, scratch.log_sums);
   return launch.status();
 }

@@ -1,14 +1,17 @@
 /* pair_cost: how far every prediction of an event is from every target of it.
  *
- * Event b has the predictions prediction_offsets[b] .. and the targets target_offsets[b] .. of F features. cost has one
- * matrix of predictions by targets per event, row by row, one event after the other; P must be the sum of their sizes.
+ * Event b has the predictions prediction_offsets[b] .. and the targets target_offsets[b] .. of F
+ * features. cost has one matrix of predictions by targets per event, row by row, one event after
+ * the other; P must be the sum of their sizes.
  *   squaredError  sum_f (p_f - t_f)^2        absoluteError  sum_f |p_f - t_f|
- *   crossEntropy  -sum_f t_f ln softmax(p)_f, where p are logits and t probabilities of F classes (one-hot, or soft)
+ *   crossEntropy  -sum_f t_f ln softmax(p)_f, where p are logits and t probabilities of F classes
+ *     (one-hot, or soft)
  * Entries behind the last matrix are 0, and so are those of an event that P ends within.
  *
- * Backward takes only pairs whose dcost is not 0, so that of a loss of matched pairs nothing else is computed, and NaN
- * elsewhere does not matter. The slope of |.| at 0 is 0. Rows outside every event have the gradient 0. Sums are made in
- * the order of pairs: the same bits for any number of threads and any batching. */
+ * Backward takes only pairs whose dcost is not 0, so that of a loss of matched pairs nothing else
+ * is computed, and NaN elsewhere does not matter. The slope of |.| at 0 is 0. Rows outside every
+ * event have the gradient 0. Sums are made in the order of pairs: the same bits for any number of
+ * threads and any batching. */
 #ifndef UPSILON_OPS_PAIR_COST_H
 #define UPSILON_OPS_PAIR_COST_H
 #include "upsilon/upsilon.h"

@@ -10,7 +10,8 @@ namespace {
 struct Scratch {
   Kinematics* kinematics;
   template <class T>
-  Scratch(const PairFeatures<T>& f, Pieces& pieces) : kinematics(pieces.take<Kinematics>(f.particles)) {}
+  Scratch(const PairFeatures<T>& f, WorkspaceLayout& workspace)
+      : kinematics(workspace.reserve<Kinematics>(f.particles)) {}
 };
 
 template <class T>

@@ -1,7 +1,8 @@
-// SIMD. Floor: memory, 16 bytes for each pair forward; arithmetic comes close, as four logarithms of float64 take some 80
-// instructions for the pairs of a vector. Each particle's rapidity and azimuth are found once. A task has some rows of an
-// event. Backward, which training needs only where the momenta are made by a network, is float64 pair by pair: each
-// particle's gradient has one owner, who adds up both places of its pairs in order.
+// SIMD. Floor: memory, 16 bytes for each pair forward; arithmetic comes close, as four logarithms
+// of float64 take some 80 instructions for the pairs of a vector. Each particle's rapidity and
+// azimuth are found once. A task has some rows of an event. Backward, which training needs only
+// where the momenta are made by a network, is float64 pair by pair: each particle's gradient has
+// one owner, who adds up both places of its pairs in order.
 #include "pair_features/pair_features.h"
 
 #include "pair_features/pair_features_call.h"
@@ -19,8 +20,8 @@ constexpr int64_t piece_rows = 32;
 struct Scratch {
   int64_t* pairs;  // before each event
   KinematicColumns columns;
-  Scratch(const PairFeatures<float>& f, Pieces& pieces)
-      : pairs(pieces.take<int64_t>(f.events + 1)), columns(f.particles, pieces) {}
+  Scratch(const PairFeatures<float>& f, WorkspaceLayout& workspace)
+      : pairs(workspace.reserve<int64_t>(f.events + 1)), columns(f.particles, workspace) {}
 
   void start(const Call& call, const PairFeatures<float>& f) const {
     pairs[0] = 0;

@@ -1,5 +1,6 @@
-// CUDA: each particle's rapidity and azimuth once, then a thread for each pair; backward a warp for each particle, whose
-// lanes share its pairs, and whose sums are added up in a tree. Floor: memory, 16 bytes for each pair, 32 backward.
+// CUDA: each particle's rapidity and azimuth once, then a thread for each pair; backward a warp for
+// each particle, whose lanes share its pairs, and whose sums are added up in a tree. Floor: memory,
+// 16 bytes for each pair, 32 backward.
 #include "pair_features/pair_features.h"
 
 #include "lib/segments/event_pairs.cuh"
@@ -54,8 +55,8 @@ differentiate(const int32_t* fault, PairFeaturesBackward<float> f, const int64_t
 struct Scratch {
   int64_t* pairs;
   Kinematics* kinematics;
-  Scratch(const PairFeatures<float>& f, Pieces& pieces)
-      : pairs(pieces.take<int64_t>(f.events + 1)), kinematics(pieces.take<Kinematics>(f.particles)) {}
+  Scratch(const PairFeatures<float>& f, WorkspaceLayout& workspace)
+      : pairs(workspace.reserve<int64_t>(f.events + 1)), kinematics(workspace.reserve<Kinematics>(f.particles)) {}
 
   void start(Launcher& launch, const PairFeatures<float>& f) const {
     launch.grid(count_pairs<32>, 1, 1, 32, 0, f.offsets, f.offsets, f.events, pairs);

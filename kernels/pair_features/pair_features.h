@@ -1,16 +1,19 @@
-/* pair_features: what the Particle Transformer (arXiv:2202.03772) tells its attention of every pair of particles.
+/* pair_features: what the Particle Transformer (arXiv:2202.03772) tells its attention of every pair
+ * of particles.
  *
  * momenta[i] = (px, py, pz, E) {GeV}. For the particles a and b of an event
- *   ln kT = ln(min(pT_a, pT_b) D)   ln z = ln(min(pT_a, pT_b) / (pT_a + pT_b))   ln D   ln m^2 = ln((p_a + p_b)^2)
- * with D^2 = (y_a - y_b)^2 + (phi_a - phi_b)^2, the difference of the azimuths brought into -pi to pi, and the rapidity
- * y = 1/2 ln((E + pz) / (E - pz)). What stands behind a ln, and the sum of the two pT, is at least eps, as in weaver's
- * ParticleTransformer; E + pz and E - pz are at least 1e-20 GeV. So every feature is finite, a particle with itself and
- * collinear ones too. A pair and its mirror image have the same features.
- * features: per event [n, n, 4], one event after the other. Differences and squares are float64 inside: rapidities of
- * collinear particles and masses of light ones cancel.
- * Backward: the gradient by the momenta. It is finite, too: 0 through whatever is at its least, half for each of two
- * equal pT (as torch.minimum), 0 by the azimuth where pT is 0. Particles outside every event get 0.
- * The same bits for any number of threads and any batching. */
+ *   ln kT = ln(min(pT_a, pT_b) D)   ln z = ln(min(pT_a, pT_b) / (pT_a + pT_b))   ln D   ln m^2 =
+ *     ln((p_a + p_b)^2)
+ * with D^2 = (y_a - y_b)^2 + (phi_a - phi_b)^2, the difference of the azimuths brought into -pi to
+ * pi, and the rapidity y = 1/2 ln((E + pz) / (E - pz)). What stands behind a ln, and the sum of the
+ * two pT, is at least eps, as in weaver's ParticleTransformer; E + pz and E - pz are at least 1e-20
+ * GeV. So every feature is finite, a particle with itself and collinear ones too. A pair and its
+ * mirror image have the same features.
+ * features: per event [n, n, 4], one event after the other. Differences and squares are float64
+ * inside: rapidities of collinear particles and masses of light ones cancel.
+ * Backward: the gradient by the momenta. It is finite, too: 0 through whatever is at its least,
+ * half for each of two equal pT (as torch.minimum), 0 by the azimuth where pT is 0. Particles
+ * outside every event get 0. The same bits for any number of threads and any batching. */
 #ifndef UPSILON_OPS_PAIR_FEATURES_H
 #define UPSILON_OPS_PAIR_FEATURES_H
 #include "upsilon/upsilon.h"

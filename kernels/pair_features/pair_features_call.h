@@ -41,7 +41,8 @@ struct PairFeaturesBackward : PairFeatures<T> {
   explicit PairFeaturesBackward(const PairFeaturesBackwardCall& call)
       : PairFeatures<T>(call), dfeatures(call["dfeatures"]), dmomenta(call["dmomenta"]) {}
 
-  // The gradient of particle i of an event of `size` particles, kinematics(j) each, from both places of its pairs.
+  // The gradient of particle i of an event of `size` particles, kinematics(j) each, from both
+  // places of its pairs.
   template <class KinematicsOf>
   void of_particle(const KinematicsOf& kinematics, const T* dpairs, int64_t size, int64_t i, T* to) const {
     const Kinematics own = kinematics(i);

@@ -1,6 +1,7 @@
-// SIMD: plain loops over blocks of counters, which the compiler turns into vectors; the same scalar functions as the
-// reference, so the same bits. A block takes the quads of as many rows as it has room for, so that short rows fill vectors
-// too. Floor: about 25 integer operations per number for Philox, as many again for a normal; memory is never the limit.
+// SIMD: plain loops over blocks of counters, which the compiler turns into vectors; the same scalar
+// functions as the reference, so the same bits. A block takes the quads of as many rows as it has
+// room for, so that short rows fill vectors too. Floor: about 25 integer operations per number for
+// Philox, as many again for a normal; memory is never the limit.
 #include "lib/math/no_contraction.h"
 
 #include "random/random.h"
@@ -32,8 +33,8 @@ void normal_block(const PhiloxBlock& block, float* y) {
     for (int w = 0; w < 4; ++w) y[4 * i + w] = normals[w][i];
 }
 
-// Calls body(row, place, at, here) for every row that quads `first` to `first` + `count` - 1 touch: `here` of them, number
-// `at` and following, are the row's own from `place` on.
+// Calls body(row, place, at, here) for every row that quads `first` to `first` + `count` - 1 touch:
+// `here` of them, number `at` and following, are the row's own from `place` on.
 template <class Body>
 void each_row(int64_t first, int64_t count, int64_t per_row, Body&& body) {
   int64_t row = first / per_row, place = first % per_row;

@@ -28,8 +28,8 @@ struct Line {
   UPS_HD float at(float x) const { return offset + rounded_product(slope, x); }
 };
 
-// y as rows, each of a stream of its own. A quad is what one Philox counter gives: four numbers of a row, or those left
-// at its end.
+// y as rows, each of a stream of its own. A quad is what one Philox counter gives: four numbers of
+// a row, or those left at its end.
 template <class T, class Named>
 struct Random {
   int64_t count;

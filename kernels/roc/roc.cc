@@ -34,9 +34,10 @@ struct Definition {
 struct Scratch {
   double *thresholds, *false_positive, *true_positive;
   template <class T>
-  Scratch(const Roc<T>& f, Pieces& pieces)
-      : thresholds(pieces.take<double>(f.elements + 1)), false_positive(pieces.take<double>(f.elements + 1)),
-        true_positive(pieces.take<double>(f.elements + 1)) {}
+  Scratch(const Roc<T>& f, WorkspaceLayout& workspace)
+      : thresholds(workspace.reserve<double>(f.elements + 1)),
+        false_positive(workspace.reserve<double>(f.elements + 1)),
+        true_positive(workspace.reserve<double>(f.elements + 1)) {}
 };
 
 template <class T>

@@ -1,5 +1,6 @@
-// Floor: memory. A radix sort of (key, index) pairs in three passes (float64: six), then two passes over the elements in the
-// order of the scores, whose sums stand in that order and are one thread's. There is nothing for lanes here.
+// Floor: memory. A radix sort of (key, index) pairs in three passes (float64: six), then two passes
+// over the elements in the order of the scores, whose sums stand in that order and are one
+// thread's. There is nothing for lanes here.
 #include <limits>
 
 #include "lib/segments/radix_sort.h"
@@ -22,9 +23,10 @@ struct Plan {
   uint32_t* counts;
   double* nearest;  // by wanted efficiency, how far the best point is from it
 
-  Plan(const Roc<T>& f_, Threads& threads_, Pieces& pieces)
-      : f(f_), threads(threads_), items(pieces.take<Item>(f.elements)), others(pieces.take<Item>(f.elements)),
-        counts(pieces.take<uint32_t>(sort_counts(f.elements))), nearest(pieces.take<double>(f.wanted)) {}
+  Plan(const Roc<T>& f_, Threads& threads_, WorkspaceLayout& workspace)
+      : f(f_), threads(threads_), items(workspace.reserve<Item>(f.elements)),
+        others(workspace.reserve<Item>(f.elements)), counts(workspace.reserve<uint32_t>(sort_counts(f.elements))),
+        nearest(workspace.reserve<double>(f.wanted)) {}
 
   const Item* sort() {
     threads.run(ceil_div(f.elements, chunk_elements), [&](int64_t chunk, int32_t) {
@@ -78,8 +80,8 @@ struct Plan {
 template <class T>
 ups_status run(const Call& call) {
   const Roc<T> f(call);
-  Pieces pieces(call.workspace);
-  Plan<T>(f, *call.threads, pieces).run();
+  WorkspaceLayout workspace(call.workspace);
+  Plan<T>(f, *call.threads, workspace).run();
   return UPS_OK;
 }
 

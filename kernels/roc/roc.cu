@@ -1,5 +1,6 @@
-// CUDA. Floor: memory; a counting sort of four passes, then three passes in the order of the scores. Elements are in chunks of
-// 1,024, which are summed up by one thread each part and added up in order: the bits depend on the scores alone.
+// CUDA. Floor: memory; a counting sort of four passes, then three passes in the order of the
+// scores. Elements are in chunks of 1,024, which are summed up by one thread each part and added up
+// in order: the bits depend on the scores alone.
 #include "roc/roc.h"
 
 #include "lib/segments/set_sort.cuh"
@@ -22,10 +23,11 @@ struct Memory {
   Kept *before, *chunks, *all;  // before each element in the order of the scores; before each chunk; of all
   double* areas;  // by chunk
 
-  Memory(const Roc<float>& f, Pieces& pieces)
-      : sort(pieces, f.elements, int64_t{1} << 32), keys(pieces.take<int32_t>(f.elements)),
-        before(pieces.take<Kept>(f.elements + 1)), chunks(pieces.take<Kept>(ceil_div(f.elements, chunk_elements))),
-        all(pieces.take<Kept>(1)), areas(pieces.take<double>(ceil_div(f.elements, chunk_elements))) {}
+  Memory(const Roc<float>& f, WorkspaceLayout& workspace)
+      : sort(workspace, f.elements, int64_t{1} << 32), keys(workspace.reserve<int32_t>(f.elements)),
+        before(workspace.reserve<Kept>(f.elements + 1)),
+        chunks(workspace.reserve<Kept>(ceil_div(f.elements, chunk_elements))), all(workspace.reserve<Kept>(1)),
+        areas(workspace.reserve<double>(ceil_div(f.elements, chunk_elements))) {}
 };
 
 UPS_ON_DEVICE void add(Kept& kept, const Roc<float>& f, int32_t i) {
@@ -34,7 +36,8 @@ UPS_ON_DEVICE void add(Kept& kept, const Roc<float>& f, int32_t i) {
   else kept.background += weight;
 }
 
-// The sums of each chunk; with `before`, from what lies before the chunk, what lies before each element.
+// The sums of each chunk; with `before`, from what lies before the chunk, what lies before each
+// element.
 template <int threads>
 UPS_KERNEL_LB(threads)
 sum_chunks(const int32_t* fault, Roc<float> f, const int32_t* order, Kept* chunks, Kept* before) {
@@ -124,7 +127,8 @@ finish(const int32_t* fault, Roc<float> f, Memory m, int64_t chunks) {
   if (f.auc) *f.auc = area / (all.signal * all.background);
 }
 
-// A block for each wanted efficiency: the nearest point, the first of several. Only the ends of groups are points.
+// A block for each wanted efficiency: the nearest point, the first of several. Only the ends of
+// groups are points.
 template <int threads>
 UPS_KERNEL_LB(threads)
 find_points(const int32_t* fault, Roc<float> f, Memory m) {
@@ -165,8 +169,8 @@ make_score_keys(const int32_t* fault, NumberKeys<float> key, int64_t count, int3
 
 ups_status run(const Call& call) {
   const Roc<float> f(call);
-  Pieces pieces(call.workspace);
-  Memory m(f, pieces);
+  WorkspaceLayout workspace(call.workspace);
+  Memory m(f, workspace);
   Launcher launch(call);
   const int64_t chunks = ceil_div(f.elements, chunk_elements);
   launch.elements(make_score_keys<block_threads>, f.elements, NumberKeys<float>{f.scores, true}, f.elements, m.keys);

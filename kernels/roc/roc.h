@@ -1,18 +1,22 @@
 /* roc: how well scores separate signal from background.
  *
- * N scores with labels (0 background, anything else signal) and weights (1 where left out; zero and negative ones are plain
- * numbers). A cut t keeps the elements with score >= t; with S and B the sums of all signal and background weights,
+ * N scores with labels (0 background, anything else signal) and weights (1 where left out; zero and
+ * negative ones are plain numbers). A cut t keeps the elements with score >= t; with S and B the
+ * sums of all signal and background weights,
  *   true positive rate(t) = kept signal / S, false positive rate(t) = kept background / B.
- * Point 0 keeps nothing (threshold +infinity); point k cuts at the k-th score from above. Elements of equal score enter
- * together, so their points are the same: the curve is exact, and its distinct points are sklearn's roc_curve without
- * dropped ones.
- *   auc: the area below the straight lines between the points: the probability, by weight, that a signal element scores
+ * Point 0 keeps nothing (threshold +infinity); point k cuts at the k-th score from above. Elements
+ * of equal score enter together, so their points are the same: the curve is exact, and its distinct
+ * points are sklearn's roc_curve without dropped ones.
+ *   auc: the area below the straight lines between the points: the probability, by weight, that a
+ *     signal element scores
  *   above a background element, ties counting one half.
- *   rejection, cut: for each wanted efficiency, 1 / false positive rate (infinity where it is 0) and threshold of the point
+ *   rejection, cut: for each wanted efficiency, 1 / false positive rate (infinity where it is 0)
+ *     and threshold of the point
  *   whose true positive rate is nearest, the first from above of several.
  * Without signal or without background (S or B is 0) what is divided by it is NaN or infinite.
- * O(N) after a radix sort. All sums are float64, in the order of the scores: the same bits for any number of threads.
- * NaN scores are refused. There is no gradient: the curve is constant but for jumps. */
+ * O(N) after a radix sort. All sums are float64, in the order of the scores: the same bits for any
+ * number of threads. NaN scores are refused. There is no gradient: the curve is constant but for
+ * jumps. */
 #ifndef UPSILON_OPS_ROC_H
 #define UPSILON_OPS_ROC_H
 #include "upsilon/upsilon.h"

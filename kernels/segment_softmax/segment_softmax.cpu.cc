@@ -1,5 +1,6 @@
-// SIMD: the steps of lib/math/softmax.simd.h, set by set in L1. Floor: memory, x and y once (backward y, dy and dx); below
-// the cache, one exponential for each number. Pieces of large sets are scaled by what all pieces of the set have found.
+// SIMD: the steps of lib/math/softmax.simd.h, set by set in L1. Floor: memory, x and y once
+// (backward y, dy and dx); below the cache, one exponential for each number. WorkspaceLayout of
+// large sets are scaled by what all pieces of the set have found.
 #include <atomic>
 
 #include "segment_softmax/segment_softmax.h"
@@ -21,21 +22,23 @@ SetPieces pieces_of(const Sets& f) {
   return {f.offsets, f.sets, piece_elements, 2 * piece_elements};
 }
 
-// Numbers of each column of a set: on a worker's own memory, and for pieces of cut sets in their slots.
+// Numbers of each column of a set: on a worker's own memory, and for pieces of cut sets in their
+// slots.
 struct Scratch {
   static constexpr int64_t numbers = 2;
   float *own, *partials;
 
   template <class Sets>
-  Scratch(const Sets& f, int32_t workers, Pieces& pieces) {
-    own = pieces.take<float>(numbers * f.columns * workers);
+  Scratch(const Sets& f, int32_t workers, WorkspaceLayout& workspace) {
+    own = workspace.reserve<float>(numbers * f.columns * workers);
     const int64_t slots = f.elements > piece_elements ? SetPieces::slots(f.elements, piece_elements) : 0;
-    partials = pieces.take<float>(numbers * f.columns * slots);
+    partials = workspace.reserve<float>(numbers * f.columns * slots);
   }
 };
 
-// Runs whole(piece, numbers) for sets in one piece; first(piece, numbers) for pieces of cut sets, join(set, pieces,
-// numbers_of) once for each such set, and last(piece, numbers) for its pieces again. Rows outside every set become 0.
+// Runs whole(piece, numbers) for sets in one piece; first(piece, numbers) for pieces of cut sets,
+// join(set, workspace, numbers_of) once for each such set, and last(piece, numbers) for its pieces
+// again. Rows outside every set become 0.
 template <class Sets, class Whole, class First, class Join, class Last>
 void each_set_of(const Call& call, const Sets& f, Whole&& whole, First&& first, Join&& join, Last&& last) {
   Threads& threads = *call.threads;

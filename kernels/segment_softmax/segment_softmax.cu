@@ -1,6 +1,6 @@
-// CUDA. Floor: memory, x and y once (backward y, dy and dx). A warp takes a set and up to 32 columns; with fewer columns its
-// lanes share the rows. Long sets are cut into pieces of a warp each: one kernel finds their parts, the next joins these
-// and finishes the pieces.
+// CUDA. Floor: memory, x and y once (backward y, dy and dx). A warp takes a set and up to 32
+// columns; with fewer columns its lanes share the rows. Long sets are cut into pieces of a warp
+// each: one kernel finds their parts, the next joins these and finishes the pieces.
 #include "segment_softmax/segment_softmax.h"
 
 #include "lib/segments/row_pieces.cuh"
@@ -97,8 +97,8 @@ template <class Part>
 struct Parts {
   Part* parts;
   template <class Sets>
-  Parts(const Sets& f, Pieces& pieces)
-      : parts(pieces.take<Part>(later_windows<piece_rows>(f.elements) > 0 ? item_count(f) * f.columns : 0)) {}
+  Parts(const Sets& f, WorkspaceLayout& workspace)
+      : parts(workspace.reserve<Part>(later_windows<piece_rows>(f.elements) > 0 ? item_count(f) * f.columns : 0)) {}
 };
 template <class Part, class Sets, class First, class Last>
 ups_status run(const Call& call, First first, Last last) {

@@ -1,5 +1,6 @@
-// SIMD: the channels lie across the vectors, the elements of a set stream through registers. Floor: memory, 4 C bytes
-// per element (twice that for max and min backward, and for the gradients of weights).
+// SIMD: the channels lie across the vectors, the elements of a set stream through registers. Floor:
+// memory, 4 C bytes per element (twice that for max and min backward, and for the gradients of
+// weights).
 #include <atomic>
 
 #include "set_pool/set_pool.h"
@@ -22,8 +23,8 @@ SetPieces pieces_of(const Pooling& f) {
 
 struct ForwardScratch {
   float* partials;  // of sets in several pieces
-  ForwardScratch(const SetPoolForward<float>& f, Pieces& pieces)
-      : partials(pieces.take<float>(SetPieces::slots(f.elements, piece_elements) * f.channels)) {}
+  ForwardScratch(const SetPoolForward<float>& f, WorkspaceLayout& workspace)
+      : partials(workspace.reserve<float>(SetPieces::slots(f.elements, piece_elements) * f.channels)) {}
   static bool needed(const SetPoolForward<float>& f) { return f.elements > piece_elements; }
 };
 
@@ -61,13 +62,15 @@ ups_status forward(const Call& call) {
 
 struct WeightedScratch {
   float* scales;  // of the sets
-  WeightedScratch(const SetPoolBackward<float>& f, Pieces& pieces) : scales(pieces.take<float>(f.sets)) {}
+  WeightedScratch(const SetPoolBackward<float>& f, WorkspaceLayout& workspace)
+      : scales(workspace.reserve<float>(f.sets)) {}
   static bool needed(const SetPoolBackward<float>& f) { return f.weights != nullptr; }
 };
 struct ExtremeScratch {
   Extreme* partials;  // of sets in several pieces
-  ExtremeScratch(const SetPoolBackward<float>& f, Pieces& pieces)
-      : partials(pieces.take<Extreme>(SetPieces::slots(f.elements, piece_elements) * ceil_div(f.channels, lanes))) {}
+  ExtremeScratch(const SetPoolBackward<float>& f, WorkspaceLayout& workspace)
+      : partials(
+            workspace.reserve<Extreme>(SetPieces::slots(f.elements, piece_elements) * ceil_div(f.channels, lanes))) {}
   static bool needed(const SetPoolBackward<float>& f) {
     return !f.weights && is_extreme(f.pool) && f.elements > piece_elements;
   }

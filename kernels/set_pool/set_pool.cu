@@ -1,4 +1,5 @@
-// CUDA: the segment reductions of lib/segments/segments.cu; with weights after products of rows that go through the workspace.
+// CUDA: the segment reductions of lib/segments/segments.cu; with weights after products of rows
+// that go through the workspace.
 #include "set_pool/set_pool.h"
 
 #include "lib/dense/pooled_layers.cuh"
@@ -15,8 +16,8 @@ Segments segments_of(const Pooling& f) {
 
 // With weights: the scales of the sets, for means.
 template <class Pooling>
-float* take_scales(const Pooling& f, Pieces& pieces) {
-  return f.weights && f.pool == UPS_POOL_MEAN ? pieces.take<float>(f.sets) : nullptr;
+float* take_scales(const Pooling& f, WorkspaceLayout& workspace) {
+  return f.weights && f.pool == UPS_POOL_MEAN ? workspace.reserve<float>(f.sets) : nullptr;
 }
 template <class Pooling>
 void find_scales_of(Launcher& launch, const Pooling& f, float* scales) {
@@ -29,18 +30,18 @@ struct Scratch {
   float* value;
   int32_t* where;
   template <class Pooling>
-  Scratch(const Pooling& f, Pieces& pieces) {
+  Scratch(const Pooling& f, WorkspaceLayout& workspace) {
     const int64_t count = segment_floats(segments_of(f));
-    value = pieces.take<float>(count);
-    where = pieces.take<int32_t>(!is_extreme(f.pool) ? 0 : count);
+    value = workspace.reserve<float>(count);
+    where = workspace.reserve<int32_t>(!is_extreme(f.pool) ? 0 : count);
   }
 };
 
 struct ForwardScratch : Scratch {
   float *scales, *weighted;  // weighted: the rows of x times their weights
-  ForwardScratch(const SetPoolForward<float>& f, Pieces& pieces)
-      : Scratch(f, pieces), scales(take_scales(f, pieces)),
-        weighted(f.weights ? pieces.take<float>(f.elements * f.channels) : nullptr) {}
+  ForwardScratch(const SetPoolForward<float>& f, WorkspaceLayout& workspace)
+      : Scratch(f, workspace), scales(take_scales(f, workspace)),
+        weighted(f.weights ? workspace.reserve<float>(f.elements * f.channels) : nullptr) {}
 };
 
 ups_status forward(const Call& call) {
@@ -63,7 +64,8 @@ ups_status forward(const Call& call) {
   return launch.status();
 }
 
-// A warp finds the sets of 32 rows, then writes those rows of dx side by side. `where` is null for sum and mean.
+// A warp finds the sets of 32 rows, then writes those rows of dx side by side. `where` is null for
+// sum and mean.
 template <int threads>
 UPS_KERNEL_LB(threads)
 spread(const int32_t* fault, SetPoolBackward<float> f, const int32_t* where) {
@@ -99,15 +101,15 @@ spread(const int32_t* fault, SetPoolBackward<float> f, const int32_t* where) {
 
 struct BackwardScratch : Scratch {
   int32_t* extreme;
-  BackwardScratch(const SetPoolBackward<float>& f, Pieces& pieces) : Scratch(f, pieces) {
-    extreme = pieces.take<int32_t>(f.sets * f.channels);
+  BackwardScratch(const SetPoolBackward<float>& f, WorkspaceLayout& workspace) : Scratch(f, workspace) {
+    extreme = workspace.reserve<int32_t>(f.sets * f.channels);
   }
   static bool needed(const SetPoolBackward<float>& f) { return !f.weights && is_extreme(f.pool); }
 };
 
 struct WeightedScratch {
   float* scales;
-  WeightedScratch(const SetPoolBackward<float>& f, Pieces& pieces) : scales(take_scales(f, pieces)) {}
+  WeightedScratch(const SetPoolBackward<float>& f, WorkspaceLayout& workspace) : scales(take_scales(f, workspace)) {}
   static bool needed(const SetPoolBackward<float>& f) { return f.weights != nullptr; }
 };
 

@@ -1,11 +1,12 @@
 /* set_pool: one row per set (event) from the rows of its elements.
  *
- * y[b, :] = pool of x[i, :] over offsets[b] <= i < offsets[b+1]; an empty set gives 0. With weights w, sum is the sum of
- * w_i x_i and mean that sum over the sum of w_i (0, with gradient 0, where this is 0); max and min take no weights.
- * Backward: sum passes dy to every element, mean dy / size, max and min to the extreme element, ties to the lowest
- * index; rows of x outside every set get 0. x is needed for max, min and dweights only.
- * NaN in a set makes its max and min NaN, as in PyTorch; the first NaN then gets the gradient. The same bits for any
- * number of threads and any batching: a set's sum depends on the set alone. */
+ * y[b, :] = pool of x[i, :] over offsets[b] <= i < offsets[b+1]; an empty set gives 0. With weights
+ * w, sum is the sum of w_i x_i and mean that sum over the sum of w_i (0, with gradient 0, where
+ * this is 0); max and min take no weights. Backward: sum passes dy to every element, mean dy /
+ * size, max and min to the extreme element, ties to the lowest index; rows of x outside every set
+ * get 0. x is needed for max, min and dweights only. NaN in a set makes its max and min NaN, as in
+ * PyTorch; the first NaN then gets the gradient. The same bits for any number of threads and any
+ * batching: a set's sum depends on the set alone. */
 #ifndef UPSILON_OPS_SET_POOL_H
 #define UPSILON_OPS_SET_POOL_H
 #include "upsilon/upsilon.h"

@@ -79,10 +79,10 @@ ups_status reference(const Call& call) {
 void validate(const ShowerObservablesCall& call, RefusalOf<ShowerObservablesCall>& refuse) {
   if (!call.given("spectrum")) return;
   const auto& options = call.options();
-  if (call.dim("S") > most_bins)
+  if (call.dim("S") > max_bins)
     refuse("spectrum",
            format("has %lld bins (expected at most %lld)", static_cast<long long>(call.dim("S")),
-                  static_cast<long long>(most_bins)),
+                  static_cast<long long>(max_bins)),
            UPS_SHAPE);
   if (!(options.highest > options.lowest && std::isfinite(options.highest)))
     refuse("highest", "is " + refuse.option_text("highest") + " but " + named("lowest") + " is " +

@@ -1,6 +1,7 @@
-// SIMD: one pass over the cells, layer by layer. A vector of cells in which there is no hit, which in showers is the normal
-// case, costs a load and a comparison; the others are added to a float64 image of the shower seen along its axis, in L1, of
-// which everything transverse is made, and the spectrum looks at their hits one by one. Floor: memory, 4 bytes a cell.
+// SIMD: one pass over the cells, layer by layer. A vector of cells in which there is no hit, which
+// in showers is the normal case, costs a load and a comparison; the others are added to a float64
+// image of the shower seen along its axis, in L1, of which everything transverse is made, and the
+// spectrum looks at their hits one by one. Floor: memory, 4 bytes a cell.
 #include "lib/math/no_contraction.h"
 
 #include "shower_observables/shower_observables.h"
@@ -23,19 +24,19 @@ struct Scratch {
 };
 
 template <class T>
-Scratch take_parts(const ShowerObservables<T>& f, Pieces& pieces) {
+Scratch take_parts(const ShowerObservables<T>& f, WorkspaceLayout& workspace) {
   Scratch s{};
-  s.seen = pieces.take<double>(f.height * f.width);
-  s.slices = pieces.take<double>(f.width);
-  s.layer = pieces.take<double>(f.layers);
-  s.ring = pieces.take<double>(f.rings);
-  s.counts = pieces.take<int32_t>(f.bins);
+  s.seen = workspace.reserve<double>(f.height * f.width);
+  s.slices = workspace.reserve<double>(f.width);
+  s.layer = workspace.reserve<double>(f.layers);
+  s.ring = workspace.reserve<double>(f.rings);
+  s.counts = workspace.reserve<int32_t>(f.bins);
   return s;
 }
 
 struct Bins {
   int64_t count;
-  float edges[most_bins + 1];
+  float edges[max_bins + 1];
 
   explicit Bins(const ShowerObservables<float>& f) : count(f.spectrum ? f.bins : 0) {
     for (int64_t s = 0; count > 0 && s <= count; ++s) edges[s] = float_bound(f.edge(s));
@@ -150,11 +151,11 @@ struct WorkerScratch {
   int64_t bytes;  // of a worker
   char* all;
 
-  WorkerScratch(const ShowerObservables<float>& f, int32_t workers, Pieces& pieces) {
-    Pieces one(nullptr);
+  WorkerScratch(const ShowerObservables<float>& f, int32_t workers, WorkspaceLayout& workspace) {
+    WorkspaceLayout one(nullptr);
     (void)take_parts(f, one);
     bytes = static_cast<int64_t>(one.bytes());
-    all = pieces.take<char>(bytes * workers);
+    all = workspace.reserve<char>(bytes * workers);
   }
 };
 
@@ -164,8 +165,8 @@ ups_status observables(const Call& call) {
   const float threshold = float_bound(f.threshold);
   const auto scratch = scratch_of<WorkerScratch>(call, f);
   call.threads->run(f.showers, [&](int64_t b, int32_t worker) {
-    Pieces pieces(scratch.all + scratch.bytes * worker);
-    one_shower(f, b, threshold, bins, take_parts(f, pieces));
+    WorkspaceLayout workspace(scratch.all + scratch.bytes * worker);
+    one_shower(f, b, threshold, bins, take_parts(f, workspace));
   });
   return UPS_OK;
 }

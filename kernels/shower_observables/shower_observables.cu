@@ -1,6 +1,7 @@
-// CUDA: a block has a shower. Its warps take the layers, then its threads the columns of cells along the axis, in the order
-// of the layers, as every variant does; the second reading of the cells, 108 KB for 30^3, is from cache. What is transverse is
-// made of the image of columns, which lies in the workspace. Floor: memory, 4 bytes a cell.
+// CUDA: a block has a shower. Its warps take the layers, then its threads the columns of cells
+// along the axis, in the order of the layers, as every variant does; the second reading of the
+// cells, 108 KB for 30^3, is from cache. What is transverse is made of the image of columns, which
+// lies in the workspace. Floor: memory, 4 bytes a cell.
 #include "lib/math/no_contraction.h"
 
 #include "lib/cuda/cuda.h"
@@ -12,7 +13,7 @@ namespace upsilon {
 namespace {
 
 struct Edges {
-  float at[most_bins + 1];
+  float at[max_bins + 1];
 };
 
 // What belongs to one block.
@@ -42,7 +43,7 @@ template <int threads>
 UPS_KERNEL_LB(threads)
 observe(const int32_t* fault, ShowerObservables<float> f, float threshold, Edges edges, double* images) {
   if (*fault != 0) return;
-  UPS_SHARED(int32_t, counts, [most_bins]);
+  UPS_SHARED(int32_t, counts, [max_bins]);
   UPS_SHARED(int32_t, hits, [threads / 32]);
   UPS_SHARED(double, centre, [3]);  // z, y, x
   const auto warp_lanes = ups::Tile<32>::here();
@@ -51,7 +52,7 @@ observe(const int32_t* fault, ShowerObservables<float> f, float threshold, Edges
   const Image image = image_of(f, images);
   for (int64_t b = blockIdx.x; b < f.showers; b += gridDim.x) {
     const float* const cells = f.cells + b * f.layers * size;
-    for (int64_t s = thread; s < most_bins; s += threads) counts[s] = 0;
+    for (int64_t s = thread; s < max_bins; s += threads) counts[s] = 0;
     __syncthreads();
     int32_t own_hits = 0;
     for (int32_t z = warp; z < f.layers; z += warps) {
@@ -126,13 +127,15 @@ observe(const int32_t* fault, ShowerObservables<float> f, float threshold, Edges
   }
 }
 
-// Enough to fill a device; more showers go through the same blocks, so that their images take no more memory.
-constexpr int64_t most_images = 1024;
+// Enough to fill a device; more showers go through the same blocks, so that their images take no
+// more memory.
+constexpr int64_t max_images = 1024;
 
 struct Scratch {
   double* images;
-  Scratch(const ShowerObservables<float>& f, Pieces& pieces)
-      : images(pieces.take<double>(std::min(f.showers, most_images) * image_doubles(f.layers, f.height, f.width))) {}
+  Scratch(const ShowerObservables<float>& f, WorkspaceLayout& workspace)
+      : images(
+            workspace.reserve<double>(std::min(f.showers, max_images) * image_doubles(f.layers, f.height, f.width))) {}
 };
 
 ups_status run(const Call& call) {
@@ -140,8 +143,8 @@ ups_status run(const Call& call) {
   Edges edges{};
   for (int64_t s = 0; f.spectrum && f.bins > 0 && s <= f.bins; ++s) edges.at[s] = float_bound(f.edge(s));
   Launcher launch(call);
-  launch.grid(observe<block_threads>, std::min(f.showers, most_images), 1, block_threads, 0, f,
-              float_bound(f.threshold), edges, scratch_of<Scratch>(call, f).images);
+  launch.grid(observe<block_threads>, std::min(f.showers, max_images), 1, block_threads, 0, f, float_bound(f.threshold),
+              edges, scratch_of<Scratch>(call, f).images);
   return launch.status();
 }
 

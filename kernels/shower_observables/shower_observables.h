@@ -1,20 +1,24 @@
 /* shower_observables: what a shower in the cells of a calorimeter is known by.
  *
- * showers[b, z, y, x] is the energy in cell (z, y, x), in any unit, normally MIP. z is the depth: layer 0 is where particles
- * enter, and the axis of a shower is parallel to it. Positions are counted in cells, the middle of cell i at i.
- * Cells below `threshold` count as empty everywhere; one whose energy is NaN does not.
+ * showers[b, z, y, x] is the energy in cell (z, y, x), in any unit, normally MIP. z is the depth:
+ * layer 0 is where particles enter, and the axis of a shower is parallel to it. Positions are
+ * counted in cells, the middle of cell i at i. Cells below `threshold` count as empty everywhere;
+ * one whose energy is NaN does not.
  *   energy[b]           sum of the cells
  *   hits[b]             number of cells at or above the threshold
  *   longitudinal[b, z]  energy of layer z
- *   centre[b]           (z, y, x), the mean position weighted by energy; the middle, (n - 1) / 2 each, where the energy is 0
- *   radial[b, r]        energy of the cells, in all layers, with r <= distance / ring_width < r + 1 from `axis` (y, x), or
+ *   centre[b]           (z, y, x), the mean position weighted by energy; the middle, (n - 1) / 2
+ *     each, where the energy is 0
+ *   radial[b, r]        energy of the cells, in all layers, with r <= distance / ring_width < r + 1
+ *     from `axis` (y, x), or
  *                       from the shower's own centre; what is farther away than R rings is in none
- *   spectrum[b, s]      number of cells with edge_s <= energy < edge_s+1, edge_s = lowest (highest / lowest)^(s / S); 0 <
+ *   spectrum[b, s]      number of cells with edge_s <= energy < edge_s+1, edge_s = lowest (highest
+ *     / lowest)^(s / S); 0 <
  *                       lowest < highest, ring_width > 0, S at most 256
  *
- * Sums are float64. The same bits for any number of threads and any batching. On every device hits and spectrum are the
- * same, and so are energy, the transverse centre and, with it, the ring a cell is in. There are no gradients: losses on
- * energy and profiles are sums over cells. */
+ * Sums are float64. The same bits for any number of threads and any batching. On every device hits
+ * and spectrum are the same, and so are energy, the transverse centre and, with it, the ring a cell
+ * is in. There are no gradients: losses on energy and profiles are sums over cells. */
 #ifndef UPSILON_OPS_SHOWER_OBSERVABLES_H
 #define UPSILON_OPS_SHOWER_OBSERVABLES_H
 #include "upsilon/upsilon.h"

@@ -11,7 +11,7 @@ namespace upsilon {
 inline constexpr OperationLine shower_observables_line{"shower_observables", UPS_SHOWER_OBSERVABLES_SCHEMA};
 using ShowerObservablesCall = CallOf<shower_observables_line, ups_shower_observables_options>;
 
-inline constexpr int64_t most_bins = 256;
+inline constexpr int64_t max_bins = 256;
 
 template <class T>
 struct ShowerObservables {
@@ -39,7 +39,8 @@ struct ShowerObservables {
   }
 };
 
-// A float64 product that is rounded before anything is added to it: in which ring a cell is must not depend on the device.
+// A float64 product that is rounded before anything is added to it: in which ring a cell is must
+// not depend on the device.
 UPS_HD inline double rounded_product(double a, double b) {
 #if defined(__CUDA_ARCH__)
   return __dmul_rn(a, b);
@@ -59,7 +60,8 @@ UPS_HD inline bool is_in_ring(double distance2, int64_t r) {
   return distance2 >= rounded_product(inner, inner) && distance2 < rounded_product(outer, outer);
 }
 
-// The smallest float that is not below `bound`: a float is below the one when it is below the other.
+// The smallest float that is not below `bound`: a float is below the one when it is below the
+// other.
 inline float float_bound(double bound) {
   const float narrow = static_cast<float>(bound);
   return narrow < bound ? std::nextafterf(narrow, INFINITY) : narrow;

@@ -1,5 +1,6 @@
-// SIMD. Floor: memory, x and y once (backward y, dy and dx); below the cache, one exponential for each number. A row is
-// looked through for its largest number, then for the exponentials, then scaled, and stays in L1 meanwhile.
+// SIMD. Floor: memory, x and y once (backward y, dy and dx); below the cache, one exponential for
+// each number. A row is looked through for its largest number, then for the exponentials, then
+// scaled, and stays in L1 meanwhile.
 #include "softmax/softmax.h"
 #include "softmax/softmax_call.h"
 

@@ -1,6 +1,7 @@
-// CUDA. Floor: memory, x and y once (backward y, dy and dx). A warp, or so many of its lanes as a short row fills, takes
-// a row, which stays in cache from its first pass to its last. Long rows are cut into pieces of a warp each: one kernel
-// finds their parts, the next joins these and finishes the pieces.
+// CUDA. Floor: memory, x and y once (backward y, dy and dx). A warp, or so many of its lanes as a
+// short row fills, takes a row, which stays in cache from its first pass to its last. Long rows are
+// cut into pieces of a warp each: one kernel finds their parts, the next joins these and finishes
+// the pieces.
 #include "softmax/softmax.h"
 
 #include "lib/math/softmax.cuh"
@@ -23,7 +24,8 @@ UPS_ON_DEVICE void each_row(int64_t rows, int64_t features, int team_lanes, Body
   }
 }
 
-// Calls body(column, item, row) for every piece of every row; item is row * pieces + the piece's number.
+// Calls body(column, item, row) for every piece of every row; item is row * pieces + the piece's
+// number.
 template <class Body>
 UPS_ON_DEVICE void each_piece(int64_t rows, int64_t features, int64_t pieces, Body body) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
@@ -92,8 +94,8 @@ template <class Part>
 struct Parts {
   Part* parts;
   template <class Rows>
-  Parts(const Rows& f, Pieces& pieces)
-      : parts(pieces.take<Part>(pieces_of(f.features) > 1 ? f.rows * pieces_of(f.features) : 0)) {}
+  Parts(const Rows& f, WorkspaceLayout& workspace)
+      : parts(workspace.reserve<Part>(pieces_of(f.features) > 1 ? f.rows * pieces_of(f.features) : 0)) {}
 };
 // `whole` takes rows, or `first` and `last` their pieces.
 template <class Part, class Rows, class Whole, class First, class Last>

@@ -34,5 +34,6 @@ def spmm_backward(transposed_offsets, targets, edges, edge_weights, dy):
     weights = (torch.ones(len(targets), dtype=dy.dtype, device=dy.device) if edge_weights is None
                else edge_weights[edges.long()])
     transposed = sparse_csr(transposed_offsets, targets, weights, len(dy))
-    # What autograd does with a matrix that has no gradient: one product with its transpose, here prepared as CSR.
+    # What autograd does with a matrix that has no gradient: one product with its transpose, here
+    # prepared as CSR.
     return {"PyTorch CSR, transposed beforehand": lambda: transposed @ dy}

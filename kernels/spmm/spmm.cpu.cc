@@ -1,6 +1,6 @@
-// SIMD: a row's sum stays in registers while its edges pass. Floor: reading every source row once per edge from the
-// cache level that holds x, or x, y and the indices once from memory. The gradient of the weights reads the same rows
-// once more; they are then in cache.
+// SIMD: a row's sum stays in registers while its edges pass. Floor: reading every source row once
+// per edge from the cache level that holds x, or x, y and the indices once from memory. The
+// gradient of the weights reads the same rows once more; they are then in cache.
 #include "spmm/spmm.h"
 #include "spmm/spmm_call.h"
 

@@ -1,4 +1,5 @@
-// CUDA: a team of threads per row, neighbouring threads having neighbouring columns. Floor: the gathered rows of x.
+// CUDA: a team of threads per row, neighbouring threads having neighbouring columns. Floor: the
+// gathered rows of x.
 #include "spmm/spmm.h"
 
 #include "lib/graph/edge_products.cuh"
@@ -9,7 +10,8 @@ namespace {
 
 struct Scratch {
   float* later;
-  Scratch(const Spmm<float>& f, Pieces& pieces) : later(pieces.take<float>(later_floats(f.edges, f.features))) {}
+  Scratch(const Spmm<float>& f, WorkspaceLayout& workspace)
+      : later(workspace.reserve<float>(later_floats(f.edges, f.features))) {}
 };
 
 template <class F>

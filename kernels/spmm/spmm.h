@@ -1,11 +1,12 @@
 /* spmm: sparse matrix times dense matrix, the sum over the neighbours in a graph.
  *
- * The matrix is CSR: row i holds the edges row_offsets[i] .. row_offsets[i+1], each with its source node and, when
- * given, its weight (otherwise 1). y[i, :] = sum over the edges of w_e x[source_e, :]; an empty row gives 0.
- * Backward needs the transposed matrix (graph_transpose): dx[j, :] = sum over edges e leaving j of w_e dy[target_e, :];
- * dedge_weights[e] = <dy[target_e, :], x[source_e, :]>, 0 for an edge in no row. x is needed for the latter.
- * Sums run in the order of the edges: the same bits for any number of threads. CUDA sums rows of more than 256 edges by
- * pieces of 256, each in order. */
+ * The matrix is CSR: row i holds the edges row_offsets[i] .. row_offsets[i+1], each with its source
+ * node and, when given, its weight (otherwise 1). y[i, :] = sum over the edges of w_e x[source_e,
+ * :]; an empty row gives 0. Backward needs the transposed matrix (graph_transpose): dx[j, :] = sum
+ * over edges e leaving j of w_e dy[target_e, :]; dedge_weights[e] = <dy[target_e, :], x[source_e,
+ * :]>, 0 for an edge in no row. x is needed for the latter. Sums run in the order of the edges: the
+ * same bits for any number of threads. CUDA sums rows of more than 256 edges by pieces of 256, each
+ * in order. */
 #ifndef UPSILON_OPS_SPMM_H
 #define UPSILON_OPS_SPMM_H
 #include "upsilon/upsilon.h"

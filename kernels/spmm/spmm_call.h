@@ -1,6 +1,7 @@
-// Checked calls of spmm, as plain numbers and pointers. Forward and backward are the same sum over a CSR matrix:
-// backward runs over the transposed one and finds an edge's weight through `edge_ids`. There x is dy and y is dx; the
-// forward x is `row_values`, and the products of both over the edges are the gradient of the weights.
+// Checked calls of spmm, as plain numbers and pointers. Forward and backward are the same sum over
+// a CSR matrix: backward runs over the transposed one and finds an edge's weight through
+// `edge_ids`. There x is dy and y is dx; the forward x is `row_values`, and the products of both
+// over the edges are the gradient of the weights.
 #pragma once
 #include "core/named_call.h"
 #include "spmm/spmm.h"

@@ -15,9 +15,9 @@ struct Scratch {
   T* dz;                      // [N, Fout]
 
   template <class Tree>
-  Scratch(const Tree& f, Pieces& pieces)
-      : daughter_count(pieces.take<int32_t>(f.nodes)), parent_x(pieces.take<T>(f.nodes * f.inputs)),
-        daughters_x(pieces.take<T>(f.nodes * f.inputs)), dz(pieces.take<T>(f.nodes * f.outputs)) {}
+  Scratch(const Tree& f, WorkspaceLayout& workspace)
+      : daughter_count(workspace.reserve<int32_t>(f.nodes)), parent_x(workspace.reserve<T>(f.nodes * f.inputs)),
+        daughters_x(workspace.reserve<T>(f.nodes * f.inputs)), dz(workspace.reserve<T>(f.nodes * f.outputs)) {}
 };
 
 // The weight of neighbour `from` in the sum of node `to`, and of the node itself (from == to).
@@ -50,8 +50,8 @@ T value(const Tree& f, const Scratch<T>& scratch, int64_t i, int64_t out) {
   return z;
 }
 
-// Counts daughters and gathers, for every node, its mother's row and the sum of its daughters' rows, each with its
-// weight.
+// Counts daughters and gathers, for every node, its mother's row and the sum of its daughters'
+// rows, each with its weight.
 template <class T, class Tree>
 void gather(const Tree& f, const Scratch<T>& scratch) {
   clear(scratch.daughter_count, f.nodes);

@@ -1,9 +1,12 @@
-// SIMD. Only mothers have daughters to sum, and all daughters of a mother share its parent term. So W_parent and
-// W_daughters are applied to the mothers' rows alone (about a third of the nodes of a decay tree) and not to every node:
-//   y = x W_self^T + b for all nodes; P = x_m W_parent^T and Q = (sum of m's daughters) W_daughters^T for mothers m;
+// SIMD. Only mothers have daughters to sum, and all daughters of a mother share its parent term. So
+// W_parent and W_daughters are applied to the mothers' rows alone (about a third of the nodes of a
+// decay tree) and not to every node:
+//   y = x W_self^T + b for all nodes; P = x_m W_parent^T and Q = (sum of m's daughters)
+//     W_daughters^T for mothers m;
 //   then y_i += P of i's mother, y_m += Q_m.
-// Events are worked on in batches whose rows stay in cache; an event larger than a batch uses room in the workspace.
-// With symmetric normalisation, 1/sqrt(d_i d_j) is applied as one factor to the rows going in and one to those coming out.
+// Events are worked on in batches whose rows stay in cache; an event larger than a batch uses room
+// in the workspace. With symmetric normalisation, 1/sqrt(d_i d_j) is applied as one factor to the
+// rows going in and one to those coming out.
 #include "tree_conv/tree_conv.h"
 #include "tree_conv/tree_conv_call.h"
 
@@ -24,7 +27,8 @@ inline void scale_row(float* to, const float* from, float factor, int64_t count)
       count, [&](int64_t c, int64_t here) { store_some(to + c, broadcast(factor) * load_some(from + c, here), here); });
 }
 
-// Scratch for a batch of up to `nodes` nodes. Rows called x have Fin numbers, rows called y have Fout.
+// Scratch for a batch of up to `nodes` nodes. Rows called x have Fin numbers, rows called y have
+// Fout.
 struct BatchScratch {
   int32_t *daughters, *slot;  // per node: how many daughters; the node's place among the mothers of its batch, or -1
   float* scale;  // per node: d^-1/2 (symmetric)
@@ -32,16 +36,18 @@ struct BatchScratch {
   float *mothers_y, *daughters_y;  // products of the two, or gradients of them
   float* dz;
 
-  BatchScratch(int64_t nodes, int64_t inputs, int64_t outputs, bool backward, Pieces& pieces)
-      : daughters(pieces.take<int32_t>(nodes)), slot(pieces.take<int32_t>(nodes)), scale(pieces.take<float>(nodes)),
-        x(pieces.take<float>(nodes * inputs)), mothers_x(pieces.take<float>(nodes * inputs)),
-        daughters_x(pieces.take<float>(nodes * inputs)), mothers_y(pieces.take<float>(nodes * outputs)),
-        daughters_y(pieces.take<float>(nodes * outputs)), dz(pieces.take<float>(backward ? nodes * outputs : 0)) {}
+  BatchScratch(int64_t nodes, int64_t inputs, int64_t outputs, bool backward, WorkspaceLayout& workspace)
+      : daughters(workspace.reserve<int32_t>(nodes)), slot(workspace.reserve<int32_t>(nodes)),
+        scale(workspace.reserve<float>(nodes)), x(workspace.reserve<float>(nodes * inputs)),
+        mothers_x(workspace.reserve<float>(nodes * inputs)), daughters_x(workspace.reserve<float>(nodes * inputs)),
+        mothers_y(workspace.reserve<float>(nodes * outputs)), daughters_y(workspace.reserve<float>(nodes * outputs)),
+        dz(workspace.reserve<float>(backward ? nodes * outputs : 0)) {}
 };
 
-// The workspace: packed weights, one scratch a worker, and one for events larger than a batch. The last is as large as
-// all nodes together and each event takes the room at its own place in it, so nothing has to be counted first; memory
-// that no event touches is never made real by the operating system.
+// The workspace: packed weights, one scratch a worker, and one for events larger than a batch. The
+// last is as large as all nodes together and each event takes the room at its own place in it, so
+// nothing has to be counted first; memory that no event touches is never made real by the operating
+// system.
 struct Scratch {
   static constexpr int weights = 3;  // self, parent, daughters
   float *packed[weights], *packed_gradient[weights];
@@ -49,34 +55,38 @@ struct Scratch {
   int64_t worker_bytes, inputs, outputs;
   bool backward;
 
-  Scratch(const TreeConvForward<float>& f, int32_t workers_, Pieces& pieces) : Scratch(f, false, workers_, pieces) {}
-  Scratch(const TreeConvBackward<float>& f, int32_t workers_, Pieces& pieces) : Scratch(f, true, workers_, pieces) {}
+  Scratch(const TreeConvForward<float>& f, int32_t workers_, WorkspaceLayout& workspace)
+      : Scratch(f, false, workers_, workspace) {}
+  Scratch(const TreeConvBackward<float>& f, int32_t workers_, WorkspaceLayout& workspace)
+      : Scratch(f, true, workers_, workspace) {}
 
   template <class Tree>
-  Scratch(const Tree& f, bool backward_, int32_t workers_, Pieces& pieces)
+  Scratch(const Tree& f, bool backward_, int32_t workers_, WorkspaceLayout& workspace)
       : inputs(f.inputs), outputs(f.outputs), backward(backward_) {
-    for (float*& p : packed) p = pieces.take<float>(packed_size(inputs, outputs));
-    for (float*& p : packed_gradient) p = pieces.take<float>(backward ? packed_size(outputs, inputs) : 0);
-    Pieces one(nullptr);
+    for (float*& p : packed) p = workspace.reserve<float>(packed_size(inputs, outputs));
+    for (float*& p : packed_gradient) p = workspace.reserve<float>(backward ? packed_size(outputs, inputs) : 0);
+    WorkspaceLayout one(nullptr);
     (void)BatchScratch(batch_nodes, inputs, outputs, backward, one);
     worker_bytes = static_cast<int64_t>(one.bytes());
-    workers = pieces.take<char>(worker_bytes * workers_);
-    large = pieces.take<char>(large_bytes(f.nodes));
+    workers = workspace.reserve<char>(worker_bytes * workers_);
+    large = workspace.reserve<char>(large_bytes(f.nodes));
   }
 
-  // Room for events of `nodes` nodes that begin at node `first` of the batch: pieces are rounded up to 64 bytes.
+  // Room for events of `nodes` nodes that begin at node `first` of the batch: pieces are rounded up
+  // to 64 bytes.
   int64_t row_bytes() const { return 4 * (3 + 3 * inputs + (backward ? 3 : 2) * outputs); }
   static constexpr int64_t rounding = 16 * 64;
   int64_t large_bytes(int64_t nodes) const { return nodes * row_bytes() + (nodes / batch_nodes + 1) * rounding; }
   BatchScratch batch(int64_t first, int64_t nodes, int32_t worker) const {
     char* room = nodes <= batch_nodes ? workers + worker * worker_bytes
                                       : large + round_up(first * row_bytes() + first / batch_nodes * rounding, 64);
-    Pieces pieces(room);
-    return BatchScratch(nodes, inputs, outputs, backward, pieces);
+    WorkspaceLayout workspace(room);
+    return BatchScratch(nodes, inputs, outputs, backward, workspace);
   }
 };
 
-// Calls body(first event, end event) for batches of whole events; `task` owns the events that begin in its nodes.
+// Calls body(first event, end event) for batches of whole events; `task` owns the events that begin
+// in its nodes.
 template <class Tree, class Body>
 void each_batch(const Tree& f, int64_t task, Body&& body) {
   const auto first_from = [&](int64_t node) {
@@ -118,7 +128,8 @@ struct Batch {
   bool symmetric() const { return f.options.normalization == UPS_TREE_NORMALIZATION_SYMMETRIC; }
   bool mean() const { return f.options.normalization == UPS_TREE_NORMALIZATION_MEAN; }
 
-  // visit(node, its mother), both counted from the first node of the batch, for every node that has a mother.
+  // visit(node, its mother), both counted from the first node of the batch, for every node that has
+  // a mother.
   template <class Visit>
   void each_daughter(Visit&& visit) const {
     for (int64_t event = first_event; event < end_event; ++event) {
@@ -222,17 +233,19 @@ struct BackwardScratch {
   float* packed_x;  // per worker
   int64_t packed_x_floats;
 
-  BackwardScratch(const TreeConvBackward<float>& f, int32_t workers, Pieces& pieces)
-      : all(f, workers, pieces), sums(f.nodes / batch_nodes + 1, 3 * f.inputs * f.outputs + f.outputs, pieces),
+  BackwardScratch(const TreeConvBackward<float>& f, int32_t workers, WorkspaceLayout& workspace)
+      : all(f, workers, workspace), sums(f.nodes / batch_nodes + 1, 3 * f.inputs * f.outputs + f.outputs, workspace),
         packed_x_floats(packed_rows_size(batch_nodes, f.inputs)) {
-    packed_x = pieces.take<float>(packed_x_floats * workers);
+    packed_x = workspace.reserve<float>(packed_x_floats * workers);
   }
 };
 
-// The transposed picture: a mother collects dz of its daughters for W_parent, a daughter gets its mother's dz for
-// W_daughters. With e the rows of dz (scaled), U_m the sum over daughters of e_d and V_m = e_m:
+// The transposed picture: a mother collects dz of its daughters for W_parent, a daughter gets its
+// mother's dz for W_daughters. With e the rows of dz (scaled), U_m the sum over daughters of e_d
+// and V_m = e_m:
 //   dW_self = e^T x, dW_parent = U^T x_m, dW_daughters = V^T (sum or mean of the daughters' x)
-//   dx_i = W_self^T e_i + [i is a mother] W_parent^T U_i + W_daughters^T V_mother(i) (over the daughters' number: mean)
+//   dx_i = W_self^T e_i + [i is a mother] W_parent^T U_i + W_daughters^T V_mother(i) (over the
+//     daughters' number: mean)
 ups_status backward(const Call& call) {
   const TreeConvBackward<float> f(call);
   Threads& threads = *call.threads;

@@ -1,10 +1,11 @@
-// CUDA: y = act([parent's | own | daughters' features] [W_parent | W_self | W_daughters]^T + b), any number of events in
-// one launch.
+// CUDA: y = act([parent's | own | daughters' features] [W_parent | W_self | W_daughters]^T + b),
+// any number of events in one launch.
 //
-// One kernel links each node to its first daughter and its next sibling, a warp per event. The layer then gathers 64
-// rows of three parts into shared memory and multiplies them there. Backward is the same with mother and daughters
-// exchanged: G = [daughters' dz | own dz | mother's dz] is gathered once, dx = G W and dW = G^T x for the stacked
-// weights W [3 Fout, Fin]. Floor: x and y once through memory, or 6 N Fin Fout FLOP.
+// One kernel links each node to its first daughter and its next sibling, a warp per event. The
+// layer then gathers 64 rows of three parts into shared memory and multiplies them there. Backward
+// is the same with mother and daughters exchanged: G = [daughters' dz | own dz | mother's dz] is
+// gathered once, dx = G W and dW = G^T x for the stacked weights W [3 Fout, Fin]. Floor: x and y
+// once through memory, or 6 N Fin Fout FLOP.
 #include "tree_conv/tree_conv.h"
 
 #include "lib/dense/dense.h"
@@ -14,7 +15,8 @@
 namespace upsilon {
 namespace {
 
-// Rows of the batch, not of the event; -1 where there is none. Only rows inside an event have links.
+// Rows of the batch, not of the event; -1 where there is none. Only rows inside an event have
+// links.
 struct Links {
   int32_t *mother, *daughters, *first_daughter, *next_sibling;  // `daughters` is their number
   int32_t* last_daughter;  // while linking
@@ -27,8 +29,9 @@ struct Tree {
   Links links;
 };
 
-// A warp per event, 32 nodes at a time in ascending order. Of the nodes with one mother the lowest is hung behind the
-// last daughter so far, every other one behind the one before it; only one lane ever writes for a mother.
+// A warp per event, 32 nodes at a time in ascending order. Of the nodes with one mother the lowest
+// is hung behind the last daughter so far, every other one behind the one before it; only one lane
+// ever writes for a mother.
 template <int threads>
 UPS_KERNEL_LB(threads)
 link_nodes(const int32_t* fault, Tree tree, const int32_t* mother_in_event) {
@@ -81,9 +84,10 @@ UPS_ON_DEVICE float edge_weight(const Tree& tree, int32_t to, int32_t from, bool
   return 1.0f;
 }
 
-// One row of three parts, part p beginning at row + p * part_stride; columns from `width` to `padded` become 0. `lanes`
-// threads share a row. Forward: mother's, own, daughters' features. Backward: the gradients of the terms that the
-// daughters took from this node, of its own, and of the one its mother took.
+// One row of three parts, part p beginning at row + p * part_stride; columns from `width` to
+// `padded` become 0. `lanes` threads share a row. Forward: mother's, own, daughters' features.
+// Backward: the gradients of the terms that the daughters took from this node, of its own, and of
+// the one its mother took.
 inline constexpr int columns_at_once = 4;
 
 template <Direction direction>
@@ -171,8 +175,8 @@ gather_and_multiply(const int32_t* fault, Layer layer) {
       });
 }
 
-// The three weights [outputs, inputs] as one matrix: below each other [3 outputs, inputs], or side by side
-// [outputs, 3 inputs].
+// The three weights [outputs, inputs] as one matrix: below each other [3 outputs, inputs], or side
+// by side [outputs, 3 inputs].
 struct Weights {
   const float* part[3];
   int64_t outputs, inputs;
@@ -201,11 +205,11 @@ unstack(const int32_t* fault, const float* stacked, int64_t size, float* first, 
   }
 }
 
-Links take_links(Pieces& pieces, int64_t nodes) {
+Links take_links(WorkspaceLayout& workspace, int64_t nodes) {
   Links links;
   for (int32_t** array :
        {&links.mother, &links.daughters, &links.first_daughter, &links.next_sibling, &links.last_daughter})
-    *array = pieces.take<int32_t>(nodes);
+    *array = workspace.reserve<int32_t>(nodes);
   return links;
 }
 
@@ -214,15 +218,15 @@ Tree tree_of(const Conv& f, const Links& links) {
   return {f.offsets, f.events, f.nodes, f.options.normalization, links};
 }
 
-bool fits_panel(int64_t inputs) { return panel_bytes(3 * padded_depth<PanelTile>(inputs)) <= most_panel_bytes; }
+bool fits_panel(int64_t inputs) { return panel_bytes(3 * padded_depth<PanelTile>(inputs)) <= max_panel_bytes; }
 
 // The layer itself, given the links. `gathered` and `stacked` are for layers too wide for a panel.
 struct LayerScratch {
   float *gathered = nullptr, *stacked = nullptr;
-  LayerScratch(Pieces& pieces, int64_t nodes, int64_t inputs, int64_t outputs) {
+  LayerScratch(WorkspaceLayout& workspace, int64_t nodes, int64_t inputs, int64_t outputs) {
     if (fits_panel(inputs)) return;
-    gathered = pieces.take<float>(nodes * 3 * inputs);
-    stacked = pieces.take<float>(outputs * 3 * inputs);
+    gathered = workspace.reserve<float>(nodes * 3 * inputs);
+    stacked = workspace.reserve<float>(outputs * 3 * inputs);
   }
 };
 
@@ -265,8 +269,8 @@ void link(Launcher& launch, const Conv& f, const Tree& tree) {
 struct ForwardScratch {
   Links links;
   LayerScratch layer;
-  ForwardScratch(const TreeConvForward<float>& f, Pieces& pieces)
-      : links(take_links(pieces, f.nodes)), layer(pieces, f.nodes, f.inputs, f.outputs) {}
+  ForwardScratch(const TreeConvForward<float>& f, WorkspaceLayout& workspace)
+      : links(take_links(workspace, f.nodes)), layer(workspace, f.nodes, f.inputs, f.outputs) {}
 };
 
 ups_status forward(const Call& call) {
@@ -283,13 +287,13 @@ struct BackwardScratch {
   Links links;
   LayerScratch layer;  // for gelu, which needs z
   float *dz, *gathered, *stacked, *stacked_gradient, *parts;
-  BackwardScratch(const TreeConvBackward<float>& f, Pieces& pieces)
-      : links(take_links(pieces, f.nodes)), layer(pieces, f.nodes, f.inputs, f.outputs) {
-    dz = pieces.take<float>(f.nodes * f.outputs);
-    gathered = pieces.take<float>(f.nodes * 3 * f.outputs);
-    stacked = pieces.take<float>(3 * f.outputs * f.inputs);
-    stacked_gradient = pieces.take<float>(3 * f.outputs * f.inputs);
-    parts = pieces.take<float>(
+  BackwardScratch(const TreeConvBackward<float>& f, WorkspaceLayout& workspace)
+      : links(take_links(workspace, f.nodes)), layer(workspace, f.nodes, f.inputs, f.outputs) {
+    dz = workspace.reserve<float>(f.nodes * f.outputs);
+    gathered = workspace.reserve<float>(f.nodes * 3 * f.outputs);
+    stacked = workspace.reserve<float>(3 * f.outputs * f.inputs);
+    stacked_gradient = workspace.reserve<float>(3 * f.outputs * f.inputs);
+    parts = workspace.reserve<float>(
         std::max(transposed_product_floats(f.nodes, 3 * f.outputs, f.inputs), slope_floats(f.nodes, f.outputs)));
   }
 };

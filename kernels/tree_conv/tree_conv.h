@@ -1,15 +1,18 @@
-/* tree_conv: convolution on decay trees, with weights of their own for mother, particle and daughters (the network of
- * J. Kahn's selective background simulation at Belle II: W_p x_p + W x + W_d sum x_d).
+/* tree_conv: convolution on decay trees, with weights of their own for mother, particle and
+ * daughters (the network of J. Kahn's selective background simulation at Belle II: W_p x_p + W x +
+ * W_d sum x_d).
  *
  *   y_i = act(W_self x_i + W_parent x_mother(i) + W_daughters sum over daughters d of x_d + b)
- * mother[i] is the index of i's mother inside its own event, -1 for a root; offsets are the event boundaries. A root
- * has no parent term, a leaf no daughters term. normalization:
+ * mother[i] is the index of i's mother inside its own event, -1 for a root; offsets are the event
+ * boundaries. A root has no parent term, a leaf no daughters term. normalization:
  *   none       as above
  *   mean       the daughters' sum is divided by their number
  *   symmetric  the term of neighbour j (itself included) is weighted by 1/sqrt(d_i d_j),
- *              d = 1 + number of daughters + (1 with a mother), the degree of A + I of the undirected tree
+ *              d = 1 + number of daughters + (1 with a mother), the degree of A + I of the
+ *                undirected tree
  * Rows outside every event give 0. No CSR is built: the mother indices are the graph.
- * Sums over daughters run in the order of the nodes: the same bits for any number of threads and any batching. */
+ * Sums over daughters run in the order of the nodes: the same bits for any number of threads and
+ * any batching. */
 #ifndef UPSILON_OPS_TREE_CONV_H
 #define UPSILON_OPS_TREE_CONV_H
 #include "upsilon/upsilon.h"

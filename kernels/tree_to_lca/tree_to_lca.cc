@@ -9,8 +9,8 @@ namespace {
 
 struct Scratch {
   int32_t *stage, *leaves;
-  Scratch(const TreeToLca& f, Pieces& pieces)
-      : stage(pieces.take<int32_t>(f.nodes)), leaves(pieces.take<int32_t>(f.nodes)) {}
+  Scratch(const TreeToLca& f, WorkspaceLayout& workspace)
+      : stage(workspace.reserve<int32_t>(f.nodes)), leaves(workspace.reserve<int32_t>(f.nodes)) {}
 };
 
 ups_status run_reference(const Call& call) {

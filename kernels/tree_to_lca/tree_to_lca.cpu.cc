@@ -1,5 +1,6 @@
-// Events are shared out among the threads. A leaf marks what is above it, then every other leaf goes up until it meets a
-// mark: a few steps an entry, as decay trees are flat; nothing to lay across vectors. Floor: 4 bytes an entry.
+// Events are shared out among the threads. A leaf marks what is above it, then every other leaf
+// goes up until it meets a mark: a few steps an entry, as decay trees are flat; nothing to lay
+// across vectors. Floor: 4 bytes an entry.
 #include "tree_to_lca/tree_to_lca.h"
 #include "tree_to_lca/tree_to_lca_call.h"
 
@@ -14,9 +15,9 @@ constexpr int64_t task_events = 16;
 struct Scratch {
   int64_t* begins;
   int32_t *stage, *leaves, *mark;
-  Scratch(const TreeToLca& f, Pieces& pieces)
-      : begins(pieces.take<int64_t>(f.events + 1)), stage(pieces.take<int32_t>(f.nodes)),
-        leaves(pieces.take<int32_t>(f.nodes)), mark(pieces.take<int32_t>(f.nodes)) {}
+  Scratch(const TreeToLca& f, WorkspaceLayout& workspace)
+      : begins(workspace.reserve<int64_t>(f.events + 1)), stage(workspace.reserve<int32_t>(f.nodes)),
+        leaves(workspace.reserve<int32_t>(f.nodes)), mark(workspace.reserve<int32_t>(f.nodes)) {}
 };
 
 ups_status run(const Call& call) {

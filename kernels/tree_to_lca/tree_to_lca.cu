@@ -1,5 +1,5 @@
-// CUDA: a thread finds the leaves and stages of an event, a block writes its matrix, a thread an entry. Floor: 4 bytes an
-// entry.
+// CUDA: a thread finds the leaves and stages of an event, a block writes its matrix, a thread an
+// entry. Floor: 4 bytes an entry.
 #include "lib/segments/pair_matrices.cuh"
 
 #include "tree_to_lca/tree_to_lca_call.h"
@@ -8,14 +8,14 @@ namespace upsilon {
 namespace {
 
 constexpr int event_threads = 128;
-constexpr int64_t most_blocks = 4096;
+constexpr int64_t max_blocks = 4096;
 
 struct Scratch {
   int64_t* begins;
   int32_t *stage, *leaves, *counts;
-  Scratch(const TreeToLca& f, Pieces& pieces)
-      : begins(pieces.take<int64_t>(f.events + 1)), stage(pieces.take<int32_t>(f.nodes)),
-        leaves(pieces.take<int32_t>(f.nodes)), counts(pieces.take<int32_t>(f.events)) {}
+  Scratch(const TreeToLca& f, WorkspaceLayout& workspace)
+      : begins(workspace.reserve<int64_t>(f.events + 1)), stage(workspace.reserve<int32_t>(f.nodes)),
+        leaves(workspace.reserve<int32_t>(f.nodes)), counts(workspace.reserve<int32_t>(f.events)) {}
   UPS_HD TreeEvent event_of(const TreeToLca& f, int64_t b) const {
     const int64_t begin = f.offsets[b];
     return {f.mother + begin, f.stage ? f.stage + begin : nullptr, f.offsets[b + 1] - begin, stage + begin,
@@ -52,7 +52,7 @@ ups_status run(const Call& call) {
   launch.elements(find_leaves<block_threads>, f.events, f, scratch);
   launch.grid(add_up<block_threads>, 1, 1, block_threads, 0, scratch.counts, f.events, f.leaf_offsets, scratch.begins,
               f.entries);
-  launch.grid(write_matrices<event_threads>, std::min(f.events, most_blocks), 1, event_threads, 0, f, scratch);
+  launch.grid(write_matrices<event_threads>, std::min(f.events, max_blocks), 1, event_threads, 0, f, scratch);
   return launch.status();
 }
 

@@ -1,10 +1,11 @@
 /* tree_to_lca: decay trees as matrices of lowest common ancestors, as lca_to_tree reads them.
  *
- * Leaves of an event are its nodes without daughters, in order; those of event b are the leaves leaf_offsets[b] ..
- * leaf_offsets[b+1], counted from 0. Of n leaves the matrix has n x n entries, row by row, one event after the other: the
- * stage of the lowest common ancestor of two leaves, 0 where they have none and on the diagonal. Without `stage` it is the
- * generation: 0 of a leaf, 1 more than its highest daughter's otherwise. P must be the sum of the matrices' sizes; entries
- * of an event that P ends within are 0, and so are those behind the last. */
+ * Leaves of an event are its nodes without daughters, in order; those of event b are the leaves
+ * leaf_offsets[b] .. leaf_offsets[b+1], counted from 0. Of n leaves the matrix has n x n entries,
+ * row by row, one event after the other: the stage of the lowest common ancestor of two leaves, 0
+ * where they have none and on the diagonal. Without `stage` it is the generation: 0 of a leaf, 1
+ * more than its highest daughter's otherwise. P must be the sum of the matrices' sizes; entries of
+ * an event that P ends within are 0, and so are those behind the last. */
 #ifndef UPSILON_OPS_TREE_TO_LCA_H
 #define UPSILON_OPS_TREE_TO_LCA_H
 #include "upsilon/upsilon.h"

@@ -7,7 +7,8 @@
 namespace upsilon {
 namespace {
 
-// Calls tap(place in x, whether it lies in x) for every tap of a window that lies in x or its padding.
+// Calls tap(place in x, whether it lies in x) for every tap of a window that lies in x or its
+// padding.
 template <class Tap>
 void each_tap(const WindowPool& f, const int64_t (&window)[3], Tap&& tap) {
   const auto& [d, h, w] = f.axes;

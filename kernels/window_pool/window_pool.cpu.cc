@@ -1,5 +1,6 @@
-// SIMD: a row of results at a time, tap by tap over lanes of neighbouring windows where the stride is 1 or 2; or, where a
-// row has one window (global pooling), over lanes along the window. Floor: memory, x read and y written once.
+// SIMD: a row of results at a time, tap by tap over lanes of neighbouring windows where the stride
+// is 1 or 2; or, where a row has one window (global pooling), over lanes along the window. Floor:
+// memory, x read and y written once.
 #include "window_pool/window_pool.h"
 #include "window_pool/window_pool_call.h"
 
@@ -16,7 +17,8 @@ Floats more_extreme(Floats so_far, Floats value) {
   return (beyond | (value != value)) & (so_far == so_far) ? value : so_far;
 }
 
-// One kind of pooling, as what happens to a vector of numbers; a mean is a sum that is divided afterwards.
+// One kind of pooling, as what happens to a vector of numbers; a mean is a sum that is divided
+// afterwards.
 template <int32_t pool>
 struct Pooling {
   static constexpr bool extreme = pool == UPS_POOL_MAX || pool == UPS_POOL_MIN;
@@ -189,8 +191,8 @@ void spread_extremes(const WindowPool& f, const float* x, const float* dy, float
 struct BackwardScratch {
   int64_t floats;  // of a worker
   float* shares;
-  BackwardScratch(const WindowPoolBackward<float>& f, int32_t workers, Pieces& pieces)
-      : floats(round_up(f.axes[2].coarse, 16)), shares(pieces.take<float>(floats * workers)) {}
+  BackwardScratch(const WindowPoolBackward<float>& f, int32_t workers, WorkspaceLayout& workspace)
+      : floats(round_up(f.axes[2].coarse, 16)), shares(workspace.reserve<float>(floats * workers)) {}
 };
 
 // Windows may overlap: an image is one task, its windows in order.

@@ -1,5 +1,5 @@
-// CUDA: a thread for each result; backward a thread for each number of x, which adds up what its windows give it in their
-// order. Floor: memory; neighbouring windows read from the caches.
+// CUDA: a thread for each result; backward a thread for each number of x, which adds up what its
+// windows give it in their order. Floor: memory; neighbouring windows read from the caches.
 #include "window_pool/window_pool.h"
 
 #include "lib/cuda/cuda.h"

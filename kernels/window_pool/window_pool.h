@@ -1,13 +1,15 @@
-/* window_pool: sum, mean, largest or smallest number of the windows of a grid with one, two or three axes, as PyTorch's
- * AvgPool and MaxPool; one window over all of a grid is global pooling.
+/* window_pool: sum, mean, largest or smallest number of the windows of a grid with one, two or
+ * three axes, as PyTorch's AvgPool and MaxPool; one window over all of a grid is global pooling.
  *
  *   y[i, j] = pool over k of x[i, j stride - padding + k dilation], what lies inside x
  *
- * with j and k running over three axes; one and two dimensions are three with extents of 1. I counts samples and channels.
- * `padding` lies before and behind x; the extents of y may be any. A mean divides by the places of the window that lie in x
- * and, with count_padding, in the padding (PyTorch's count_include_pad); a window without any gives 0.
- * An extreme is NaN where the window has one. Its gradient goes to the first of equal extremes, or to the first NaN. A
- * window without a place in x gives 0 and has no gradient. Outputs are overwritten. The same bits for any number of threads. */
+ * with j and k running over three axes; one and two dimensions are three with extents of 1. I
+ * counts samples and channels. `padding` lies before and behind x; the extents of y may be any. A
+ * mean divides by the places of the window that lie in x and, with count_padding, in the padding
+ * (PyTorch's count_include_pad); a window without any gives 0. An extreme is NaN where the window
+ * has one. Its gradient goes to the first of equal extremes, or to the first NaN. A window without
+ * a place in x gives 0 and has no gradient. Outputs are overwritten. The same bits for any number
+ * of threads. */
 #ifndef UPSILON_OPS_WINDOW_POOL_H
 #define UPSILON_OPS_WINDOW_POOL_H
 #include "upsilon/upsilon.h"

@@ -1,4 +1,5 @@
-// A checked call of window_pool, as plain numbers and pointers. The dimensions come as I D H W YD YH YW.
+// A checked call of window_pool, as plain numbers and pointers. The dimensions come as I D H W YD
+// YH YW.
 #pragma once
 #include "lib/convolution/geometry.h"
 #include "core/named_call.h"
@@ -55,7 +56,8 @@ struct WindowPoolBackward : WindowPool {
       : WindowPool(call), x(call["x"]), dy(call["dy"]), dx(call["dx"]) {}
 };
 
-// The taps [first, end) of window j that lie in x, the place of tap 0, and how many count for a mean.
+// The taps [first, end) of window j that lie in x, the place of tap 0, and how many count for a
+// mean.
 struct WindowTaps {
   int64_t start, first, end, counted;
 

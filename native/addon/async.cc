@@ -52,7 +52,8 @@ void AsyncQueue::receive_pending(napi_env env, napi_value buffer, size_t begin, 
 
 bool AsyncQueue::detach(napi_env env, const napi_value* arrays, Job* job) const {
   Invocation& call = job->invocation;
-  // The kernels will not see that an output lies in the memory of another argument, so it is asked here.
+  // The kernels will not see that an output lies in the memory of another argument, so it is asked
+  // here.
   int first = 0, second = 0;
   if (call.find_overlap(&first, &second)) {
     job->fail(first, UPS_VALUE, "shares memory with ");
@@ -114,8 +115,8 @@ napi_value AsyncQueue::add(napi_env env, std::unique_ptr<Job> job) {
 void AsyncQueue::start(napi_env env) {
   running_.swap(waiting_);
   done_ = 0;
-  // Where nobody said how many, a core is left to the event loop: with all of them at work, a timer waits for the
-  // scheduler to take one away again, several milliseconds at a time.
+  // Where nobody said how many, a core is left to the event loop: with all of them at work, a timer
+  // waits for the scheduler to take one away again, several milliseconds at a time.
   threads_ = state_.threads < 0 ? std::max(1, available_cores() - 1) : state_.threads;
   precision_ = state_.precision;
   napi_value name;
@@ -129,7 +130,8 @@ void AsyncQueue::start(napi_env env) {
   }
 }
 
-// On a thread of libuv's pool. Only running_, done_ and contexts_ are touched, and by nobody else meanwhile.
+// On a thread of libuv's pool. Only running_, done_ and contexts_ are touched, and by nobody else
+// meanwhile.
 void AsyncQueue::execute(napi_env, void* data) {
   auto& queue = *static_cast<AsyncQueue*>(data);
   const auto end = std::chrono::steady_clock::now() + batch_time;

@@ -1,11 +1,13 @@
-// Calls that run off the JavaScript thread: one after the other in the order they were made, so that a call may use the
-// outputs of an earlier one, and on at most one thread of libuv's pool, so that files and timers keep theirs.
+// Calls that run off the JavaScript thread: one after the other in the order they were made, so
+// that a call may use the outputs of an earlier one, and on at most one thread of libuv's pool, so
+// that files and timers keep theirs.
 //
-// While such a call is under way, JavaScript goes on and may transfer, shrink or forget the arrays that it gave, and
-// Node-API cannot keep their memory in place. So the kernels work on memory of the call's own: what was in an array is
-// copied when the call is made, and results are copied into their array on the JavaScript thread when it ends, if the
-// array still has room. Blocks of the library (also mapped files) are retained instead, and shared memory, which can
-// neither shrink nor go away, is used where it is.
+// While such a call is under way, JavaScript goes on and may transfer, shrink or forget the arrays
+// that it gave, and Node-API cannot keep their memory in place. So the kernels work on memory of
+// the call's own: what was in an array is copied when the call is made, and results are copied into
+// their array on the JavaScript thread when it ends, if the array still has room. Blocks of the
+// library (also mapped files) are retained instead, and shared memory, which can neither shrink nor
+// go away, is used where it is.
 #pragma once
 #include <node_api.h>
 
@@ -31,7 +33,8 @@ struct Scratch {
 };
 
 struct Job {
-  // Results of an earlier call that are not in their array yet, on their way into an input of this one.
+  // Results of an earlier call that are not in their array yet, on their way into an input of this
+  // one.
   struct Passage {
     std::shared_ptr<const Scratch> from;
     size_t from_offset;
@@ -65,13 +68,15 @@ class AsyncQueue {
  public:
   explicit AsyncQueue(ThreadState& state) : state_(state) {}
 
-  // Makes the job independent of the typed arrays that it was read from. False with job->failure set.
+  // Makes the job independent of the typed arrays that it was read from. False with job->failure
+  // set.
   bool detach(napi_env env, const napi_value* arrays, Job* job) const;
   // Returns a promise, or null with an exception pending.
   napi_value add(napi_env env, std::unique_ptr<Job> job);
 
  private:
-  // Short calls are worth no trip to the event loop each; a long one should settle its promise when it is done.
+  // Short calls are worth no trip to the event loop each; a long one should settle its promise when
+  // it is done.
   static constexpr std::chrono::microseconds batch_time{1000};
 
   static void execute(napi_env env, void* queue);

@@ -1,6 +1,6 @@
-// Blocks of the core as seen by JavaScript: a number that names the block, and one ArrayBuffer on its memory when it is
-// host memory. The garbage collector releases a block with its ArrayBuffer (or its keeper, on a device); dispose() does
-// so at once.
+// Blocks of the core as seen by JavaScript: a number that names the block, and one ArrayBuffer on
+// its memory when it is host memory. The garbage collector releases a block with its ArrayBuffer
+// (or its keeper, on a device); dispose() does so at once.
 #include <cmath>
 #include <cstring>
 #include <utility>
@@ -50,7 +50,8 @@ Napi::Value wrap(Napi::Env env, ThreadState& state, ups_block* block) {
     result.Set("id", id);
     return result;
   }
-  // The engine forbids memory from outside (Electron): its own memory is used instead, and copied into once.
+  // The engine forbids memory from outside (Electron): its own memory is used instead, and copied
+  // into once.
   const bool forbidden = status == napi_no_external_buffers_allowed;
   void* copy = nullptr;
   const bool copied = forbidden && napi_create_arraybuffer(env, bytes, &copy, &value) == napi_ok;
@@ -110,8 +111,9 @@ Napi::Value map_file(const Napi::CallbackInfo& info) {
   return wrap(env, state, block);
 }
 
-// dispose(id, buffer?): from now on the id names nothing, and views of the buffer have length 0. The memory goes back at
-// once, for the next result to be written there: finalizers would keep it until the next turn of the event loop.
+// dispose(id, buffer?): from now on the id names nothing, and views of the buffer have length 0.
+// The memory goes back at once, for the next result to be written there: finalizers would keep it
+// until the next turn of the event loop.
 Napi::Value dispose(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Hold* hold = state_of(env).blocks.take(number(info, 0, -1));

@@ -1,5 +1,5 @@
-// Calls of operations: the hot path, in plain Node-API. What JavaScript needs to know about an operation in order to
-// call it comes from the schema, so nothing here knows any operation.
+// Calls of operations: the hot path, in plain Node-API. What JavaScript needs to know about an
+// operation in order to call it comes from the schema, so nothing here knows any operation.
 #include <algorithm>
 #include <exception>
 
@@ -21,8 +21,8 @@ napi_value guarded(napi_env env, napi_callback_info info) {
   }
 }
 
-// Puts a call's typed arrays into the state that travels with the function. Null with an exception pending. How many
-// there are is asked first: the engine fills all places that it is given.
+// Puts a call's typed arrays into the state that travels with the function. Null with an exception
+// pending. How many there are is asked first: the engine fills all places that it is given.
 ThreadState* take_arrays(napi_env env, napi_callback_info info, size_t* count) {
   void* data = nullptr;
   if (napi_get_cb_info(env, info, count, nullptr, nullptr, &data) != napi_ok) return nullptr;
@@ -67,7 +67,8 @@ napi_value call_async(napi_env env, napi_callback_info info) {
     return state.raise(env, failure);
   }
   for (const auto& argument : job->invocation.arguments) ups_block_retain(argument.block);
-  // What synchronous calls have put on the device's stream must be there before another stream reads it.
+  // What synchronous calls have put on the device's stream must be there before another stream
+  // reads it.
   if (ups_context* context = state.contexts.find(job->invocation.device))
     if (ups_synchronize(context) != UPS_OK) return state.raise(env, Failure::of(context));
   if (!state.queue->detach(env, arrays, job.get())) {
@@ -171,7 +172,8 @@ Napi::Value describe_operations(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void export_calls(Napi::Env env, Napi::Object exports, ThreadState& state) {
-  // The state travels with the function: looking up instance data would be one more call into the engine.
+  // The state travels with the function: looking up instance data would be one more call into the
+  // engine.
   const napi_property_descriptor calls[] = {
       {"call", nullptr, guarded<call>, nullptr, nullptr, nullptr, napi_enumerable, &state},
       {"callAsync", nullptr, guarded<call_async>, nullptr, nullptr, nullptr, napi_enumerable, &state}};

@@ -1,11 +1,13 @@
-// The frame: one array of doubles per JavaScript thread through which calls pass their numbers. JavaScript fills it, the
-// addon reads it, and only typed arrays travel as arguments: reading a property of an object costs more than a small
-// kernel, reading a double costs nothing.
+// The frame: one array of doubles per JavaScript thread through which calls pass their numbers.
+// JavaScript fills it, the addon reads it, and only typed arrays travel as arguments: reading a
+// property of an object costs more than a small kernel, reading a double costs nothing.
 //
-//   [0] operation (index in the registry; -1: copy tensor 0 to tensor 1)   [1] device type   [2] device id
+//   [0] operation (index in the registry; -1: copy tensor 0 to tensor 1)   [1] device type   [2]
+//     device id
 //   [3] caller (a number of JavaScript's, which comes back with the call's error)
 //   [options_at + i]  option i; i64 and u64 as their 64 bits
-//   [tensors_at() + i * tensor_stride]  tensor i: memory kind, dtype, dimensions, byte offset, block, shape
+//   [tensors_at() + i * tensor_stride]  tensor i: memory kind, dtype, dimensions, byte offset,
+//     block, shape
 //
 // It has room for the operation with most options and the one with most arguments.
 #pragma once
@@ -35,15 +37,16 @@ inline int size() { return tensors_at() + max_tensors() * tensor_stride; }
 inline constexpr double copy = -1;
 }  // namespace frame
 
-// Where a tensor's memory is. `shared` is a typed array on a SharedArrayBuffer: another thread may write to it.
+// Where a tensor's memory is. `shared` is a typed array on a SharedArrayBuffer: another thread may
+// write to it.
 enum class MemoryKind : int { absent, array, shared, block };
 
 // In the order of the dtypes' codes in JavaScript.
 inline constexpr ups_dtype dtypes[] = {
     {UPS_FLOAT, 32, 1}, {UPS_FLOAT, 64, 1}, {UPS_INT, 32, 1}, {UPS_INT, 64, 1}, {UPS_UINT, 8, 1}};
 
-// What is said of a failure: text and names from the schema by turns, beginning with text. JavaScript knows what users
-// call these names.
+// What is said of a failure: text and names from the schema by turns, beginning with text.
+// JavaScript knows what users call these names.
 struct Message {
   std::vector<std::string> parts;
 
@@ -52,7 +55,8 @@ struct Message {
   Message(std::initializer_list<std::string> text_and_names) : parts(text_and_names) {}
 };
 
-// A failure on its way to JavaScript. The texts of the core live only until the next call, so they are copied.
+// A failure on its way to JavaScript. The texts of the core live only until the next call, so they
+// are copied.
 struct Failure {
   ups_status status = UPS_OK;
   std::string operation, argument;
@@ -64,7 +68,8 @@ struct Failure {
   static Failure of(const ups_context* context);
 };
 
-// A call as the core wants it. The tensors point into typed arrays and blocks, and into `snapshots`.
+// A call as the core wants it. The tensors point into typed arrays and blocks, and into
+// `snapshots`.
 struct Invocation {
   const ups_operation* operation = nullptr;  // null: copy
   double caller = Failure::no_caller;
@@ -88,8 +93,9 @@ struct Invocation {
 
   // Takes the operation, null for a copy. Room only grows: a steady loop allocates nothing.
   void begin(const ups_operation* operation_);
-  // Copies index tensors whose memory someone else may write to while the call runs: contents that were checked must
-  // be the contents that are used. `everything`: the JavaScript thread itself goes on running.
+  // Copies index tensors whose memory someone else may write to while the call runs: contents that
+  // were checked must be the contents that are used. `everything`: the JavaScript thread itself
+  // goes on running.
   bool take_snapshots(bool everything);
   ups_status run(ups_context* context) const;
 

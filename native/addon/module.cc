@@ -4,8 +4,9 @@
 namespace upsilon::addon {
 namespace {
 
-// initialize(makeError): the frame and its layout. makeError(status, operation, argument, parts, caller) gives the
-// JavaScript error for a failure; classes made here would be foreign to `instanceof` in other realms and copies.
+// initialize(makeError): the frame and its layout. makeError(status, operation, argument, parts,
+// caller) gives the JavaScript error for a failure; classes made here would be foreign to
+// `instanceof` in other realms and copies.
 Napi::Value initialize(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   ThreadState& state = state_of(env);

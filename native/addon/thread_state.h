@@ -1,7 +1,9 @@
-// Everything the addon keeps for one JavaScript thread (main or worker): contexts, blocks, the frame, the queue of
-// asynchronous calls. Nothing of it is static, so any number of threads and of copies of the addon live side by side.
+// Everything the addon keeps for one JavaScript thread (main or worker): contexts, blocks, the
+// frame, the queue of asynchronous calls. Nothing of it is static, so any number of threads and of
+// copies of the addon live side by side.
 #pragma once
-// A worker that is being terminated can no longer be thrown at; without this, node-addon-api ends the process instead.
+// A worker that is being terminated can no longer be thrown at; without this, node-addon-api ends
+// the process instead.
 #define NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS
 #include <napi.h>
 
@@ -38,8 +40,8 @@ class Contexts {
 
 struct ThreadState;
 
-// What the ArrayBuffer (or keeper, on a device) of a block holds: a reference to the block, until the garbage collector
-// ends it or dispose() does.
+// What the ArrayBuffer (or keeper, on a device) of a block holds: a reference to the block, until
+// the garbage collector ends it or dispose() does.
 struct Hold {
   ThreadState* state;
   ups_block* block;  // null after dispose()
@@ -47,7 +49,8 @@ struct Hold {
   bool* let_go;  // set when it happens while the holder is still being made
 };
 
-// Blocks are named by numbers that are never used twice, so a stale or invented number finds nothing.
+// Blocks are named by numbers that are never used twice, so a stale or invented number finds
+// nothing.
 class BlockTable {
  public:
   double add(Hold* hold);
@@ -98,7 +101,8 @@ struct ThreadState {
       std::vector<napi_value>(static_cast<size_t>(frame::max_tensors()));  // of one call
 
  private:
-  // The thread's instance data and every ArrayBuffer on a block hold a reference; all of them on this thread.
+  // The thread's instance data and every ArrayBuffer on a block hold a reference; all of them on
+  // this thread.
   int references_ = 1;
 };
 

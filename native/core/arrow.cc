@@ -1,5 +1,5 @@
-// Arrow C Data Interface: columns of other libraries as tensors, and tensors in blocks as columns for them. Nothing is
-// copied either way.
+// Arrow C Data Interface: columns of other libraries as tensors, and tensors in blocks as columns
+// for them. Nothing is copied either way.
 #include "upsilon/arrow_c.h"
 
 #include <charconv>
@@ -91,8 +91,8 @@ int64_t list_size(std::string_view format_text) {
   return size;
 }
 
-// Appends the elements begin .. begin + length of a column to the tensor's shape, down to the primitive values.
-// Of these, the ones from check_begin on, check_length many, may not be null.
+// Appends the elements begin .. begin + length of a column to the tensor's shape, down to the
+// primitive values. Of these, the ones from check_begin on, check_length many, may not be null.
 void read_values(const ArrowArray& array, const ArrowSchema& schema, int64_t begin, int64_t length, int64_t check_begin,
                  int64_t check_length, ups_tensor* values) {
   if (!schema.format) refuse(UPS_DTYPE, "the column has no format");
@@ -157,7 +157,8 @@ void read_column(const ArrowArray& array, const ArrowSchema& schema, ups_tensor*
 }
 
 // ---- export ----
-// A consumer may move a child out and release it later than its parent, so every level owns what it points to.
+// A consumer may move a child out and release it later than its parent, so every level owns what it
+// points to.
 
 struct ArrayLevel {
   const void* buffers[2] = {nullptr, nullptr};

@@ -111,7 +111,8 @@ ups_status ups_block_map_file(ups_context* context, const char* path, ups_block*
       return refuse(0);
     }
     const size_t size = static_cast<size_t>(status.st_size);
-    // Private and writable: a stray write through a view changes a page of ours, not the file, and does not fault.
+    // Private and writable: a stray write through a view changes a page of ours, not the file, and
+    // does not fault.
     void* data = size ? mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0) : nullptr;
     const int reason = errno;
     close(file);

@@ -12,7 +12,8 @@
 
 namespace upsilon {
 
-// What the gate notes down about a call on its way: as large as the operations need, sized at a context's first call.
+// What the gate notes down about a call on its way: as large as the operations need, sized at a
+// context's first call.
 struct Notes {
   std::vector<int64_t> dims;  // values of the dimension names
   std::vector<int> bound_by;  // the parameters that gave them

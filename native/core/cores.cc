@@ -16,7 +16,8 @@
 namespace upsilon {
 namespace {
 
-// "" where there is no such file. Not by streams, which take a failed allocation for the end of the text.
+// "" where there is no such file. Not by streams, which take a failed allocation for the end of the
+// text.
 std::string text_of(const std::string& file) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> opened(std::fopen(file.c_str(), "re"), std::fclose);
   if (!opened && errno == ENOMEM) throw std::bad_alloc();
@@ -30,7 +31,8 @@ std::string text_of(const std::string& file) {
   return text;
 }
 
-// "max 100000" is no quota, "150000 100000" one and a half cores: microseconds of processor time per period.
+// "max 100000" is no quota, "150000 100000" one and a half cores: microseconds of processor time
+// per period.
 int32_t cores_of(const std::string& quota_and_period) {
   double quota = 0, period = 0;
   if (std::sscanf(quota_and_period.c_str(), "%lf %lf", &quota, &period) != 2 || !(quota > 0) || !(period > 0))

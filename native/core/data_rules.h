@@ -1,10 +1,11 @@
 // The rules that a schema can put on the elements of an argument, one row each.
 //
-// The row is all that the schema's parser, the gate, the bindings and the messages need to know. The code of a rule is found
-// by the row's name, and a row without it does not compile:
+// The row is all that the schema's parser, the gate, the bindings and the messages need to know.
+// The code of a rule is found by the row's name, and a row without it does not compile:
 //   check_<name>                  core/rules.cc                on the host
 //   CheckOnDevice<Rule::<name>>   cuda/plugin/rules.cu         on devices
-//   fill_<name>, break_<name>     conformance/rule_inputs.cc   elements that keep the rule and that break it, for tests
+//   fill_<name>, break_<name>     conformance/rule_inputs.cc   elements that keep the rule and that
+//     break it, for tests
 #pragma once
 #include <cstdint>
 
@@ -15,9 +16,11 @@ namespace upsilon {
 enum class RuledType : int8_t { i32, real, any };  // the element types that a rule is for
 
 // ROW(name, operands, type, status, broken)
-//   operands   what follows the name in a schema, separated by spaces: `dim` a dimension, `offsets`, `others` and `keys`
+//   operands   what follows the name in a schema, separated by spaces: `dim` a dimension,
+//     `offsets`, `others` and `keys`
 //              arguments; anything else stands for itself
-//   status     of a call that breaks the rule; UPS_SHAPE where the rule is about the number of elements, outputs included
+//   status     of a call that breaks the rule; UPS_SHAPE where the rule is about the number of
+//     elements, outputs included
 //   broken     what is wrong, as devices say it, which do not know where
 #define UPS_DATA_RULES(ROW)                                                            \
   ROW(splits, "dim", i32, UPS_VALUE, "has offsets that decrease or are out of range")  \
@@ -50,7 +53,8 @@ inline constexpr DataRule data_rules[] = {{"", "", RuledType::any, UPS_OK, ""},
 };
 constexpr const DataRule& row_of(Rule rule) { return data_rules[static_cast<int>(rule)]; }
 
-// The elements under a rule, and what the rule's operands are in this call. Plain data: it crosses into plug-ins.
+// The elements under a rule, and what the rule's operands are in this call. Plain data: it crosses
+// into plug-ins.
 struct RuledElements {
   const void* data;
   int64_t count;

@@ -73,7 +73,8 @@ ups_status copy(ups_context* context, const ups_tensor* source, const ups_tensor
                                   : CopyKind::device_to_device;
   if (context->plugin->copy(device.id, context->stream, to, from, bytes, kind) != UPS_OK)
     return fail(context, UPS_DEVICE, "", context->plugin->last_message());
-  // A host buffer must be complete, and faults of the kernels that filled it known, when this returns.
+  // A host buffer must be complete, and faults of the kernels that filled it known, when this
+  // returns.
   return to_host ? synchronize(*context) : UPS_OK;
 }
 

@@ -1,5 +1,5 @@
-// How every function of the C interface that takes a context enters and leaves it: one thread at a time, and nothing that
-// is thrown gets out.
+// How every function of the C interface that takes a context enters and leaves it: one thread at a
+// time, and nothing that is thrown gets out.
 #pragma once
 #include <exception>
 #include <new>
@@ -27,7 +27,8 @@ class Entry {
   bool refused_;
 };
 
-// Runs the body, which returns a status, in the context. What it throws becomes an error of the operation.
+// Runs the body, which returns a status, in the context. What it throws becomes an error of the
+// operation.
 template <class Body>
 ups_status enter(ups_context* context, std::string_view operation, Body&& body) noexcept {
   if (!context) return creation_error().set(UPS_VALUE, operation, "context", "context is null");

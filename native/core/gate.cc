@@ -1,5 +1,5 @@
-// The one gate: every call, from whatever language, is checked against its schema here, given a variant and workspace,
-// and run. Kernels behind it may trust what they receive.
+// The one gate: every call, from whatever language, is checked against its schema here, given a
+// variant and workspace, and run. Kernels behind it may trust what they receive.
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
@@ -296,8 +296,9 @@ class Gate {
     return UPS_OK;
   }
 
-  // Dimensions of arguments without elements can be of any size, and a kernel that walks them would not return. Where
-  // there is no output to write it is not run; else the walk is as long as if there were none.
+  // Dimensions of arguments without elements can be of any size, and a kernel that walks them would
+  // not return. Where there is no output to write it is not run; else the walk is as long as if
+  // there were none.
   void drop_rows_of_nothing() {
     constexpr int64_t walkable = int64_t{1} << 32;
     for (int name = 0; name < static_cast<int>(schema_.dim_names.size()); ++name)

@@ -30,7 +30,8 @@ void* allocate_host(size_t bytes) {
 #else
   void* data = std::aligned_alloc(alignment, rounded);
 #if defined(MADV_HUGEPAGE)
-  // First touches of fresh 4 KiB pages cost about 0.45 ms per MB; of 2 MiB pages a fraction of that.
+  // First touches of fresh 4 KiB pages cost about 0.45 ms per MB; of 2 MiB pages a fraction of
+  // that.
   if (data && size >= huge_page) madvise(data, rounded, MADV_HUGEPAGE);
 #endif
   return data;

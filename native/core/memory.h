@@ -7,7 +7,8 @@ namespace upsilon {
 
 struct Plugin;
 
-// Host memory for blocks and workspaces: 64-byte aligned, huge pages asked for where large, recycled (recycled.h).
+// Host memory for blocks and workspaces: 64-byte aligned, huge pages asked for where large,
+// recycled (recycled.h).
 void* allocate_host(size_t bytes);
 void release_host(void* data, size_t bytes);
 void free_host(void* data);  // back to the system

@@ -1,14 +1,17 @@
-// A checked call by the names of its schema line. <op>_call.h says once what an operation is called and what it takes,
+// A checked call by the names of its schema line. <op>_call.h says once what an operation is called
+// and what it takes,
 //
-//   inline constexpr OperationLine scale_rows_forward_line{"scale_rows_forward", UPS_SCALE_ROWS_FORWARD_SCHEMA};
+//   inline constexpr OperationLine scale_rows_forward_line{"scale_rows_forward",
+//     UPS_SCALE_ROWS_FORWARD_SCHEMA};
 //   using ScaleRowsForwardCall = CallOf<scale_rows_forward_line, ups_scale_rows_options>;
 //
 // and from `const ScaleRowsForwardCall& call`, which a Call turns into by itself, reads
 //
 //   x(call["x"]), rows(call.dim("N")), call.given("bias"), call.options().pool
 //
-// Names are looked up by the compiler: one that the line does not have does not compile, and nothing but the index is
-// left of it. Reading an argument as another element type than the line's traps at the first call.
+// Names are looked up by the compiler: one that the line does not have does not compile, and
+// nothing but the index is left of it. Reading an argument as another element type than the line's
+// traps at the first call.
 #pragma once
 #include "operation.h"
 #include "schema_text.h"
@@ -70,8 +73,8 @@ struct DimensionName {
   }
 };
 
-// The places of names that differ in numbers of one digit, each a # in the pattern: weight# is weight0, weight1 ...;
-// phi#_weight# is a table, a row for each first number.
+// The places of names that differ in numbers of one digit, each a # in the pattern: weight# is
+// weight0, weight1 ...; phi#_weight# is a table, a row for each first number.
 struct ListPlaces {
   static constexpr int max_places = 32;
   int16_t place[max_places] = {};
@@ -143,7 +146,8 @@ inline constexpr char element_letter<uint8_t> = 'u';
 template <class T>
 inline constexpr char element_letter<const T> = element_letter<T>;
 
-// One argument: a pointer to its elements, null where it was left out. `real` is float or double, as the kernel is.
+// One argument: a pointer to its elements, null where it was left out. `real` is float or double,
+// as the kernel is.
 class Argument {
  public:
   constexpr Argument(const ups_tensor* tensor, char type) : tensor_(tensor), type_(type) {}
@@ -232,13 +236,15 @@ class CallOf {
   const Call& call_;
 };
 
-// What both directions of an operation have is made from either call: template <NamedCall Named> explicit Base(const Named&).
-// Not from a class that derives from Base, which is its copy.
+// What both directions of an operation have is made from either call: template <NamedCall Named>
+// explicit Base(const Named&). Not from a class that derives from Base, which is its copy.
 template <class Named>
 concept NamedCall = requires { Named::operation.schema; };
 
-// Registers an operation with its references, and what refuses wrong calls where the schema does not say all (validity.h):
-//   const OperationOf<ScaleRowsForwardCall> forward{{forward_reference<float>}, {forward_reference<double>}};
+// Registers an operation with its references, and what refuses wrong calls where the schema does
+// not say all (validity.h):
+//   const OperationOf<ScaleRowsForwardCall> forward{{forward_reference<float>},
+//     {forward_reference<double>}};
 template <class Named>
 struct OperationOf : OperationEntry {
   OperationOf(Reference f32, Reference f64, Validate validate_ = nullptr, Without without_ = {})

@@ -1,5 +1,6 @@
-// What an operation is to the library: a schema line, and one kernel per variant. Kernels include this header (through
-// kernels/lib/kernel.h); it is compiled into the core and into the CUDA plug-ins alike, so it stays plain.
+// What an operation is to the library: a schema line, and one kernel per variant. Kernels include
+// this header (through kernels/lib/kernel.h); it is compiled into the core and into the CUDA
+// plug-ins alike, so it stays plain.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -12,8 +13,8 @@ namespace upsilon {
 class Refusal;
 class Threads;
 
-// The ways an operation can be computed. `lanes16` is the 16-lane SIMD source compiled without AVX-512, for tests on
-// machines that lack it.
+// The ways an operation can be computed. `lanes16` is the 16-lane SIMD source compiled without
+// AVX-512, for tests on machines that lack it.
 enum class Variant : int32_t { reference, baseline, avx2, lanes16, avx512, cuda, count };
 inline constexpr int32_t variant_count = static_cast<int32_t>(Variant::count);
 
@@ -48,21 +49,25 @@ struct Call {
 
 // Returns UPS_OK, or UPS_ERROR_* when the device failed; every check was done before.
 using Kernel = ups_status (*)(const Call&);
-// Bytes of scratch memory the kernel needs for this call (tensor data may not be looked at). Null means none.
+// Bytes of scratch memory the kernel needs for this call (tensor data may not be looked at). Null
+// means none.
 using WorkspaceSize = size_t (*)(const Call&);
-// Refuses what is wrong with a call beyond its schema (dims, options and which arguments are given; see validity.h).
+// Refuses what is wrong with a call beyond its schema (dims, options and which arguments are given;
+// see validity.h).
 using Validate = void (*)(const Call&, Refusal&);
-// Whether the variant can do this case (dims and options only). Null means every case. References have none: they compute
-// every valid call.
+// Whether the variant can do this case (dims and options only). Null means every case. References
+// have none: they compute every valid call.
 using Supports = bool (*)(const Call&);
-// Whether a strategy of the kernel computes this case rightly, chosen or not (dims and options only).
+// Whether a strategy of the kernel computes this case rightly, chosen or not (dims and options
+// only).
 using FitsStrategy = bool (*)(const Call&, int32_t strategy);
 
 struct KernelEntry {
   Kernel run = nullptr;
   WorkspaceSize workspace = nullptr;
   Supports supports = nullptr;
-  // Several ways to compute the same, among which the kernel chooses and tests can force: names, then null.
+  // Several ways to compute the same, among which the kernel chooses and tests can force: names,
+  // then null.
   const char* const* strategies = nullptr;
   FitsStrategy fits = nullptr;
 };
@@ -86,9 +91,9 @@ struct Without {
   const char* cuda = nullptr;
 };
 
-// Registrations are static objects that chain themselves into a list when the library is loaded: no code runs beyond
-// that, nothing is allocated. The list is joined and parsed at the first use. <op>.cc registers an OperationOf
-// (named_call.h).
+// Registrations are static objects that chain themselves into a list when the library is loaded: no
+// code runs beyond that, nothing is allocated. The list is joined and parsed at the first use.
+// <op>.cc registers an OperationOf (named_call.h).
 struct OperationEntry {
   OperationLine line;
   size_t options_size;

@@ -11,7 +11,8 @@
 namespace upsilon {
 namespace {
 
-// Beyond any struct to come: a size that is no size, such as a field's value in its place, must not be read up to.
+// Beyond any struct to come: a size that is no size, such as a field's value in its place, must not
+// be read up to.
 constexpr size_t max_size = 4096;
 
 bool is_zero(const char* bytes, size_t count) {

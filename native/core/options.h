@@ -1,5 +1,5 @@
-// Structs of options grow from version to version. Callers say how much of theirs there is; what is behind the gate reads
-// a whole struct of this version.
+// Structs of options grow from version to version. Callers say how much of theirs there is; what is
+// behind the gate reads a whole struct of this version.
 #pragma once
 #include <cstddef>
 #include <string>
@@ -9,15 +9,16 @@
 
 namespace upsilon {
 
-// Whether the bytes of `options` from `known` to `size`, which a later version gave a meaning, are all zeros. False for a
-// size that no struct can have.
+// Whether the bytes of `options` from `known` to `size`, which a later version gave a meaning, are
+// all zeros. False for a size that no struct can have.
 bool is_zero_beyond(const void* options, size_t known, size_t size);
 
 // "options.size is 1 (expected 16, the size in this version)"; `or_else` is put behind "version".
 std::string size_text(size_t size, size_t known, const char* or_else = "");
 
-// The operation's options as this version's struct: the caller's own, or the defaults, or `filled`, which then holds a
-// shorter struct of the caller with the defaults behind it. Null where `given` is no such struct; `problem` says why.
+// The operation's options as this version's struct: the caller's own, or the defaults, or `filled`,
+// which then holds a shorter struct of the caller with the defaults behind it. Null where `given`
+// is no such struct; `problem` says why.
 const void* resolve_options(const Schema& schema, const void* given, std::vector<char>* filled, std::string* problem);
 
 // An option's value in a struct of options: as a number, and in words, "max" or "true" or "0.5".

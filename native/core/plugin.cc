@@ -30,8 +30,9 @@ std::string& chosen_directory() {  // set by ups_set_plugin_directory
 }
 
 #if !defined(_WIN32)
-// Where UPSILON_PLUGIN_PATH says; else beside the library that this code is part of (the addon or libupsilon.so); else
-// where ups_set_plugin_directory says. Without any of them, the place beside the library is the one to report.
+// Where UPSILON_PLUGIN_PATH says; else beside the library that this code is part of (the addon or
+// libupsilon.so); else where ups_set_plugin_directory says. Without any of them, the place beside
+// the library is the one to report.
 std::string plugin_path(const char* file) {
   if (const char* directory = std::getenv("UPSILON_PLUGIN_PATH"); directory && *directory)
     return std::string(directory) + "/" + file;

@@ -1,5 +1,5 @@
-// The C vtable between the core and a CUDA plug-in (libupsilon_cuda.so, or its emulated twin). The core never links
-// CUDA; it opens the plug-in on request and learns why when it cannot be used.
+// The C vtable between the core and a CUDA plug-in (libupsilon_cuda.so, or its emulated twin). The
+// core never links CUDA; it opens the plug-in on request and learns why when it cannot be used.
 #pragma once
 #include "data_rules.h"
 #include "operation.h"
@@ -42,7 +42,8 @@ struct Plugin {
 using PluginEntry = const Plugin* (*)(int32_t abi);
 inline constexpr const char* plugin_entry_name = "upsilon_plugin";
 
-// The plug-in for a device type, opened once per process; null when it cannot be used, then plugin_problem says why.
+// The plug-in for a device type, opened once per process; null when it cannot be used, then
+// plugin_problem says why.
 const Plugin* plugin_for(int32_t device_type);
 const char* plugin_problem(int32_t device_type);
 // A plug-in's kernel for an operation; run is null where there is none.

@@ -10,9 +10,10 @@
 namespace upsilon {
 namespace {
 
-// Below, the C library's own lists are as good. Above, an eighth of all that may wait would be one block.
+// Below, the C library's own lists are as good. Above, an eighth of all that may wait would be one
+// block.
 constexpr size_t smallest = size_t{64} << 10, largest = size_t{128} << 20;
-constexpr int64_t most_bytes = int64_t{256} << 20;
+constexpr int64_t max_bytes = int64_t{256} << 20;
 constexpr unsigned slots = 32;
 
 // Freed memory keeps no address sanitizer from seeing who uses it.
@@ -22,8 +23,9 @@ constexpr bool recycling = false;
 constexpr bool recycling = true;
 #endif
 
-// A slot is one word: the address, whose last 12 bits are 0, and in them the size as eighths of a power of two. A lock
-// could be held by a thread that does not exist after a fork; a word that is exchanged cannot.
+// A slot is one word: the address, whose last 12 bits are 0, and in them the size as eighths of a
+// power of two. A lock could be held by a thread that does not exist after a fork; a word that is
+// exchanged cannot.
 constexpr uintptr_t size_bits = 0xfff;
 std::atomic<uintptr_t> waiting[slots];
 std::atomic<unsigned> oldest{0};
@@ -76,7 +78,7 @@ bool keep_recycled(void* data, size_t size) {
   count(static_cast<int64_t>(size));
   // What has waited longest makes room, for the slot and for the sum of all sizes.
   release(waiting[oldest.fetch_add(1, std::memory_order_relaxed) % slots].exchange(word, std::memory_order_acq_rel));
-  for (unsigned i = 0; i < slots && counters().recycled_bytes.load(std::memory_order_relaxed) > most_bytes; ++i)
+  for (unsigned i = 0; i < slots && counters().recycled_bytes.load(std::memory_order_relaxed) > max_bytes; ++i)
     release(waiting[(oldest.load(std::memory_order_relaxed) + i) % slots].exchange(0, std::memory_order_acquire));
   return true;
 }

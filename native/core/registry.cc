@@ -10,7 +10,8 @@
 namespace upsilon {
 namespace {
 
-// Constant-initialised: registrations in other files may run before or after this file's own initialisers.
+// Constant-initialised: registrations in other files may run before or after this file's own
+// initialisers.
 constinit const OperationEntry* first_operation = nullptr;
 constinit const VariantEntry* first_variant = nullptr;
 

@@ -20,14 +20,14 @@ struct ups_operation {
 
 namespace upsilon {
 
-// Sorted by name. Built at the first call, constant afterwards; throws std::invalid_argument where registrations
-// contradict each other.
+// Sorted by name. Built at the first call, constant afterwards; throws std::invalid_argument where
+// registrations contradict each other.
 const std::vector<ups_operation>& operations();
 const ups_operation* find_operation(const char* name);
 const ups_operation& operation_of(const OperationEntry& entry);
 
-// What is wrong with a list of variants: the first one of an operation that there is not, or that another is registered
-// for already; "" where nothing is.
+// What is wrong with a list of variants: the first one of an operation that there is not, or that
+// another is registered for already; "" where nothing is.
 std::string problem_of(const VariantEntry* first, const std::vector<ups_operation>& all);
 // The most arguments, options and dimension names that an operation has.
 struct Largest {

@@ -23,10 +23,11 @@ bool check_forest(const RuledElements& ruled, const OperandNames& names, std::st
 bool check_finite(const RuledElements& ruled, const OperandNames& names, std::string* problem);
 // No NaN.
 bool check_numbers(const RuledElements& ruled, const OperandNames& names, std::string* problem);
-// Within each set, the indices of the set in the order of a stable sort of its keys. As every pair of neighbours is in
-// order, no index can come twice.
+// Within each set, the indices of the set in the order of a stable sort of its keys. As every pair
+// of neighbours is in order, no index can come twice.
 bool check_sorts(const RuledElements& ruled, const OperandNames& names, std::string* problem);
-// As many elements as `bound` times the pairs: the sum over the events of (elements of one side) (elements of the other).
+// As many elements as `bound` times the pairs: the sum over the events of (elements of one side)
+// (elements of the other).
 bool check_pairs(const RuledElements& ruled, const OperandNames& names, std::string* problem);
 
 bool check_rule(Rule rule, const RuledElements& ruled, const OperandNames& names, std::string* problem);

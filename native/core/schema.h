@@ -1,4 +1,5 @@
-// The schema line of an operation, parsed: the check, the error message and the documentation in one place.
+// The schema line of an operation, parsed: the check, the error message and the documentation in
+// one place.
 #pragma once
 #include <cmath>
 #include <cstdint>
@@ -19,8 +20,8 @@ struct Factor {
   int option = -1;          // index into Schema::options
 };
 
-// One bracketed dimension: a sum of names and a constant, e.g. B+1 or E+F; or alternatives, e.g. M1|M0; or a product of
-// names that other dimensions bind, e.g. H*F.
+// One bracketed dimension: a sum of names and a constant, e.g. B+1 or E+F; or alternatives, e.g.
+// M1|M0; or a product of names that other dimensions bind, e.g. H*F.
 struct Dimension {
   std::vector<int> names;  // added up: indices into Schema::dim_names
   std::vector<int> alternatives;  // "M1|M0": the first name that an argument given in this call has
@@ -49,7 +50,8 @@ struct Parameter {
 
 enum class OptionType : int8_t { choice, boolean, i32, i64, u64, f32, f64 };
 
-// The numbers that an option may be: "from 0 below 1". With any limit it must be finite, without one it may be NaN.
+// The numbers that an option may be: "from 0 below 1". With any limit it must be finite, without
+// one it may be NaN.
 struct OptionRange {
   double min = -std::numeric_limits<double>::infinity();  // "from", or "above", which leaves it out
   double max = std::numeric_limits<double>::infinity();  // "to", or "below", which leaves it out
@@ -81,8 +83,8 @@ struct Schema {
   std::vector<char> default_options;  // an option struct with its size and the defaults
 };
 
-// Both throw std::invalid_argument with the place of the fault: only a mistake in the library's own source leads there,
-// and a test parses every schema.
+// Both throw std::invalid_argument with the place of the fault: only a mistake in the library's own
+// source leads there, and a test parses every schema.
 std::string written_out(const std::string& line);  // with its lists written out
 Schema parse_schema(const std::string& line);
 

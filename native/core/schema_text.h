@@ -1,5 +1,5 @@
-// The text of a schema line: lists written out, names found. It is read when kernels are compiled (named_call.h) and, with
-// the rest of the grammar, when the library is first used (schema.cc).
+// The text of a schema line: lists written out, names found. It is read when kernels are compiled
+// (named_call.h) and, with the rest of the grammar, when the library is first used (schema.cc).
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -21,16 +21,18 @@ struct WordCharacters {
 inline constexpr WordCharacters word_characters;
 constexpr bool is_word(char c) { return word_characters.has[static_cast<unsigned char>(c)]; }
 
-// Not a constant expression: a fault in a line that is a constant does not compile, and the compiler shows these words.
+// Not a constant expression: a fault in a line that is a constant does not compile, and the
+// compiler shows these words.
 struct Fault {
   const char* what;
   size_t at;
 };
 [[noreturn]] inline void fault(const char* what, size_t at) { throw Fault{what, at}; }
 
-// ---- lists -----------------------------------------------------------------------------------------------------------
-// {l=1..3: weight<l>: real[M<l>, M<l-1>]} stands for its text with l = 1, 2, 3, with commas in between; {l=3..0|M<l>}
-// puts bars in between, {k=0..7+F<k>} plus signs; x<s><s?> is x0, x1?, x2? ... Lists may stand in lists.
+// ---- lists --------------------------------------------------------------------------------------
+// {l=1..3: weight<l>: real[M<l>, M<l-1>]} stands for its text with l = 1, 2, 3, with commas in
+// between; {l=3..0|M<l>} puts bars in between, {k=0..7+F<k>} plus signs; x<s><s?> is x0, x1?, x2?
+// ... Lists may stand in lists.
 struct ListIndex {
   char name;
   int value;
@@ -104,14 +106,14 @@ constexpr size_t write_out(const char* text, size_t at, const ListIndex* index, 
   return at;
 }
 
-// ---- names -----------------------------------------------------------------------------------------------------------
+// ---- names --------------------------------------------------------------------------------------
 struct Name {
   uint16_t begin = 0, length = 0;  // in the line
   char type = 0;  // of a parameter: the first letter of real, f32, i32, u8; f64 is d, i64 is l
 };
 
-// The names of a line whose lists are written out, in the order of the registry's Schema: parameters as they come,
-// dimensions by their first appearance.
+// The names of a line whose lists are written out, in the order of the registry's Schema:
+// parameters as they come, dimensions by their first appearance.
 template <size_t max_names>
 struct Names {
   Name parameter[max_names], dim[max_names];

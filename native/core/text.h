@@ -8,8 +8,8 @@
 
 namespace upsilon {
 
-// A name that is part of a text: Error::set takes the marks off and keeps its place, so that a binding whose users know
-// it by another name can put that there.
+// A name that is part of a text: Error::set takes the marks off and keeps its place, so that a
+// binding whose users know it by another name can put that there.
 std::string named(const std::string& name);
 // printf into a string, for error messages.
 [[gnu::format(printf, 1, 2)]] std::string format(const char* pattern, ...);

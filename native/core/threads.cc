@@ -28,8 +28,9 @@ void pause_briefly() {
 #endif
 }
 
-// How long a worker looks for new work before it sleeps. Kernels of one network follow each other within some
-// microseconds, and waking a sleeping thread costs 5 to 50: about 20 us of looking bridges the gap.
+// How long a worker looks for new work before it sleeps. Kernels of one network follow each other
+// within some microseconds, and waking a sleeping thread costs 5 to 50: about 20 us of looking
+// bridges the gap.
 constexpr int spins_before_sleep = 2000;
 
 }  // namespace
@@ -42,8 +43,9 @@ struct Threads::Pool {
   std::atomic<bool> stop{false};
   std::atomic<int32_t> sleepers{0};
 
-  // One word says everything about the present job: its number, whether workers may still join it, and how many have.
-  // A worker that wakes too late does not join, so the caller never waits for a sleeper.
+  // One word says everything about the present job: its number, whether workers may still join it,
+  // and how many have. A worker that wakes too late does not join, so the caller never waits for a
+  // sleeper.
   static constexpr uint64_t open = uint64_t{1} << 31, joined = open - 1;
   std::atomic<uint64_t> job{0};
   static uint64_t number(uint64_t word) { return word >> 32; }
@@ -80,7 +82,8 @@ struct Threads::Pool {
     }
   }
 
-  // A machine that refuses more threads still computes, with those it granted; where memory was short, for this job.
+  // A machine that refuses more threads still computes, with those it granted; where memory was
+  // short, for this job.
   bool short_of_memory = false;
 
   explicit Pool(int32_t count) noexcept {
@@ -127,8 +130,9 @@ Threads::~Threads() {
   delete pool_;
 }
 
-// After a fork only the forking thread lives on: the parent's workers are gone and its mutex may be in any state, so
-// the child leaves that pool alone (a few hundred bytes, once per fork) and starts its own.
+// After a fork only the forking thread lives on: the parent's workers are gone and its mutex may be
+// in any state, so the child leaves that pool alone (a few hundred bytes, once per fork) and starts
+// its own.
 void Threads::forget_parents_pool() {
   if (pool_ && pool_->owner != ups_getpid()) pool_ = nullptr;
 }

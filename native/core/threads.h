@@ -1,5 +1,5 @@
-// A context's threads: fixed tasks handed out one by one. What a task computes never depends on how many threads there
-// are, so results keep their bits.
+// A context's threads: fixed tasks handed out one by one. What a task computes never depends on how
+// many threads there are, so results keep their bits.
 #pragma once
 #include <cstdint>
 #include <type_traits>
@@ -17,9 +17,10 @@ class Threads {
   int32_t count() const { return count_; }
   void resize(int32_t count);
 
-  // Calls task(index, worker) for index in [0, tasks), each once, and returns when all are done. `worker` < count()
-  // tells tasks which share of a per-worker scratch area is theirs. Tasks must not throw. A task is compiled once, as a
-  // function: a loop of its own for one worker would be a second copy of every kernel.
+  // Calls task(index, worker) for index in [0, tasks), each once, and returns when all are done.
+  // `worker` < count() tells tasks which share of a per-worker scratch area is theirs. Tasks must
+  // not throw. A task is compiled once, as a function: a loop of its own for one worker would be a
+  // second copy of every kernel.
   template <class Task>
   void run(int64_t tasks, Task&& task) {
     using Body = std::remove_reference_t<Task>;

@@ -3,11 +3,13 @@
 //   template <NamedCall Named>
 //   void validate(const Named& call, RefusalOf<Named>& refuse) {
 //     if (call.given("weights") && is_extreme(call.options().pool))
-//       refuse("weights", "is given but " + named("pool") + " is " + refuse.option_text("pool") + " (expected sum or mean)");
+//       refuse("weights", "is given but " + named("pool") + " is " + refuse.option_text("pool") + "
+//         (expected sum or mean)");
 //   }
 //
-// and registers it as validated_by<validate<SetPoolBackwardCall>>. The gate calls it when shapes and options are known, before anything is computed. What a variant alone cannot do is
-// not said here but by its `supports`; the reference computes every valid call.
+// and registers it as validated_by<validate<SetPoolBackwardCall>>. The gate calls it when shapes
+// and options are known, before anything is computed. What a variant alone cannot do is not said
+// here but by its `supports`; the reference computes every valid call.
 #pragma once
 #include <string>
 #include <string_view>
@@ -54,7 +56,8 @@ class RefusalOf {
   void operator()(SchemaName<line> name, std::string_view text, ups_status status = UPS_VALUE) {
     refusal_.set(name.text, text, status);
   }
-  // Of a list: refuse.at("weight#", 1, ...) is about weight1; of a table: refuse.at("phi#_weight#", 0, 1, ...).
+  // Of a list: refuse.at("weight#", 1, ...) is about weight1; of a table: refuse.at("phi#_weight#",
+  // 0, 1, ...).
   void at(ArgumentListName<line> list, int i, std::string_view text) { at(list, 0, i, text); }
   void at(ArgumentListName<line> list, int row, int i, std::string_view text) {
     refusal_.set(name_of(list, row, i), text, UPS_VALUE);

@@ -1,5 +1,6 @@
-// The one header that kernel sources include.  nvcc sees CUDA; any other compiler sees an emulation of the same
-// names in plain C++20, so that every kernel can be tested without a GPU.  The rules for kernels: README.md.
+// The one header that kernel sources include.  nvcc sees CUDA; any other compiler sees an emulation
+// of the same names in plain C++20, so that every kernel can be tested without a GPU.  The rules
+// for kernels: README.md.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,6 @@
-// Prints the sources that binding.gyp compiles, one per line: `node native/gyp/sources.cjs reference|rest`. The globs
-// are those of CMakeLists.txt. With `defines`, what they are compiled with on this machine.
+// Prints the sources that binding.gyp compiles, one per line: `node native/gyp/sources.cjs
+// reference|rest`. The globs are those of CMakeLists.txt. With `defines`, what they are compiled
+// with on this machine.
 'use strict';
 const { readdirSync } = require('node:fs');
 const path = require('node:path');

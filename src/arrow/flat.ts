@@ -29,7 +29,10 @@ export class Flat {
     return at && at + this.u32(at);
   }
 
-  /** First element and length of a list; throws when elements of that size would not fit into the buffer. */
+  /**
+   * First element and length of a list; throws when elements of that size would not fit into the
+   * buffer.
+   */
   list(table: number, index: number, bytes: number): { first: number; length: number } {
     const at = this.table(table, index);
     if (at === 0) return { first: 0, length: 0 };

@@ -1,6 +1,8 @@
-// The lengths of the lists in an Arrow file's footer and messages, which the Arrow library believes: a corrupt one makes
-// it build lists of billions of entries, until the process has no memory left.
-// Format: Arrow columnar format, "IPC File Format"; FlatBuffers internals ("FlatBuffer Internals" of its documentation).
+// The lengths of the lists in an Arrow file's footer and messages, which the Arrow library
+// believes: a corrupt one makes it build lists of billions of entries, until the process has no
+// memory left.
+// Format: Arrow columnar format, "IPC File Format"; FlatBuffers internals ("FlatBuffer Internals"
+// of its documentation).
 
 import { Flat } from './flat';
 
@@ -30,7 +32,10 @@ function checkMessage(bytes: Uint8Array): void {
 const magic = 'ARROW1';
 const text = (bytes: Uint8Array): string => String.fromCharCode(...bytes);
 
-/** @throws RangeError when a list is longer than the file; files in the streaming format are left to the Arrow library */
+/**
+ * @throws RangeError when a list is longer than the file; files in the streaming format are left to
+ * the Arrow library
+ */
 export function checkFooter(file: Uint8Array): void {
   const end = file.length - magic.length - 4;
   if (end < 8 || text(file.subarray(0, 6)) !== magic || text(file.subarray(-6)) !== magic) return;
@@ -44,7 +49,8 @@ export function checkFooter(file: Uint8Array): void {
     for (let i = 0; i < blocks.length; ++i) {
       const { offset, bytes } = flat.block(blocks.first + 24 * i);
       if (!(offset >= 8 && bytes >= 8 && offset + bytes <= end)) throw new RangeError('a batch lies outside the file');
-      // Before the message its length, and before that a mark that files older than Arrow 0.15 have not.
+      // Before the message its length, and before that a mark that files older than Arrow 0.15 have
+      // not.
       const marked = file[offset] === 0xff && file[offset + 3] === 0xff;
       checkMessage(file.subarray(offset + (marked ? 8 : 4), offset + bytes));
     }

@@ -5,11 +5,13 @@ import { RecordBatch, Schema, Table, tableToIPC } from 'apache-arrow';
 import { type Columns, recordBatch } from './table';
 
 /**
- * Writes columns as an Arrow IPC file. The file appears under its name only when complete: a process that has an older one
- * mapped keeps it. Programs that are ES modules have another copy of apache-arrow than this package, whose
- * `tableToIPC` writes damaged files from tables of this one; this function is the safe way.
+ * Writes columns as an Arrow IPC file. The file appears under its name only when complete: a
+ * process that has an older one mapped keeps it. Programs that are ES modules have another copy of
+ * apache-arrow than this package, whose `tableToIPC` writes damaged files from tables of this one;
+ * this function is the safe way.
  * @param notes - the schema's metadata
- * @throws ShapeError when columns are of different lengths; DeviceError for tensors that are not on the CPU
+ * @throws ShapeError when columns are of different lengths; DeviceError for tensors that are not on
+ *   the CPU
  */
 export function save(file: string, columns: Columns, notes: Readonly<Record<string, string>> = {}): void {
   const batch = recordBatch(columns);

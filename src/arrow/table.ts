@@ -24,8 +24,8 @@ import { checkFooter } from './footer';
 export type Columns = Readonly<Record<string, Tensor | Ragged>>;
 
 /**
- * An Arrow IPC file as a table of views on the memory-mapped file: nothing is read before it is looked at, and nothing is
- * copied. Writing to the views changes memory, never the file.
+ * An Arrow IPC file as a table of views on the memory-mapped file: nothing is read before it is
+ * looked at, and nothing is copied. Writing to the views changes memory, never the file.
  * @throws ValueError when the file cannot be read or is not an Arrow file
  */
 export function open(file: string): Table {
@@ -46,7 +46,10 @@ const extensionName = 'ARROW:extension:name',
   extensionMetadata = 'ARROW:extension:metadata';
 const fixedShape = 'arrow.fixed_shape_tensor';
 
-/** Rows of more than one dimension become one FixedSizeList whose field says the shape: Arrow's canonical extension type. */
+/**
+ * Rows of more than one dimension become one FixedSizeList whose field says the shape: Arrow's
+ * canonical extension type.
+ */
 function column(name: string, value: Tensor | Ragged): { field: Field; data: Data } {
   if (!(value instanceof Ragged || value instanceof Tensor))
     throw new DTypeError('recordBatch', name, `${name} is ${shown(value)} (expected a tensor or ragged list)`);
@@ -81,8 +84,8 @@ function column(name: string, value: Tensor | Ragged): { field: Field; data: Dat
 }
 
 /**
- * A record batch of tensors and ragged lists, on their memory. Tensors of two and more dimensions carry Arrow's
- * `arrow.fixed_shape_tensor` metadata, so that other programs see their shape.
+ * A record batch of tensors and ragged lists, on their memory. Tensors of two and more dimensions
+ * carry Arrow's `arrow.fixed_shape_tensor` metadata, so that other programs see their shape.
  * @throws ShapeError when columns are of different lengths
  */
 export function recordBatch(columns: Columns): RecordBatch {
@@ -126,10 +129,11 @@ function shapeIn(metadata: Map<string, string>, name: string): number[] | undefi
 }
 
 /**
- * The columns of a table by name: lists become {@link Ragged}, everything else {@link Tensor}, with the shapes that
- * `arrow.fixed_shape_tensor` metadata say.
+ * The columns of a table by name: lists become {@link Ragged}, everything else {@link Tensor}, with
+ * the shapes that `arrow.fixed_shape_tensor` metadata say.
  * @param names - which columns; default all
- * @throws ValueError for nulls, or a name that the table has not; DTypeError for types that no operation knows
+ * @throws ValueError for nulls, or a name that the table has not; DTypeError for types that no
+ *   operation knows
  */
 export function tensors(source: Table | RecordBatch, names?: readonly string[]): Record<string, Tensor | Ragged> {
   const result = Object.create(null) as Record<string, Tensor | Ragged>;

@@ -20,7 +20,10 @@ export interface Arithmetic<T> {
   shareMemory: (one: T, other: T) => boolean;
 }
 
-/** Tensors in an order in which each comes after everything computed from it. No recursion: networks may be deep. */
+/**
+ * Tensors in an order in which each comes after everything computed from it. No recursion: networks
+ * may be deep.
+ */
 function laterFirst<T extends Node<T>>(root: T): T[] {
   const order: T[] = [];
   const seen = new Set<T>([root]);

@@ -1,10 +1,14 @@
-// Gradients in reverse, on a tape: every operation records how to get from the gradient of its result to those of its
-// inputs. The recording is a graph of tensors; nothing is global but the switch of noGrad. Of a tensor only what is
-// recorded is known here, so that the class can use the tape.
+// Gradients in reverse, on a tape: every operation records how to get from the gradient of its
+// result to those of its inputs. The recording is a graph of tensors; nothing is global but the
+// switch of noGrad. Of a tensor only what is recorded is known here, so that the class can use the
+// tape.
 import { shown } from '../runtime/check';
 import { ValueError } from '../runtime/errors';
 
-/** Gradients of the inputs, in their order, from the gradient of the result. `needed` says which are wanted. */
+/**
+ * Gradients of the inputs, in their order, from the gradient of the result. `needed` says which are
+ * wanted.
+ */
 export type Backward<T> = (gradient: T, needed: readonly boolean[]) => readonly (T | undefined)[];
 
 /** How a tensor came to be. */

@@ -1,5 +1,6 @@
-// Generation on a thread of its own, so that it and the writing of the batch before overlap. Two batches of shared memory go
-// to and fro: the one is filled while the other is written, and whoever is slower is waited for.
+// Generation on a thread of its own, so that it and the writing of the batch before overlap. Two
+// batches of shared memory go to and fro: the one is filled while the other is written, and whoever
+// is slower is waited for.
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 
 import { setThreads } from '../runtime/machine';

@@ -31,7 +31,8 @@ function weightsOf(model: string): ReturnType<typeof load> {
 }
 
 /**
- * @throws UsageError if the file is not a generator's; the library's own errors if it cannot be read
+ * @throws UsageError if the file is not a generator's; the library's own errors if it cannot be
+ *   read
  */
 export function generatorOf({ model, postProcessor, device }: ModelChoice): Generator {
   const tensors = weightsOf(model);
@@ -56,12 +57,16 @@ export function fingerprintOf({ model, postProcessor }: ModelChoice): string {
   return hash.digest('hex').slice(0, 16);
 }
 
-/** Energies are drawn in blocks of this many, a stream each, beyond the streams of the showers' noise. */
+/**
+ * Energies are drawn in blocks of this many, a stream each, beyond the streams of the showers'
+ * noise.
+ */
 const blockShowers = 1024;
 const firstEnergyStream = 1n << 63n;
 
 /**
- * Energies of showers `first` and following, flat from `low` to `high` {GeV}: of (seed, number of the shower) alone.
+ * Energies of showers `first` and following, flat from `low` to `high` {GeV}: of (seed, number of
+ * the shower) alone.
  */
 export function drawEnergies(
   { low, high, seed }: { low: number; high: number; seed: bigint },

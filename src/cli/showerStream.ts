@@ -1,6 +1,7 @@
-// Showers as an Arrow IPC stream in a file, batch by batch. The streaming format, not the file format: what has been written
-// stays readable without a footer, so an interrupted file holds all its finished batches, and more can be put behind them.
-// Format: Arrow columnar format, "Encapsulated message format" and "IPC Streaming Format".
+// Showers as an Arrow IPC stream in a file, batch by batch. The streaming format, not the file
+// format: what has been written stays readable without a footer, so an interrupted file holds all
+// its finished batches, and more can be put behind them. Format: Arrow columnar format,
+// "Encapsulated message format" and "IPC Streaming Format".
 import { type FileHandle, open } from 'node:fs/promises';
 
 import { RecordBatch, RecordBatchStreamWriter, Schema } from 'apache-arrow';
@@ -38,7 +39,10 @@ function arrowBatch({ energies, showers }: ShowerBatch, notes: string): RecordBa
   return new RecordBatch(schema, batch.data as never);
 }
 
-/** The schema's message, the batch's, and the mark of the end: runs of bytes, those of the numbers on their own memory. */
+/**
+ * The schema's message, the batch's, and the mark of the end: runs of bytes, those of the numbers
+ * on their own memory.
+ */
 async function streamOf(batch: RecordBatch): Promise<Uint8Array[]> {
   const writer = new RecordBatchStreamWriter();
   writer.write(batch);
@@ -193,7 +197,10 @@ async function messageAt(handle: FileHandle, at: number, size: number): Promise<
   }
 }
 
-/** A file to write to. @param mode - `'wx'`: it must be new; `'r+'`: it must be there; `'w'`: it is begun anew */
+/**
+ * A file to write to. @param mode - `'wx'`: it must be new; `'r+'`: it must be there; `'w'`: it is
+ * begun anew
+ */
 export async function fileSink(file: string, mode: 'wx' | 'r+' | 'w'): Promise<Sink> {
   const handle = await open(file, mode);
   return {

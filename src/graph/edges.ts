@@ -16,8 +16,8 @@ export interface Edges {
   targets: TensorLike;
   numNodes: number;
   /**
-   * `[E]`; 1 where none are given. With `requiresGrad` they get a `grad`, in this order. The graph holds a copy: make a
-   * graph anew when they change.
+   * `[E]`; 1 where none are given. With `requiresGrad` they get a `grad`, in this order. The graph
+   * holds a copy: make a graph anew when they change.
    */
   weights?: TensorLike;
   /** int32 `[B+1]`: event boundaries among the nodes. */
@@ -27,8 +27,8 @@ export interface Edges {
 const knownEdges = new KnownOptions('sources', 'targets', 'numNodes', 'weights', 'nodeOffsets');
 
 /**
- * A graph from a list of edges source -> target, or from an Arrow column whose row i lists the sources of node i (not
- * copied). Edges into one node keep their order.
+ * A graph from a list of edges source -> target, or from an Arrow column whose row i lists the
+ * sources of node i (not copied). Edges into one node keep their order.
  * @throws ValueError for an index outside the nodes, and event boundaries that decrease or overrun
  * @throws ShapeError, DTypeError
  */

@@ -23,8 +23,9 @@ interface Transposed {
 }
 
 /**
- * A directed graph in compressed rows: row i lists the sources of the edges that end at node i. One object can hold the
- * graphs of many events, one after the other. Made by {@link graph} and {@link tree}.
+ * A directed graph in compressed rows: row i lists the sources of the edges that end at node i. One
+ * object can hold the graphs of many events, one after the other. Made by {@link graph} and {@link
+ * tree}.
  */
 export class Graph {
   readonly numNodes: number;

@@ -10,11 +10,12 @@ import { Graph } from './graph';
 const knownForest = new KnownOptions('mother', 'offsets');
 
 /**
- * A decay forest, one tree (or several) per event: `mother[i]` is the index of i's mother inside its own event, -1 for a
- * root. As a graph, every mother and daughter are joined by edges both ways.
+ * A decay forest, one tree (or several) per event: `mother[i]` is the index of i's mother inside
+ * its own event, -1 for a root. As a graph, every mother and daughter are joined by edges both
+ * ways.
  * @param source - `List<Int32>`, one list per event, or `{ mother, offsets }`
- * @throws ValueError for a mother outside its event, a cycle, and event boundaries that decrease or overrun. Contents
- * on a device are checked there, when they are used.
+ * @throws ValueError for a mother outside its event, a cycle, and event boundaries that decrease or
+ *   overrun. Contents on a device are checked there, when they are used.
  * @throws ShapeError, DTypeError
  */
 export function tree(source: Vector | { mother: TensorLike; offsets: TensorLike } | Ragged): Graph {
@@ -39,8 +40,8 @@ export function tree(source: Vector | { mother: TensorLike; offsets: TensorLike 
 }
 
 /**
- * Refuses mothers outside their event, and cycles. The gate checks again at every call, as memory may change; here the
- * error comes where the mistake is.
+ * Refuses mothers outside their event, and cycles. The gate checks again at every call, as memory
+ * may change; here the error comes where the mistake is.
  */
 function checkForest(mother: Int32Array, offsets: Int32Array): void {
   for (let event = 0; event + 1 < offsets.length; ++event) {
@@ -62,7 +63,9 @@ function checkForest(mother: Int32Array, offsets: Int32Array): void {
   }
 }
 
-/** Follows mothers with three colours: 0 unseen, 1 on the present path, 2 known to end at a root. */
+/**
+ * Follows mothers with three colours: 0 unseen, 1 on the present path, 2 known to end at a root.
+ */
 function cycleIn(mother: Int32Array): number | undefined {
   const colour = new Uint8Array(mother.length);
   for (let start = 0; start < mother.length; ++start) {

@@ -25,8 +25,9 @@ export interface BackgroundFilterOptions {
   /** Where the network runs; default `'cpu'`. */
   device?: string;
   /**
-   * Which particles it sees. Default: primary ones (bit 0) that are not virtual, initial, ISR or FSR (bits 4 to 7), as
-   * the bundled network was trained. A particle's mother is then the nearest selected ancestor.
+   * Which particles it sees. Default: primary ones (bit 0) that are not virtual, initial, ISR or
+   * FSR (bits 4 to 7), as the bundled network was trained. A particle's mother is then the nearest
+   * selected ancestor.
    */
   selection?: Selection;
 }
@@ -42,7 +43,9 @@ export interface ScoreProgress {
 }
 
 const primaries: Selection = { required: 1, rejected: 0xf0 };
-/** Particles in one pass: hidden layers that stay in the cache; on a device, enough to keep it busy. */
+/**
+ * Particles in one pass: hidden layers that stay in the cache; on a device, enough to keep it busy.
+ */
 const nodesPerBatch = { host: 8192, device: 2 ** 18 };
 const defaultFeatures = ['productionTime', 'x', 'y', 'z', 'energy', 'px', 'py', 'pz'];
 const inputNames = ['tokens.pdg', 'features.mean', 'features.scale'];
@@ -59,10 +62,10 @@ function featureNames(notes: Record<string, string>): string[] {
 }
 
 /**
- * The filter of the selective background simulation: whether a generated event will pass a skim, told from its decay
- * tree before detector simulation and reconstruction are spent on it (J. Kahn, Belle II, 2019).
- * Embedding of the PDG code and standardised features; tree convolutions (ReLU, mean over daughters); mean over the
- * particles; one sigmoid output.
+ * The filter of the selective background simulation: whether a generated event will pass a skim,
+ * told from its decay tree before detector simulation and reconstruction are spent on it (J. Kahn,
+ * Belle II, 2019). Embedding of the PDG code and standardised features; tree convolutions (ReLU,
+ * mean over daughters); mean over the particles; one sigmoid output.
  */
 export class BackgroundFilter {
   /** What was trained, under PyTorch's names. */
@@ -130,7 +133,8 @@ export class BackgroundFilter {
 
   /**
    * The network with the weights of a safetensors file.
-   * @throws ValueError, ShapeError when the file holds something else; DeviceError when the device cannot be used
+   * @throws ValueError, ShapeError when the file holds something else; DeviceError when the device
+   *   cannot be used
    */
   static load(file: Source, options: BackgroundFilterOptions = {}): BackgroundFilter {
     return new BackgroundFilter(load(file), metadata(file), options);
@@ -142,12 +146,14 @@ export class BackgroundFilter {
   }
 
   /**
-   * `passProbability` of every event. An event without any selected particle gets the score of an empty one.
-   * Blocks until it is done; to keep the event loop responsive, use {@link batches} instead.
+   * `passProbability` of every event. An event without any selected particle gets the score of an
+   * empty one. Blocks until it is done; to keep the event loop responsive, use {@link batches}
+   * instead.
    * @param particles - `List` columns, not copied
    * @param options - `onBatch`: called after every batch, to show progress
    * @returns float32 `[B]`, on the CPU
-   * @throws ValueError for a missing column, mothers outside their event or going round, numbers that are not finite;
+   * @throws ValueError for a missing column, mothers outside their event or going round, numbers
+   *   that are not finite;
    *   ShapeError for columns that do not belong together; DTypeError
    */
   score(particles: Particles, options: { onBatch?: (progress: ScoreProgress) => void } = {}): Tensor {
@@ -170,8 +176,8 @@ export class BackgroundFilter {
   }
 
   /**
-   * The events in batches, prepared for {@link forward} one after the other, so that a program can show progress, or
-   * turn to other things in between.
+   * The events in batches, prepared for {@link forward} one after the other, so that a program can
+   * show progress, or turn to other things in between.
    */
   *batches(particles: Particles): Generator<DecayForest> {
     yield* this.forests(eventsOf(particles, this.features));

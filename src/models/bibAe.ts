@@ -33,9 +33,10 @@ const knownInitial = new KnownOptions('device', 'labelPerGeV', 'seed');
 const shapes: Shapes = { ...encoderShapes, ...decoderShapes };
 
 /**
- * The bounded information bottleneck autoencoder of E. Buhmann et al., "Getting High" (arXiv:2005.05334), without its
- * post-processor: {@link BibAeEncoder} and {@link BibAeDecoder}, and between them 512 latent numbers z = mu + sigma noise. A
- * shower tells mu and sigma of the first 24; of the others they are 0 and 1. 71,443,094 parameters. New showers are made by
+ * The bounded information bottleneck autoencoder of E. Buhmann et al., "Getting High"
+ * (arXiv:2005.05334), without its post-processor: {@link BibAeEncoder} and {@link BibAeDecoder},
+ * and between them 512 latent numbers z = mu + sigma noise. A shower tells mu and sigma of the
+ * first 24; of the others they are 0 and 1. 71,443,094 parameters. New showers are made by
  * `decoder.generate`.
  */
 export class BibAe {
@@ -53,7 +54,8 @@ export class BibAe {
 
   /**
    * The network with the weights of one safetensors file, or with tensors by name.
-   * @throws ValueError for a tensor that is missing or none of its own, and for malformed files; ShapeError, DTypeError,
+   * @throws ValueError for a tensor that is missing or none of its own, and for malformed files;
+   *   ShapeError, DTypeError,
    *   all of which name it; DeviceError when the device cannot be used
    */
   static load(file: Source | Parameters, options: BibAeOptions = {}): BibAe {
@@ -79,8 +81,8 @@ export class BibAe {
   }
 
   /**
-   * Showers through encoder and decoder, before the threshold, with gradients where a parameter, the showers or the noise
-   * want one.
+   * Showers through encoder and decoder, before the threshold, with gradients where a parameter,
+   * the showers or the noise want one.
    * @param showers - `[B, 30, 30, 30]` {MIP}
    * @param energies - `[B]` {GeV}
    * @param noise - `[B, 512]`
@@ -97,10 +99,11 @@ export class BibAe {
   }
 
   /**
-   * Showers through encoder and decoder, with noise as {@link BibAeDecoder.generate} has it: shower i of a call is number
-   * `first + i`, and the same for a seed, whatever is computed with it.
+   * Showers through encoder and decoder, with noise as {@link BibAeDecoder.generate} has it: shower
+   * i of a call is number `first + i`, and the same for a seed, whatever is computed with it.
    * @returns `[B, 30, 30, 30]` {MIP}, on the CPU; hits below 0.1 are set to 0
-   * @throws ValueError for energies that are not positive, no energies, and a seed that is not an integer; ShapeError, DTypeError
+   * @throws ValueError for energies that are not positive, no energies, and a seed that is not an
+   *   integer; ShapeError, DTypeError
    */
   reconstruct(options: ReconstructOptions): Tensor {
     if (options === undefined || options === null)
@@ -128,7 +131,10 @@ export class BibAe {
   }
 }
 
-/** `mu + exp(logVariance / 2) noise`, on the CPU: a few hundred numbers. Those that a shower says nothing about are noise. */
+/**
+ * `mu + exp(logVariance / 2) noise`, on the CPU: a few hundred numbers. Those that a shower says
+ * nothing about are noise.
+ */
 function sampled({ mu, logVariance }: Posterior, noise: Tensor): Tensor {
   const inputs = [mu, logVariance, noise].map((value) => value.to(cpu.name));
   const [means, logs, numbers] = inputs.map(({ data }) => data as Float32Array);

@@ -21,7 +21,10 @@ import {
 const network = 'BibAeDecoder';
 
 export interface BibAeDecoderOptions extends ShowerNetworkOptions {
-  /** What the network is told of an energy of 1 GeV. Default 100, as the published programs for generation have it. */
+  /**
+   * What the network is told of an energy of 1 GeV. Default 100, as the published programs for
+   * generation have it.
+   */
   labelPerGeV?: number;
 }
 
@@ -107,17 +110,19 @@ export const decoderShapes: Shapes = {
 const encoder = /^(enconv[1-4]|bnen[1-4]|fc[12]|fc3[12])\.(weight|bias)$/;
 
 /**
- * The decoder of the bounded information bottleneck autoencoder of E. Buhmann et al., "Getting High" (arXiv:2005.05334):
- * photon showers of 30 x 30 x 30 cells from 512 numbers of noise and the photon's energy. Three dense layers to 8 channels of
- * 10 x 10 x 10, transposed convolutions to 30 and 60 cells along each axis, a convolution back to 30, and four more that see
- * neighbours; layer normalisation over the cells, whose weights all channels share, and LeakyReLU of slope 0.2.
+ * The decoder of the bounded information bottleneck autoencoder of E. Buhmann et al., "Getting
+ * High" (arXiv:2005.05334): photon showers of 30 x 30 x 30 cells from 512 numbers of noise and the
+ * photon's energy. Three dense layers to 8 channels of 10 x 10 x 10, transposed convolutions to 30
+ * and 60 cells along each axis, a convolution back to 30, and four more that see neighbours; layer
+ * normalisation over the cells, whose weights all channels share, and LeakyReLU of slope 0.2.
  * 36,218,496 parameters.
  *
- * Noise is normal. The network is told 100 times the energy in GeV, as the published programs for generation do, although
- * those for training tell it the energy as the data have it; `labelPerGeV` says otherwise. What {@link generate} gives is
- * the autoencoder without its post-processor: a spectrum of cell energies that is known to be too smooth. On one device the
- * same seed gives the same bits for any batch and number of threads; noise is the same on all devices, and showers are then
- * equal but for rounding.
+ * Noise is normal. The network is told 100 times the energy in GeV, as the published programs for
+ * generation do, although those for training tell it the energy as the data have it; `labelPerGeV`
+ * says otherwise. What {@link generate} gives is the autoencoder without its post-processor: a
+ * spectrum of cell energies that is known to be too smooth. On one device the same seed gives the
+ * same bits for any batch and number of threads; noise is the same on all devices, and showers are
+ * then equal but for rounding.
  */
 export class BibAeDecoder extends ShowerGenerator {
   /** What the network is told of an energy of 1 GeV. */
@@ -131,8 +136,10 @@ export class BibAeDecoder extends ShowerGenerator {
   }
 
   /**
-   * The network with the weights of a safetensors file, or with tensors by name. The encoder's may be there too.
-   * @throws ValueError for a tensor that is missing or none of its own, and for malformed files; ShapeError, DTypeError,
+   * The network with the weights of a safetensors file, or with tensors by name. The encoder's may
+   * be there too.
+   * @throws ValueError for a tensor that is missing or none of its own, and for malformed files;
+   *   ShapeError, DTypeError,
    *   all of which name it; DeviceError when the device cannot be used
    */
   static load(file: Source | Parameters, options: BibAeDecoderOptions = {}): BibAeDecoder {

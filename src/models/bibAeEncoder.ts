@@ -83,11 +83,12 @@ export const encoderShapes: Shapes = {
 const decoder = /^(cond[1-3]|deconv[12]|bnde[12]|conv[0-4]|bnco[0-3])\.(weight|bias)$/;
 
 /**
- * The encoder of the bounded information bottleneck autoencoder of E. Buhmann et al., "Getting High" (arXiv:2005.05334): from
- * a shower of 30 x 30 x 30 cells and the photon's energy to the mean and the logarithm of the variance of 24 latent numbers.
- * Three convolutions that halve the extents and one that keeps them, each with layer normalisation over the cells, whose
- * weights all channels share, and LeakyReLU of slope 0.2; two dense layers with the same activation, and one for each of the
- * two results. 35,224,598 parameters.
+ * The encoder of the bounded information bottleneck autoencoder of E. Buhmann et al., "Getting
+ * High" (arXiv:2005.05334): from a shower of 30 x 30 x 30 cells and the photon's energy to the mean
+ * and the logarithm of the variance of 24 latent numbers. Three convolutions that halve the extents
+ * and one that keeps them, each with layer normalisation over the cells, whose weights all channels
+ * share, and LeakyReLU of slope 0.2; two dense layers with the same activation, and one for each of
+ * the two results. 35,224,598 parameters.
  */
 export class BibAeEncoder {
   /** What is trained, under PyTorch's names. */
@@ -104,8 +105,10 @@ export class BibAeEncoder {
   }
 
   /**
-   * The network with the weights of a safetensors file, or with tensors by name. The decoder's may be there too.
-   * @throws ValueError for a tensor that is missing or none of its own, and for malformed files; ShapeError, DTypeError,
+   * The network with the weights of a safetensors file, or with tensors by name. The decoder's may
+   * be there too.
+   * @throws ValueError for a tensor that is missing or none of its own, and for malformed files;
+   *   ShapeError, DTypeError,
    *   all of which name it; DeviceError when the device cannot be used
    */
   static load(file: Source | Parameters, options: BibAeEncoderOptions = {}): BibAeEncoder {
@@ -126,7 +129,8 @@ export class BibAeEncoder {
   }
 
   /**
-   * What showers say about their latent numbers, with gradients where a parameter or the showers want one.
+   * What showers say about their latent numbers, with gradients where a parameter or the showers
+   * want one.
    * @returns on the network's device
    * @throws ValueError for energies that are not positive; ShapeError, DTypeError
    */

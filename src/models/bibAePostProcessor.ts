@@ -58,15 +58,18 @@ const shapes: Shapes = {
 };
 
 /**
- * The network behind the bounded information bottleneck autoencoder of E. Buhmann et al., "Getting High"
- * (arXiv:2005.05334), which corrects the spectrum of cell energies: six convolutions of one cell, 128 channels, layer
- * normalisation over all cells after each of the first four, LeakyReLU of slope 0.01. 299,136 parameters.
+ * The network behind the bounded information bottleneck autoencoder of E. Buhmann et al., "Getting
+ * High" (arXiv:2005.05334), which corrects the spectrum of cell energies: six convolutions of one
+ * cell, 128 channels, layer normalisation over all cells after each of the first four, LeakyReLU of
+ * slope 0.01. 299,136 parameters.
  *
- * As published it is told each shower's energy and sum, by three dense layers (`fcec1` to `fcec3`) whose 64 results go to
- * every cell as further channels of the second convolution. They have no effect: what is the same in all cells is a constant
- * of each channel, and the normalisation subtracts each channel's mean. The same holds for the biases of the first four
- * convolutions. These 17,216 numbers are parameters here, so that files come and go, but they are not computed with and get
- * no gradient. Results are PyTorch's but for its rounding, which in float32 loses digits to those constants.
+ * As published it is told each shower's energy and sum, by three dense layers (`fcec1` to `fcec3`)
+ * whose 64 results go to every cell as further channels of the second convolution. They have no
+ * effect: what is the same in all cells is a constant of each channel, and the normalisation
+ * subtracts each channel's mean. The same holds for the biases of the first four convolutions.
+ * These 17,216 numbers are parameters here, so that files come and go, but they are not computed
+ * with and get no gradient. Results are PyTorch's but for its rounding, which in float32 loses
+ * digits to those constants.
  */
 export class BibAePostProcessor {
   /** What is trained, under PyTorch's names. */
@@ -93,7 +96,8 @@ export class BibAePostProcessor {
 
   /**
    * The network with the weights of a safetensors file, or with tensors by name.
-   * @throws ValueError for a tensor that is missing or none of its own, and for malformed files; ShapeError, DTypeError,
+   * @throws ValueError for a tensor that is missing or none of its own, and for malformed files;
+   *   ShapeError, DTypeError,
    *   all of which name it; DeviceError when the device cannot be used
    */
   static load(file: Source | Parameters, options: BibAePostProcessorOptions = {}): BibAePostProcessor {
@@ -101,7 +105,10 @@ export class BibAePostProcessor {
     return new BibAePostProcessor(tensorsOf(file), options.device, checked(options.decoder));
   }
 
-  /** The network with random weights, as PyTorch draws them; behind a decoder of such weights where none is given. */
+  /**
+   * The network with random weights, as PyTorch draws them; behind a decoder of such weights where
+   * none is given.
+   */
   static initial(options: BibAePostProcessorInitialOptions): BibAePostProcessor {
     const seed = seedOf(network, options);
     knownInitial.check(options, network);
@@ -122,7 +129,8 @@ export class BibAePostProcessor {
   }
 
   /**
-   * Showers corrected, before the threshold, with gradients where a parameter or the showers want one.
+   * Showers corrected, before the threshold, with gradients where a parameter or the showers want
+   * one.
    * @param showers - `[B, 30, 30, 30]`, before the threshold
    * @returns `[B, 30, 30, 30]`, on the network's device
    * @throws ShapeError, DTypeError, DeviceError
@@ -140,10 +148,11 @@ export class BibAePostProcessor {
   }
 
   /**
-   * Showers of photons: those of the decoder, corrected. Shower i of a call is number `first + i`: the same for a seed,
-   * whatever it is generated with.
+   * Showers of photons: those of the decoder, corrected. Shower i of a call is number `first + i`:
+   * the same for a seed, whatever it is generated with.
    * @returns `[B, 30, 30, 30]` {MIP}, on the CPU; hits below 0.1 are set to 0, here and not before
-   * @throws ValueError without a decoder, for energies that are not positive, no energies, and a seed that is not an integer
+   * @throws ValueError without a decoder, for energies that are not positive, no energies, and a
+   *   seed that is not an integer
    */
   generate(options: GenerateOptions): Tensor {
     const { decoder } = this;

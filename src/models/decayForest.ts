@@ -8,12 +8,15 @@ import { tensor } from '../tensor/create';
 import { type Ragged, ragged, type RaggedLike } from '../tensor/ragged';
 import { Tensor } from '../tensor/tensor';
 
-/** One value per particle, one list per event: an Arrow `List` column, or its values and offsets. */
+/**
+ * One value per particle, one list per event: an Arrow `List` column, or its values and offsets.
+ */
 export type ParticleColumn = Vector | Ragged | RaggedLike;
 
 /**
- * Generated particles, a list per event in every column; further columns are not looked at. Names and units are those
- * of the network's features, float32 or float64. Integers are int32; other types that hold such numbers are converted.
+ * Generated particles, a list per event in every column; further columns are not looked at. Names
+ * and units are those of the network's features, float32 or float64. Integers are int32; other
+ * types that hold such numbers are converted.
  */
 export interface Particles {
   /** Signed PDG codes. */
@@ -126,7 +129,8 @@ export function eventsOf(particles: Particles, features: readonly string[]): Eve
 }
 
 /**
- * The first event after a batch that begins with `begin`: as many events as fit into `nodes` particles, one at least.
+ * The first event after a batch that begins with `begin`: as many events as fit into `nodes`
+ * particles, one at least.
  * @internal
  */
 export function endOfBatch({ offsets, count }: Events, begin: number, nodes: number): number {
@@ -154,7 +158,10 @@ function select(
   return kept.subarray(0, count);
 }
 
-/** Mothers among the selected particles: the nearest ancestor that was selected, and where the events begin then. */
+/**
+ * Mothers among the selected particles: the nearest ancestor that was selected, and where the
+ * events begin then.
+ */
 function skipUnselected(
   events: Events,
   begin: number,
@@ -203,8 +210,8 @@ export interface Inputs {
 }
 
 /**
- * Events `begin` to `end` as the network takes them. When every particle is selected, the mothers are the column's own
- * memory.
+ * Events `begin` to `end` as the network takes them. When every particle is selected, the mothers
+ * are the column's own memory.
  * @internal
  */
 export function forestOf(events: Events, begin: number, end: number, inputs: Inputs): DecayForest {

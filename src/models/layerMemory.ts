@@ -3,7 +3,10 @@ import { dtypeCode } from '../runtime/dtype';
 import { elementsOf } from '../tensor/shape';
 import { empty, type Tensor } from '../tensor/tensor';
 
-/** Memory of the layers, which a loop over many batches must not leave to the garbage collector. @internal */
+/**
+ * Memory of the layers, which a loop over many batches must not leave to the garbage collector.
+ * @internal
+ */
 export class LayerMemory {
   private readonly memory = new Map<string, Tensor>();
   private readonly onDevice: Tensor[] = [];
@@ -16,7 +19,9 @@ export class LayerMemory {
     private readonly dtype = dtypeCode['float32'],
   ) {}
 
-  /** Where to write; the same place for every batch. On a device, operations make their own results. */
+  /**
+   * Where to write; the same place for every batch. On a device, operations make their own results.
+   */
   place(name: string, shape: readonly number[], dtype = this.dtype): Tensor | undefined {
     if (this.device !== cpu.name) return undefined;
     const size = elementsOf(shape);

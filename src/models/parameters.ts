@@ -24,7 +24,8 @@ function isTensors(source: unknown): source is Parameters {
 }
 
 /**
- * The tensors of a file, or tensors by name. The prefix `module.` that DataParallel adds to all names is removed.
+ * The tensors of a file, or tensors by name. The prefix `module.` that DataParallel adds to all
+ * names is removed.
  * @internal
  */
 export function tensorsOf(source: Source | Parameters): Parameters {
@@ -81,7 +82,10 @@ export function seedOf(network: string, options: { seed?: unknown } | undefined)
   throw new ValueError(network, 'seed', `seed is ${shown(seed)} (expected a non-negative integer)`);
 }
 
-/** How the numbers of one tensor are distributed; the tensor is then all `mean` where `spread` is 0. @internal */
+/**
+ * How the numbers of one tensor are distributed; the tensor is then all `mean` where `spread` is 0.
+ * @internal
+ */
 export interface Distribution {
   kind: 'normal' | 'uniform';
   mean: number;
@@ -108,7 +112,10 @@ export function drawn(
   );
 }
 
-/** PyTorch's own initial values of a layer with `fanIn` inputs: uniform below 1 / sqrt(fanIn). @internal */
+/**
+ * PyTorch's own initial values of a layer with `fanIn` inputs: uniform below 1 / sqrt(fanIn).
+ * @internal
+ */
 export function byFanIn(fanIn: number): Distribution {
   return { kind: 'uniform', mean: 0, spread: 1 / Math.sqrt(fanIn) };
 }
@@ -126,7 +133,9 @@ export function constant(mean: number): Distribution {
   return { kind: 'uniform', mean, spread: 0 };
 }
 
-/** Inputs of each output of a layer whose weight has this shape, as PyTorch counts them. @internal */
+/**
+ * Inputs of each output of a layer whose weight has this shape, as PyTorch counts them. @internal
+ */
 export function fanInOf(shape: readonly number[]): number {
   return elementsOf(shape.slice(1));
 }

@@ -43,7 +43,10 @@ export interface ParticleNetInitialOptions extends ParticleNetOptions {
 const knownOptions = new KnownOptions('device');
 const knownInitial = new KnownOptions('device', 'seed', 'inputs', 'classes');
 const knownForward = new KnownOptions('training', 'seed', 'dropout');
-/** Names and shapes of all tensors of a network, as PyTorch lists them; statistics of normalisations are not trained. */
+/**
+ * Names and shapes of all tensors of a network, as PyTorch lists them; statistics of normalisations
+ * are not trained.
+ */
 function layout({ blocks, hidden }: Architecture, inputs: number, classes: number): Map<string, number[]> {
   const shapes = new Map<string, number[]>();
   const norm = (prefix: string, width: number): void => {
@@ -70,10 +73,12 @@ function layout({ blocks, hidden }: Architecture, inputs: number, classes: numbe
 const isStatistic = (name: string): boolean => name.includes('.running_');
 
 /**
- * ParticleNet (H. Qu, L. Gouskos, arXiv:1902.08570): jets, or events, as clouds of particles. Each block looks for the 16
- * nearest neighbours, first in the coordinates that are given, then among the features of the block before, and applies
- * {@link edgeConvBlock}; mean over the particles, a layer of 256 with ReLU and dropout, one output per class.
- * Nothing is padded: means are over the existing particles and neighbours, and a particle is not its own neighbour.
+ * ParticleNet (H. Qu, L. Gouskos, arXiv:1902.08570): jets, or events, as clouds of particles. Each
+ * block looks for the 16 nearest neighbours, first in the coordinates that are given, then among
+ * the features of the block before, and applies
+ * {@link edgeConvBlock}; mean over the particles, a layer of 256 with ReLU and dropout, one output
+ * per class. Nothing is padded: means are over the existing particles and neighbours, and a
+ * particle is not its own neighbour.
  */
 export class ParticleNet {
   /** @internal */ static readonly architecture: Architecture = {
@@ -129,7 +134,8 @@ export class ParticleNet {
 
   /**
    * The network with the weights of a safetensors file.
-   * @throws ValueError, ShapeError when the file holds something else; DeviceError when the device cannot be used
+   * @throws ValueError, ShapeError when the file holds something else; DeviceError when the device
+   *   cannot be used
    */
   static load(file: Source, options: ParticleNetOptions = {}): ParticleNet {
     knownOptions.check(options, 'ParticleNet');
@@ -172,11 +178,14 @@ export class ParticleNet {
 
   /**
    * One row of outputs per event, before the softmax, with gradients where a parameter wants one.
-   * @param coordinates - `[N, D]` in which the first neighbours are looked for, such as pseudorapidity and azimuth
+   * @param coordinates - `[N, D]` in which the first neighbours are looked for, such as
+   *   pseudorapidity and azimuth
    * @param features - `[N, inputs]` with the same boundaries of B events
-   * @param options - `training`: statistics of the batch, and `dropout` (0.1) by `seed`, another one for every step
+   * @param options - `training`: statistics of the batch, and `dropout` (0.1) by `seed`, another
+   *   one for every step
    * @returns `[B, classes]`
-   * @throws ValueError for coordinates that are not finite, boundaries that decrease or overrun; ShapeError, DTypeError
+   * @throws ValueError for coordinates that are not finite, boundaries that decrease or overrun;
+   *   ShapeError, DTypeError
    */
   forward(
     coordinates: Ragged | RaggedLike | Vector,
@@ -227,7 +236,10 @@ export class ParticleNet {
   }
 }
 
-/** ParticleNet-Lite of the same paper: 7 neighbours, blocks of 32 and 64, a layer of 128. 26,416 parameters. */
+/**
+ * ParticleNet-Lite of the same paper: 7 neighbours, blocks of 32 and 64, a layer of 128. 26,416
+ * parameters.
+ */
 export class ParticleNetLite extends ParticleNet {
   /** @internal */ static override readonly architecture: Architecture = {
     k: 7,

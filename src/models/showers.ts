@@ -35,7 +35,10 @@ export interface GenerateOptions {
   energies: TensorLike;
   /** Key of the noise, below 2^64 (a bigint from 2^53 on). */
   seed: number | bigint;
-  /** Number of the first shower, default 0: the noise of a shower depends only on its number (and the seed). */
+  /**
+   * Number of the first shower, default 0: the noise of a shower depends only on its number (and
+   * the seed).
+   */
   first?: number;
   /** Where to write: `[B, 30, 30, 30]` of the network's type, on the CPU. */
   out?: TensorLike;
@@ -119,8 +122,8 @@ export function runOnce<T>(
 }
 
 /**
- * Layers from `x` on over a few showers at a time, so that what is between them stays in the cache; on devices, and where
- * gradients are wanted, over all at once.
+ * Layers from `x` on over a few showers at a time, so that what is between them stays in the cache;
+ * on devices, and where gradients are wanted, over all at once.
  * @param out - `[B, 1, 30, 30, 30]`
  * @internal
  */
@@ -148,8 +151,8 @@ export interface Target {
 }
 
 /**
- * A convolution, then layer normalisation over the cells, with weights that all channels share. Their mean and variance are
- * the convolution's.
+ * A convolution, then layer normalisation over the cells, with weights that all channels share.
+ * Their mean and variance are the convolution's.
  * @param shape - of the result
  * @internal
  */
@@ -199,7 +202,10 @@ export function rowsFor(
   throw new ShapeError(network, name, text);
 }
 
-/** The network's showers from given noise, before the threshold, with gradients where a parameter or the noise wants one. */
+/**
+ * The network's showers from given noise, before the threshold, with gradients where a parameter or
+ * the noise wants one.
+ */
 function showersOf(recipe: Recipe, noise: TensorLike, energies: TensorLike): Tensor {
   const { network, dtype, device } = recipe;
   const each = energiesOf(energies, recipe);
@@ -210,8 +216,8 @@ function showersOf(recipe: Recipe, noise: TensorLike, energies: TensorLike): Ten
 }
 
 /**
- * Showers from noise of (seed, number of the shower), hits below the threshold set to 0. Neither the noise nor the layers
- * depend on what else is in a batch.
+ * Showers from noise of (seed, number of the shower), hits below the threshold set to 0. Neither
+ * the noise nor the layers depend on what else is in a batch.
  * @internal
  */
 export function generate(recipe: Recipe, options: GenerateOptions): Tensor {
@@ -250,7 +256,10 @@ export function generate(recipe: Recipe, options: GenerateOptions): Tensor {
   return showers;
 }
 
-/** Not a loop in the caller's closure: that is new for every call, and the engine is slow to optimise it. */
+/**
+ * Not a loop in the caller's closure: that is new for every call, and the engine is slow to
+ * optimise it.
+ */
 function dropBelowThreshold(hits: Float32Array): void {
   for (let i = 0; i < hits.length; ++i) if (hits[i] < threshold) hits[i] = 0;
 }
@@ -267,7 +276,10 @@ function showersFor(count: number, out: TensorLike | undefined, { network, dtype
   return given;
 }
 
-/** `[count, width]` on the network's device: every shower has a stream of its own. Uniform noise lies in [-1, 1). */
+/**
+ * `[count, width]` on the network's device: every shower has a stream of its own. Uniform noise
+ * lies in [-1, 1).
+ */
 function noiseOf(
   { noise: { kind, width }, dtype, device }: Recipe,
   seed: number | bigint,
@@ -311,7 +323,8 @@ export abstract class ShowerGenerator {
   }
 
   /**
-   * Showers from given noise, before the threshold, with gradients where a parameter or the noise wants one.
+   * Showers from given noise, before the threshold, with gradients where a parameter or the noise
+   * wants one.
    * @param noise - `[B, numbers of noise per shower]`
    * @param energies - `[B]` {GeV}
    * @returns `[B, 30, 30, 30]`, on the network's device
@@ -322,9 +335,11 @@ export abstract class ShowerGenerator {
   }
 
   /**
-   * Showers of photons. Shower i of a call is number `first + i`: the same for a seed, whatever it is generated with.
+   * Showers of photons. Shower i of a call is number `first + i`: the same for a seed, whatever it
+   * is generated with.
    * @returns `[B, 30, 30, 30]` {MIP}, on the CPU; hits below 0.1 are set to 0
-   * @throws ValueError for energies that are not positive, no energies, and a seed that is not an integer
+   * @throws ValueError for energies that are not positive, no energies, and a seed that is not an
+   *   integer
    */
   generate(options: GenerateOptions): Tensor {
     return generate(this._recipe, options);

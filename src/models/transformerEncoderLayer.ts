@@ -23,13 +23,16 @@ export interface TransformerEncoderLayerOptions {
   heads: number;
   /** Of the network per particle. Default `'relu'`. */
   activation?: 'relu' | 'gelu';
-  /** Whether normalization comes before attention and network (pre-norm) or after them (post-norm, the default). */
+  /**
+   * Whether normalization comes before attention and network (pre-norm) or after them (post-norm,
+   * the default).
+   */
   normFirst?: boolean;
   /** Of the normalizations. Default 1e-5. */
   eps?: number;
   /**
-   * Probability of dropping a number in training, 0 to below 1. As in PyTorch: attention weights, its output, hidden
-   * numbers of the network, and what that gives. Default 0.
+   * Probability of dropping a number in training, 0 to below 1. As in PyTorch: attention weights,
+   * its output, hidden numbers of the network, and what that gives. Default 0.
    */
   dropout?: number;
   /** Default `'cpu'`. */
@@ -50,7 +53,10 @@ export interface TransformerEncoderLayerForwardOptions extends Pick<AttentionOpt
   training?: boolean;
   /** Of dropout in training, which needs one: another one for every step. */
   seed?: number | bigint;
-  /** The number of the layer in a stack of them, so that no two drop the same for one seed. Default 0. */
+  /**
+   * The number of the layer in a stack of them, so that no two drop the same for one seed. Default
+   * 0.
+   */
   stream?: number | bigint;
 }
 
@@ -85,9 +91,10 @@ function shapesOf(width: number, hidden: number): Record<string, number[]> {
 }
 
 /**
- * One layer of a transformer encoder (Vaswani et al., arXiv:1706.03762) over the particles of each event: attention of all
- * to all, a network per particle, residual connections and layer normalization. Weights and results are those of PyTorch's
- * nn.TransformerEncoderLayer. Events may have any size, nothing is padded.
+ * One layer of a transformer encoder (Vaswani et al., arXiv:1706.03762) over the particles of each
+ * event: attention of all to all, a network per particle, residual connections and layer
+ * normalization. Weights and results are those of PyTorch's nn.TransformerEncoderLayer. Events may
+ * have any size, nothing is padded.
  */
 export class TransformerEncoderLayer {
   /** What is trained, under PyTorch's names. */
@@ -163,7 +170,8 @@ export class TransformerEncoderLayer {
     const tensors: Record<string, Tensor> = {};
     Object.entries(shapesOf(width, feedForward)).forEach(([key, shape], stream) => {
       const fanIn = key.startsWith('linear2') ? feedForward : width;
-      // Glorot and Bengio's bound for the projections into the heads, He's with a = sqrt(5) for all other layers.
+      // Glorot and Bengio's bound for the projections into the heads, He's with a = sqrt(5) for all
+      // other layers.
       const bound = key === 'self_attn.in_proj_weight' ? Math.sqrt(6 / (4 * width)) : 1 / Math.sqrt(fanIn);
       const constant = key.startsWith('norm') ? Number(key.endsWith('weight')) : /attn.*bias/.test(key) ? 0 : undefined;
       tensors[key] = uniform(shape, { seed, stream, low: constant ?? -bound, high: constant ?? bound });

@@ -19,7 +19,10 @@ import {
 const network = 'WganGenerator';
 
 export interface WganGeneratorInitialOptions extends ShowerInitialOptions {
-  /** Channels of the last hidden layer, default 32, as published; those before have 2, 4 and 8 times as many. */
+  /**
+   * Channels of the last hidden layer, default 32, as published; those before have 2, 4 and 8 times
+   * as many.
+   */
   width?: number;
   /** Numbers of noise per shower, default 100, as published. */
   latent?: number;
@@ -53,14 +56,15 @@ function shapesOf(width: number, latent: number): Shapes {
 }
 
 /**
- * The generator of the Wasserstein GAN of E. Buhmann et al., "Getting High" (arXiv:2005.05334): photon showers of 30 x 30
- * x 30 cells from 100 numbers of noise and the photon's energy. Both are spread over 128 channels of 4 x 4 x 4, and
- * transposed convolutions lead over 8, 16 and 32 to 30 cells along each axis, with layer normalisation over the cells,
- * whose weights all channels share, and ReLU. 3,655,520 parameters as published.
+ * The generator of the Wasserstein GAN of E. Buhmann et al., "Getting High" (arXiv:2005.05334):
+ * photon showers of 30 x 30 x 30 cells from 100 numbers of noise and the photon's energy. Both are
+ * spread over 128 channels of 4 x 4 x 4, and transposed convolutions lead over 8, 16 and 32 to 30
+ * cells along each axis, with layer normalisation over the cells, whose weights all channels share,
+ * and ReLU. 3,655,520 parameters as published.
  *
- * Noise is uniform in [-1, 1), as in the published training; its description says normal. The energy enters as it is, in
- * GeV. On one device the same seed gives the same bits for any batch and number of threads; noise is the same on all
- * devices, and showers are then equal but for rounding.
+ * Noise is uniform in [-1, 1), as in the published training; its description says normal. The
+ * energy enters as it is, in GeV. On one device the same seed gives the same bits for any batch and
+ * number of threads; noise is the same on all devices, and showers are then equal but for rounding.
  */
 export class WganGenerator extends ShowerGenerator {
   /** Numbers of noise per shower. */
@@ -77,7 +81,8 @@ export class WganGenerator extends ShowerGenerator {
 
   /**
    * The network with the weights of a safetensors file, or with tensors by name.
-   * @throws ValueError for a tensor that is missing or none of its own, and for malformed files; ShapeError, DTypeError,
+   * @throws ValueError for a tensor that is missing or none of its own, and for malformed files;
+   *   ShapeError, DTypeError,
    *   all of which name it; DeviceError when the device cannot be used
    */
   static load(file: Source | Parameters, options: ShowerNetworkOptions = {}): WganGenerator {
@@ -110,8 +115,8 @@ export class WganGenerator extends ShowerGenerator {
     const { parameters: p } = this;
     const use = (made: Tensor): Tensor => memory?.use(made) ?? made;
     const showers = energies.size;
-    // From one place to 4 x 4 x 4: a product of matrices, for which a convolution of size 1 over the weight is the
-    // fastest way.
+    // From one place to 4 x 4 x 4: a product of matrices, for which a convolution of size 1 over
+    // the weight is the fastest way.
     const spread = (x: Tensor, name: string): Tensor => {
       const { shape, size } = p[name],
         [inputs] = shape,

@@ -35,7 +35,8 @@ export class Kernel {
     wanted?: readonly boolean[],
   ): (Tensor | undefined)[] {
     const plan = this.description;
-    // Looks at the user's object, whose getters may call operations: so it comes before the tensors.
+    // Looks at the user's object, whose getters may call operations: so it comes before the
+    // tensors.
     plan.writeOptions(options);
     let device: Device | undefined;
     for (let i = 0; i < plan.inputs; ++i) {

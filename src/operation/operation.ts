@@ -1,5 +1,6 @@
-// What every public operation does: turn arguments into tensors, run the forward kernel, record the backward one. That
-// backward belongs to forward is read off the names: a gradient is `d` plus the name of what it is the gradient of.
+// What every public operation does: turn arguments into tensors, run the forward kernel, record the
+// backward one. That backward belongs to forward is read off the names: a gradient is `d` plus the
+// name of what it is the gradient of.
 import { record, wantsGradient } from '../autograd/tape';
 import { KnownOptions } from '../runtime/check';
 import { dtypeCode } from '../runtime/dtype';
@@ -11,7 +12,10 @@ import { Kernel } from './kernel';
 /** Where the backward kernel's inputs come from, and whose gradients its outputs are. */
 interface BackwardPlan {
   sources: { from: 'input' | 'output' | 'gradient' | 'extra'; index: number; name: string }[];
-  /** For every output of backward the forward input it belongs to; -1 for an output that is not a gradient. */
+  /**
+   * For every output of backward the forward input it belongs to; -1 for an output that is not a
+   * gradient.
+   */
   gradientOf: number[];
   /** Which of forward's outputs are made: the first, and those that backward asks for. */
   kept: boolean[];
@@ -72,7 +76,8 @@ export class Operation {
     const traced = wantsGradient(tensors);
     const first = out === undefined ? undefined : toOutput(out, this.publicName);
     const given = first || state ? [first, ...(state ?? [])] : undefined;
-    // Of the outputs behind the first those that are given, and for the gradient those that it needs.
+    // Of the outputs behind the first those that are given, and for the gradient those that it
+    // needs.
     const wanted = traced ? (this.backwardPlan ??= this.matchNames()).kept : onlyTheFirst;
     const results = this.forward.run(tensors, options, given, wanted);
     const result = results[0]!;
@@ -150,7 +155,10 @@ function areTensors(inputs: readonly (TensorLike | undefined)[]): inputs is read
   return true;
 }
 
-/** Arguments as tensors. Lists of numbers take the element type that the others and the schema ask for. */
+/**
+ * Arguments as tensors. Lists of numbers take the element type that the others and the schema ask
+ * for.
+ */
 function toTensors(
   inputs: readonly (TensorLike | undefined)[],
   plan: Plan,
@@ -177,7 +185,9 @@ function toTensors(
   return tensors;
 }
 
-/** A tensor to write into: it must be memory that the caller keeps, not a list that would be copied. */
+/**
+ * A tensor to write into: it must be memory that the caller keeps, not a list that would be copied.
+ */
 export function toOutput(out: TensorLike, operation: string, argument = 'out'): Tensor {
   const refuse = (found: string, expected: string): never => {
     throw new ValueError(operation, argument, `${argument} ${found} (expected ${expected})`);

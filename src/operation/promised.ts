@@ -6,8 +6,9 @@ export type Promised<T> = T extends (...args: infer A) => infer R
   : { [K in keyof T]: Promised<T[K]> };
 
 /**
- * The same function with its kernel calls off the main thread. Arguments are looked at and results are made right away,
- * only the kernels run later, in order; so a function needs no second definition. A rejection has the caller's stack.
+ * The same function with its kernel calls off the main thread. Arguments are looked at and results
+ * are made right away, only the kernels run later, in order; so a function needs no second
+ * definition. A rejection has the caller's stack.
  */
 function promisedFunction(operation: (...args: unknown[]) => unknown): (...args: unknown[]) => Promise<unknown> {
   const call = (...args: unknown[]): Promise<unknown> => {

@@ -12,7 +12,9 @@ import { shapeText } from '../tensor/shape';
 import { asTensor, type Tensor, type TensorLike } from '../tensor/tensor';
 
 export interface ArgsortOptions {
-  /** Whether the largest keys come first (default false). Equal keys keep their order either way. */
+  /**
+   * Whether the largest keys come first (default false). Equal keys keep their order either way.
+   */
   descending?: boolean;
   /** int32 `[N]` */
   out?: TensorLike;
@@ -24,9 +26,10 @@ const knownOptions = new KnownOptions('descending', 'out');
 const int32 = dtypeCode['int32'];
 
 /**
- * The order that sorts keys: element i of the result is the index of the key that comes i-th. In a ragged list every event
- * is sorted separately, and indices refer to the whole batch: `values[order[i]]` is sorted event by event.
- * The sort is stable, infinities are sorted, and -0 equals 0. It has no gradient.
+ * The order that sorts keys: element i of the result is the index of the key that comes i-th. In a
+ * ragged list every event is sorted separately, and indices refer to the whole batch:
+ * `values[order[i]]` is sorted event by event. The sort is stable, infinities are sorted, and -0
+ * equals 0. It has no gradient.
  * @param keys - `[N]`, float32, float64 or int32; or a ragged list of them
  * @returns int32 `[N]`; for a ragged list the same list of indices
  * @throws ValueError for NaN, and boundaries that decrease or overrun

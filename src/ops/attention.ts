@@ -18,18 +18,22 @@ export interface AttentionOptions {
   heads: number;
   /** Factor of the products of queries and keys. Default 1/sqrt(D); 1 is Luong's form. */
   scale?: number;
-  /** Added to the scores: per event `[H, nq, nk]`, one event after the other. -Infinity masks a pair. */
+  /**
+   * Added to the scores: per event `[H, nq, nk]`, one event after the other. -Infinity masks a
+   * pair.
+   */
   bias?: TensorLike;
   /**
-   * Replaces `bias` in self-attention: computed where it is needed and never stored, neither here nor for the gradient,
-   * which reaches the momenta and the layers.
+   * Replaces `bias` in self-attention: computed where it is needed and never stored, neither here
+   * nor for the gradient, which reaches the momenta and the layers.
    */
   pairBias?: PairBias;
   /** Whether query i of an event sees only keys 0 to i. Default false. */
   causal?: boolean;
   /**
-   * Probability of dropping a weight, from 0 to below 1; the others are divided by 1 - dropout, as nn.MultiheadAttention does in
-   * training. The choice is that of {@link dropout} on numbers laid out like `bias`. Default 0.
+   * Probability of dropping a weight, from 0 to below 1; the others are divided by 1 - dropout, as
+   * nn.MultiheadAttention does in training. The choice is that of {@link dropout} on numbers laid
+   * out like `bias`. Default 0.
    */
   dropout?: number;
   /** Seed of `dropout`, required with it: use a new one for every step. */
@@ -41,17 +45,19 @@ export interface AttentionOptions {
 }
 
 /**
- * Scaled dot product attention of several heads inside every event: for every query the mean of the event's values,
- * weighted by a softmax over the products of the query with the event's keys. Self-attention, or attention of one
- * set to another; sizes may differ freely, nothing is padded, and no matrix of queries times keys is ever stored.
- * A query with nothing to attend to gives 0.
+ * Scaled dot product attention of several heads inside every event: for every query the mean of the
+ * event's values, weighted by a softmax over the products of the query with the event's keys.
+ * Self-attention, or attention of one set to another; sizes may differ freely, nothing is padded,
+ * and no matrix of queries times keys is ever stored. A query with nothing to attend to gives 0.
  * @param q - `[N, H*D]` with boundaries of B events
  * @param k - `[M, H*D]` with boundaries of B events
  * @param v - `[M, H*V]` with the boundaries of k
  * @returns `[N, H*V]` with the boundaries of q
- * @throws ShapeError for heads that do not divide the columns, another number of events, a bias of another size, layers of
+ * @throws ShapeError for heads that do not divide the columns, another number of events, a bias of
+ *   another size, layers of
  *   pairBias that do not lead from 4 features to the heads
- * @throws ValueError for boundaries that decrease or overrun, v with other boundaries than k; pairBias together with bias,
+ * @throws ValueError for boundaries that decrease or overrun, v with other boundaries than k;
+ *   pairBias together with bias,
  *   causal, dropout or keys of other events than q's, and with momenta that are not finite
  * @throws ValueError for a dropout outside 0 to below 1, or without a seed
  * @throws DTypeError
@@ -81,7 +87,8 @@ export function attention(
   ];
   const width = queryHeads.shape[2],
     outputs = heads * valueHeads.shape[2];
-  // To the library 0 means the default, so the smallest number is passed: float32 products times it are practically 0.
+  // To the library 0 means the default, so the smallest number is passed: float32 products times it
+  // are practically 0.
   const factor = scale === 0 ? 2 ** -149 : (scale ?? (width > 0 ? 1 / Math.sqrt(width) : 1));
   const room = out === undefined ? undefined : byHeads(toOutput(out, name), heads, 'out');
   let result: Tensor;

@@ -9,9 +9,13 @@ import { checkLayers, type Layer, mlp } from './mlp';
 
 /** Options of {@link attentionPool}. */
 export interface AttentionPoolOptions {
-  /** A network that gives every particle its score: at least one layer, the last with one output. */
+  /**
+   * A network that gives every particle its score: at least one layer, the last with one output.
+   */
   gate: readonly Layer[];
-  /** A network applied to every particle before the mean. Default: none, the particles as they are. */
+  /**
+   * A network applied to every particle before the mean. Default: none, the particles as they are.
+   */
   features?: readonly Layer[];
   out?: TensorLike;
 }
@@ -21,9 +25,10 @@ const operation = new Operation('attention_pool');
 const knownOptions = new KnownOptions('gate', 'features', 'out');
 
 /**
- * One row per event: the mean of its particles under a softmax over learned scores (global attention pooling, Li et al.,
- * arXiv:1511.05493; the same result as DGL's GlobalAttentionPooling). A gate of one layer without activation is computed in
- * the same pass; its bias then has no effect, as it cancels in the softmax. An empty event gives 0.
+ * One row per event: the mean of its particles under a softmax over learned scores (global
+ * attention pooling, Li et al., arXiv:1511.05493; the same result as DGL's GlobalAttentionPooling).
+ * A gate of one layer without activation is computed in the same pass; its bias then has no effect,
+ * as it cancels in the softmax. An empty event gives 0.
  * @param x - `[N, F]` with boundaries of B events
  * @returns `[B, F]`, or `[B, Fout]` of the last layer of `features`
  * @throws ValueError for boundaries that decrease or overrun, and a gate without layers

@@ -16,7 +16,10 @@ const training = new Operation(
 );
 
 export interface BatchNormOptions {
-  /** `[C]`, mean of every channel. Updated in place in training, so it must be memory that the caller keeps. */
+  /**
+   * `[C]`, mean of every channel. Updated in place in training, so it must be memory that the
+   * caller keeps.
+   */
   mean?: TensorLike;
   /** `[C]`, variance of every channel; in training updated in place, as `mean` is. */
   variance?: TensorLike;
@@ -37,17 +40,18 @@ export interface BatchNormOptions {
   activation?: Activation;
   out?: TensorLike;
   /**
-   * In training, mean and variance of x for every row and channel, `[B, C, 2]`, as the convolution that made it gives them;
-   * default: computed here.
+   * In training, mean and variance of x for every row and channel, `[B, C, 2]`, as the convolution
+   * that made it gives them; default: computed here.
    */
   moments?: TensorLike;
 }
 
 /**
  * Batch normalisation (arXiv:1502.03167), over axis 1, the channels:
- * `activation((x - mean) / sqrt(variance + eps) * weight + bias + residual)`. As PyTorch's batch_norm: with `training` mean
- * and variance are the batch's own, through which gradients pass, and the given ones, the running statistics, are moved
- * towards them; otherwise the given ones are used. They have no gradient.
+ * `activation((x - mean) / sqrt(variance + eps) * weight + bias + residual)`. As PyTorch's
+ * batch_norm: with `training` mean and variance are the batch's own, through which gradients pass,
+ * and the given ones, the running statistics, are moved towards them; otherwise the given ones are
+ * used. They have no gradient.
  * @param x - `[N, C]` or `[B, C, ...]`
  * @returns a tensor of the shape of x
  * @throws ShapeError, DTypeError; ValueError without statistics when not in training

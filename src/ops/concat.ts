@@ -12,8 +12,9 @@ const knownOptions = new KnownOptions('out');
 const maxParts = 8;
 
 /**
- * Tensors side by side along their last axis: PyTorch's `cat` of `dim=-1`. Nothing is copied where there is only one, and
- * where single rows already lie one after the other in memory, as the rows of one tensor do.
+ * Tensors side by side along their last axis: PyTorch's `cat` of `dim=-1`. Nothing is copied where
+ * there is only one, and where single rows already lie one after the other in memory, as the rows
+ * of one tensor do.
  * @param tensors - `[..., F0]`, `[..., F1]`..., at least one
  * @returns `[..., F0 + F1 + ...]`
  * @throws ShapeError for leading dimensions that differ; DTypeError; ValueError without a tensor

@@ -5,8 +5,8 @@ import { type Axis, Convolution, type Padding, paddings, type SharedOptions } fr
 
 export interface ConvOptions extends SharedOptions {
   /**
-   * Zeros around x, default 0. `'same'` keeps the extents, with the odd zero of an even kernel at the end, as PyTorch and
-   * Keras do; for stride 1.
+   * Zeros around x, default 0. `'same'` keeps the extents, with the odd zero of an even kernel at
+   * the end, as PyTorch and Keras do; for stride 1.
    */
   padding?: Padding | 'same' | 'valid';
 }

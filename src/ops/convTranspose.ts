@@ -55,11 +55,12 @@ const [one, two, three] = [1, 2, 3].map(
 );
 
 /**
- * Transposed convolution along one axis, the adjoint of {@link conv1d} with the same weight; the same result as PyTorch's
- * conv_transpose1d.
+ * Transposed convolution along one axis, the adjoint of {@link conv1d} with the same weight; the
+ * same result as PyTorch's conv_transpose1d.
  * @param x - `[B, Cin, W]`
  * @param weight - `[Cin, Cout / groups, k]`
- * @returns `[B, Cout, (W - 1) stride - padding before and after + dilation (k - 1) + 1 + outputPadding]`
+ * @returns `[B, Cout, (W - 1) stride - padding before and after + dilation (k - 1) + 1 +
+ *   outputPadding]`
  * @throws ShapeError, DTypeError; ValueError for unknown options
  */
 export function convTranspose1d(x: TensorLike, weight: TensorLike, options: ConvTransposeOptions = {}): Tensor {
@@ -67,7 +68,8 @@ export function convTranspose1d(x: TensorLike, weight: TensorLike, options: Conv
 }
 
 /**
- * Transposed convolution along two axes, the adjoint of {@link conv2d}; the same result as PyTorch's conv_transpose2d.
+ * Transposed convolution along two axes, the adjoint of {@link conv2d}; the same result as
+ * PyTorch's conv_transpose2d.
  * @param x - `[B, Cin, H, W]`
  * @param weight - `[Cin, Cout / groups, k, k]`
  * @returns `[B, Cout, Hout, Wout]`
@@ -78,7 +80,8 @@ export function convTranspose2d(x: TensorLike, weight: TensorLike, options: Conv
 }
 
 /**
- * Transposed convolution along three axes, the adjoint of {@link conv3d}; the same result as PyTorch's conv_transpose3d.
+ * Transposed convolution along three axes, the adjoint of {@link conv3d}; the same result as
+ * PyTorch's conv_transpose3d.
  * @param x - `[B, Cin, D, H, W]`
  * @param weight - `[Cin, Cout / groups, k, k, k]`
  * @returns `[B, Cout, Dout, Hout, Wout]`

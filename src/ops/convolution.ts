@@ -1,4 +1,5 @@
-// What conv1d ... convTranspose3d share: the geometry along the axes, and views of one native operation's three axes.
+// What conv1d ... convTranspose3d share: the geometry along the axes, and views of one native
+// operation's three axes.
 import { Operation, toOutput } from '../operation/operation';
 import { KnownOptions, shown } from '../runtime/check';
 import { camelCase, ShapeError, ValueError } from '../runtime/errors';
@@ -8,7 +9,9 @@ import type { Activation } from './activation';
 
 /** One number for all axes, or one for each. */
 export type PerAxis = number | readonly number[];
-/** Places before and after: one number for all, or for each axis one number or `[before, after]`. */
+/**
+ * Places before and after: one number for all, or for each axis one number or `[before, after]`.
+ */
 export type Padding = number | readonly (number | readonly [number, number])[];
 
 /** Options of every convolution. */
@@ -24,8 +27,9 @@ export interface SharedOptions {
   activation?: Activation;
   out?: TensorLike;
   /**
-   * Where to write mean and variance of every channel of every sample of the result, for the normalisation that follows, which
-   * then need not compute them: `[B, Cout, 2]` of float64. They carry no gradient.
+   * Where to write mean and variance of every channel of every sample of the result, for the
+   * normalisation that follows, which then need not compute them: `[B, Cout, 2]` of float64. They
+   * carry no gradient.
    */
   moments?: TensorLike;
 }

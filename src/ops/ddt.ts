@@ -13,7 +13,10 @@ import { column, labelsOf } from './inverseJsd';
 export interface DdtOptions extends Binning {
   /** Share of background to keep everywhere, above 0 and below 1. */
   efficiency: number;
-  /** `[N]`: 0 background, 1 signal; cuts are found from background alone. Default: all is background. */
+  /**
+   * `[N]`: 0 background, 1 signal; cuts are found from background alone. Default: all is
+   * background.
+   */
   labels?: TensorLike;
   /** `[N]`, not below 0. Default: all 1. */
   weights?: TensorLike;
@@ -56,7 +59,10 @@ function centresOf(edges: Float64Array): Float64Array {
   });
 }
 
-/** By bin the highest score that keeps at least the wanted share of the weight. `bins` is -1 for elements that do not count. */
+/**
+ * By bin the highest score that keeps at least the wanted share of the weight. `bins` is -1 for
+ * elements that do not count.
+ */
 function cutsOf(
   scores: ArrayLike<number>,
   order: ArrayLike<number>,
@@ -81,7 +87,10 @@ function cutsOf(
   return cuts;
 }
 
-/** The straight line between neighbouring cuts, constant beyond the outermost; NaN where there is none. */
+/**
+ * The straight line between neighbouring cuts, constant beyond the outermost; NaN where there is
+ * none.
+ */
 function cutAt(value: number, centres: readonly number[], cuts: readonly number[]): number {
   const after = upTo(value, centres);
   if (after === 0 || after === centres.length) return (after === 0 ? cuts[0] : cuts[after - 1]) ?? NaN;
@@ -90,13 +99,16 @@ function cutAt(value: number, centres: readonly number[], cuts: readonly number[
 }
 
 /**
- * Designed decorrelated taggers (DDT, J. Dolen et al., arXiv:1603.00027): from every score, subtracts the cut that keeps a
- * fixed share of background at the element's variable, so that the cut at 0 keeps the same share everywhere and sculpts
- * nothing. The cut is found in bins, a straight line between their centres, constant beyond the outermost. Background outside
- * all bins and bins without background do not count; without any background the scores become NaN. It has no gradient.
+ * Designed decorrelated taggers (DDT, J. Dolen et al., arXiv:1603.00027): from every score,
+ * subtracts the cut that keeps a fixed share of background at the element's variable, so that the
+ * cut at 0 keeps the same share everywhere and sculpts nothing. The cut is found in bins, a
+ * straight line between their centres, constant beyond the outermost. Background outside all bins
+ * and bins without background do not count; without any background the scores become NaN. It has no
+ * gradient.
  * @param scores - `[N]`, NaN is refused
  * @param variable - `[N]`: for example the mass
- * @throws ShapeError, DTypeError; ValueError for NaN, weights below 0, invalid bins, and unknown options
+ * @throws ShapeError, DTypeError; ValueError for NaN, weights below 0, invalid bins, and unknown
+ *   options
  */
 export function ddt(scores: TensorLike, variable: TensorLike, options: DdtOptions): Ddt {
   knownOptions.check(options, name);

@@ -7,7 +7,9 @@ import type { Tensor, TensorLike } from '../tensor/tensor';
 import { checkLayers, type Layer, layerArguments, layersPerCall, mlp } from './mlp';
 import type { Pool } from './setPool';
 
-/** The two networks of {@link deepSet}, and how the particles of an event are pooled between them. */
+/**
+ * The two networks of {@link deepSet}, and how the particles of an event are pooled between them.
+ */
 export interface DeepSetOptions {
   /** Applied to every particle: at least one layer. */
   phi: readonly Layer[];
@@ -23,12 +25,13 @@ const operation = new Operation('deep_set', [], { particle_weights: 'weights' })
 const knownOptions = new KnownOptions('phi', 'pool', 'rho', 'weights', 'out');
 
 /**
- * rho(pool of phi(x_i)) for every event (Zaheer et al., arXiv:1703.06114). On the CPU the values of phi are never in
- * memory as a whole, neither forward nor backward; if phi has more than four layers, this holds for the last four.
- * An empty event's pooled row is 0.
+ * rho(pool of phi(x_i)) for every event (Zaheer et al., arXiv:1703.06114). On the CPU the values of
+ * phi are never in memory as a whole, neither forward nor backward; if phi has more than four
+ * layers, this holds for the last four. An empty event's pooled row is 0.
  * @param x - `[N, F]` with boundaries of B events
  * @returns `[B, Fout]` of rho's last layer
- * @throws ValueError for boundaries that decrease or overrun, a phi without layers, weights together with max or min
+ * @throws ValueError for boundaries that decrease or overrun, a phi without layers, weights
+ *   together with max or min
  * @throws ShapeError, DTypeError
  */
 export function deepSet(x: Ragged | RaggedLike | Vector, options: DeepSetOptions): Tensor {

@@ -16,18 +16,19 @@ export interface DistanceOptions {
   /** `[n]`, also zero or negative. Default: all equal. */
   weights?: TensorLike;
   /**
-   * `'biased'` (default): the V-statistic, what DisCo and `dcor` compute. `'unbiased'`: the U-statistic, without weights;
-   * it may be negative.
+   * `'biased'` (default): the V-statistic, what DisCo and `dcor` compute. `'unbiased'`: the
+   * U-statistic, without weights; it may be negative.
    */
   estimator?: 'biased' | 'unbiased';
   /**
-   * `'normalized'` (default): weights are divided by their sum. `'given'`: they are used unchanged, as in the DisCo code,
-   * which expects their sum to be n.
+   * `'normalized'` (default): weights are divided by their sum. `'given'`: they are used unchanged,
+   * as in the DisCo code, which expects their sum to be n.
    */
   weightSum?: 'normalized' | 'given';
   /**
-   * int32 `[n]`: `argsort(y)`, for a y of one coordinate that stays the same over many calls, such as the masses of a
-   * training sample. It is checked: an order that does not sort y is a ValueError.
+   * int32 `[n]`: `argsort(y)`, for a y of one coordinate that stays the same over many calls, such
+   * as the masses of a training sample. It is checked: an order that does not sort y is a
+   * ValueError.
    */
   order?: TensorLike;
   out?: TensorLike;
@@ -50,10 +51,11 @@ const correlationOptions = new KnownOptions('weights', 'estimator', 'weightSum',
 const covarianceOptions = new KnownOptions('weights', 'estimator', 'weightSum', 'order', 'out');
 
 /**
- * Distance correlation of two variables (Székely, Rizzo, Bakirov, Ann. Statist. 35, 2769), squared as in DisCo
- * (arXiv:2001.05310): 0 for independent variables, 1 for linearly dependent ones. Differentiable in x, y and weights;
- * value and gradient in O(n log n). Points of several coordinates are compared by their Euclidean distances, in O(n²)
- * time and O(n) memory. A constant variable gives 0.
+ * Distance correlation of two variables (Székely, Rizzo, Bakirov, Ann. Statist. 35, 2769), squared
+ * as in DisCo (arXiv:2001.05310): 0 for independent variables, 1 for linearly dependent ones.
+ * Differentiable in x, y and weights; value and gradient in O(n log n). Points of several
+ * coordinates are compared by their Euclidean distances, in O(n²) time and O(n) memory. A constant
+ * variable gives 0.
  * @param x - `[n]` or `[n, d]`, finite numbers
  * @param y - `[n]` or `[n, e]`
  * @returns a float64 scalar
@@ -76,8 +78,8 @@ export function distanceCovariance(x: TensorLike, y: TensorLike, options?: Dista
 }
 
 /**
- * {@link distanceCorrelation} of many variables with one, in every event or bin of a ragged list: y is sorted once for
- * all of them.
+ * {@link distanceCorrelation} of many variables with one, in every event or bin of a ragged list: y
+ * is sorted once for all of them.
  * @param x - `[K, N]`
  * @param y - `[N]`, or a ragged list of `[N]`: the sets, for example bins of mass
  * @returns float64 `[K, B]`, with B = 1 when y is one set
@@ -163,7 +165,8 @@ function ofTwo(
   if (options?.out !== undefined)
     throw new ValueError(name, 'out', 'out cannot be written where a gradient is wanted (leave it out)');
 
-  // Value and gradient share nearly all their work: both are computed now, and backward only multiplies.
+  // Value and gradient share nearly all their work: both are computed now, and backward only
+  // multiplies.
   const needed = [x, y, weights].map((input) => input?._requiresGrad ?? false);
   const one = besides(x, Float64Array.of(1), shape);
   const kernel = several ? multivariateWithGradient : withGradient;

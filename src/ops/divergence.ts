@@ -6,9 +6,13 @@ import { shapeText } from '../tensor/shape';
 import { asTensor, ofType, type Tensor, type TensorLike } from '../tensor/tensor';
 
 export interface DivergenceOptions {
-  /** Base of the logarithm: 2 (default) for bits, `Math.E` for nats; any positive number except 1. */
+  /**
+   * Base of the logarithm: 2 (default) for bits, `Math.E` for nats; any positive number except 1.
+   */
   base?: number;
-  /** Added to the content of every bin before it is normalised, so that no bin is empty; default 0. */
+  /**
+   * Added to the content of every bin before it is normalised, so that no bin is empty; default 0.
+   */
   pseudocount?: number;
 }
 
@@ -51,9 +55,9 @@ function divergence(
 }
 
 /**
- * The Kullback-Leibler divergence of two histograms, sum of P log(P / Q) over the bins, where both are normalised first.
- * Bins that are empty in p have no term; one that is empty in q alone makes it infinite. Contents below 0 count as 0.
- * Differentiable in both.
+ * The Kullback-Leibler divergence of two histograms, sum of P log(P / Q) over the bins, where both
+ * are normalised first. Bins that are empty in p have no term; one that is empty in q alone makes
+ * it infinite. Contents below 0 count as 0. Differentiable in both.
  * @param p - contents of bins, float64 of any shape
  * @param q - of the same bins
  * @returns a float64 scalar, NaN when a histogram is empty
@@ -64,8 +68,9 @@ export function klDivergence(p: TensorLike, q: TensorLike, options?: DivergenceO
 }
 
 /**
- * The Jensen-Shannon divergence of two histograms, (KL(P, M) + KL(Q, M)) / 2 with M = (P + Q) / 2: 0 for equal shapes, 1 (in
- * base 2) for disjoint ones, never infinite. Contents below 0 count as 0. Differentiable in both.
+ * The Jensen-Shannon divergence of two histograms, (KL(P, M) + KL(Q, M)) / 2 with M = (P + Q) / 2:
+ * 0 for equal shapes, 1 (in base 2) for disjoint ones, never infinite. Contents below 0 count as 0.
+ * Differentiable in both.
  * @param p - contents of bins, float64 of any shape
  * @param q - of the same bins
  * @returns a float64 scalar, NaN when a histogram is empty

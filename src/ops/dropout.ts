@@ -8,7 +8,10 @@ const operation = new Operation('dropout', ['training']);
 export interface DropoutOptions {
   /** Probability of dropping an element, 0 to 1; default 0.5. */
   p?: number;
-  /** Key of the generator, below 2^64 (a bigint from 2^53 on). Use another seed, or another stream, for every step. */
+  /**
+   * Key of the generator, below 2^64 (a bigint from 2^53 on). Use another seed, or another stream,
+   * for every step.
+   */
   seed: number | bigint;
   /** Streams are independent for the same seed: use one per layer, for example. Default 0. */
   stream?: number | bigint;
@@ -18,8 +21,9 @@ export interface DropoutOptions {
 }
 
 /**
- * Sets elements to 0 with probability p and divides the others by 1 - p. Which ones depends on seed, stream and the
- * element's place only, by Philox 4x32-10: the same on every device, and drawn again for the gradient instead of kept.
+ * Sets elements to 0 with probability p and divides the others by 1 - p. Which ones depends on
+ * seed, stream and the element's place only, by Philox 4x32-10: the same on every device, and drawn
+ * again for the gradient instead of kept.
  * @returns a tensor of the shape of x; x itself when not in training
  * @throws ValueError for a p outside 0 to 1, and a seed that is not an integer; DTypeError
  */

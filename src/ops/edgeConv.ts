@@ -32,12 +32,14 @@ function checkLayers(layers: unknown): readonly Layer[] {
 }
 
 /**
- * Convolution of dynamic graph networks (arXiv:1801.07829), the block of ParticleNet (arXiv:1902.08570): the layers are
- * applied to `[x_i, x_j - x_i]` for every edge from j to i, and reduced over the edges of i; a node without edges gets 0.
- * The same result as PyTorch Geometric's EdgeConv.
+ * Convolution of dynamic graph networks (arXiv:1801.07829), the block of ParticleNet
+ * (arXiv:1902.08570): the layers are applied to `[x_i, x_j - x_i]` for every edge from j to i, and
+ * reduced over the edges of i; a node without edges gets 0. The same result as PyTorch Geometric's
+ * EdgeConv.
  * @param x - `[N, F]`
  * @returns `[N, Fout]` of the last layer
- * @throws ShapeError, DTypeError; ValueError for an edge outside the nodes, and unless there are one to four layers
+ * @throws ShapeError, DTypeError; ValueError for an edge outside the nodes, and unless there are
+ *   one to four layers
  */
 export function edgeConv(graph: Graph, x: TensorLike, options: EdgeConvOptions): Tensor {
   operation.checkOptions(options, ['reduce']);

@@ -30,7 +30,10 @@ export interface NormalisedLayer {
 }
 
 export interface EdgeConvBlockOptions {
-  /** Over the edges, each followed by batch normalisation and ReLU; from one to four, the first with a weight `[M, 2F]`. */
+  /**
+   * Over the edges, each followed by batch normalisation and ReLU; from one to four, the first with
+   * a weight `[M, 2F]`.
+   */
   layers: readonly NormalisedLayer[];
   /** Over the nodes, followed by batch normalisation. Without one x itself is added. */
   shortcut?: NormalisedLayer;
@@ -40,7 +43,10 @@ export interface EdgeConvBlockOptions {
   training?: boolean;
   /** In training, the share of the batch in the running statistics; default 0.1. */
   momentum?: number;
-  /** One number for each node; nodes with 0 are padding: they are left out of the normalisations, and give 0. */
+  /**
+   * One number for each node; nodes with 0 are padding: they are left out of the normalisations,
+   * and give 0.
+   */
   mask?: TensorLike;
 }
 
@@ -65,7 +71,9 @@ function checkLayer(layer: unknown, what: string): NormalisedLayer & { weight: T
   return { weight: shape.length === 2 ? given : given.reshape(shape.slice(0, 2)), norm };
 }
 
-/** A layer and its normalisation as one layer, worked out in float64: W' = s W, b' = bias - mean s. */
+/**
+ * A layer and its normalisation as one layer, worked out in float64: W' = s W, b' = bias - mean s.
+ */
 function folded(layer: NormalisedLayer & { weight: Tensor }, eps: number, what: string): Layer {
   const { weight, norm } = layer;
   const [outputs, inputs] = weight.shape;
@@ -128,10 +136,11 @@ function forEnds(weight: Tensor): Tensor {
 }
 
 /**
- * ParticleNet's block (arXiv:1902.08570): layers over the edges, each normalised and with ReLU, applied to
- * `[x_i, x_j - x_i]`; their mean over the edges into a node, plus the shortcut; ReLU. Outside training, and where no
- * parameter wants a gradient, the normalisations are folded into the layers, which then run as one {@link edgeConv}.
- * In training the values of every edge are kept, for mean and variance are over all of them.
+ * ParticleNet's block (arXiv:1902.08570): layers over the edges, each normalised and with ReLU,
+ * applied to `[x_i, x_j - x_i]`; their mean over the edges into a node, plus the shortcut; ReLU.
+ * Outside training, and where no parameter wants a gradient, the normalisations are folded into the
+ * layers, which then run as one {@link edgeConv}. In training the values of every edge are kept,
+ * for mean and variance are over all of them.
  * @param x - `[N, F]`
  * @returns `[N, Fout]`
  * @throws ShapeError, DTypeError, ValueError

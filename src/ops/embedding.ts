@@ -7,7 +7,8 @@ const operation = new Operation('embedding', ['append']);
  * Rows of a table, looked up by index: `table[indices[i]]`.
  * @param indices - int32 `[N]`
  * @param table - `[V, E]`
- * @param options - `append`: `[N, F]`, further features of the same elements, appended to the looked-up ones
+ * @param options - `append`: `[N, F]`, further features of the same elements, appended to the
+ *   looked-up ones
  * @returns `[N, E]`, or `[N, E + F]`
  * @throws ValueError for an index outside the table
  */

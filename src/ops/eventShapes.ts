@@ -50,16 +50,23 @@ export interface EventShapeInputs {
   p4: Ragged | RaggedLike | Vector;
   /** `[N]` {e} */
   charge: TensorLike;
-  /** uint8 `[N]`: 0 rest of the event, 1 final-state particle of the B, 2 daughter of the B, 3 both. */
+  /**
+   * uint8 `[N]`: 0 rest of the event, 1 final-state particle of the B, 2 daughter of the B, 3 both.
+   */
   role: TensorLike;
   /** `[B]`: E* of the candidates {GeV}. */
   energy: TensorLike;
 }
 
 export interface EventShapeOptions {
-  /** The signal side of et, mm2 and the KSFW moments: basf2's default, or its `'FS1'`. Default `'daughters'`. */
+  /**
+   * The signal side of et, mm2 and the KSFW moments: basf2's default, or its `'FS1'`. Default
+   * `'daughters'`.
+   */
   signal?: 'daughters' | 'finalState';
-  /** Particles in the CLEO cones: all of the final state, or the rest of the event. Default `'all'`. */
+  /**
+   * Particles in the CLEO cones: all of the final state, or the rest of the event. Default `'all'`.
+   */
   cones?: 'all' | 'rest';
   /** Total energy of the collision {GeV}. Default 10.5794, the Υ(4S). */
   cmsEnergy?: number;
@@ -76,8 +83,9 @@ const knownOptions = new KnownOptions('signal', 'cones', 'cmsEnergy', 'out');
 const knownThrustOptions = new KnownOptions('out');
 
 /**
- * The thirty variables that separate B decays from continuum: R2, thrust, KSFW moments and CLEO cones, by basf2's
- * conventions (docs/event-shapes.md). Undefined values, such as the thrust of no particles, are 0. There are no gradients.
+ * The thirty variables that separate B decays from continuum: R2, thrust, KSFW moments and CLEO
+ * cones, by basf2's conventions (docs/event-shapes.md). Undefined values, such as the thrust of no
+ * particles, are 0. There are no gradients.
  * @returns a column `[B]` for every name, all on one memory `[30, B]`
  * @throws ValueError for momenta that are not finite, and boundaries that decrease or overrun
  * @throws ShapeError, DTypeError
@@ -106,9 +114,10 @@ export function eventShapes(event: EventShapeInputs, options: EventShapeOptions 
 }
 
 /**
- * Thrust of each event's particles (Brandt and Dahmen, Z. Phys. C 1 (1979) 61): the vector whose length is the thrust,
- * from 1/2 to 1, and whose direction is the axis; 0 for an event without momentum. Found as in basf2, starting from every
- * momentum and flipping signs. There are no gradients.
+ * Thrust of each event's particles (Brandt and Dahmen, Z. Phys. C 1 (1979) 61): the vector whose
+ * length is the thrust, from 1/2 to 1, and whose direction is the axis; 0 for an event without
+ * momentum. Found as in basf2, starting from every momentum and flipping signs. There are no
+ * gradients.
  * @param p - `[N, 3]` with boundaries of B events: momenta in the frame of the collision {GeV}
  * @returns `[B, 3]`
  * @throws ValueError for momenta that are not finite, and boundaries that decrease or overrun

@@ -35,8 +35,9 @@ export interface GraphAttentionConvOptions {
 }
 
 /**
- * Graph attention (GAT, arXiv:1710.10903): every node takes the weighted mean of its neighbours, the weights being a
- * softmax over learned scores. The same result as PyTorch Geometric's GATConv and DGL's. Edge weights are ignored.
+ * Graph attention (GAT, arXiv:1710.10903): every node takes the weighted mean of its neighbours,
+ * the weights being a softmax over learned scores. The same result as PyTorch Geometric's GATConv
+ * and DGL's. Edge weights are ignored.
  * @param x - `[N, Fin]`
  * @returns `[N, H*F]`, or `[N, F]` without `concat`
  * @throws ShapeError, DTypeError; ValueError for an edge outside the nodes
@@ -59,7 +60,10 @@ export function graphAttentionConv(graph: Graph, x: TensorLike, options: GraphAt
   );
 }
 
-/** The kernel reads the number of heads off the attention vectors; a caller who says another is mistaken. */
+/**
+ * The kernel reads the number of heads off the attention vectors; a caller who says another is
+ * mistaken.
+ */
 function checkHeads(heads: unknown, attentionSource: TensorLike): void {
   const name = 'graphAttentionConv';
   if (typeof heads !== 'number' || !Number.isInteger(heads) || heads < 0)

@@ -17,8 +17,8 @@ export interface GraphConvOptions {
 }
 
 /**
- * Graph convolution of Kipf and Welling (arXiv:1609.02907): `activation(A x weight^T + bias)` with the normalised
- * adjacency matrix A. The same result as PyTorch Geometric's GCNConv.
+ * Graph convolution of Kipf and Welling (arXiv:1609.02907): `activation(A x weight^T + bias)` with
+ * the normalised adjacency matrix A. The same result as PyTorch Geometric's GCNConv.
  * @param x - `[N, Fin]`
  * @param weight - `[Fout, Fin]`
  * @returns `[N, Fout]`

@@ -25,13 +25,17 @@ export interface GravNetOptions {
   features: Layer;
   /** Output layer of the point's own features: weight `[Fout, F]`. */
   outputSelf: Layer;
-  /** Output layer of the collected features: weight `[Fout, 2P]`. Its activation is applied to the sum of both. */
+  /**
+   * Output layer of the collected features: weight `[Fout, 2P]`. Its activation is applied to the
+   * sum of both.
+   */
   outputAggregate: Layer;
   /** Number of neighbours, the point itself among them. */
   k: number;
   /**
-   * `'pyg'` (default): PyTorch Geometric's GravNetConv; the point itself counts, mean before maximum, no activation.
-   * `'hgcal'`: HGCalML's; of the k nearest the point itself is left out, maximum before mean, tanh at the end.
+   * `'pyg'` (default): PyTorch Geometric's GravNetConv; the point itself counts, mean before
+   * maximum, no activation. `'hgcal'`: HGCalML's; of the k nearest the point itself is left out,
+   * maximum before mean, tanh at the end.
    */
   convention?: 'pyg' | 'hgcal';
 }
@@ -82,12 +86,14 @@ function activationOf(self: Layer, aggregate: Layer, convention: string): Activa
 }
 
 /**
- * GravNet layer (arXiv:1902.07987). Every point gets a place in a learned space and features to pass on; its k nearest
- * neighbours there give their features, weighted by `exp(-10 d^2)`, whose mean and maximum are collected:
- * `activation(x outputSelf^T + collected outputAggregate^T)`. Gradients pass through features and distances.
+ * GravNet layer (arXiv:1902.07987). Every point gets a place in a learned space and features to
+ * pass on; its k nearest neighbours there give their features, weighted by `exp(-10 d^2)`, whose
+ * mean and maximum are collected: `activation(x outputSelf^T + collected outputAggregate^T)`.
+ * Gradients pass through features and distances.
  * @param x - `[N, F]` with boundaries of B events
  * @returns `[N, Fout]` with the same boundaries
- * @throws ValueError for places that are not finite, boundaries that decrease or overrun, and an invalid k
+ * @throws ValueError for places that are not finite, boundaries that decrease or overrun, and an
+ *   invalid k
  * @throws ShapeError, DTypeError
  */
 export function gravNet(x: Ragged | RaggedLike | Vector, options: GravNetOptions): Ragged {

@@ -19,11 +19,14 @@ export interface Binning {
 interface CountingOptions {
   /** `[N]`, also zero or negative. Default: all 1. */
   weights?: TensorLike;
-  /** Values outside all bins are `'ignored'` (default), or `'clamped'`: counted in the nearest bin. */
+  /**
+   * Values outside all bins are `'ignored'` (default), or `'clamped'`: counted in the nearest bin.
+   */
   outside?: 'ignored' | 'clamped';
   /**
-   * `'none'` (default): an element counts in its bin. `'linear'`: it is shared out between the two bins whose centres it
-   * lies between (cloud in cell), so that the counts have a gradient in the values.
+   * `'none'` (default): an element counts in its bin. `'linear'`: it is shared out between the two
+   * bins whose centres it lies between (cloud in cell), so that the counts have a gradient in the
+   * values.
    */
   spread?: 'none' | 'linear';
   /** Whether to return the sums of squared weights too (default false). */
@@ -42,7 +45,10 @@ export interface Histogram {
   counts: Tensor;
   /** float64 `[B + 1]` */
   edges: Tensor;
-  /** float64 `[B]`, with the option: the sums of squared weights, which are the variances of the counts. */
+  /**
+   * float64 `[B]`, with the option: the sums of squared weights, which are the variances of the
+   * counts.
+   */
   squares?: Tensor;
 }
 
@@ -123,10 +129,12 @@ function count(
 }
 
 /**
- * Weighted counts in bins, as numpy's `histogram`: a bin holds its lower edge, the last one its upper edge too.
- * Differentiable in the weights and, with `spread: 'linear'`, in x. Sums are float64.
+ * Weighted counts in bins, as numpy's `histogram`: a bin holds its lower edge, the last one its
+ * upper edge too. Differentiable in the weights and, with `spread: 'linear'`, in x. Sums are
+ * float64.
  * @param x - `[N]`; NaN is refused
- * @throws ShapeError, DTypeError; ValueError for NaN, infinite weights, edges that do not increase and unknown options
+ * @throws ShapeError, DTypeError; ValueError for NaN, infinite weights, edges that do not increase
+ *   and unknown options
  */
 export function histogram(x: TensorLike, options: HistogramOptions): Histogram {
   knownOptions.check(options ?? {}, 'histogram');
@@ -137,10 +145,12 @@ export function histogram(x: TensorLike, options: HistogramOptions): Histogram {
 }
 
 /**
- * {@link histogram} of pairs, as numpy's `histogram2d`. With `spread: 'linear'` a pair is shared out between four bins.
+ * {@link histogram} of pairs, as numpy's `histogram2d`. With `spread: 'linear'` a pair is shared
+ * out between four bins.
  * @param x - `[N]`; NaN is refused
  * @param y - `[N]`; NaN is refused
- * @throws ShapeError, DTypeError; ValueError for NaN, infinite weights, edges that do not increase and unknown options
+ * @throws ShapeError, DTypeError; ValueError for NaN, infinite weights, edges that do not increase
+ *   and unknown options
  */
 export function histogram2d(x: TensorLike, y: TensorLike, options: Histogram2dOptions): Histogram2d {
   const name = 'histogram2d';

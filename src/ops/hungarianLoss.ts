@@ -12,8 +12,9 @@ import { asTensor, empty, type Tensor, type TensorLike } from '../tensor/tensor'
 import { assign, type Problems, problemsOf, type RaggedCosts } from './linearSumAssignment';
 
 /**
- * How far a prediction p is from a target t: `'squaredError'` sum of (p - t)², `'absoluteError'` sum of |p - t|,
- * `'crossEntropy'` -sum of t ln softmax(p) with logits p and probabilities t of classes. Sums are over the features.
+ * How far a prediction p is from a target t: `'squaredError'` sum of (p - t)², `'absoluteError'`
+ * sum of |p - t|, `'crossEntropy'` -sum of t ln softmax(p) with logits p and probabilities t of
+ * classes. Sums are over the features.
  */
 export type PairCostKind = 'squaredError' | 'absoluteError' | 'crossEntropy';
 
@@ -23,11 +24,17 @@ export interface PairCostOptions {
 }
 
 export interface MatchedLossOptions {
-  /** `'mean'` (default) over the matched pairs of all events, weighted with the unmatched rows; or `'sum'`. */
+  /**
+   * `'mean'` (default) over the matched pairs of all events, weighted with the unmatched rows; or
+   * `'sum'`.
+   */
   reduction?: 'mean' | 'sum';
   /** Whether to match for the maximum sum of `cost` (default false). */
   maximize?: boolean;
-  /** `[rows of all problems]`: the loss of a row that has no partner. Default: such rows do not contribute. */
+  /**
+   * `[rows of all problems]`: the loss of a row that has no partner. Default: such rows do not
+   * contribute.
+   */
   unmatched?: TensorLike;
   /** Weight of a row without a partner, relative to a pair. Default 1. */
   unmatchedWeight?: number;
@@ -37,11 +44,14 @@ export interface MatchedLossOptions {
 export interface HungarianLossOptions {
   /** Default `'squaredError'`. */
   pairCost?: PairCostKind;
-  /** `'mean'` (default) over the matched pairs of all events, weighted with the unmatched predictions; or `'sum'`. */
+  /**
+   * `'mean'` (default) over the matched pairs of all events, weighted with the unmatched
+   * predictions; or `'sum'`.
+   */
   reduction?: 'mean' | 'sum';
   /**
-   * `[F]`: what a prediction without a target should be, for example the class "no object", as in DETR
-   * (arXiv:2005.12872). Default: such predictions do not contribute.
+   * `[F]`: what a prediction without a target should be, for example the class "no object", as in
+   * DETR (arXiv:2005.12872). Default: such predictions do not contribute.
    */
   noObject?: TensorLike;
   /** Weight of a prediction without a target, relative to a pair (DETR: 0.1). Default 1. */
@@ -120,7 +130,8 @@ function lossOf(
  * {@link linearSumAssignment} take it. Differentiable in both.
  * @param prediction - `[N, F]` with boundaries of B events
  * @param target - `[M, F]` with boundaries of B events
- * @returns `values` `[sum of rows x columns]`, and how many predictions (`rows`) and targets (`columns`) each event has
+ * @returns `values` `[sum of rows x columns]`, and how many predictions (`rows`) and targets
+ *   (`columns`) each event has
  * @throws ShapeError, DTypeError; ValueError for boundaries that decrease or overrun
  */
 export function pairCost(
@@ -134,9 +145,11 @@ export function pairCost(
 }
 
 /**
- * The loss of matched pairs: rows and columns of each problem are paired for the minimum sum of `cost`, and the losses of
- * the pairs are averaged. The gradient goes to `pairLoss` of pairs and to `unmatched` only: the choice of pairs has no gradient.
- * @param cost - `[R, C]`, `[B, R, C]` or {@link RaggedCosts}, as {@link linearSumAssignment} takes it
+ * The loss of matched pairs: rows and columns of each problem are paired for the minimum sum of
+ * `cost`, and the losses of the pairs are averaged. The gradient goes to `pairLoss` of pairs and to
+ * `unmatched` only: the choice of pairs has no gradient.
+ * @param cost - `[R, C]`, `[B, R, C]` or {@link RaggedCosts}, as {@link linearSumAssignment} takes
+ *   it
  * @param pairLoss - one number for each cost, in the same order; may be `cost.values` itself
  * @returns a scalar; NaN when a problem has no assignment
  * @throws ShapeError, DTypeError, ValueError
@@ -161,13 +174,15 @@ export function matchedLoss(
 }
 
 /**
- * A loss between sets that ignores their order: predictions are matched one to one to the targets of their event such
- * that the sum of the pair costs is minimal (the Hungarian method), and the costs of these pairs are averaged. With `noObject`,
- * unmatched predictions are compared with it. Differentiable in prediction and target through matched pairs.
+ * A loss between sets that ignores their order: predictions are matched one to one to the targets
+ * of their event such that the sum of the pair costs is minimal (the Hungarian method), and the
+ * costs of these pairs are averaged. With `noObject`, unmatched predictions are compared with it.
+ * Differentiable in prediction and target through matched pairs.
  * @param prediction - `[N, F]` with boundaries of B events
  * @param target - `[M, F]` with boundaries of B events
  * @returns a scalar; NaN when a pair cost is NaN
- * @throws ShapeError, DTypeError; ValueError for boundaries that decrease or overrun, and unknown options
+ * @throws ShapeError, DTypeError; ValueError for boundaries that decrease or overrun, and unknown
+ *   options
  */
 export function hungarianLoss(prediction: Sets, target: Sets, options: HungarianLossOptions = {}): Tensor {
   hungarianLossOptions.check(options, 'hungarianLoss');

@@ -17,7 +17,10 @@ export interface InstanceNormOptions {
   eps?: number;
   activation?: Activation;
   out?: TensorLike;
-  /** Mean and variance of x, `[B, C, 2]`, as the convolution that made it gives them; default: computed here. */
+  /**
+   * Mean and variance of x, `[B, C, 2]`, as the convolution that made it gives them; default:
+   * computed here.
+   */
   moments?: TensorLike;
 }
 
@@ -27,9 +30,9 @@ const operation = new Operation('batch_norm_training', [], undefined, name);
 const known = new KnownOptions('weight', 'bias', 'eps', 'activation', 'out', 'moments');
 
 /**
- * Instance normalisation (arXiv:1607.08022): `activation((x - mean) / sqrt(variance + eps) * weight + bias)` with mean and
- * variance over all places of one channel of one sample. The same result as PyTorch's InstanceNorm1d, 2d and 3d, which have
- * no weight and bias by default.
+ * Instance normalisation (arXiv:1607.08022): `activation((x - mean) / sqrt(variance + eps) * weight
+ * + bias)` with mean and variance over all places of one channel of one sample. The same result as
+ * PyTorch's InstanceNorm1d, 2d and 3d, which have no weight and bias by default.
  * @param x - `[B, C, ...]` with at least one axis of places
  * @returns a tensor of the shape of x
  * @throws ShapeError, DTypeError; ValueError for unknown options

@@ -20,9 +20,14 @@ export interface InverseJsdOptions extends Binning {
   weights?: TensorLike;
 }
 
-/** How much a cut on scores rejects, and how little it sculpts: the two axes of decorrelation studies. */
+/**
+ * How much a cut on scores rejects, and how little it sculpts: the two axes of decorrelation
+ * studies.
+ */
 export interface Sculpting {
-  /** float64 scalar; at least 1; infinity when passing and failing background have the same shape. */
+  /**
+   * float64 scalar; at least 1; infinity when passing and failing background have the same shape.
+   */
   inverseJsd: Tensor;
   /** float64 `[1]`: 1 / kept share of the background. */
   rejection: Tensor;
@@ -68,9 +73,10 @@ export function alike(operation: string, ...columns: Tensor[]): Tensor[] {
 }
 
 /**
- * How little a tagger sculpts a variable: 1 / Jensen-Shannon divergence (base 2) between its distributions in background that
- * passes and background that fails the cut of a fixed signal efficiency, as DisCo's figures show it (arXiv:2001.05310). The
- * cut is {@link backgroundRejection}'s; elements outside the bins do not count. It has no gradient.
+ * How little a tagger sculpts a variable: 1 / Jensen-Shannon divergence (base 2) between its
+ * distributions in background that passes and background that fails the cut of a fixed signal
+ * efficiency, as DisCo's figures show it (arXiv:2001.05310). The cut is {@link
+ * backgroundRejection}'s; elements outside the bins do not count. It has no gradient.
  * @param scores - `[N]`, NaN is refused
  * @param labels - `[N]`: 0 background, 1 signal
  * @param variable - `[N]`: for example the mass

@@ -33,12 +33,14 @@ function count(offsets: Int32Array, k: number, itself: number): { largest: numbe
 }
 
 /**
- * The k nearest neighbours of every point inside its own event: row i of the graph lists those of point i by increasing
- * distance, ties in the order of the points. In an event with fewer than k other points, all of them are neighbours.
- * The graph is exact: distances that float32 cannot tell apart are compared in float64. It has no gradient.
+ * The k nearest neighbours of every point inside its own event: row i of the graph lists those of
+ * point i by increasing distance, ties in the order of the points. In an event with fewer than k
+ * other points, all of them are neighbours. The graph is exact: distances that float32 cannot tell
+ * apart are compared in float64. It has no gradient.
  * @param x - `[N, D]` with boundaries of B events
  * @param k - at least 1
- * @throws ValueError for NaN and infinite coordinates, boundaries that decrease or overrun, and an invalid k
+ * @throws ValueError for NaN and infinite coordinates, boundaries that decrease or overrun, and an
+ *   invalid k
  * @throws ShapeError, DTypeError
  */
 export function knnGraph(x: Ragged | RaggedLike | Vector, k: number, options?: KnnGraphOptions): Graph {

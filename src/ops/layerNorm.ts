@@ -19,15 +19,15 @@ export interface LayerNormOptions {
   activation?: Activation;
   out?: TensorLike;
   /**
-   * Mean and variance of x over those axes, `[..., 2]`, as the convolution that made it gives them; default: computed
-   * here. Gradients pass through x in either case.
+   * Mean and variance of x over those axes, `[..., 2]`, as the convolution that made it gives them;
+   * default: computed here. Gradients pass through x in either case.
    */
   moments?: TensorLike;
 }
 
 /**
- * Layer normalisation (arXiv:1607.06450): `activation((x - mean) / sqrt(variance + eps) * weight + bias)` with mean and
- * variance over the last axes. The same result as PyTorch's layer_norm.
+ * Layer normalisation (arXiv:1607.06450): `activation((x - mean) / sqrt(variance + eps) * weight +
+ * bias)` with mean and variance over the last axes. The same result as PyTorch's layer_norm.
  * @returns a tensor of the shape of x
  * @throws ShapeError, DTypeError; ValueError for axes that are not the last ones
  */

@@ -10,7 +10,10 @@ import { asRagged, checkBoundaries, indices, Ragged, type RaggedLike } from '../
 import { shapeText } from '../tensor/shape';
 import { asTensor, empty, type Tensor, type TensorLike } from '../tensor/tensor';
 
-/** Matrices of lowest common ancestors, of events with different numbers of leaves: all rows one after the other. */
+/**
+ * Matrices of lowest common ancestors, of events with different numbers of leaves: all rows one
+ * after the other.
+ */
 export interface LcaMatrices {
   /** int32 `[sum of sizes²]`: the stage of the lowest common ancestor of two leaves, 0 for none. */
   values: TensorLike;
@@ -20,16 +23,25 @@ export interface LcaMatrices {
 
 /** Result of {@link lcaToTree}. */
 export interface LcaTrees {
-  /** int32, per event: its leaves, then its inner nodes by stage; the mother's number in the event, -1 for a root. */
+  /**
+   * int32, per event: its leaves, then its inner nodes by stage; the mother's number in the event,
+   * -1 for a root.
+   */
   mother: Ragged;
   /** int32, per event: 0 for leaves. */
   stage: Ragged;
-  /** int32 `[B]`: 0 for a tree (or several); 1 if the matrix belongs to no tree: its leaves are then left unconnected. */
+  /**
+   * int32 `[B]`: 0 for a tree (or several); 1 if the matrix belongs to no tree: its leaves are then
+   * left unconnected.
+   */
   status: Tensor;
 }
 
 export interface TreeToLcaOptions {
-  /** int32 `[N]`: the stage of each node, increasing towards the root. Default: generations, 0 for leaves. */
+  /**
+   * int32 `[N]`: the stage of each node, increasing towards the root. Default: generations, 0 for
+   * leaves.
+   */
   stage?: TensorLike;
 }
 
@@ -59,11 +71,13 @@ function matricesOf(lca: TensorLike | LcaMatrices): { values: Tensor; sizes: Int
 }
 
 /**
- * Decay trees from matrices of lowest common ancestors, such as the LCAS matrix that basf2's graFEI predicts: entry (i, j)
- * is the stage, above 0, of the lowest common ancestor of the leaves i and j, 0 where they have none; the diagonal is
- * ignored. Stages increase from a daughter to her mother. `ups.tree(found.mother)` makes a graph of the result.
+ * Decay trees from matrices of lowest common ancestors, such as the LCAS matrix that basf2's graFEI
+ * predicts: entry (i, j) is the stage, above 0, of the lowest common ancestor of the leaves i and
+ * j, 0 where they have none; the diagonal is ignored. Stages increase from a daughter to her
+ * mother. `ups.tree(found.mother)` makes a graph of the result.
  * @param lca - int32 `[n, n]`, `[B, n, n]` or {@link LcaMatrices}
- * @returns the trees, with a status for each event: a matrix that belongs to no tree is not an error
+ * @returns the trees, with a status for each event: a matrix that belongs to no tree is not an
+ *   error
  * @throws ShapeError, DTypeError, ValueError
  */
 export function lcaToTree(lca: TensorLike | LcaMatrices): LcaTrees {
@@ -115,7 +129,8 @@ function countLeaves(mother: Int32Array, offsets: Int32Array): Int32Array {
 }
 
 /**
- * Matrices of lowest common ancestors of the leaves (the nodes without daughters, in order) of decay trees: what
+ * Matrices of lowest common ancestors of the leaves (the nodes without daughters, in order) of
+ * decay trees: what
  * {@link lcaToTree} reads, and what a network is trained to predict.
  * @param mother - int32 lists: the mother's number in the event, -1 for a root
  * @throws ValueError for mothers outside their event and for cycles

@@ -27,7 +27,10 @@ export interface AssignmentOptions {
   out?: AssignmentOutputs;
 }
 
-/** Memory for an {@link Assignment}: of its shapes, or flat; for a {@link RaggedAssignment} that of its lists' values. */
+/**
+ * Memory for an {@link Assignment}: of its shapes, or flat; for a {@link RaggedAssignment} that of
+ * its lists' values.
+ */
 export interface AssignmentOutputs {
   /** int32 */
   rows?: TensorLike;
@@ -60,15 +63,22 @@ export interface Assignment {
   columns: Tensor;
   /** float64 scalar, or `[B]`: the sum of the pairs' costs; NaN where no assignment exists. */
   cost: Tensor;
-  /** int32 scalar, or `[B]`: 0 solved, 1 infeasible, 2 a cost is NaN or -inf (with `maximize` +inf). */
+  /**
+   * int32 scalar, or `[B]`: 0 solved, 1 infeasible, 2 a cost is NaN or -inf (with `maximize` +inf).
+   */
   status: Tensor;
-  /** float64 `[R]`, or `[B, R]`, with `duals`: u_i + v_j <= cost_ij, equal for pairs; with `maximize` >=. */
+  /**
+   * float64 `[R]`, or `[B, R]`, with `duals`: u_i + v_j <= cost_ij, equal for pairs; with
+   * `maximize` >=.
+   */
   u?: Tensor;
   /** float64 `[C]`, or `[B, C]`. */
   v?: Tensor;
 }
 
-/** Result of {@link linearSumAssignment} for problems of different sizes; see {@link Assignment}. */
+/**
+ * Result of {@link linearSumAssignment} for problems of different sizes; see {@link Assignment}.
+ */
 export interface RaggedAssignment {
   /** Lists of min(rows, columns) per problem. */
   rows: Ragged;
@@ -96,8 +106,9 @@ export interface Problems {
 }
 
 /**
- * Rows or columns without a partner because the other side of their problem is empty. There may be any number of them
- * without a single cost, so they are hidden from the kernel unless an output has entries for them. @internal
+ * Rows or columns without a partner because the other side of their problem is empty. There may be
+ * any number of them without a single cost, so they are hidden from the kernel unless an output has
+ * entries for them. @internal
  */
 export interface Idle {
   rows: boolean;
@@ -326,11 +337,14 @@ function refuseFailure(status: Tensor, maximize: boolean): void {
 }
 
 /**
- * The assignment problem: pairs of rows and columns, each used at most once and as many as possible, with the minimum
- * sum of costs. The result is that of `scipy.optimize.linear_sum_assignment`, also among several optimal ones:
- * exact shortest augmenting paths (Jonker and Volgenant, Computing 38, 325; Crouse, IEEE T-AES 52, 1679). +inf forbids
- * a pair. Problems of a batch are solved in parallel. There are no gradients: see `matchedLoss`.
- * @param cost - float64 or float32 `[R, C]`, or a batch `[B, R, C]` or {@link RaggedCosts}, in which `status` tells for
+ * The assignment problem: pairs of rows and columns, each used at most once and as many as
+ * possible, with the minimum sum of costs. The result is that of
+ * `scipy.optimize.linear_sum_assignment`, also among several optimal ones: exact shortest
+ * augmenting paths (Jonker and Volgenant, Computing 38, 325; Crouse, IEEE T-AES 52, 1679). +inf
+ * forbids a pair. Problems of a batch are solved in parallel. There are no gradients: see
+ * `matchedLoss`.
+ * @param cost - float64 or float32 `[R, C]`, or a batch `[B, R, C]` or {@link RaggedCosts}, in
+ *   which `status` tells for
  *     every problem whether it has a solution (pairs are -1 otherwise)
  * @throws ValueError for a single problem `[R, C]` without a solution
  * @throws ShapeError, DTypeError; also for `out`

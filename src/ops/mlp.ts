@@ -16,7 +16,9 @@ export interface Layer {
 
 const operation = new Operation('mlp');
 const knownLayer = new KnownOptions('weight', 'bias', 'activation');
-/** Maximum number of layers in one call of the kernel; longer networks take several calls. @internal */
+/**
+ * Maximum number of layers in one call of the kernel; longer networks take several calls. @internal
+ */
 export const layersPerCall = 4;
 
 /**
@@ -53,7 +55,9 @@ function checkLayer(layer: Layer | undefined, operation_: string, name: string):
   knownLayer.check(layer, operation_, name);
 }
 
-/** The layers from `first` on, as many as a kernel takes, as its arguments and options. @internal */
+/**
+ * The layers from `first` on, as many as a kernel takes, as its arguments and options. @internal
+ */
 export function layerArguments(
   layers: readonly Layer[],
   first: number,

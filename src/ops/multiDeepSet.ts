@@ -9,19 +9,25 @@ import { asTensor, empty, type Tensor, type TensorLike } from '../tensor/tensor'
 import { checkLayers, type Layer, layerArguments, layersPerCall, mlp } from './mlp';
 import type { Pool } from './setPool';
 
-/** Options of {@link multiDeepSet}: the networks of the sets, and how their results become one row. */
+/**
+ * Options of {@link multiDeepSet}: the networks of the sets, and how their results become one row.
+ */
 export interface MultiDeepSetOptions {
   /** One network for each set, applied to its particles: at least one layer. */
   phi: readonly (readonly Layer[])[];
   pool: Pool;
   /**
-   * `'after'` (default): every set is pooled separately and the pooled rows are concatenated. `'before'`: the particles
-   * of all sets are pooled together; every phi then ends with the same width.
+   * `'after'` (default): every set is pooled separately and the pooled rows are concatenated.
+   * `'before'`: the particles of all sets are pooled together; every phi then ends with the same
+   * width.
    */
   fuse?: 'after' | 'before';
   /** Applied to every event's row; default: none, the rows themselves. */
   rho?: readonly Layer[];
-  /** Of the particles of each set, `[N]`, where a set has any: sum is weighted, mean the weighted mean. */
+  /**
+   * Of the particles of each set, `[N]`, where a set has any: sum is weighted, mean the weighted
+   * mean.
+   */
   weights?: readonly (TensorLike | undefined)[];
   out?: TensorLike;
 }
@@ -39,14 +45,17 @@ const operation = new Operation('multi_deep_set', [], words);
 const knownOptions = new KnownOptions('phi', 'pool', 'fuse', 'rho', 'weights', 'out');
 
 /**
- * Deep sets over several sets of particles per event, of different features and multiplicities: tracks and photons of the
- * signal B and of the rest of the event. A network for each set, pooling, and a network per event in one. On the CPU the
- * values of a phi are never in memory as a whole, neither forward nor backward; if a phi has more than four layers, this
- * holds for the last four. Nothing is padded, and an empty set's pooled row is 0.
+ * Deep sets over several sets of particles per event, of different features and multiplicities:
+ * tracks and photons of the signal B and of the rest of the event. A network for each set, pooling,
+ * and a network per event in one. On the CPU the values of a phi are never in memory as a whole,
+ * neither forward nor backward; if a phi has more than four layers, this holds for the last four.
+ * Nothing is padded, and an empty set's pooled row is 0.
  * @param sets - one to eight, each `[N, F]` of its own with boundaries of the same B events
  * @returns `[B, Fout]` of rho's last layer
- * @throws ValueError for boundaries that decrease or overrun, no sets or too many, a phi without layers, weights together
- *   with max or min; ShapeError for sets of different numbers of events, and a phi too many or too few; DTypeError
+ * @throws ValueError for boundaries that decrease or overrun, no sets or too many, a phi without
+ *   layers, weights together
+ *   with max or min; ShapeError for sets of different numbers of events, and a phi too many or too
+ *     few; DTypeError
  */
 export function multiDeepSet(sets: readonly (Ragged | RaggedLike | Vector)[], options: MultiDeepSetOptions): Tensor {
   knownOptions.check(options, name);

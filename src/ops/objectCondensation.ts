@@ -7,7 +7,10 @@ import { dtypeCode } from '../runtime/dtype';
 import { asRagged, type Ragged, type RaggedLike } from '../tensor/ragged';
 import { asTensor, type Tensor, type TensorLike } from '../tensor/tensor';
 
-/** The codes whose definitions of the loss are available; see kernels/object_condensation/object_condensation.h. */
+/**
+ * The codes whose definitions of the loss are available; see
+ * kernels/object_condensation/object_condensation.h.
+ */
 export type CondensationConvention = 'objectCondensation' | 'catFinder' | 'cmsPepr';
 
 export interface ObjectCondensationOptions {
@@ -15,7 +18,9 @@ export interface ObjectCondensationOptions {
   convention?: CondensationConvention;
   /** The minimum charge of a hit. Default 1. */
   qMin?: number;
-  /** Distance at which the repulsion of a condensation point ends; `'cmsPepr'` has none. Default 1. */
+  /**
+   * Distance at which the repulsion of a condensation point ends; `'cmsPepr'` has none. Default 1.
+   */
   radius?: number;
   /** `[4]` */
   out?: TensorLike;
@@ -30,9 +35,15 @@ export interface CondenseOptions {
 
 /** Result of {@link condense}. */
 export interface Clusters {
-  /** int32 `[N]`: the number of each hit's cluster in its event, 0 for that of the highest beta; -1 for none. */
+  /**
+   * int32 `[N]`: the number of each hit's cluster in its event, 0 for that of the highest beta; -1
+   * for none.
+   */
   clusters: Tensor;
-  /** int32 `[N]`: event b's condensation points are the rows `points[offsets[b]]` to `points[offsets[b] + counts[b] - 1]`. */
+  /**
+   * int32 `[N]`: event b's condensation points are the rows `points[offsets[b]]` to
+   * `points[offsets[b] + counts[b] - 1]`.
+   */
   points: Tensor;
   /** int32 `[B]`: how many clusters each event has. */
   counts: Tensor;
@@ -44,12 +55,13 @@ const knownCondenseOptions = new KnownOptions('tBeta', 'tD');
 const int32 = dtypeCode['int32'];
 
 /**
- * The four terms of the object condensation loss (Kieseler, arXiv:2002.03605), means over the events: attractive and
- * repulsive potential, beta of the condensation points, beta of the noise. Weights of the terms come with the gradient:
- * `loss.backward([1, 1, 1, sB])`.
+ * The four terms of the object condensation loss (Kieseler, arXiv:2002.03605), means over the
+ * events: attractive and repulsive potential, beta of the condensation points, beta of the noise.
+ * Weights of the terms come with the gradient: `loss.backward([1, 1, 1, sB])`.
  * @param beta - `[N]`, from 0 to below 1
  * @param x - `[N, D]` with boundaries of B events: coordinates in the space of clusters
- * @param objectIds - int32 `[N]`: the true object of each hit in its event, above 0; 0 and below for noise
+ * @param objectIds - int32 `[N]`: the true object of each hit in its event, above 0; 0 and below
+ *   for noise
  * @returns `[4]`
  * @throws ValueError for numbers that are not finite, and boundaries that decrease or overrun
  * @throws ShapeError, DTypeError
@@ -67,9 +79,10 @@ export function objectCondensation(
 }
 
 /**
- * Clusters from the predictions of a network trained with {@link objectCondensation}, for any number of objects:
- * repeatedly, the hit of highest beta that is not yet in a cluster becomes a condensation point, if its beta is above `tBeta`, and
- * takes the hits within `tD` that are not yet in a cluster. Of equal betas the first is taken. There are no gradients.
+ * Clusters from the predictions of a network trained with {@link objectCondensation}, for any
+ * number of objects: repeatedly, the hit of highest beta that is not yet in a cluster becomes a
+ * condensation point, if its beta is above `tBeta`, and takes the hits within `tD` that are not yet
+ * in a cluster. Of equal betas the first is taken. There are no gradients.
  * @param beta - `[N]`
  * @param x - `[N, D]` with boundaries of B events
  * @throws ValueError for numbers that are not finite, and boundaries that decrease or overrun

@@ -1,4 +1,5 @@
-// The bias of attention that comes from pairs of particles: its options, and what the kernel takes of them.
+// The bias of attention that comes from pairs of particles: its options, and what the kernel takes
+// of them.
 import { KnownOptions } from '../runtime/check';
 import { ShapeError, ValueError } from '../runtime/errors';
 import { shapeText } from '../tensor/shape';

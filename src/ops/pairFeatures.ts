@@ -22,12 +22,13 @@ export interface PairFeaturesOptions {
 }
 
 /**
- * Pair features that the Particle Transformer (arXiv:2202.03772) feeds to its attention, for every pair in an event:
- * ln kT, ln z, ln Delta R and ln m^2, as in weaver's ParticleTransformer. All are finite, also for a particle with
- * itself, and so is their gradient with respect to the momenta.
+ * Pair features that the Particle Transformer (arXiv:2202.03772) feeds to its attention, for every
+ * pair in an event: ln kT, ln z, ln Delta R and ln m^2, as in weaver's ParticleTransformer. All are
+ * finite, also for a particle with itself, and so is their gradient with respect to the momenta.
  * @param momenta - `[N, 4]` with boundaries of B events: px, py, pz, E {GeV}
  * @returns `[P, 4]`: for an event of n particles n rows of n pairs, one event after the other
- * @throws ValueError for momenta that are not finite, boundaries that decrease or overrun, an eps of 0 or less
+ * @throws ValueError for momenta that are not finite, boundaries that decrease or overrun, an eps
+ *   of 0 or less
  * @throws ShapeError, DTypeError
  */
 export function pairFeatures(momenta: Ragged | RaggedLike | Vector, options: PairFeaturesOptions = {}): Ragged {

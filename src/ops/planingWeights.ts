@@ -15,7 +15,10 @@ export interface PlaningOptions extends Binning {
   labels?: TensorLike;
   /** `[N]`: initial weights of the elements. Default: all 1. */
   weights?: TensorLike;
-  /** `[B]`: the wanted distribution, for example the counts of another sample; non-negative. Default: flat. */
+  /**
+   * `[B]`: the wanted distribution, for example the counts of another sample; non-negative.
+   * Default: flat.
+   */
   target?: TensorLike;
 }
 
@@ -48,13 +51,15 @@ function factorsOf(contents: Float64Array, target: Float64Array): Float64Array {
 }
 
 /**
- * Weights that plane a variable away: with them its distribution is flat in every class, or the target's, so that a
- * classifier cannot learn from it (S. Chang, T. Cohen, B. Ostdiek, arXiv:1709.10106). Every element's weight is multiplied
- * with target / content of its bin and class; the sum of the weights of a class that are inside stays as it was. Elements
- * outside all bins, and in bins whose content is not above 0, get 0. It has no gradient.
+ * Weights that plane a variable away: with them its distribution is flat in every class, or the
+ * target's, so that a classifier cannot learn from it (S. Chang, T. Cohen, B. Ostdiek,
+ * arXiv:1709.10106). Every element's weight is multiplied with target / content of its bin and
+ * class; the sum of the weights of a class that are inside stays as it was. Elements outside all
+ * bins, and in bins whose content is not above 0, get 0. It has no gradient.
  * @param variable - `[N]`, NaN is refused
  * @returns `[N]`, of the element type of `variable`
- * @throws ShapeError, DTypeError; ValueError for NaN, invalid bins, a target below 0 and unknown options
+ * @throws ShapeError, DTypeError; ValueError for NaN, invalid bins, a target below 0 and unknown
+ *   options
  */
 export function planingWeights(variable: TensorLike, options: PlaningOptions): Tensor {
   knownOptions.check(options, name);

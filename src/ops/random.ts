@@ -13,8 +13,8 @@ export interface RandomOptions {
   /** Independent numbers for the same seed. Default 0. */
   stream?: number | bigint;
   /**
-   * So many numbers belong to `stream`, as many behind them to the next one, and so on modulo 2^64: each row of a matrix
-   * is what a call of its own would draw. Default 0: all belong to `stream`.
+   * So many numbers belong to `stream`, as many behind them to the next one, and so on modulo 2^64:
+   * each row of a matrix is what a call of its own would draw. Default 0: all belong to `stream`.
    */
   perStream?: number | bigint;
   /** `'float32'` (default) or `'float64'`. */
@@ -62,15 +62,17 @@ function generator<Options extends RandomOptions>(
 }
 
 /**
- * Uniform numbers u in [0, 1), from Philox 4x32-10 (Salmon et al., SC11): the same on every device. With `low` and `high`
- * low + (high - low) u, which rounding may make `high`.
- * @throws ValueError for a seed that is not an integer, limits that are not finite, a `high` below `low`
+ * Uniform numbers u in [0, 1), from Philox 4x32-10 (Salmon et al., SC11): the same on every device.
+ * With `low` and `high` low + (high - low) u, which rounding may make `high`.
+ * @throws ValueError for a seed that is not an integer, limits that are not finite, a `high` below
+ *   `low`
  */
 export const uniform = generator<UniformOptions>('random_uniform', 'random.uniform', ['low', 'high']);
 
 /**
- * Normal numbers of mean 0 and variance 1, or of the given `mean` and `deviation`, from Philox 4x32-10 by Box and Muller's
- * method.
- * @throws ValueError for a seed that is not an integer, a mean that is not finite, a deviation that is not or is negative
+ * Normal numbers of mean 0 and variance 1, or of the given `mean` and `deviation`, from Philox
+ * 4x32-10 by Box and Muller's method.
+ * @throws ValueError for a seed that is not an integer, a mean that is not finite, a deviation that
+ *   is not or is negative
  */
 export const normal = generator<NormalOptions>('random_normal', 'random.normal', ['mean', 'deviation']);

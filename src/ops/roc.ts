@@ -10,7 +10,10 @@ export interface RocOptions {
   weights?: TensorLike;
 }
 
-/** N + 1 points from the strictest cut to none; elements of equal score enter together, so their points are the same. */
+/**
+ * N + 1 points from the strictest cut to none; elements of equal score enter together, so their
+ * points are the same.
+ */
 export interface RocCurve {
   /** float64 `[N + 1]`: kept share of the background. */
   falsePositiveRate: Tensor;
@@ -59,8 +62,8 @@ function run(
 }
 
 /**
- * The area under the ROC curve: the probability, by weight, that a signal element scores above a background element, where
- * ties count one half. Exact, in O(N log N). It has no gradient.
+ * The area under the ROC curve: the probability, by weight, that a signal element scores above a
+ * background element, where ties count one half. Exact, in O(N log N). It has no gradient.
  * @param scores - `[N]`, NaN is refused
  * @param labels - `[N]`: 0 background, 1 signal
  * @returns a float64 scalar, NaN without signal or without background
@@ -82,8 +85,8 @@ export function rocCurve(scores: TensorLike, labels: TensorLike, options?: RocOp
 }
 
 /**
- * Background rejection at fixed signal efficiency: 1 / false positive rate at the point of the ROC curve whose true positive
- * rate is nearest to the efficiency, the strictest of several.
+ * Background rejection at fixed signal efficiency: 1 / false positive rate at the point of the ROC
+ * curve whose true positive rate is nearest to the efficiency, the strictest of several.
  * @param scores - `[N]`, NaN is refused
  * @param labels - `[N]`: 0 background, 1 signal
  * @param efficiencies - `[K]`, or one number

@@ -10,11 +10,13 @@ export type Pool = 'sum' | 'mean' | 'max' | 'min';
 const operation = new Operation('set_pool', ['weights']);
 
 /**
- * One row per set (event) from the rows of its elements. An empty set gives 0; NaN makes max and min NaN.
- * With `weights` `[N]` sum is weighted and mean is the weighted mean, 0 where a set's weights sum to 0.
+ * One row per set (event) from the rows of its elements. An empty set gives 0; NaN makes max and
+ * min NaN. With `weights` `[N]` sum is weighted and mean is the weighted mean, 0 where a set's
+ * weights sum to 0.
  * @param x - `[N, F]` with boundaries of B sets
  * @returns `[B, F]`
- * @throws ValueError for boundaries that decrease or overrun, an unknown pool, weights together with max or min
+ * @throws ValueError for boundaries that decrease or overrun, an unknown pool, weights together
+ *   with max or min
  * @throws ShapeError, DTypeError
  */
 export function setPool(

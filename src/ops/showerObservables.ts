@@ -9,7 +9,9 @@ import { asTensor, empty, type Tensor, type TensorLike } from '../tensor/tensor'
 export interface ShowerObservablesOptions {
   /** Cells below count as empty, in the showers' unit. Default 0.1. */
   threshold?: number;
-  /** `[B, 2]`: where the showers' axes are, (y, x) {cells}. Default: their own centres of gravity. */
+  /**
+   * `[B, 2]`: where the showers' axes are, (y, x) {cells}. Default: their own centres of gravity.
+   */
   axis?: TensorLike;
   /** Rings of the radial profile. Default: as many as fit into the larger half of a layer. */
   rings?: number;
@@ -23,7 +25,10 @@ export interface ShowerObservablesOptions {
   highest?: number;
 }
 
-/** What B showers of `[Z, Y, X]` cells are known by; z is the depth. Energies are in the showers' unit. */
+/**
+ * What B showers of `[Z, Y, X]` cells are known by; z is the depth. Energies are in the showers'
+ * unit.
+ */
 export interface ShowerObservables {
   /** `[B]`: the visible energy. */
   energy: Tensor;
@@ -33,11 +38,17 @@ export interface ShowerObservables {
   longitudinal: Tensor;
   /** `[B, R]`: the energy in rings round the axis, over all layers. */
   radial: Tensor;
-  /** `[B, 3]`: the centre of gravity (z, y, x) {cells}, the middle of cell i at i; the middle of all cells without energy. */
+  /**
+   * `[B, 3]`: the centre of gravity (z, y, x) {cells}, the middle of cell i at i; the middle of all
+   * cells without energy.
+   */
   centre: Tensor;
   /** int32 `[B, S]`: how many cells have energies between two edges. */
   spectrum: Tensor;
-  /** float64 `[S + 1]`: the edges, evenly spaced in their logarithms; the lower one belongs to the bin. */
+  /**
+   * float64 `[S + 1]`: the edges, evenly spaced in their logarithms; the lower one belongs to the
+   * bin.
+   */
   edges: Tensor;
 }
 
@@ -52,11 +63,13 @@ function count(value: number, option: 'rings' | 'bins'): number {
 }
 
 /**
- * Visible energy, hits, longitudinal and radial profile, centre of gravity and cell-energy spectrum of showers, in one pass
- * over the cells, with float64 sums. NaN in a cell is a hit, and makes the energies that it is part of NaN. There are no
- * gradients: visible energy and profiles are sums over cells.
+ * Visible energy, hits, longitudinal and radial profile, centre of gravity and cell-energy spectrum
+ * of showers, in one pass over the cells, with float64 sums. NaN in a cell is a hit, and makes the
+ * energies that it is part of NaN. There are no gradients: visible energy and profiles are sums
+ * over cells.
  * @param showers - `[B, Z, Y, X]`, z the depth; normally {MIP}
- * @throws ShapeError, DTypeError; ValueError for options out of range and an axis that is not finite
+ * @throws ShapeError, DTypeError; ValueError for options out of range and an axis that is not
+ *   finite
  */
 export function showerObservables(showers: TensorLike, options: ShowerObservablesOptions = {}): ShowerObservables {
   knownOptions.check(options, name);

@@ -9,8 +9,8 @@ const ofRows = new Operation('softmax');
 const ofSegments = new Operation('segment_softmax');
 
 /**
- * Weights that sum to 1 over the last axis: `exp(x_c) / sum of exp(x_k)`, with the largest number subtracted first. The same
- * result as PyTorch's softmax.
+ * Weights that sum to 1 over the last axis: `exp(x_c) / sum of exp(x_k)`, with the largest number
+ * subtracted first. The same result as PyTorch's softmax.
  * @param x - `[..., F]`
  * @returns a tensor of the shape of x
  * @throws ShapeError, DTypeError
@@ -21,8 +21,8 @@ export function softmax(x: TensorLike, options?: { out?: TensorLike }): Tensor {
 }
 
 /**
- * A softmax over the particles of each event, column by column: the weights of every event sum to 1. The same result as
- * PyTorch Geometric's softmax.
+ * A softmax over the particles of each event, column by column: the weights of every event sum to
+ * 1. The same result as PyTorch Geometric's softmax.
  * @param x - `[N, ...]` with boundaries of B events; rows outside every event get 0
  * @returns the weights, with the same boundaries
  * @throws ValueError for boundaries that decrease or overrun; ShapeError, DTypeError

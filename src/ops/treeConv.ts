@@ -17,8 +17,8 @@ export interface TreeConvOptions {
   bias?: TensorLike;
   activation?: Activation;
   /**
-   * `'none'` (default); `'mean'` divides the daughters' sum by their number; `'symmetric'` weights every term by
-   * 1/sqrt(d_i d_j), d = degree of A + I of the undirected tree.
+   * `'none'` (default); `'mean'` divides the daughters' sum by their number; `'symmetric'` weights
+   * every term by 1/sqrt(d_i d_j), d = degree of A + I of the undirected tree.
    */
   normalization?: 'none' | 'mean' | 'symmetric';
   out?: TensorLike;
@@ -26,8 +26,8 @@ export interface TreeConvOptions {
 
 /**
  * Convolution on decay trees with weights of their own for particle, mother and daughters:
- * `activation(self x_i + parent x_mother + daughters sum x_daughter + bias)`. A root has no mother term.
- * From the selective background simulation of Belle II (J. Kahn).
+ * `activation(self x_i + parent x_mother + daughters sum x_daughter + bias)`. A root has no mother
+ * term. From the selective background simulation of Belle II (J. Kahn).
  * @param tree - of {@link tree}
  * @param x - `[N, Fin]`
  * @returns `[N, Fout]`

@@ -28,7 +28,10 @@ export interface GlobalPoolOptions {
 
 const axisNames = ['D', 'H', 'W'] as const;
 
-/** The windows along one axis that PyTorch has: in ceil mode the last one must begin inside x or before it. */
+/**
+ * The windows along one axis that PyTorch has: in ceil mode the last one must begin inside x or
+ * before it.
+ */
 function count(input: number, window: number, stride: number, padding: number, ceilMode: boolean): number {
   const beyond = input + 2 * padding - window;
   const windows = (ceilMode ? Math.ceil(beyond / stride) : Math.floor(beyond / stride)) + 1;
@@ -144,14 +147,17 @@ export function avgPool2d(x: TensorLike, kernel: PerAxis, options: AvgPoolOption
   return averages[1].run(x, kernel, options);
 }
 
-/** `avgPool1d` along three axes, PyTorch's AvgPool3d: `[B, C, D, H, W]` gives `[B, C, Dout, Hout, Wout]`. */
+/**
+ * `avgPool1d` along three axes, PyTorch's AvgPool3d: `[B, C, D, H, W]` gives `[B, C, Dout, Hout,
+ * Wout]`.
+ */
 export function avgPool3d(x: TensorLike, kernel: PerAxis, options: AvgPoolOptions = {}): Tensor {
   return averages[2].run(x, kernel, options);
 }
 
 /**
- * The largest number of every window along one axis; the same result as PyTorch's MaxPool1d. NaN where the window has one.
- * The gradient goes to the first of equal numbers.
+ * The largest number of every window along one axis; the same result as PyTorch's MaxPool1d. NaN
+ * where the window has one. The gradient goes to the first of equal numbers.
  * @param x - `[B, C, W]`
  * @param kernel - the window's extent
  * @returns `[B, C, Wout]`
@@ -166,7 +172,10 @@ export function maxPool2d(x: TensorLike, kernel: PerAxis, options: MaxPoolOption
   return maxima[1].run(x, kernel, options);
 }
 
-/** `maxPool1d` along three axes, PyTorch's MaxPool3d: `[B, C, D, H, W]` gives `[B, C, Dout, Hout, Wout]`. */
+/**
+ * `maxPool1d` along three axes, PyTorch's MaxPool3d: `[B, C, D, H, W]` gives `[B, C, Dout, Hout,
+ * Wout]`.
+ */
 export function maxPool3d(x: TensorLike, kernel: PerAxis, options: MaxPoolOptions = {}): Tensor {
   return maxima[2].run(x, kernel, options);
 }
@@ -176,8 +185,8 @@ const globalOptions = new KnownOptions('out');
 const globally = new Operation('window_pool', [], undefined, 'globalPool');
 
 /**
- * One number for each channel: sum, mean, largest or smallest over all places; PyTorch's AdaptiveAvgPool and AdaptiveMaxPool
- * with an output of 1. Nothing to pool gives 0.
+ * One number for each channel: sum, mean, largest or smallest over all places; PyTorch's
+ * AdaptiveAvgPool and AdaptiveMaxPool with an output of 1. Nothing to pool gives 0.
  * @param x - `[B, C, ...]` with one to three axes of places
  * @returns `[B, C]`
  * @throws ShapeError, DTypeError; ValueError for an unknown kind

@@ -1,7 +1,9 @@
 // What is said about arguments that cannot be used.
 import { ValueError } from './errors';
 
-/** A value as shown in messages. Never throws for any value: `String(Object.create(null))` would. */
+/**
+ * A value as shown in messages. Never throws for any value: `String(Object.create(null))` would.
+ */
 export function shown(value: unknown): string {
   switch (typeof value) {
     case 'string':
@@ -28,7 +30,8 @@ export class KnownOptions {
   }
 
   /**
-   * Throws when `options` is not an object or has an unknown name, so that a misspelt option cannot go unnoticed.
+   * Throws when `options` is not an object or has an unknown name, so that a misspelt option cannot
+   * go unnoticed.
    * @param what - what the object is called in messages
    */
   check(options: unknown, operation: string, what = 'options'): void {

@@ -15,7 +15,9 @@ interface DTypeInfo {
   Array: new (buffer: ArrayBufferLike | number, byteOffset?: number, length?: number) => TypedArray;
 }
 
-/** In the order of the codes that cross into the addon (`dtypes` in native/addon/frame.h). @internal */
+/**
+ * In the order of the codes that cross into the addon (`dtypes` in native/addon/frame.h). @internal
+ */
 export const dtypes: readonly DTypeInfo[] = [
   { name: 'float32', bytes: 4, floating: true, Array: Float32Array },
   { name: 'float64', bytes: 8, floating: true, Array: Float64Array },
@@ -43,7 +45,10 @@ const codeOfClass: Readonly<Record<string, number>> = Object.assign(Object.creat
   Uint8Array: 4,
 });
 
-/** The class is asked for by name: arrays of another realm (a vm context, Jest) are as good. @internal */
+/**
+ * The class is asked for by name: arrays of another realm (a vm context, Jest) are as good.
+ * @internal
+ */
 export function codeOfArray(array: object): number | undefined {
   return codeOfClass[(array as { [Symbol.toStringTag]: string })[Symbol.toStringTag]];
 }

@@ -10,7 +10,10 @@ export type ErrorCode =
   | 'ERR_UPSILON_BUSY'
   | 'ERR_UPSILON_NO_BINARY';
 
-/** Base of all errors that the library throws. Its message says what was found, what was expected, and where. */
+/**
+ * Base of all errors that the library throws. Its message says what was found, what was expected,
+ * and where.
+ */
 export class UpsilonError extends Error {
   /** Stable for programs, as Node's own codes. */
   readonly code: ErrorCode;
@@ -77,7 +80,8 @@ export function publicName(operation: string): string {
 }
 
 /**
- * The same out-of-memory error, now naming the operation and the argument that needed the memory, by their public names.
+ * The same out-of-memory error, now naming the operation and the argument that needed the memory,
+ * by their public names.
  * @internal
  */
 export function noMemoryFor(error: unknown, operation: string, argument: string): unknown {

@@ -1,5 +1,5 @@
-// Failures of the library as errors. The library names arguments and dimensions as its schemas do, and says which parts of
-// a text are such names; here they get the names that users know.
+// Failures of the library as errors. The library names arguments and dimensions as its schemas do,
+// and says which parts of a text are such names; here they get the names that users know.
 import {
   camelCase,
   DeviceError,
@@ -22,7 +22,9 @@ export interface Caller {
 }
 
 const callers: Caller[] = [];
-/** Of each operation the last one that called it on a device, where faults are found after the call. */
+/**
+ * Of each operation the last one that called it on a device, where faults are found after the call.
+ */
 const lastOnDevice = new Map<string, Caller>();
 
 /** The number by which a call says whose it is. */

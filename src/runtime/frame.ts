@@ -17,8 +17,8 @@ const copyOperation = -1;
 const noCaller = -1;
 
 /**
- * The typed arrays of the call that is being packed. One list for all calls: between the first `pack` and `submit` no
- * code of the user runs.
+ * The typed arrays of the call that is being packed. One list for all calls: between the first
+ * `pack` and `submit` no code of the user runs.
  */
 const arrays: TypedArray[] = [];
 let arrayCount = 0;

@@ -4,7 +4,10 @@ import { CUDA, deviceOf } from './device';
 import { ValueError } from './errors';
 import { type DeviceDescription, native, seekPlugins } from './native';
 
-/** The devices of this machine; the CPU is always the first. Opens the CUDA plug-in if it is available. */
+/**
+ * The devices of this machine; the CPU is always the first. Opens the CUDA plug-in if it is
+ * available.
+ */
 export function devices(): DeviceDescription[] {
   seekPlugins();
   return native.devices();
@@ -20,9 +23,9 @@ export function info(): { version: string; variants: Record<string, string[]>; c
 }
 
 /**
- * How many CPU threads operations called from this JavaScript thread may use: 1 to 4096, or -1 for the default, which is
- * all cores, and for calls off the main thread all but one, which is left to the event loop. A number from 1 on holds for
- * both. Results have the same bits for any number.
+ * How many CPU threads operations called from this JavaScript thread may use: 1 to 4096, or -1 for
+ * the default, which is all cores, and for calls off the main thread all but one, which is left to
+ * the event loop. A number from 1 on holds for both. Results have the same bits for any number.
  * @throws ValueError for other numbers
  */
 export function setThreads(threads: number): void {
@@ -34,10 +37,10 @@ export type Precision = 'fp32' | 'tf32' | 'bf16';
 const precisions: readonly Precision[] = ['fp32', 'tf32', 'bf16'];
 
 /**
- * Sets the precision of matrix products on CUDA devices, for operations called from this JavaScript thread from now on:
- * `'fp32'` (the default) multiplies float32 numbers as they are; `'tf32'` rounds the factors to 10 bits of mantissa
- * (relative error about 5e-4) and `'bf16'` to 7 bits (4e-3), for tensor cores. Both add up in float32. The CPU always
- * computes in float32.
+ * Sets the precision of matrix products on CUDA devices, for operations called from this JavaScript
+ * thread from now on: `'fp32'` (the default) multiplies float32 numbers as they are; `'tf32'`
+ * rounds the factors to 10 bits of mantissa (relative error about 5e-4) and `'bf16'` to 7 bits
+ * (4e-3), for tensor cores. Both add up in float32. The CPU always computes in float32.
  * @throws ValueError for anything else
  */
 export function setPrecision(precision: Precision): void {
@@ -54,13 +57,19 @@ export function lastVariant(): string {
   return native.lastVariant();
 }
 
-/** Waits for a device, and throws any error that its kernels have reported since the last call (such as an index out of range). */
+/**
+ * Waits for a device, and throws any error that its kernels have reported since the last call (such
+ * as an index out of range).
+ */
 export function synchronize(device: string): void {
   const { type, id } = deviceOf(device, 'synchronize');
   native.synchronize(type, id);
 }
 
-/** What is alive in this process: native blocks and their bytes, and Arrow C exports and imports not yet released. */
+/**
+ * What is alive in this process: native blocks and their bytes, and Arrow C exports and imports not
+ * yet released.
+ */
 export function counters(): { blocks: number; blockBytes: number; arrowExports: number; arrowImports: number } {
   return native.counters();
 }

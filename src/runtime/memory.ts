@@ -20,7 +20,10 @@ export interface Memory {
   /** For `Kind.block`: its number, and what keeps it alive. */
   readonly block: number;
   readonly keeper: NativeBlock | undefined;
-  /** Where the elements begin in what a call is given: in the block {bytes}; 0 for an array, which begins there itself. */
+  /**
+   * Where the elements begin in what a call is given: in the block {bytes}; 0 for an array, which
+   * begins there itself.
+   */
   readonly byteOffset: number;
 }
 
@@ -34,12 +37,15 @@ export interface Elements {
   readonly shape: readonly number[];
 }
 
-/** Below this, memory of the JavaScript engine is cheaper than a block (measured: they break even at 4 to 16 KB). */
+/**
+ * Below this, memory of the JavaScript engine is cheaper than a block (measured: they break even at
+ * 4 to 16 KB).
+ */
 const smallestBlock = 16384;
 /**
- * Blocks that are not disposed of are released by finalizers, which run only between turns of the event loop: a long
- * synchronous loop would pile them up. Beyond this many bytes in one turn, the engine's own memory is used, which it
- * frees at any time.
+ * Blocks that are not disposed of are released by finalizers, which run only between turns of the
+ * event loop: a long synchronous loop would pile them up. Beyond this many bytes in one turn, the
+ * engine's own memory is used, which it frees at any time.
  */
 const largestTurn = 256 * 2 ** 20;
 /** No machine has so many bytes, and from here on their number is not exact. */
@@ -47,10 +53,14 @@ const addressable = 2 ** 52;
 let bytesThisTurn = 0;
 let turnIsCounted = false;
 
-/** Which ArrayBuffers are memory of the library: views on them need no copy in calls off the thread. */
+/**
+ * Which ArrayBuffers are memory of the library: views on them need no copy in calls off the thread.
+ */
 const blockOfBuffer = new WeakMap<object, NativeBlock>();
 
-/** The block that an array is a view on; undefined for memory of the JavaScript engine. @internal */
+/**
+ * The block that an array is a view on; undefined for memory of the JavaScript engine. @internal
+ */
 export function blockUnder(array: TypedArray): NativeBlock | undefined {
   // A detached view no longer refers to the block.
   return array.byteLength > 0 ? blockOfBuffer.get(array.buffer) : undefined;
@@ -61,7 +71,10 @@ function known(block: NativeBlock): NativeBlock {
   return block;
 }
 
-/** A file as bytes; nothing is read before it is used. Errors name `operation` and its argument `file`. @internal */
+/**
+ * A file as bytes; nothing is read before it is used. Errors name `operation` and its argument
+ * `file`. @internal
+ */
 export function mapFile(file: string, operation: string): Uint8Array {
   if (typeof file !== 'string') throw new ValueError(operation, 'file', `file is ${shown(file)} (expected a name)`);
   try {
@@ -91,7 +104,8 @@ export function allocate(dtype: number, elements: number, device: Device, operat
       try {
         return { kind: Kind.array, array: new Elements(elements), block: 0, keeper: undefined, byteOffset: 0 };
       } catch {
-        // The engine has no memory left: a block may still be had, and if not, its error has a type.
+        // The engine has no memory left: a block may still be had, and if not, its error has a
+        // type.
       }
     }
   }

@@ -6,8 +6,9 @@ import { UpsilonError } from './errors';
 import { failureOf } from './failure';
 
 /**
- * One dimension of a parameter: `B+1` is `{ sum: ['B'], constant: 1 }`, `M1|M0` is `{ firstOf: ['M1', 'M0'] }`, `H^concat*F`
- * is `{ product: [{ name: 'H', option: 2 }, { name: 'F', option: -1 }] }`: H counts where the option of that index is set.
+ * One dimension of a parameter: `B+1` is `{ sum: ['B'], constant: 1 }`, `M1|M0` is `{ firstOf:
+ * ['M1', 'M0'] }`, `H^concat*F` is `{ product: [{ name: 'H', option: 2 }, { name: 'F', option: -1
+ * }] }`: H counts where the option of that index is set.
  */
 export interface DimensionDescription {
   sum: string[];
@@ -46,7 +47,10 @@ export interface OperationDescription {
   options: OptionDescription[];
 }
 export interface NativeBlock {
-  /** Names the block in calls; absent where the engine forbids memory of others and `buffer` is its own. */
+  /**
+   * Names the block in calls; absent where the engine forbids memory of others and `buffer` is its
+   * own.
+   */
   id?: number;
   /** Host blocks. */
   buffer?: ArrayBuffer;
@@ -103,12 +107,17 @@ function usesMusl(): boolean {
   return !report?.header?.glibcVersionRuntime;
 }
 
-/** `linux-x64`, `darwin-arm64`, `linux-x64musl`: how folders and packages with binaries are called. */
+/**
+ * `linux-x64`, `darwin-arm64`, `linux-x64musl`: how folders and packages with binaries are called.
+ */
 function platformName(): string {
   return `${process.platform}-${process.arch}${usesMusl() ? 'musl' : ''}`;
 }
 
-/** Tries the places where a binary may be: one built here, one that came with the package, one of its own package. */
+/**
+ * Tries the places where a binary may be: one built here, one that came with the package, one of
+ * its own package.
+ */
 function load(): Native {
   const root = join(__dirname, '..', '..');
   const built = join(root, 'build', 'Release', 'upsilon.node');
@@ -145,9 +154,9 @@ export const frameLayout = native.initialize(failureOf);
 let pluginsSought = false;
 
 /**
- * Says where the CUDA package is, if it is installed: a plug-in that lies neither beside the binary nor where
- * UPSILON_PLUGIN_PATH says is looked for there. Called before the first use of a device, so that programs on the CPU
- * do not pay for the search.
+ * Says where the CUDA package is, if it is installed: a plug-in that lies neither beside the binary
+ * nor where UPSILON_PLUGIN_PATH says is looked for there. Called before the first use of a device,
+ * so that programs on the CPU do not pay for the search.
  */
 export function seekPlugins(): void {
   if (pluginsSought) return;

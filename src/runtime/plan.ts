@@ -1,5 +1,5 @@
-// What calls need to know of an operation: names, options and the shapes of outputs, all from the schema that the library
-// tells. Shapes are not checked here: the gate does that.
+// What calls need to know of an operation: names, options and the shapes of outputs, all from the
+// schema that the library tells. Shapes are not checked here: the gate does that.
 import { shown } from './check';
 import { dtypeCode, dtypes } from './dtype';
 import { camelCase, publicName, UpsilonError, ValueError } from './errors';
@@ -30,7 +30,10 @@ function describe(name: string): [OperationDescription, number] {
 /** Where a dimension's value is found: the first of these inputs that is given. */
 interface DimensionSource {
   input: number;
-  /** Counted from the end, so that leading dimensions do not matter. For `...`: how many dimensions follow it. */
+  /**
+   * Counted from the end, so that leading dimensions do not matter. For `...`: how many dimensions
+   * follow it.
+   */
   fromEnd: number;
   constant: number;
 }

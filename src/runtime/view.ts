@@ -1,4 +1,5 @@
-// Parts of memory. Nothing else makes one: where a part begins is said differently for arrays, blocks and devices.
+// Parts of memory. Nothing else makes one: where a part begins is said differently for arrays,
+// blocks and devices.
 import { dtypes, type TypedArray } from './dtype';
 import { Kind, type Memory } from './memory';
 
@@ -12,7 +13,8 @@ export function viewOf(memory: Memory, dtype: number, begin: number, elements: n
   const end = begin + elements;
   return {
     kind,
-    // Memory that is gone (a disposed block, a detached array) has no parts: the call that uses it reports the error.
+    // Memory that is gone (a disposed block, a detached array) has no parts: the call that uses it
+    // reports the error.
     array: array && array.length >= end ? array.subarray(begin, end) : array,
     block,
     keeper,

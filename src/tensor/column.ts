@@ -1,6 +1,7 @@
-// Arrow JS columns as typed arrays and back, without copies. What was found out about the layout of its Data objects
-// (apache-arrow 21):
-//  - slice() has already advanced `values`, `valueOffsets` and the children of FixedSizeLists; Data.offset counts for
+// Arrow JS columns as typed arrays and back, without copies. What was found out about the layout of
+// its Data objects (apache-arrow 21):
+//  - slice() has already advanced `values`, `valueOffsets` and the children of FixedSizeLists;
+//    Data.offset counts for
 //    null bitmaps only. A sliced List keeps its whole child, and its offsets start where they are.
 //  - buffers that come from files are padded: the length of the Data counts, not that of the array.
 //  - makeData does not look at the class of the array: Float64 memory can claim to be Float32.
@@ -42,7 +43,8 @@ export interface ListColumn extends Column {
 /** Recognised by structure, as a program may contain several copies of apache-arrow. */
 export function isVector(value: object): value is Vector {
   const parts = value as { data?: unknown; type?: { typeId?: unknown } };
-  // The type first: of other objects with a `type`, none is asked for data that it may not have at hand.
+  // The type first: of other objects with a `type`, none is asked for data that it may not have at
+  // hand.
   return typeof parts.type?.typeId === 'number' && Array.isArray(parts.data);
 }
 
@@ -77,7 +79,10 @@ function refuseNulls(data: Data, name: string, operation: string): void {
     throw new ValueError(operation, name, `${name} has ${nulls} null${nulls === 1 ? '' : 's'} (expected none)`);
 }
 
-/** Elements of the primitive column at the bottom of nested FixedSizeLists, and the sizes of these lists. */
+/**
+ * Elements of the primitive column at the bottom of nested FixedSizeLists, and the sizes of these
+ * lists.
+ */
 function flatten(data: Data, name: string, operation: string): Column {
   refuseNulls(data, name, operation);
   if ((data.type.typeId as number) === FIXED_SIZE_LIST) {
@@ -140,7 +145,10 @@ function refuseNullsOf(vector: Vector, name: string, operation: string): void {
     throw new ValueError(operation, name, `${name} has ${nulls} null${nulls === 1 ? '' : 's'} (expected none)`);
 }
 
-/** Columns are recognised by structure, so other objects may pass; Arrow's own errors are untyped, so wrap them. */
+/**
+ * Columns are recognised by structure, so other objects may pass; Arrow's own errors are untyped,
+ * so wrap them.
+ */
 function reading<T>(name: string, operation: string, body: () => T): T {
   try {
     return body();
@@ -159,7 +167,10 @@ export function columnOf(vector: Vector, name: string, operation: string): Colum
   });
 }
 
-/** A List column: its offsets as they are (a slice's do not start at 0), and all elements they refer to. */
+/**
+ * A List column: its offsets as they are (a slice's do not start at 0), and all elements they refer
+ * to.
+ */
 export function listColumnOf(vector: Vector, name: string, operation: string): ListColumn {
   return reading(name, operation, () => listColumn(vector, name, operation));
 }

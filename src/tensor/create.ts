@@ -9,7 +9,10 @@ import { asTensor, filled, ofType, type Tensor, type TensorLike } from './tensor
 export interface TensorOptions {
   /** Default: the shape of the source. */
   shape?: readonly number[];
-  /** Default: the source's, float32 for lists of numbers. Another one than the source's makes a converted copy. */
+  /**
+   * Default: the source's, float32 for lists of numbers. Another one than the source's makes a
+   * converted copy.
+   */
   dtype?: DType;
   /** Default `'cpu'`. */
   device?: string;
@@ -22,10 +25,12 @@ export interface TensorOptions {
 const knownOptions = new KnownOptions('shape', 'dtype', 'device', 'requiresGrad', 'name');
 
 /**
- * A tensor on the memory of `source`. Typed arrays and one-chunk Arrow vectors (Float32, Float64, Int32, Int64, Uint8 and
- * FixedSizeLists of them, nested or not) are not copied; several chunks are gathered once; lists of numbers are copied.
+ * A tensor on the memory of `source`. Typed arrays and one-chunk Arrow vectors (Float32, Float64,
+ * Int32, Int64, Uint8 and FixedSizeLists of them, nested or not) are not copied; several chunks are
+ * gathered once; lists of numbers are copied.
  * @throws DTypeError for element types that no operation knows
- * @throws ValueError for columns with nulls, saying how many; for numbers that the element type cannot hold
+ * @throws ValueError for columns with nulls, saying how many; for numbers that the element type
+ *   cannot hold
  * @throws ShapeError when `shape` does not fit, or lists are of different lengths
  */
 export function tensor(source: TensorLike, options: TensorOptions = {}): Tensor {

@@ -1,5 +1,5 @@
-// Between a device and this process: what shapes a result has to be looked at here, and what is worked out here belongs
-// where the other arguments are.
+// Between a device and this process: what shapes a result has to be looked at here, and what is
+// worked out here belongs where the other arguments are.
 import { cpu } from '../runtime/device';
 import { codeOfArray, type TypedArray } from '../runtime/dtype';
 import { wrapArray } from '../runtime/memory';

@@ -18,7 +18,10 @@ export interface RaggedLike {
   offsets: TensorLike;
 }
 
-/** A list of events with varying numbers of rows: Arrow's `List` column, nothing padded. Made by {@link ragged}. */
+/**
+ * A list of events with varying numbers of rows: Arrow's `List` column, nothing padded. Made by
+ * {@link ragged}.
+ */
 export class Ragged {
   /** @internal */
   constructor(
@@ -69,8 +72,8 @@ export function indices(source: TensorLike, operation: string, name: string): Te
 }
 
 /**
- * Refuses event boundaries that decrease or overrun. Contents on a device are checked there, when they are used, unless
- * they have been fetched.
+ * Refuses event boundaries that decrease or overrun. Contents on a device are checked there, when
+ * they are used, unless they have been fetched.
  * @internal
  */
 export function checkBoundaries(boundaries: Tensor | Int32Array, rows: number, operation: string, name: string): void {
@@ -92,10 +95,13 @@ export function checkBoundaries(boundaries: Tensor | Int32Array, rows: number, o
 const knownOptions = new KnownOptions('name', 'device');
 
 /**
- * Events with varying numbers of rows. An Arrow `List` column (also a slice) in one chunk is not copied.
- * @param source - `List<T>`, `List<FixedSizeList<T>[F]>`..., or values `[N, ...]` and offsets `[B+1]`
+ * Events with varying numbers of rows. An Arrow `List` column (also a slice) in one chunk is not
+ * copied.
+ * @param source - `List<T>`, `List<FixedSizeList<T>[F]>`..., or values `[N, ...]` and offsets
+ *   `[B+1]`
  * @throws ValueError for nulls
- * @throws DTypeError when the column is not a list, or its elements are of a type that no operation knows
+ * @throws DTypeError when the column is not a list, or its elements are of a type that no operation
+ *   knows
  */
 export function ragged(source: Vector | RaggedLike | Ragged, options: { name?: string; device?: string } = {}): Ragged {
   knownOptions.check(options, 'ragged');

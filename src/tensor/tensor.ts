@@ -15,12 +15,15 @@ import { converted, type NestedArray } from './lists';
 import { checkShape, elementsOf, inferredShape, shapeText } from './shape';
 import { sourceOf, tensorBrand } from './source';
 
-/** Anything that can become a tensor. Only nested lists of numbers and columns of several chunks are copied. */
+/**
+ * Anything that can become a tensor. Only nested lists of numbers and columns of several chunks are
+ * copied.
+ */
 export type TensorLike = Tensor | TypedArray | Vector | readonly NestedArray[];
 
 /**
- * A dense row-major array of numbers: a view of the memory of an Arrow column, a typed array or a native
- * block, never a copy. Made by {@link tensor} and by operations.
+ * A dense row-major array of numbers: a view of the memory of an Arrow column, a typed array or a
+ * native block, never a copy. Made by {@link tensor} and by operations.
  */
 export class Tensor {
   /** Sizes of the dimensions; `[]` for a scalar. */
@@ -92,7 +95,10 @@ export class Tensor {
     return Number((this._memory.array ? this : this.to('cpu')).data[0]);
   }
 
-  /** The tensor as an Arrow vector on the same memory: `FixedSizeList` for every dimension after the first. */
+  /**
+   * The tensor as an Arrow vector on the same memory: `FixedSizeList` for every dimension after the
+   * first.
+   */
   toArrow(): Vector {
     if (this.shape.length === 0)
       throw new ShapeError('tensor', 'toArrow', 'a scalar is not a column (expected at least one dimension)');
@@ -112,8 +118,8 @@ export class Tensor {
   }
 
   /**
-   * This tensor on another device: itself when it is already there, otherwise a copy. Waits for the device, and
-   * throws the errors that its kernels have reported.
+   * This tensor on another device: itself when it is already there, otherwise a copy. Waits for the
+   * device, and throws the errors that its kernels have reported.
    * @throws DeviceError when the device cannot be used
    */
   to(device: string): Tensor {
@@ -137,8 +143,8 @@ export class Tensor {
   }
 
   /**
-   * The elements from the one numbered `begin` on as a tensor of another shape, on the same memory and not traced. Every
-   * view is made here.
+   * The elements from the one numbered `begin` on as a tensor of another shape, on the same memory
+   * and not traced. Every view is made here.
    * @internal
    */
   _view(begin: number, shape: readonly number[]): Tensor {
@@ -155,7 +161,10 @@ export class Tensor {
     return view;
   }
 
-  /** Whether `backward()` computes a gradient here: set on parameters, inherited by everything computed from them. */
+  /**
+   * Whether `backward()` computes a gradient here: set on parameters, inherited by everything
+   * computed from them.
+   */
   get requiresGrad(): boolean {
     return this._requiresGrad;
   }
@@ -172,10 +181,12 @@ export class Tensor {
   }
 
   /**
-   * Computes the gradients of this tensor with respect to everything it was computed from that has `requiresGrad`, and
-   * adds them to `grad` there.
-   * @param gradient - gradient of the final quantity with respect to this tensor; optional for a scalar
-   * @throws ShapeError when it is omitted and the tensor has several elements, or when its shape differs
+   * Computes the gradients of this tensor with respect to everything it was computed from that has
+   * `requiresGrad`, and adds them to `grad` there.
+   * @param gradient - gradient of the final quantity with respect to this tensor; optional for a
+   *   scalar
+   * @throws ShapeError when it is omitted and the tensor has several elements, or when its shape
+   *   differs
    */
   backward(gradient?: TensorLike): void {
     const dtype = this._dtype;
@@ -191,7 +202,10 @@ export class Tensor {
     return this._view(0, this.shape);
   }
 
-  /** Frees the memory now if it is a native block; its views then have length 0, and operations refuse it. */
+  /**
+   * Frees the memory now if it is a native block; its views then have length 0, and operations
+   * refuse it.
+   */
   dispose(): void {
     if (this._disposed) return;
     this._disposed = true;
@@ -210,7 +224,9 @@ export function asTensor(source: TensorLike, wanted: number | undefined, operati
   return new Tensor(wrapArray(array), dtype, shape, cpu);
 }
 
-/** The same numbers of another element type where they are, without a gradient: a copy. @internal */
+/**
+ * The same numbers of another element type where they are, without a gradient: a copy. @internal
+ */
 export function ofType(given: Tensor, dtype: number, operation: string, name: string): Tensor {
   if (given._dtype === dtype) return given;
   const array = converted(immediately(() => given.to('cpu')).data, dtype, operation, name);

@@ -180,8 +180,8 @@ test('a timer keeps firing during an operation', async () => {
     await promises.linear(x, square);
     clearInterval(timer);
     if (fired > 3) return;
-    // How soon a timer fires is up to a busy machine, so a longer operation is given to it; of one that blocks the event
-    // loop no length would do.
+    // How soon a timer fires is up to a busy machine, so a longer operation is given to it; of one
+    // that blocks the event loop no length would do.
     expect(rows).toBeLessThan(2 ** 16);
   }
 });

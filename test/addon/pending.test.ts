@@ -1,4 +1,5 @@
-// Whatever JavaScript does while a call is under way, the call ends with what was asked for or with a typed error.
+// Whatever JavaScript does while a call is under way, the call ends with what was asked for or with
+// a typed error.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

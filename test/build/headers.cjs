@@ -1,5 +1,6 @@
-// Fails where a shared header of the kernels does not include what it needs: each is compiled as the only one of a source.
-// (An operation's <op>.h and <op>_call.h are the first that its own sources include.)
+// Fails where a shared header of the kernels does not include what it needs: each is compiled as
+// the only one of a source. (An operation's <op>.h and <op>_call.h are the first that its own
+// sources include.)
 //   node test/build/headers.cjs [build folder of CMake, for the paths of the installed names]
 'use strict';
 const { execFile } = require('node:child_process');

@@ -1,6 +1,6 @@
-// Fails when binding.gyp and CMakeLists.txt do not make the addon of the same sources, when one of the sources that are
-// there is not among them, or when they do not agree on which are the reference that no vectoriser may touch. Reads what
-// the two builds compiled.
+// Fails when binding.gyp and CMakeLists.txt do not make the addon of the same sources, when one of
+// the sources that are there is not among them, or when they do not agree on which are the
+// reference that no vectoriser may touch. Reads what the two builds compiled.
 //   node test/build/same_sources.cjs <build folder of node-gyp> <build folder of CMake>
 'use strict';
 const assert = require('node:assert');

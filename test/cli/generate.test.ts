@@ -1,4 +1,5 @@
-// The command that writes showers: what is in the file, whatever the batches; interrupted, continued, on a full disk.
+// The command that writes showers: what is in the file, whatever the batches; interrupted,
+// continued, on a full disk.
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

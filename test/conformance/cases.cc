@@ -205,7 +205,8 @@ class Expander {
       finish(std::move(next), many);
     }
   }
-  // Only what this operation has counts, so that a forward pass is not run again for every gradient left out.
+  // Only what this operation has counts, so that a forward pass is not run again for every gradient
+  // left out.
   void finish(Case c, bool named) {
     std::string left_out;
     if (schema_) {

@@ -1,9 +1,10 @@
 // Is a result as good as it has to be?
 //
-// The oracle is the float64 reference on the same (float32) inputs, the yardstick the float32 reference: a variant's
-// error may be twice the yardstick's (three times for gradients, outputs named d...), plus the case's floor. Two errors
-// count: the relative L2 norm, and the largest deviation relative to the largest number. NaN and infinities stand where
-// the oracle has them; integers are equal.
+// The oracle is the float64 reference on the same (float32) inputs, the yardstick the float32
+// reference: a variant's error may be twice the yardstick's (three times for gradients, outputs
+// named d...), plus the case's floor. Two errors count: the relative L2 norm, and the largest
+// deviation relative to the largest number. NaN and infinities stand where the oracle has them;
+// integers are equal.
 #pragma once
 #include "host_tensor.h"
 

@@ -10,7 +10,7 @@
 namespace upsilon::conformance {
 namespace {
 
-constexpr int64_t most_elements = 64;
+constexpr int64_t max_elements = 64;
 constexpr double step = 1e-5;        // truncation ~ step², rounding ~ 1e-16 / step: both near 1e-10
 constexpr double tolerance = 1e-6;   // relative to the largest derivative of the tensor, at least 1
 constexpr double kink_above = 1e-4;  // difference of the one-sided derivatives that no curvature explains
@@ -70,9 +70,9 @@ GradientCheck check_gradient(const Case& c, const ups_operation& forward, const 
     double scale = 1;
     for (int64_t k = 0; k < gradient.count(); ++k) scale = std::fmax(scale, std::fabs(gradient.value(k)));
     Random random(c.seed ^ hash(p.name));
-    const int64_t count = gradient.count(), checked = std::min(count, most_elements);
+    const int64_t count = gradient.count(), checked = std::min(count, max_elements);
     for (int64_t n = 0; n < checked; ++n) {
-      const int64_t k = count <= most_elements ? n : random.below(count);
+      const int64_t k = count <= max_elements ? n : random.below(count);
       const double x = argument.value(k), h = step * std::fmax(1, std::fabs(x));
       argument.set(k, x + h);
       const double above = (loss() - here) / h;

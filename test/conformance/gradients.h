@@ -13,8 +13,9 @@ struct GradientCheck {
 // The forward pass of "<op>_backward", null when there is none or the name has another end.
 const ups_operation* forward_of(const ups_operation& operation);
 
-// The loss is the sum of the forward pass's outputs weighted by the backward pass's inputs d<output>; each output
-// d<input> of the backward pass is compared with central differences, for at most 64 random elements a tensor.
+// The loss is the sum of the forward pass's outputs weighted by the backward pass's inputs
+// d<output>; each output d<input> of the backward pass is compared with central differences, for at
+// most 64 random elements a tensor.
 GradientCheck check_gradient(const Case& c, const ups_operation& forward, const ups_operation& backward,
                              ups_context* reference);
 

@@ -82,7 +82,8 @@ Inputs::Dims Inputs::bind(const Schema& schema) const {
   return dims;
 }
 
-// The gate's own reading of a schema: a name counts in sums and alternatives when an argument given here has it.
+// The gate's own reading of a schema: a name counts in sums and alternatives when an argument given
+// here has it.
 std::vector<int64_t> Inputs::shape(const Schema& schema, const Parameter& p, const Dims& dims) const {
   const auto bound = [&](int name) {
     return std::any_of(schema.parameters.begin(), schema.parameters.end(), [&](const Parameter& other) {

@@ -1,4 +1,5 @@
-// Makes the arguments of a case: shapes from the schema, contents at random or computed by the reference.
+// Makes the arguments of a case: shapes from the schema, contents at random or computed by the
+// reference.
 #pragma once
 #include "cases.h"
 #include "host_tensor.h"
@@ -7,13 +8,14 @@ namespace upsilon::conformance {
 
 class Inputs {
  public:
-  // `reference`: a context on the CPU, forced to the reference; it computes what is derived. With `in_double`
-  // everything is promoted before anything is derived from it, so that a gradient check sees one smooth function.
+  // `reference`: a context on the CPU, forced to the reference; it computes what is derived. With
+  // `in_double` everything is promoted before anything is derived from it, so that a gradient check
+  // sees one smooth function.
   Inputs(const Case& c, ups_context* reference, bool in_double)
       : case_(c), reference_(reference), in_double_(in_double) {}
 
-  // Inputs, and outputs as they are before the call: random where updated in place, otherwise zeros of the right
-  // shape. Throws std::runtime_error when the case does not fit the schema.
+  // Inputs, and outputs as they are before the call: random where updated in place, otherwise zeros
+  // of the right shape. Throws std::runtime_error when the case does not fit the schema.
   Arguments arguments(const ups_operation& operation);
 
  private:
@@ -34,7 +36,8 @@ class Inputs {
   HostTensor random(const Schema& schema, const Parameter& p, const Dims& dims);
 };
 
-// Runs an operation on the CPU with plain memory; throws std::runtime_error with the library's text when it fails.
+// Runs an operation on the CPU with plain memory; throws std::runtime_error with the library's text
+// when it fails.
 void call_plainly(ups_context* context, const ups_operation& operation, Arguments& arguments, const void* options);
 
 }  // namespace upsilon::conformance

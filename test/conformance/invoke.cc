@@ -32,7 +32,8 @@ class Guarded {
     start_ = band + shift;
     host_.assign(start_ + tensor.bytes.size() + band, band_byte);
     if (output && !in_place) {
-      // What an output held before must not matter: NaN in one layout, large finite numbers in the other.
+      // What an output held before must not matter: NaN in one layout, large finite numbers in the
+      // other.
       std::fill_n(host_.begin() + static_cast<ptrdiff_t>(start_), tensor.bytes.size(), layout.shifted ? 0x4b : 0xff);
     } else if (!tensor.bytes.empty()) {
       std::memcpy(host_.data() + start_, tensor.bytes.data(), tensor.bytes.size());

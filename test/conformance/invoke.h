@@ -1,4 +1,5 @@
-// One call as the test makes it: every tensor in memory of its own, with guard bands, on the host or on a device.
+// One call as the test makes it: every tensor in memory of its own, with guard bands, on the host
+// or on a device.
 #pragma once
 #include "core/registry.h"
 #include "host_tensor.h"

@@ -1,12 +1,14 @@
-// Conformance: every registered operation x every variant x every case of kernels/*/cases.json. No operation is named
-// here: a new one joins by its folder alone. What a case can say is in cases.h, how results are judged in compare.h.
+// Conformance: every registered operation x every variant x every case of kernels/*/cases.json. No
+// operation is named here: a new one joins by its folder alone. What a case can say is in cases.h,
+// how results are judged in compare.h.
 //
-// For each case the float64 reference is the oracle and the float32 reference the yardstick. Each variant then runs
-// with aligned memory, with memory shifted by one element and, on the CPU, with 2 and 5 threads: same bits each time,
-// no byte written outside the outputs, no input changed, whatever the outputs held before. So does every strategy of a
-// variant that fits the case, chosen or not. On the emulated device it runs under shuffled thread schedules instead.
-// Arguments under a data rule are then broken one at a time, and must be refused by name. Backward passes are checked once
-// by finite differences.
+// For each case the float64 reference is the oracle and the float32 reference the yardstick. Each
+// variant then runs with aligned memory, with memory shifted by one element and, on the CPU, with 2
+// and 5 threads: same bits each time, no byte written outside the outputs, no input changed,
+// whatever the outputs held before. So does every strategy of a variant that fits the case, chosen
+// or not. On the emulated device it runs under shuffled thread schedules instead. Arguments under a
+// data rule are then broken one at a time, and must be refused by name. Backward passes are checked
+// once by finite differences.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -33,7 +35,8 @@
 namespace upsilon::conformance {
 namespace {
 
-// The float32 reference against float64, relative L2: beyond this the oracle and the yardstick do not compute the same.
+// The float32 reference against float64, relative L2: beyond this the oracle and the yardstick do
+// not compute the same.
 constexpr double reference_limit = 1e-3;
 
 struct Settings {
@@ -79,9 +82,9 @@ class Contexts {
   std::map<std::pair<std::string, int32_t>, ups_context*> all_;
 };
 
-// Inputs changed by half a unit in the last place of the numbers that a variant multiplies, equal numbers alike: no
-// computation in them can be asked to be more accurate than what this does to the result. Where a hidden sum is near 0
-// this turns the sign of its ReLU too, as rounding does.
+// Inputs changed by half a unit in the last place of the numbers that a variant multiplies, equal
+// numbers alike: no computation in them can be asked to be more accurate than what this does to the
+// result. Where a hidden sum is near 0 this turns the sign of its ReLU too, as rounding does.
 Arguments with_rounding_noise(const Schema& schema, const Arguments& arguments, double half_unit, uint64_t draw) {
   Arguments noisy = arguments;
   for (size_t i = 0; i < noisy.size(); ++i) {
@@ -245,7 +248,8 @@ class Conformance {
     if (!on_device()) check(p.wide);
   }
 
-  // For changes that must not change results: a file of hashes before, another one after, and `diff`.
+  // For changes that must not change results: a file of hashes before, another one after, and
+  // `diff`.
   void record_bits(const ups_operation& operation, const Case& c, const Prepared& p) {
     const auto record = [&](Variant variant, const char* dtype, const Arguments& arguments) {
       const char* name = variant_name(variant);
@@ -352,7 +356,8 @@ class Conformance {
     if (!on_device() && in_double && !*way.strategy) judge_double(operation, c, p, variant);
   }
 
-  // A variant's float64 kernel against the reference's. Both round alike; what is left are other orders of the sums.
+  // A variant's float64 kernel against the reference's. Both round alike; what is left are other
+  // orders of the sums.
   void judge_double(const ups_operation& operation, const Case& c, Prepared& p, Variant variant) {
     constexpr double allowed = 1e-10;
     const char* name = variant_name(variant);
@@ -426,8 +431,8 @@ class Conformance {
       };
       double of_allowed = share(0, 0);
       if (of_allowed > 1) {
-        // With few elements the yardstick may be right by luck, or the sums cancel: then what rounding the inputs does
-        // to the exact result counts as the yardstick's error.
+        // With few elements the yardstick may be right by luck, or the sums cancel: then what
+        // rounding the inputs does to the exact result counts as the yardstick's error.
         Errors of_noise;
         for (const Outcome& noisy : noise(operation, p)) {
           const Errors of_draw = errors(*noisy.outputs[i], oracle);

@@ -8,7 +8,7 @@
 namespace upsilon::conformance {
 namespace {
 
-// ---- elements that keep a rule ---------------------------------------------------------------------
+// ---- elements that keep a rule ------------------------------------------------------------------
 void fill_splits(HostTensor& t, const RuleInputs& in) {
   const Hint& hint = in.hint;
   Random& random = in.random;
@@ -103,7 +103,7 @@ void fill_finite(HostTensor&, const RuleInputs&) {}
 void fill_numbers(HostTensor&, const RuleInputs&) {}
 void fill_pairs(HostTensor&, const RuleInputs&) {}
 
-// ---- one change that breaks it ---------------------------------------------------------------------
+// ---- one change that breaks it ------------------------------------------------------------------
 // False where there is nothing to break, as there are too few elements.
 bool break_splits(HostTensor& t, const RuleInputs& in) {
   if (t.count() == 0) return false;
@@ -120,7 +120,8 @@ bool break_below(HostTensor& t, const RuleInputs& in) {
   return true;
 }
 
-// The first node of an event with two nodes or more, which becomes the mother of its mother, or lies outside.
+// The first node of an event with two nodes or more, which becomes the mother of its mother, or
+// lies outside.
 bool break_forest(HostTensor& t, const RuleInputs& in) {
   const HostTensor& offsets = *in.offsets;
   for (int64_t event = 0; event + 1 < offsets.count(); ++event) {

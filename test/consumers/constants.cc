@@ -1,4 +1,5 @@
-// Constants are inputs, never outputs. run.sh compiles this as it is, and expects each WRONG_ line not to compile.
+// Constants are inputs, never outputs. run.sh compiles this as it is, and expects each WRONG_ line
+// not to compile.
 #include <upsilon/ops.h>
 
 #include <upsilon/upsilon.hpp>

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Installs a finished CMake build, moves the installation elsewhere, and builds and runs a C and a C++20 program against
-# it: through find_package (shared and static) and through pkg-config (shared and static, and README's program too). What
-# must not compile does not, and a module that holds the static library shows nothing of it.
+# Installs a finished CMake build, moves the installation elsewhere, and builds and runs a C and a
+# C++20 program against it: through find_package (shared and static) and through pkg-config (shared
+# and static, and README's program too). What must not compile does not, and a module that holds the
+# static library shows nothing of it.
 #   run.sh <build directory of the library> <scratch directory, made anew>
 set -eu
 source=$(cd "$(dirname "$0")" && pwd)

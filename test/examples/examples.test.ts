@@ -56,7 +56,8 @@ describe('decay-reconstruction', () => {
       );
       const sums = pdg.map(() => [0, 0, 0, 0, 0]);
       px.forEach((_, i) => {
-        // The other B's particles may be anything; only those of the forced decay and of pi0 have a mother.
+        // The other B's particles may be anything; only those of the forced decay and of pi0 have a
+        // mother.
         if (mother[i] < 0) return;
         const p = [px[i], py[i], pz[i]];
         const all = [Math.hypot(masses[Math.abs(pdg[i])], ...p), ...p, charge[i]];

@@ -1,4 +1,5 @@
-// Shower generators: PyTorch's results (tools/golden/showers.py), what must not change a shower, files, and bad input.
+// Shower generators: PyTorch's results (tools/golden/showers.py), what must not change a shower,
+// files, and bad input.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -76,7 +77,10 @@ function cut(showers: ups.Tensor): ups.Tensor {
 
 const bits = ({ data }: ups.Tensor): Buffer => Buffer.from(data.buffer, data.byteOffset, data.byteLength);
 
-/** Of the parameters these alone gather gradients, from nothing on, whichever tests had the network before. */
+/**
+ * Of the parameters these alone gather gradients, from nothing on, whichever tests had the network
+ * before.
+ */
 function differentiate(parameters: Readonly<Record<string, ups.Tensor>>, names: readonly string[]): void {
   for (const [name, parameter] of Object.entries(parameters)) {
     parameter.requiresGrad = names.includes(name);
@@ -254,8 +258,8 @@ describe('the whole BIB-AE', () => {
     const weights = new Float32Array(2 * volume).fill(1).fill(-0.5, volume);
     const made = net.forward(showers, energies, noiseOf('normal', 512));
     made.backward(ups.tensor(weights, { shape: [2, 30, 30, 30] }));
-    // Among 60 x 60 x 60 cells are always some that rounding carries across the kink of the activation; in float64, where
-    // it takes 15 s, these differ by 3e-7.
+    // Among 60 x 60 x 60 cells are always some that rounding carries across the kink of the
+    // activation; in float64, where it takes 15 s, these differ by 3e-7.
     for (const name of names)
       expect(error(sampled(net.parameters[name].grad!.data), golden[`BibAe.d${name}`])).toBeLessThan(5e-3);
   });
@@ -439,7 +443,8 @@ describe('bad input', () => {
         else if (how === 'shape') tensors[name] = ups.zeros(shape.slice(1));
         else tensors[name] = ups.zeros(shape, { dtype: 'int32' });
         const expected = how === 'shape' ? 'ShapeError' : how === 'dtype' ? 'DTypeError' : 'ValueError';
-        // The widths of all tensors follow from the first extents of two of them: another tensor may then be the culprit.
+        // The widths of all tensors follow from the first extents of two of them: another tensor
+        // may then be the culprit.
         const decides = how === 'shape' && (name === 'conv1_100.weight' || name === 'main_conv.9.weight');
         const problem = thrown(() => WganGenerator.load(tensors));
         expect(problem).toMatchObject({ name: expected, operation: 'WganGenerator' });

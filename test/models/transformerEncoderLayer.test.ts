@@ -1,4 +1,5 @@
-// The encoder layer: PyTorch's results and gradients (tools/golden), training, and what does not fit.
+// The encoder layer: PyTorch's results and gradients (tools/golden), training, and what does not
+// fit.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 

@@ -1,8 +1,10 @@
-// What binaries rely on: names, offsets, sizes and kinds of all fields of all public structs, as committed in
-// test/symbols/layout.txt, and as the schemas have the options. A new operation or struct is in it without being told.
+// What binaries rely on: names, offsets, sizes and kinds of all fields of all public structs, as
+// committed in test/symbols/layout.txt, and as the schemas have the options. A new operation or
+// struct is in it without being told.
 //
 //   test_abi            compares
-//   test_abi --update   writes the list anew, where a change is meant; docs/abi.md says which changes may be
+//   test_abi --update   writes the list anew, where a change is meant; docs/abi.md says which
+//     changes may be
 #include <cmath>
 #include <cstddef>
 #include <cstring>
@@ -133,7 +135,8 @@ const char* kind_of(const Option& option) {
   return option.type == OptionType::u64 ? "uint" : "int";
 }
 
-// Field by field: two options of one size that are swapped would pass every test that does not look at them.
+// Field by field: two options of one size that are swapped would pass every test that does not look
+// at them.
 void options_are_their_schemas(const Schema& schema, const Function& function) {
   const std::vector<char> defaults = function.defaults();
   CHECK(defaults.size() == schema.options_size && defaults.size() == schema.default_options.size());

@@ -1,4 +1,5 @@
-// The Arrow C Data Interface: what is exported comes back the same, and malformed columns are refused with a status.
+// The Arrow C Data Interface: what is exported comes back the same, and malformed columns are
+// refused with a status.
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -186,7 +187,8 @@ void exports() {
   CHECK(back.offsets.data == offsets.data && back.offsets_shape[0] == 5);
   CHECK(ups_count().arrow_exports == 2);
 
-  // The exporter's own references may end first, a child may outlive its parent, and all of it on another thread.
+  // The exporter's own references may end first, a child may outlive its parent, and all of it on
+  // another thread.
   ups_block_release(memory);
   ups_block_release(offsets_memory);
   CHECK(ups_count().blocks == 2);

@@ -1,5 +1,5 @@
-// A context that a second thread enters while a call runs: UPS_BUSY at once, and nothing of the first thread is touched.
-// Run under ThreadSanitizer too.
+// A context that a second thread enters while a call runs: UPS_BUSY at once, and nothing of the
+// first thread is touched. Run under ThreadSanitizer too.
 #include <atomic>
 #include <cmath>
 #include <cstdlib>

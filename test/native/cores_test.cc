@@ -1,4 +1,5 @@
-// Quotas of processor time, as control groups state them: folders as version 1 and 2 lay them out, made here.
+// Quotas of processor time, as control groups state them: folders as version 1 and 2 lay them out,
+// made here.
 #include <unistd.h>
 
 #include <climits>

@@ -1,5 +1,5 @@
-// The gate: every kind of wrong call gives a typed error that names operation and argument, with a text that says what
-// was found and what was wanted. An operation of the test's own stands for all.
+// The gate: every kind of wrong call gives a typed error that names operation and argument, with a
+// text that says what was found and what was wanted. An operation of the test's own stands for all.
 #include <algorithm>
 #include <climits>
 #include <cmath>
@@ -500,7 +500,8 @@ void options_and_overlap(ups_context* context) {
   }
 }
 
-// Structs of callers that were compiled against other versions of the library, or are no such struct.
+// Structs of callers that were compiled against other versions of the library, or are no such
+// struct.
 void sizes_of_options(ups_context* context) {
   constexpr size_t known = sizeof(ProbeOptions);
   struct Longer {
@@ -771,7 +772,8 @@ void strategies() {
   ups_context_destroy(forced);
 }
 
-// Calls spoilt at random: a status and a named argument each time, never more. Run under AddressSanitizer too.
+// Calls spoilt at random: a status and a named argument each time, never more. Run under
+// AddressSanitizer too.
 void spoilt_at_random(ups_context* context) {
   uint64_t bits = 1;
   const auto below = [&](uint64_t bound) {

@@ -1,5 +1,5 @@
-// Calls by name: names and lists lead to the tensors and dimensions that the schema line puts there. With UPS_WRONG_NAME this
-// file must not compile, which tests of their own ask.
+// Calls by name: names and lists lead to the tensors and dimensions that the schema line puts
+// there. With UPS_WRONG_NAME this file must not compile, which tests of their own ask.
 #include "core/named_call.h"
 
 #include <utility>
@@ -35,7 +35,8 @@ inline constexpr OperationLine open{"open", "{l=0..2: x<l>: real[N] -> y: real[N
 const float* wrong(const CallOf<open>& call) { return call["x0"]; }
 #endif
 
-// A call whose every tensor lies at an address of its own, and whose dimensions are their own indices.
+// A call whose every tensor lies at an address of its own, and whose dimensions are their own
+// indices.
 struct Probe {
   explicit Probe(const Schema& schema)
       : memory(schema.parameters.size() + 1), tensors(schema.parameters.size()), dims(schema.dim_names.size()) {

@@ -1,6 +1,6 @@
-// One failed allocation, wherever it is, gives UPS_OUT_OF_MEMORY or does no harm, and everything is usable afterwards. Every
-// allocation of a context's life, of calls of nearly all operations, of blocks and of Arrow columns fails once, in turn;
-// so do fopen, mmap and the start of a thread.
+// One failed allocation, wherever it is, gives UPS_OUT_OF_MEMORY or does no harm, and everything is
+// usable afterwards. Every allocation of a context's life, of calls of nearly all operations, of
+// blocks and of Arrow columns fails once, in turn; so do fopen, mmap and the start of a thread.
 #include <dlfcn.h>
 #include <pthread.h>
 #include <sys/mman.h>
@@ -92,7 +92,8 @@ using namespace upsilon;
 
 namespace {
 
-// What happened when the number-th allocation from here failed: nullopt once there are no more so many.
+// What happened when the number-th allocation from here failed: nullopt once there are no more so
+// many.
 template <class Body>
 std::optional<ups_status> with_failure(int64_t number, Body&& body) {
   failed = false;
@@ -102,8 +103,8 @@ std::optional<ups_status> with_failure(int64_t number, Body&& body) {
   return failed ? std::optional(status) : std::nullopt;
 }
 
-// Fails each allocation in turn. The body makes what it needs; it must come to the same end without a failure after each.
-// `step`: the share of the allocations to go on by, 0 for one at a time.
+// Fails each allocation in turn. The body makes what it needs; it must come to the same end without
+// a failure after each. `step`: the share of the allocations to go on by, 0 for one at a time.
 template <class Body>
 int64_t fail_each(const char* what, double step, Body&& body) {
   int64_t sites = 0, survived = 0;
@@ -141,7 +142,8 @@ ups_status a_context() {
   return status;
 }
 
-// The schemas are parsed at the first use of the process: until one attempt succeeds, each is the first.
+// The schemas are parsed at the first use of the process: until one attempt succeeds, each is the
+// first.
 void first_use() {
   const auto found = [] { return ups_operation_find("linear_forward") ? UPS_OK : UPS_OUT_OF_MEMORY; };
   for (int64_t number = 1; number < 50; ++number) CHECK(with_failure(number, found) == UPS_OUT_OF_MEMORY);
@@ -159,7 +161,8 @@ int64_t extent(const std::string& name) {
   return name == "B" ? 20 : 6;
 }
 
-// One call of an operation with arguments that are made from its schema: every name of a dimension has one size.
+// One call of an operation with arguments that are made from its schema: every name of a dimension
+// has one size.
 class AnyCall {
  public:
   explicit AnyCall(const ups_operation& operation) : operation_(operation) {

@@ -1,4 +1,5 @@
-// Philox 4x32-10 against the known answers published with Random123 (kat_vectors), and what is made of its words.
+// Philox 4x32-10 against the known answers published with Random123 (kat_vectors), and what is made
+// of its words.
 #include <cmath>
 #include <cstdio>
 
@@ -48,7 +49,8 @@ void check_uniforms() {
   expect(upsilon::uniform_of(0xffffffff) == 1.0f - 1.0f / 16777216, "the largest uniform is not 1 - 2^-24");
 }
 
-// Box and Muller in double precision, and the words that reach every branch of the logarithm and the angle.
+// Box and Muller in double precision, and the words that reach every branch of the logarithm and
+// the angle.
 void check_normals() {
   constexpr uint32_t edges[] = {0,          1,          2,          0x1fffffff, 0x20000000, 0x3fffffff, 0x40000000,
                                 0x5fffffff, 0x60000000, 0x7fffffff, 0x80000000, 0x9fffffff, 0xa0000000, 0xb504f333,

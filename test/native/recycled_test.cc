@@ -1,4 +1,5 @@
-// Released memory that is used again: the same size only, bounded, on any thread, and in a child after a fork.
+// Released memory that is used again: the same size only, bounded, on any thread, and in a child
+// after a fork.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -64,7 +65,8 @@ void bounded() {
   CHECK(recycled() == 0);
 }
 
-// Each thread writes its own number all over its memory and finds it there: nobody gets what another one has.
+// Each thread writes its own number all over its memory and finds it there: nobody gets what
+// another one has.
 void many_threads() {
   std::atomic<bool> mixed{false};
   std::vector<std::thread> threads;

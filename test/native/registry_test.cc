@@ -1,5 +1,5 @@
-// Registrations: every operation has all its variants or says why not, no variant is without an operation, and the compiler
-// found the same names in a schema line as the parser does.
+// Registrations: every operation has all its variants or says why not, no variant is without an
+// operation, and the compiler found the same names in a schema line as the parser does.
 #include "core/registry.h"
 
 #include <algorithm>

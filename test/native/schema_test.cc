@@ -1,4 +1,5 @@
-// Schema lines: what they mean, that every registered one parses, and that a wrong one is refused with its place.
+// Schema lines: what they mean, that every registered one parses, and that a wrong one is refused
+// with its place.
 #include <cmath>
 #include <cstring>
 #include <stdexcept>

@@ -1,4 +1,5 @@
-// Threads of a context: every task once, the same bits for any number of threads, and life after a fork.
+// Threads of a context: every task once, the same bits for any number of threads, and life after a
+// fork.
 #include <sys/wait.h>
 #include <unistd.h>
 

@@ -1,4 +1,5 @@
-// The order against JavaScript's own stable sort. That every variant gives the same one is the conformance test's business.
+// The order against JavaScript's own stable sort. That every variant gives the same one is the
+// conformance test's business.
 import { Field, Float32, List, makeBuilder } from 'apache-arrow';
 import * as fc from 'fast-check';
 import * as ups from 'upsilon-kernels';

@@ -1,4 +1,5 @@
-// attention: the definition, PyTorch's results and gradients (tools/golden), conventions, and inputs that do not fit.
+// attention: the definition, PyTorch's results and gradients (tools/golden), conventions, and
+// inputs that do not fit.
 import { join } from 'node:path';
 
 import * as fc from 'fast-check';
@@ -147,7 +148,8 @@ describe('dropout', () => {
     ).values;
 
   test('is that of the weights, by the numbers of random', () => {
-    // With unit vectors as values, the weights come out: of every query the columns are heads x the keys of its event.
+    // With unit vectors as values, the weights come out: of every query the columns are heads x the
+    // keys of its event.
     const units = ups.zeros([6, 8], { dtype: 'float64' });
     for (const [begin, end] of [
       [0, 4],
@@ -183,7 +185,8 @@ describe('dropout', () => {
     const x = { values: ups.zeros([n, 1]), offsets: [0, n] },
       ones = { values: ups.tensor(new Float32Array(n).fill(1), { shape: [n, 1] }), offsets: [0, n] };
     const y = ups.attention(x, x, ones, { heads: 1, dropout: 0.25, seed: 5 }).values;
-    // Each of 490,000 weights is 0 or 4 / 3 of 1 / 700: the standard deviation of the mean is 0.0008.
+    // Each of 490,000 weights is 0 or 4 / 3 of 1 / 700: the standard deviation of the mean is
+    // 0.0008.
     expect(Math.abs(list(y).reduce((a, b) => a + b, 0) / n - 1)).toBeLessThan(0.004);
     expect(new Set(list(y)).size).toBeGreaterThan(10);
   });

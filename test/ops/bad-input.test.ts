@@ -1,5 +1,5 @@
-// No input, however malformed, may crash the process or go unnoticed: every call either gives a result of the promised
-// shape or throws one of the library's errors.
+// No input, however malformed, may crash the process or go unnoticed: every call either gives a
+// result of the promised shape or throws one of the library's errors.
 import * as fc from 'fast-check';
 import * as ups from 'upsilon-kernels';
 import * as promises from 'upsilon-kernels/promises';
@@ -412,7 +412,8 @@ test('errors say what was found, wanted and where', () => {
   expect(thrown(() => ups.graph({ sources: [5], targets: [0], numNodes: 2 }))).toBeInstanceOf(ups.ValueError);
 });
 
-// Not only typed errors: exactly the input that means something is computed, and the result is right.
+// Not only typed errors: exactly the input that means something is computed, and the result is
+// right.
 
 /** Offsets near what is valid: mostly increasing, sometimes not. */
 const nearlyOffsets = fc

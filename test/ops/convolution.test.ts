@@ -1,4 +1,5 @@
-// Convolutions beside PyTorch's (tools/golden/convolution.py), the adjoint identity, gradients and bad input.
+// Convolutions beside PyTorch's (tools/golden/convolution.py), the adjoint identity, gradients and
+// bad input.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -9,7 +10,8 @@ import * as promises from 'upsilon-kernels/promises';
 import { checkGradients, random, thrown } from '../helpers';
 
 const file = join(__dirname, '..', '..', 'test', 'golden', 'convolution.safetensors');
-// Bytes, not a mapped file: it lives as long as this module, and other tests of the process count what is mapped.
+// Bytes, not a mapped file: it lives as long as this module, and other tests of the process count
+// what is mapped.
 const tensors = ups.safetensors.load(readFileSync(file));
 
 type Options = ups.ConvOptions & ups.ConvTransposeOptions;

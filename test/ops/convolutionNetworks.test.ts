@@ -1,5 +1,5 @@
-// Whole networks of convolutions beside PyTorch's (tools/golden/convolution_networks.py): ResNeXt-50 on jet images, and a
-// tower of one-dimensional convolutions.
+// Whole networks of convolutions beside PyTorch's (tools/golden/convolution_networks.py):
+// ResNeXt-50 on jet images, and a tower of one-dimensional convolutions.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -15,7 +15,10 @@ type Tensors = Record<string, ups.Tensor>;
 const norm = (name: string, channels: number): Shapes =>
   Object.fromEntries(['weight', 'bias', 'running_mean', 'running_var'].map((part) => [`${name}.${part}`, [channels]]));
 
-/** Every tensor from a stream of its own, in the order of the names, as the golden script draws them. */
+/**
+ * Every tensor from a stream of its own, in the order of the names, as the golden script draws
+ * them.
+ */
 function draw(shapes: Shapes, seed: number, dtype: ups.DType): Tensors {
   const entries = Object.entries(shapes).sort(([a], [b]) => (a < b ? -1 : 1));
   return Object.fromEntries(
@@ -175,8 +178,9 @@ describe.each(['ResNeXt50', 'Tower'] as const)('%s', (title) => {
     });
   });
 
-  // Both types: kernels are those of float32, but statistics over few numbers (eight in the last stage of ResNeXt-50) and kinks
-  // of the activation multiply its rounding. PyTorch's gradients in float32 are off by up to 0.02 there.
+  // Both types: kernels are those of float32, but statistics over few numbers (eight in the last
+  // stage of ResNeXt-50) and kinks of the activation multiply its rounding. PyTorch's gradients in
+  // float32 are off by up to 0.02 there.
   test.each([
     ['float64', 1e-6, 1e-6],
     ['float32', 2e-4, title === 'Tower' ? 1e-4 : 0.05],

@@ -1,5 +1,5 @@
-// Values against the definition and against identities; gradients against central differences. That every variant agrees
-// with the float64 reference is the conformance test's business.
+// Values against the definition and against identities; gradients against central differences. That
+// every variant agrees with the float64 reference is the conformance test's business.
 import fc from 'fast-check';
 import * as ups from 'upsilon-kernels';
 import { distanceCorrelation as promised } from 'upsilon-kernels/promises';

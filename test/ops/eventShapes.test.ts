@@ -1,4 +1,5 @@
-// The thirty variables, against values by hand, an independent computation of the definitions, and what must not matter.
+// The thirty variables, against values by hand, an independent computation of the definitions, and
+// what must not matter.
 import * as ups from 'upsilon-kernels';
 import * as promises from 'upsilon-kernels/promises';
 
@@ -199,8 +200,8 @@ test('promises, out, and devices', async () => {
   expect((await promises.thrust(p)).toArray()).toEqual([[0, 0, 1]]);
 });
 
-// The columns lie one behind the other in one memory; each must be found where it is. Few candidates and many: memory of
-// the engine, and of the library.
+// The columns lie one behind the other in one memory; each must be found where it is. Few
+// candidates and many: memory of the engine, and of the library.
 test.each([3, 600])('columns of %d candidates go into operations', async (count) => {
   const energies = Array.from({ length: count }, () => 5.3);
   const inputs = asFloat32(

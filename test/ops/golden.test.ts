@@ -19,7 +19,10 @@ function expectClose(found: ups.Tensor, expected: ups.Tensor, name: string): voi
   });
 }
 
-/** Computes y from the golden inputs of these names, and their gradients; `mode` begins the names of the results. */
+/**
+ * Computes y from the golden inputs of these names, and their gradients; `mode` begins the names of
+ * the results.
+ */
 function check(tensors: Tensors, names: string[], compute: (inputs: Tensors) => ups.Tensor, mode = ''): void {
   const inputs = Object.fromEntries(names.map((name) => [name, ups.tensor(tensors[name], { requiresGrad: true })]));
   const y = compute(inputs);

@@ -1,5 +1,5 @@
-// Counts, divergences and what is made of them, against their definitions. That every variant agrees with the float64
-// reference is the conformance test's business.
+// Counts, divergences and what is made of them, against their definitions. That every variant
+// agrees with the float64 reference is the conformance test's business.
 import * as fc from 'fast-check';
 import { join } from 'node:path';
 import * as ups from 'upsilon-kernels';

@@ -1,5 +1,5 @@
-// Losses of matched sets: PyTorch's with scipy's matching (tools/golden/hungarian.py), brute force over all orders,
-// gradients by differences, bad input.
+// Losses of matched sets: PyTorch's with scipy's matching (tools/golden/hungarian.py), brute force
+// over all orders, gradients by differences, bad input.
 import { join } from 'node:path';
 
 import * as fc from 'fast-check';
@@ -19,7 +19,10 @@ const pairCosts: Record<ups.PairCostKind, (p: number[], t: number[]) => number> 
   },
 };
 
-/** The least sum of the costs of pairs, which use up the shorter side, plus `alone` for each row left over. */
+/**
+ * The least sum of the costs of pairs, which use up the shorter side, plus `alone` for each row
+ * left over.
+ */
 function leastSum(cost: number[][], columns: number, alone: number[]): number {
   const used = new Set<number>();
   const pairs = Math.min(cost.length, columns);

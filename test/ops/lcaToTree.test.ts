@@ -12,7 +12,10 @@ const lists = (ragged: ups.Ragged): number[][] => {
 };
 const ints = (tensor: ups.Tensor): number[] => [...(tensor.data as Int32Array)];
 
-/** B -> D(-> K pi pi0(-> gamma gamma)) pi, and a particle of the rest: leaves K pi gamma gamma pi, rest. */
+/**
+ * B -> D(-> K pi pi0(-> gamma gamma)) pi, and a particle of the rest: leaves K pi gamma gamma pi,
+ * rest.
+ */
 const lcas = [
   [0, 3, 3, 3, 5, 0],
   [3, 0, 3, 3, 5, 0],

@@ -1,4 +1,5 @@
-// The assignment problem: scipy's answers (tools/golden/assignment.py), brute force, the dual certificate, bad input.
+// The assignment problem: scipy's answers (tools/golden/assignment.py), brute force, the dual
+// certificate, bad input.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -62,7 +63,8 @@ function problemOf(random: Random, kind: number): Problem {
   return { rows, columns, costs, maximize };
 }
 
-// Bytes, not a mapped file: it lives as long as this module, and other tests of the process count what is mapped.
+// Bytes, not a mapped file: it lives as long as this module, and other tests of the process count
+// what is mapped.
 const golden = ups.safetensors.load(
   readFileSync(join(__dirname, '..', '..', 'test', 'golden', 'assignment.safetensors')),
 );

@@ -1,5 +1,6 @@
-// Every exported operation, with its memory and its device anywhere: called at once and promised, on tensors of their own
-// and on views, into new memory and into given. All of it gives what the first column gives.
+// Every exported operation, with its memory and its device anywhere: called at once and promised,
+// on tensors of their own and on views, into new memory and into given. All of it gives what the
+// first column gives.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 

@@ -2,9 +2,9 @@ import * as fc from 'fast-check';
 
 import * as ups from 'upsilon-kernels';
 
-// Calls that are nearly right: boundaries with gaps, overruns and far-off numbers, widths off by one, sets of nothing, NaN and
-// infinities among the values. Each gives a result, and a gradient where one is asked for, or a typed error; no call ends
-// the process.
+// Calls that are nearly right: boundaries with gaps, overruns and far-off numbers, widths off by
+// one, sets of nothing, NaN and infinities among the values. Each gives a result, and a gradient
+// where one is asked for, or a typed error; no call ends the process.
 class Draw {
   constructor(private state: number) {}
   number(): number {

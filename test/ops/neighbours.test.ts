@@ -149,7 +149,8 @@ test('knnGraph refuses coordinates, boundaries and numbers that are invalid', ()
   );
 });
 
-// Bytes, not a mapped file: it lives as long as this module, and other tests of the process count what is mapped.
+// Bytes, not a mapped file: it lives as long as this module, and other tests of the process count
+// what is mapped.
 const golden = ups.safetensors.load(readFileSync('test/golden/neighbours.safetensors'));
 
 function expectClose(found: ups.Tensor, expected: ups.Tensor): void {

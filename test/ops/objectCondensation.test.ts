@@ -1,4 +1,5 @@
-// Object condensation against values by hand, its gradients against differences, and the search for clusters.
+// Object condensation against values by hand, its gradients against differences, and the search for
+// clusters.
 import * as ups from 'upsilon-kernels';
 import * as promises from 'upsilon-kernels/promises';
 
@@ -7,7 +8,8 @@ import { checkGradients, numbers, random, thrown } from '../helpers';
 const values = (tensor: ups.Tensor): number[] => Array.from(tensor.data as Float64Array);
 
 test('the terms of one event by hand, in the three conventions', () => {
-  // Object 7: hits 0 (its point) and 1, 0.5 apart; object 2: hit 2, 0.6 from hit 0; noise: hit 3, 5 away from all.
+  // Object 7: hits 0 (its point) and 1, 0.5 apart; object 2: hit 2, 0.6 from hit 0; noise: hit 3, 5
+  // away from all.
   const beta = ups.tensor(Float64Array.of(0.9, 0.4, 0.8, 0.1));
   const x = { values: ups.tensor(Float64Array.of(0, 0, 0, 0.5, 0.6, 0, 3, 4), { shape: [4, 2] }), offsets: [0, 4] };
   const ids = [7, 7, 2, -1];

@@ -1,5 +1,5 @@
-// Attention with a bias from pairs of particles: PyTorch's results and gradients (tools/golden), what stored pair features
-// and a stored bias give, memory, and inputs that do not fit.
+// Attention with a bias from pairs of particles: PyTorch's results and gradients (tools/golden),
+// what stored pair features and a stored bias give, memory, and inputs that do not fit.
 import { join } from 'node:path';
 
 import * as fc from 'fast-check';
@@ -150,7 +150,8 @@ test('an event of 3,000 particles, whose pairs would take 144 MB', () => {
     ups.tensor((t.data as Float32Array).slice(i * t.shape[1], (i + 1) * t.shape[1]), { shape: [1, t.shape[1]] });
   const at = (values: ups.Tensor) => ({ values, offsets });
   for (const i of [0, 1234, 2999]) {
-    // The pairs of particle i are found in an event for each partner j, of i and j: its second pair.
+    // The pairs of particle i are found in an event for each partner j, of i and j: its second
+    // pair.
     const pairs = Float32Array.from({ length: 2 * 4 * 3000 }, (_, n) => {
       const j = Math.floor(n / 8);
       return (p4.data as Float32Array)[(n % 8 < 4 ? i : j) * 4 + (n % 4)];

@@ -1,4 +1,5 @@
-// Features of pairs of particles: PyTorch's results and gradients (tools/golden), conventions, and inputs that do not fit.
+// Features of pairs of particles: PyTorch's results and gradients (tools/golden), conventions, and
+// inputs that do not fit.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 

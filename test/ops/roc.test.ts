@@ -1,5 +1,5 @@
-// Areas, curves and working points against their definitions. That every variant agrees with the float64 reference is the
-// conformance test's business.
+// Areas, curves and working points against their definitions. That every variant agrees with the
+// float64 reference is the conformance test's business.
 import * as fc from 'fast-check';
 import * as ups from 'upsilon-kernels';
 import { rocAuc as promised } from 'upsilon-kernels/promises';

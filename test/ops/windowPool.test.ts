@@ -9,7 +9,8 @@ import * as promises from 'upsilon-kernels/promises';
 import { checkGradients, random, thrown } from '../helpers';
 
 const file = join(__dirname, '..', '..', 'test', 'golden', 'pool.safetensors');
-// Bytes, not a mapped file: it lives as long as this module, and other tests of the process count what is mapped.
+// Bytes, not a mapped file: it lives as long as this module, and other tests of the process count
+// what is mapped.
 const tensors = ups.safetensors.load(readFileSync(file));
 type Name = 'avgPool1d' | 'avgPool2d' | 'avgPool3d' | 'maxPool1d' | 'maxPool2d' | 'maxPool3d';
 interface Called {

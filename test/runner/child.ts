@@ -16,8 +16,8 @@ const tools: Tools = {
   promises,
   assert,
   addressOf: native.addressOf,
-  // Finalizers run between turns of the event loop, and the engine sweeps beside the program: how many turns that takes
-  // is up to the machine.
+  // Finalizers run between turns of the event loop, and the engine sweeps beside the program: how
+  // many turns that takes is up to the machine.
   until: async (condition, state) => {
     const end = performance.now() + patience;
     while (!condition()) {

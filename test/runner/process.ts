@@ -14,10 +14,11 @@ export interface Tools {
 export type Body<Argument> = (tools: Tools, argument: Argument) => void | Promise<void>;
 
 /**
- * Runs `body` in a process of its own, where nothing is but what `body` makes. This is for tests that look at what a
- * process has altogether: blocks of memory, threads. Test files share a process, and with it the garbage of the files
- * before, which goes when the engine likes.
- * @param body - travels as text, so it sees its parameters and nothing of its file; fails by `assert`
+ * Runs `body` in a process of its own, where nothing is but what `body` makes. This is for tests
+ * that look at what a process has altogether: blocks of memory, threads. Test files share a
+ * process, and with it the garbage of the files before, which goes when the engine likes.
+ * @param body - travels as text, so it sees its parameters and nothing of its file; fails by
+ *   `assert`
  * @param argument - becomes JSON on the way
  */
 export function inProcess(body: Body<undefined>): void;

@@ -1,4 +1,5 @@
-// The order of test files: by name, so that every run is the same, or with --randomize any, by Jest's seed.
+// The order of test files: by name, so that every run is the same, or with --randomize any, by
+// Jest's seed.
 import { relative, sep } from 'node:path';
 
 import Sequencer from '@jest/test-sequencer';

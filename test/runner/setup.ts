@@ -23,13 +23,15 @@ function report(details: FastCheck.RunDetails<unknown>): void {
 
 fc.configureGlobal({ seed, reporter: report });
 
-// A test that says how often its property is tried says so for one run of the suite; long runs try more.
+// A test that says how often its property is tried says so for one run of the suite; long runs try
+// more.
 const { assert } = fc;
 const usualRuns = 100; // fast-check's own
 fc.assert = ((property: FastCheck.IRawProperty<unknown>, parameters?: FastCheck.Parameters<unknown>) =>
   assert(property, { ...parameters, numRuns: (parameters?.numRuns ?? usualRuns) * runs })) as typeof assert;
 
-// The addon lives as long as the process, so what a test sets there would meet the tests of other files.
+// The addon lives as long as the process, so what a test sets there would meet the tests of other
+// files.
 afterEach(() => {
   ups.setThreads(-1);
   ups.setPrecision('fp32');

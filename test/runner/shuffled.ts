@@ -1,4 +1,7 @@
-/** The elements in an order that `seed` decides: D. Knuth's algorithm P with the mulberry32 generator. */
+/**
+ * The elements in an order that `seed` decides: D. Knuth's algorithm P with the mulberry32
+ * generator.
+ */
 export function shuffled<T>(list: readonly T[], seed: number): T[] {
   const result = [...list];
   let state = seed | 0;

@@ -1,4 +1,5 @@
-// What the library says of a failure, in the words of whoever called: names are names, and all else is left alone.
+// What the library says of a failure, in the words of whoever called: names are names, and all else
+// is left alone.
 import * as ups from 'upsilon-kernels';
 import * as promises from 'upsilon-kernels/promises';
 
@@ -93,7 +94,7 @@ onDevice('a fault found on a device is that of the function that was called', ()
     expect(thrown(() => ups.synchronize(emulated))).toMatchObject({
       operation: name,
       argument: 'scores',
-      message: `${name}: scores holds NaN (found on ${emulated})`,
+      message: `${name}: scores has NaN (found on ${emulated})`,
     });
   }
   const sets = [
@@ -106,7 +107,7 @@ onDevice('a fault found on a device is that of the function that was called', ()
   expect(thrown(() => ups.synchronize(emulated))).toMatchObject({
     operation: 'multiDeepSet',
     argument: 'sets[0].offsets',
-    message: `multiDeepSet: sets[0].offsets holds boundaries that decrease or overrun (found on ${emulated})`,
+    message: `multiDeepSet: sets[0].offsets has offsets that decrease or are out of range (found on ${emulated})`,
   });
 });
 

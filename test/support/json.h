@@ -1,5 +1,5 @@
-// A strict JSON reader (RFC 8259) for the case files of tests and benches. Numbers keep their text, so that 64-bit
-// integers lose nothing; a key that appears twice is an error.
+// A strict JSON reader (RFC 8259) for the case files of tests and benches. Numbers keep their text,
+// so that 64-bit integers lose nothing; a key that appears twice is an error.
 #pragma once
 #include <cstdint>
 #include <cstdlib>

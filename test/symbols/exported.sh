@@ -1,5 +1,6 @@
 #!/bin/sh
-# Fails when the symbols that a file shows are not those of a sorted list. docs/abi.md says which changes may be.
+# Fails when the symbols that a file shows are not those of a sorted list. docs/abi.md says which
+# changes may be.
 #   exported.sh <nm> <shared library or object> <list>            compares
 #   exported.sh <nm> <shared library or object> <list> --update   writes the list anew
 set -eu

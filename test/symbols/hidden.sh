@@ -1,5 +1,6 @@
 #!/bin/sh
-# Fails when an object defines a global symbol that a shared object it becomes part of would show, or defines none.
+# Fails when an object defines a global symbol that a shared object it becomes part of would show,
+# or defines none.
 #   hidden.sh <readelf> <object>
 set -eu
 "$1" --symbols --wide "$2" | awk '

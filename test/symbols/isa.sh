@@ -1,8 +1,8 @@
 #!/bin/sh
-# Fails when an AVX or AVX-512 instruction lies in a function that is not one of the dispatched ones, recognised by the
-# namespace in its mangled name (upsilon::avx2, upsilon::lanes16, upsilon::avx512): such a function would run on, and
-# crash, a processor without these instructions. Also fails when no AVX instruction is found at all, because then
-# nothing was tested.
+# Fails when an AVX or AVX-512 instruction lies in a function that is not one of the dispatched
+# ones, recognised by the namespace in its mangled name (upsilon::avx2, upsilon::lanes16,
+# upsilon::avx512): such a function would run on, and crash, a processor without these instructions.
+# Also fails when no AVX instruction is found at all, because then nothing was tested.
 #   isa.sh <objdump> <library with its symbol table>
 set -eu
 "$1" --disassemble --no-show-raw-insn "$2" | awk '
@@ -13,8 +13,8 @@ set -eu
     next
   }
   $1 ~ /^[0-9a-f]+:$/ {
-    # VEX and EVEX instructions begin with v, all others that do (verr, verw, vm*) are for operating systems; the mask
-    # instructions of AVX-512 begin with k.
+    # VEX and EVEX instructions begin with v, all others that do (verr, verw, vm*) are for operating
+    # systems; the mask instructions of AVX-512 begin with k.
     wide = $2 ~ /^v/ || $2 ~ /^k(mov|and|andn|or|xor|xnor|not|ortest|test|add|unpck|shift)/
     if (!wide) next
     if (dispatched && !avx512 && ($0 ~ /%zmm|%k[0-7]|%[xy]mm(1[6-9]|2[0-9]|3[01])/)) {

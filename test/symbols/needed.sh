@@ -1,5 +1,6 @@
 #!/bin/sh
-# Fails when the library needs more at run time than the C and C++ runtimes: a CUDA driver must never be wanted.
+# Fails when the library needs more at run time than the C and C++ runtimes: a CUDA driver must
+# never be wanted.
 #   needed.sh <objdump> <shared library>
 set -eu
 "$1" -p "$2" | awk '

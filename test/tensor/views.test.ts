@@ -1,4 +1,5 @@
-// Views on memory of every kind, and views on views: the same elements at the same place, whoever looks.
+// Views on memory of every kind, and views on views: the same elements at the same place, whoever
+// looks.
 import * as ups from 'upsilon-kernels';
 import * as promises from 'upsilon-kernels/promises';
 

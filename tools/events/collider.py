@@ -15,8 +15,8 @@ SPEED_OF_LIGHT = 29.9792458  # cm/ns
 # Spread of sqrt(s) from the spread of the beam energies.
 SQRT_S_SPREAD = 0.0054
 
-# Gaussian widths of the luminous region and the spacing of filled bunches (every second bucket of the
-# 508.9 MHz radio frequency); the trigger time is uncertain by a few crossings.
+# Gaussian widths of the luminous region and the spacing of filled bunches (every second bucket of
+# the 508.9 MHz radio frequency); the trigger time is uncertain by a few crossings.
 VERTEX_SPREAD = np.array([1.0e-3, 2.0e-5, 3.3e-2])
 BUNCH_SPACING = 3.930
 CROSSING_SPREAD = 2.0  # crossings

@@ -27,7 +27,8 @@ _COMMON = [
     "Random:setSeed = on",
     "PDF:lepton = off",
     "TimeShower:QEDshowerByQ = off",
-    # Everything with c*tau below 10 cm decays: K_S, Lambda, Sigma+-, Xi, Omega; not pi, K+-, K_L, mu, n.
+    # Everything with c*tau below 10 cm decays: K_S, Lambda, Sigma+-, Xi, Omega; not pi, K+-, K_L,
+    # mu, n.
     "ParticleDecays:limitTau0 = on",
     "ParticleDecays:tau0Max = 100",
     "ParticleDecays:mixB = off",

@@ -207,8 +207,8 @@ def _bachelors(pions, pi0s):
 
 def _passes(charm, bachelor):
     mesons, rows, columns = join(charm, bachelor)
-    # A neutral D (K-) goes with a negative bachelor, a charged one with the opposite charge; a D0 without
-    # a charged kaon goes with either.
+    # A neutral D (K-) goes with a negative bachelor, a charged one with the opposite charge; a D0
+    # without a charged kaon goes with either.
     charm_charge, bachelor_charge = charm.charge[rows], bachelor.charge[columns]
     flavour = charm.strange[rows]
     fits_neutral = (flavour == 0) | (flavour == bachelor_charge)

@@ -167,7 +167,8 @@ def main():
         change = float((post(showers, torch.tensor([1.0, -1e4], dtype=torch.float64)) - corrected).abs().max())
         print(f"other labels change the post-processor's result by {change:.1g} of {float(corrected.abs().max()):.3g}")
 
-    # Told the energies in units of 100 GeV, so that they do not drown the showers. A quarter of the cells is hit.
+    # Told the energies in units of 100 GeV, so that they do not drown the showers. A quarter of the
+    # cells is hit.
     decoder.requires_grad_(False)
     encoder, labels = draw(BibAeEncoder(), 9), 0.01 * energies
     given = [(8 * uniform(27000, 10, stream) - 6).clamp(min=0).reshape(CELLS) for stream in (0, 1)]

@@ -124,7 +124,8 @@ def shape_of(case, parameter):
         elif alternatives:
             shape.append(case.dims[next(n for n in alternatives if n in case.dims)])
         else:
-            # An optional part of a sum (the appended features of an embedding) counts 0 when it is left out.
+            # An optional part of a sum (the appended features of an embedding) counts 0 when it is
+            # left out.
             shape.append(sum(extent_of(case, n) for n in names) + constant)
     return shape
 

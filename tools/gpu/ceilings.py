@@ -3,7 +3,8 @@
 import subprocess
 import time
 
-# Float32 lanes of a multiprocessor by compute capability (CUDA C++ Programming Guide, arithmetic instructions).
+# Float32 lanes of a multiprocessor by compute capability (CUDA C++ Programming Guide, arithmetic
+# instructions).
 LANES = {(8, 0): 64}
 LANES_SINCE_8_6 = 128
 

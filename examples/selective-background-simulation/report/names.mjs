@@ -1,4 +1,5 @@
-// PDG codes as physicists write particles: [base, subscript, superscript, whether the antiparticle has a bar].
+// PDG codes as physicists write particles: [base, subscript, superscript, whether the antiparticle
+// has a bar].
 const particles = {
   11: ['e', '', '−'],
   13: ['μ', '', '−'],

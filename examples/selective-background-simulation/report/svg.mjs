@@ -1,4 +1,5 @@
-// The few shapes that the report draws. Colours are classes: the page's style decides, in light and in dark.
+// The few shapes that the report draws. Colours are classes: the page's style decides, in light and
+// in dark.
 
 /** Text of a file may hold anything: it must not become markup. */
 export function escape(text) {

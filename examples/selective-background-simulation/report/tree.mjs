@@ -32,7 +32,8 @@ function kindOf(pdg, isFinal) {
 const shortNumber = (value) => (value < 0.0005 ? '0' : value < 0.1 ? value.toFixed(4) : value.toFixed(3));
 
 /**
- * @param event - `pdg`, `mother` (-1 for a root), `mass` {GeV}, `energy` {GeV}, one value per particle
+ * @param event - `pdg`, `mother` (-1 for a root), `mass` {GeV}, `energy` {GeV}, one value per
+ *   particle
  */
 export function decayTree(title, { pdg, mother, mass, energy }) {
   const daughters = pdg.map(() => []),
@@ -66,7 +67,8 @@ export function decayTree(title, { pdg, mother, mass, energy }) {
     const name = drawName(code, x + 9, y + 5);
     const figures = `${shortNumber(mass[i])} · ${energy[i].toFixed(2)}`;
     const numbers = text(x + 12 + name.width, y + 4, figures, { anchor: 'start', kind: 'numbers' });
-    // A line under the numbers would end in the branches' knot: the branches begin right of the longest label.
+    // A line under the numbers would end in the branches' knot: the branches begin right of the
+    // longest label.
     const reach = isFinal
       ? ''
       : line(

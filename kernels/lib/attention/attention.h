@@ -6,7 +6,8 @@
 
 namespace upsilon {
 
-// What the option scale stands for: 0 is 1/sqrt(width), rounded to float as a caller's own would be.
+// What the option scale stands for: 0 is 1/sqrt(width), rounded to float as a caller's own would
+// be.
 template <class T>
 T attention_scale(float option, int64_t width) {
   if (option != 0 || width == 0) return option != 0 ? static_cast<T>(option) : T(1);

@@ -20,7 +20,8 @@ constexpr int64_t block_queries = 48;  // backward: scores and dscores of a bloc
 constexpr float minus_infinity = -std::numeric_limits<float>::infinity();
 
 // exp for x <= 0, to 2 ulp; below -87 it is 0. NaN stays NaN.
-// x = n ln 2 + r; the quartic r^2 (...) was fitted to exp(r) - 1 - r on |r| <= ln 2 / 2 for the least relative error, 1.1e-7.
+// x = n ln 2 + r; the quartic r^2 (...) was fitted to exp(r) - 1 - r on |r| <= ln 2 / 2 for the
+// least relative error, 1.1e-7.
 [[gnu::always_inline]] inline Floats exp_below(Floats x) {
   const Floats bounded = x < broadcast(-88.0f) ? broadcast(-88.0f) : x;
   const Floats magic = broadcast(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer, in the lowest bits
@@ -65,7 +66,8 @@ int64_t seen_in(const Head<float>& f, int64_t query, int64_t tile, int64_t keys)
   return std::clamp<int64_t>(f.seen(query) - tile, 0, keys);
 }
 
-// What dropout makes of the weights, or their gradients, of a query and the first `count` keys of a tile.
+// What dropout makes of the weights, or their gradients, of a query and the first `count` keys of a
+// tile.
 class Dropout {
  public:
   Dropout(const Head<float>& f, int64_t query, int64_t tile, int64_t count)
@@ -84,13 +86,13 @@ class Dropout {
   const float* drawn_;
 };
 
-// The scores of `rows` queries from `query` on with a tile of keys become exp(score - largest); largest and total take
-// them in, and what was summed up before is scaled to the new largest.
+// The scores of `rows` queries from `query` on with a tile of keys become exp(score - largest);
+// largest and total take them in, and what was summed up before is scaled to the new largest.
 void take_scores(const Head<float>& f, const ForwardScratch& s, int64_t query, int64_t rows, int64_t tile, int64_t keys,
                  int64_t first) {
   float* const largest = s.largest + (query - first);
   float* const total = s.total + (query - first);
-  float most_of[most_rows];
+  float max_of[max_rows];
   for (int64_t r = 0; r < rows; ++r) {
     float* const row = s.scores + r * tile_keys;
     const float* bias = f.bias ? f.bias + (query + r) * f.keys + tile : nullptr;
@@ -101,12 +103,12 @@ void take_scores(const Head<float>& f, const ForwardScratch& s, int64_t query, i
       store(row + j, score);
       most = max(score, most);
     });
-    most_of[r] = largest_lane(most);
+    max_of[r] = largest_lane(most);
   }
   for (int64_t r = 0; r < rows; ++r) {
     float* const row = s.scores + r * tile_keys;
     const int64_t count = seen_in(f, query + r, tile, keys);
-    const float before = largest[r], now = most_of[r] > before ? most_of[r] : before;
+    const float before = largest[r], now = max_of[r] > before ? max_of[r] : before;
     const Floats shift = broadcast(now == minus_infinity ? 0.0f : now);
     Floats sums = zero();
     each_vector(count, [&](int64_t j, int64_t) {
@@ -153,8 +155,8 @@ bool attend(const ForwardHead<float>& f, Range queries, const ForwardScratch& s)
     pack_rows(f.v + tile * f.value_step, f.value_step, keys, f.value_width,
               f.to_next(f.value_width, f.value_step, keys), s.v, watch);
     if (!watch.all_finite()) return false;
-    for (int64_t i = queries.begin; i < queries.end; i += most_rows) {
-      const int64_t rows = std::min<int64_t>(queries.end - i, most_rows);
+    for (int64_t i = queries.begin; i < queries.end; i += max_rows) {
+      const int64_t rows = std::min<int64_t>(queries.end - i, max_rows);
       if (f.seen(i + rows - 1) <= tile) continue;
       multiply<false>({f.q + i * f.step, f.step, rows}, panels_of(s.k_panels, f.width, vectors), s.scores, tile_keys,
                       false);
@@ -271,32 +273,33 @@ bool differentiate(const BackwardHead<float>& all, Range queries, Range keys, Wa
 
 }  // namespace
 
-ForwardScratch::ForwardScratch(const Attention<float>& f, Pieces& pieces)
-    : k(pieces.take<float>(tile_keys * round_up(f.width, lanes))), k_panels(pieces.take<float>(tile_keys * f.width)),
-      v(pieces.take<float>(tile_keys * round_up(f.value_width, lanes))),
-      scores(pieces.take<float>(most_rows * tile_keys)),
-      sums(pieces.take<float>(piece_queries * round_up(f.value_width, lanes))),
-      largest(pieces.take<float>(piece_queries)), total(pieces.take<float>(piece_queries)),
+ForwardScratch::ForwardScratch(const Attention<float>& f, WorkspaceLayout& workspace)
+    : k(workspace.reserve<float>(tile_keys * round_up(f.width, lanes))),
+      k_panels(workspace.reserve<float>(tile_keys * f.width)),
+      v(workspace.reserve<float>(tile_keys * round_up(f.value_width, lanes))),
+      scores(workspace.reserve<float>(max_rows * tile_keys)),
+      sums(workspace.reserve<float>(piece_queries * round_up(f.value_width, lanes))),
+      largest(workspace.reserve<float>(piece_queries)), total(workspace.reserve<float>(piece_queries)),
       width(round_up(f.width, lanes)), value_width(round_up(f.value_width, lanes)) {}
 
 void attend_somehow(const ForwardHead<float>& f, Range queries, const ForwardScratch& s) {
   if (!attend(f, queries, s)) f.define(queries);
 }
 
-BackwardScratch::BackwardScratch(const Attention<float>& f, Pieces& pieces)
+BackwardScratch::BackwardScratch(const Attention<float>& f, WorkspaceLayout& workspace)
     : width(round_up(f.width, lanes)), value_width(round_up(f.value_width, lanes)) {
-  k = pieces.take<float>(tile_keys * width);
-  k_panels = pieces.take<float>(tile_keys * f.width);
-  v = pieces.take<float>(tile_keys * value_width);
-  v_panels = pieces.take<float>(tile_keys * f.value_width);
-  dk = pieces.take<float>(tile_keys * width);
-  dv = pieces.take<float>(tile_keys * value_width);
-  q = pieces.take<float>(block_queries * width);
-  dy = pieces.take<float>(block_queries * value_width);
-  dq = pieces.take<float>(block_queries * width);
-  p = pieces.take<float>(block_queries * tile_keys);
-  dscores = pieces.take<float>(block_queries * tile_keys);
-  mean = pieces.take<float>(block_queries);
+  k = workspace.reserve<float>(tile_keys * width);
+  k_panels = workspace.reserve<float>(tile_keys * f.width);
+  v = workspace.reserve<float>(tile_keys * value_width);
+  v_panels = workspace.reserve<float>(tile_keys * f.value_width);
+  dk = workspace.reserve<float>(tile_keys * width);
+  dv = workspace.reserve<float>(tile_keys * value_width);
+  q = workspace.reserve<float>(block_queries * width);
+  dy = workspace.reserve<float>(block_queries * value_width);
+  dq = workspace.reserve<float>(block_queries * width);
+  p = workspace.reserve<float>(block_queries * tile_keys);
+  dscores = workspace.reserve<float>(block_queries * tile_keys);
+  mean = workspace.reserve<float>(block_queries);
 }
 
 void differentiate_somehow(const BackwardHead<float>& f, Range queries, Range keys, Wanted wanted,

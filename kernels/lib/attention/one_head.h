@@ -1,5 +1,6 @@
-// One set and head of a call, and the definition of attention on it in plain loops: the reference, and what fast variants
-// fall back on where numbers are not finite, as these must not pass through masked pairs.
+// One set and head of a call, and the definition of attention on it in plain loops: the reference,
+// and what fast variants fall back on where numbers are not finite, as these must not pass through
+// masked pairs.
 #pragma once
 #include <cmath>
 #include <limits>
@@ -9,7 +10,8 @@
 
 namespace upsilon {
 
-// pairs[b] = the pairs of the sets before b: over H, where a set's bias begins and what it drops. One more than the sets.
+// pairs[b] = the pairs of the sets before b: over H, where a set's bias begins and what it drops.
+// One more than the sets.
 template <class T>
 void count_pairs(const Attention<T>& f, int64_t* pairs) {
   pairs[0] = 0;
@@ -46,8 +48,8 @@ struct Head {
   int64_t of_query(int64_t columns, int64_t row) const { return first_query * row + head * columns; }
   int64_t of_key(int64_t columns, int64_t row) const { return first_key * row + head * columns; }
 
-  // Floats from a row of `columns` of this head to the row of the head that follows, or, behind the last head, to that of
-  // the first head of the next set.
+  // Floats from a row of `columns` of this head to the row of the head that follows, or, behind the
+  // last head, to that of the first head of the next set.
   int64_t to_next(int64_t columns, int64_t row, int64_t rows) const {
     return head + 1 < heads ? columns : rows * row - head * columns;
   }

@@ -1,4 +1,5 @@
-// Attention of one head of one set, tile by tile: attention.cpu.cc says how. Compiled in lib/attention/one_head.cpu.cc.
+// Attention of one head of one set, tile by tile: attention.cpu.cc says how. Compiled in
+// lib/attention/one_head.cpu.cc.
 #if defined(UPS_LIB_ATTENTION_ONE_HEAD_SIMD_H) == \
     defined(UPS_SIMD_TOGGLE)  // once per instruction set: see lib/simd/each_isa.h
 #ifdef UPS_LIB_ATTENTION_ONE_HEAD_SIMD_H
@@ -18,7 +19,7 @@ constexpr int64_t piece_queries = 512;  // of one task, forward
 struct ForwardScratch {
   float *k, *k_panels, *v, *scores, *sums, *largest, *total;
   int64_t width, value_width;  // padded
-  ForwardScratch(const Attention<float>& f, Pieces& pieces);
+  ForwardScratch(const Attention<float>& f, WorkspaceLayout& workspace);
 };
 
 // y of some queries of a head, whatever the numbers are.
@@ -29,10 +30,11 @@ struct BackwardScratch {
   int64_t width, value_width;  // padded
   float *k, *k_panels, *v, *v_panels, *dk, *dv;  // of a tile of keys
   float *q, *dy, *dq, *p, *dscores, *mean;  // of a block of queries
-  BackwardScratch(const Attention<float>& f, Pieces& pieces);
+  BackwardScratch(const Attention<float>& f, WorkspaceLayout& workspace);
 };
 
-// What a pass over pairs of queries and keys is to give. The ranges are all of the set's, or all that sums over them need.
+// What a pass over pairs of queries and keys is to give. The ranges are all of the set's, or all
+// that sums over them need.
 struct Wanted {
   bool of_queries, of_keys;  // dq and dbias; dk and dv
 };
@@ -48,19 +50,19 @@ struct Shares {
   size_t share_bytes;
 
   template <class F>
-  Shares(const F& f, int32_t workers, Pieces& pieces) : share_bytes(bytes_of_share(f)) {
-    shares = pieces.take<char>(workers * static_cast<int64_t>(share_bytes));
+  Shares(const F& f, int32_t workers, WorkspaceLayout& workspace) : share_bytes(bytes_of_share(f)) {
+    shares = workspace.reserve<char>(workers * static_cast<int64_t>(share_bytes));
   }
   template <class F>
   static size_t bytes_of_share(const F& f) {
-    Pieces pieces(nullptr);
-    (void)Scratch(f, pieces);
-    return pieces.bytes();
+    WorkspaceLayout workspace(nullptr);
+    (void)Scratch(f, workspace);
+    return workspace.bytes();
   }
   template <class F>
   Scratch of(const F& f, int32_t worker) const {
-    Pieces pieces(shares + static_cast<size_t>(worker) * share_bytes);
-    return Scratch(f, pieces);
+    WorkspaceLayout workspace(shares + static_cast<size_t>(worker) * share_bytes);
+    return Scratch(f, workspace);
   }
 };
 

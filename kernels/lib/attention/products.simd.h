@@ -1,5 +1,6 @@
-// Products of matrices that lie in the first caches, padded to whole vectors: C[rows, vectors] (+)= A[rows, depth] B.
-// As lib/dense/matmul.simd.h, but one vector wide where that is enough: heads are as narrow as 8 or 16.
+// Products of matrices that lie in the first caches, padded to whole vectors: C[rows, vectors] (+)=
+// A[rows, depth] B. As lib/dense/matmul.simd.h, but one vector wide where that is enough: heads are
+// as narrow as 8 or 16.
 #if defined(UPS_LIB_ATTENTION_PRODUCTS_SIMD_H) == \
     defined(UPS_SIMD_TOGGLE)  // once per instruction set: see lib/simd/each_isa.h
 #ifdef UPS_LIB_ATTENTION_PRODUCTS_SIMD_H
@@ -13,9 +14,9 @@
 UPS_SIMD_BEGIN
 
 #if UPS_LANES == 16
-constexpr int most_rows = 12;  // 24 sums, 2 of B, 1 of A: 27 of 32 registers
+constexpr int max_rows = 12;  // 24 sums, 2 of B, 1 of A: 27 of 32 registers
 #else
-constexpr int most_rows = 6;  // 12 sums, 2 of B, 1 of A: 15 of 16 registers
+constexpr int max_rows = 6;  // 12 sums, 2 of B, 1 of A: 15 of 16 registers
 #endif
 constexpr int64_t pair_columns = 2 * lanes;
 
@@ -38,7 +39,8 @@ inline Right panels_of(const float* b, int64_t depth, int64_t vectors) {
   return {b, pair_columns, depth * pair_columns, depth, vectors};
 }
 
-// The pointer, of which the compiler does not know where it comes from: it would address all rows from the first one.
+// The pointer, of which the compiler does not know where it comes from: it would address all rows
+// from the first one.
 template <class T>
 [[gnu::always_inline]] inline T* apart(T* pointer) {
   asm("" : "+r"(pointer));
@@ -88,9 +90,9 @@ MultiplyTile tiles_of(int count, std::integer_sequence<int, rows...>) {
 
 template <bool transposed>
 void multiply(Left left, Right right, float* c, int64_t c_step, bool accumulate) {
-  using Rows = std::make_integer_sequence<int, most_rows>;
-  for (int64_t r = 0; r < left.rows; r += most_rows) {
-    const int here = static_cast<int>(std::min<int64_t>(left.rows - r, most_rows));
+  using Rows = std::make_integer_sequence<int, max_rows>;
+  for (int64_t r = 0; r < left.rows; r += max_rows) {
+    const int here = static_cast<int>(std::min<int64_t>(left.rows - r, max_rows));
     const MultiplyTile of_pairs = tiles_of<2, transposed>(here, Rows()), of_one = tiles_of<1, transposed>(here, Rows());
     const float* a = transposed ? left.a + r : left.a + r * left.step;
     float* to = c + r * c_step;
@@ -132,8 +134,9 @@ struct Watch {
   bool all_finite() const { return !any(zeros != zeros); }
 };
 
-// Rows `step` apart side by side, padded with zeros to whole vectors. What lies `ahead` floats behind each row is wanted
-// next: rows of a head are lines far apart, which no hardware fetches in advance.
+// Rows `step` apart side by side, padded with zeros to whole vectors. What lies `ahead` floats
+// behind each row is wanted next: rows of a head are lines far apart, which no hardware fetches in
+// advance.
 inline void pack_rows(const float* from, int64_t step, int64_t rows, int64_t columns, int64_t ahead, float* to,
                       Watch& watch) {
   const int64_t padded = round_up(columns, lanes);
@@ -146,7 +149,8 @@ inline void pack_rows(const float* from, int64_t step, int64_t rows, int64_t col
     });
 }
 
-// to = packed^T in panels of pair_columns rows of `packed`, for panels_of; what is beyond the rows becomes 0.
+// to = packed^T in panels of pair_columns rows of `packed`, for panels_of; what is beyond the rows
+// becomes 0.
 inline void pack_transposed(const float* packed, int64_t rows, int64_t columns, float* to) {
   const int64_t padded = round_up(columns, lanes);
   for (int64_t first = 0; first < rows; first += pair_columns) {

@@ -8,8 +8,8 @@ namespace upsilon {
 template <class Forward>
 struct ConvolutionForwardScratch {
   ConvolutionMoments moments;
-  ConvolutionForwardScratch(const Forward& f, Pieces& pieces)
-      : moments{f.moments, pieces.take<TileMoments>(f.moments ? tile_moments(f.shape, Forward::y_grid) : 0)} {}
+  ConvolutionForwardScratch(const Forward& f, WorkspaceLayout& workspace)
+      : moments{f.moments, workspace.reserve<TileMoments>(f.moments ? tile_moments(f.shape, Forward::y_grid) : 0)} {}
 };
 
 template <class Forward>
@@ -25,10 +25,10 @@ template <class Backward>
 struct ConvolutionBackwardScratch {
   float *dz, *parts;
   double* sums;
-  ConvolutionBackwardScratch(const Backward& f, Pieces& pieces)
-      : dz(pieces.take<float>(f.activation == UPS_ACTIVATION_NONE ? 0 : f.shape.count(Backward::y_grid))),
-        parts(pieces.take<float>(weight_gradient_floats(f.shape))),
-        sums(pieces.take<double>(f.shape.samples * f.shape.all_channels(Backward::y_grid))) {}
+  ConvolutionBackwardScratch(const Backward& f, WorkspaceLayout& workspace)
+      : dz(workspace.reserve<float>(f.activation == UPS_ACTIVATION_NONE ? 0 : f.shape.count(Backward::y_grid))),
+        parts(workspace.reserve<float>(weight_gradient_floats(f.shape))),
+        sums(workspace.reserve<double>(f.shape.samples * f.shape.all_channels(Backward::y_grid))) {}
 };
 
 template <class Backward>

@@ -1,5 +1,5 @@
-// A checked call of conv or conv_transpose, as plain numbers and pointers: y of conv lies on the coarse grid, y of
-// conv_transpose on the fine one, and all else is the same.
+// A checked call of conv or conv_transpose, as plain numbers and pointers: y of conv lies on the
+// coarse grid, y of conv_transpose on the fine one, and all else is the same.
 #pragma once
 #include <utility>
 

@@ -17,8 +17,8 @@ UPS_SIMD_BEGIN
 template <class Forward>
 struct ConvolutionForwardScratch {
   Gather gather;
-  ConvolutionForwardScratch(const Forward& f, const Call& call, Pieces& pieces)
-      : gather(f.shape, Forward::y_grid, call.threads->count(), pieces, call.strategy, f.moments != nullptr) {}
+  ConvolutionForwardScratch(const Forward& f, const Call& call, WorkspaceLayout& workspace)
+      : gather(f.shape, Forward::y_grid, call.threads->count(), workspace, call.strategy, f.moments != nullptr) {}
 };
 
 template <class Forward>
@@ -35,8 +35,9 @@ bool convolution_forward_fits(const Call& call, int32_t strategy) {
   return Gather::fits(Forward(call).shape, Forward::y_grid, strategy);
 }
 
-// dz = dy act', then dx from dz in the other direction, and the sums over samples and places. What is gathered, by a forced
-// strategy too: z again where only it tells the slope, and dx where it is wanted.
+// dz = dy act', then dx from dz in the other direction, and the sums over samples and places. What
+// is gathered, by a forced strategy too: z again where only it tells the slope, and dx where it is
+// wanted.
 template <class Backward>
 struct ConvolutionBackwardScratch {
   bool gathers_z, gathers_dx;
@@ -44,13 +45,13 @@ struct ConvolutionBackwardScratch {
   double* parts;
   Gather z, dx;
   WeightGradient dweight;
-  ConvolutionBackwardScratch(const Backward& f, const Call& call, Pieces& pieces)
+  ConvolutionBackwardScratch(const Backward& f, const Call& call, WorkspaceLayout& workspace)
       : gathers_z(f.activation == UPS_ACTIVATION_GELU), gathers_dx(f.dx != nullptr),
-        dz(pieces.take<float>(f.activation == UPS_ACTIVATION_NONE ? 0 : f.shape.count(Backward::y_grid))),
-        parts(pieces.take<double>(f.shape.samples * f.shape.all_channels(Backward::y_grid))),
-        z(f.shape, Backward::y_grid, call.threads->count(), pieces, gathers_z ? call.strategy : -1),
-        dx(f.shape, Backward::x_grid, call.threads->count(), pieces, gathers_dx ? call.strategy : -1),
-        dweight(f.shape, call.threads->count(), pieces) {}
+        dz(workspace.reserve<float>(f.activation == UPS_ACTIVATION_NONE ? 0 : f.shape.count(Backward::y_grid))),
+        parts(workspace.reserve<double>(f.shape.samples * f.shape.all_channels(Backward::y_grid))),
+        z(f.shape, Backward::y_grid, call.threads->count(), workspace, gathers_z ? call.strategy : -1),
+        dx(f.shape, Backward::x_grid, call.threads->count(), workspace, gathers_dx ? call.strategy : -1),
+        dweight(f.shape, call.threads->count(), workspace) {}
 };
 
 template <class Backward>

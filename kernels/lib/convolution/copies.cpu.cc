@@ -1,4 +1,5 @@
-// A block of the source with zeros at its edges, made once per task, in L2, lets every tap be a constant distance.
+// A block of the source with zeros at its edges, made once per task, in L2, lets every tap be a
+// constant distance.
 #include "lib/convolution/plan.h"
 
 #define UPS_SIMD_SOURCE "lib/convolution/copies.cpu.cc"
@@ -38,7 +39,8 @@ struct BlockCopy {
   const int64_t (&begin)[3];
   int64_t width;
 
-  // One source phase of one channel, `shift` places further along the width. Gives the end of what is written.
+  // One source phase of one channel, `shift` places further along the width. Gives the end of what
+  // is written.
   float* put_phase(const float* source, int64_t pd, int64_t ph, int64_t pw, int64_t shift, float* to) const {
     const int64_t residue = w.source_residue(pw), first = begin[2] + w.first_shift + shift;
     // Numbers of a row that lie on the grid.
@@ -91,11 +93,11 @@ void load_block(const GatherAxis (&axes)[3], const BlockStrides& strides, const 
             block = copy.put_phase(source, pd, ph, pw, shift, block);
 }
 
-void lay_out_copies(Plan& plan, Pieces& pieces) {
+void lay_out_copies(Plan& plan, WorkspaceLayout& workspace) {
   // Vectors that begin at the last places read beyond the last channel.
   plan.scratch_floats = round_up(plan.inputs * plan.strides.channel + lanes, 16);
-  lay_out_products(plan, pieces, false);
-  plan.scratch = pieces.take<float>(plan.scratch_floats * (plan.splits > 1 ? plan.all_blocks() : plan.workers));
+  lay_out_products(plan, workspace, false);
+  plan.scratch = workspace.reserve<float>(plan.scratch_floats * (plan.splits > 1 ? plan.all_blocks() : plan.workers));
 }
 
 void prepare_copies(const Plan& plan, const Operands& operands, Threads& threads) {

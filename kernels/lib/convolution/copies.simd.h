@@ -1,4 +1,5 @@
-// Copies of blocks of a source, with zeros where the grid ends; compiled in lib/convolution/copies.cpu.cc.
+// Copies of blocks of a source, with zeros where the grid ends; compiled in
+// lib/convolution/copies.cpu.cc.
 #if defined(UPS_LIB_CONVOLUTION_COPIES_SIMD_H) == \
     defined(UPS_SIMD_TOGGLE)  // once per instruction set: see lib/simd/each_isa.h
 #ifdef UPS_LIB_CONVOLUTION_COPIES_SIMD_H
@@ -15,8 +16,9 @@ UPS_SIMD_SHARED_BEGIN
 void load_block(const GatherAxis (&axes)[3], const BlockStrides& strides, const float* source, int64_t channels,
                 const int64_t (&begin)[3], float* block);
 
-// A strategy that multiplies copies, whatever their strides: what is left to it is to cut the plan and to set these.
-void lay_out_copies(Plan& plan, Pieces& pieces);
+// A strategy that multiplies copies, whatever their strides: what is left to it is to cut the plan
+// and to set these.
+void lay_out_copies(Plan& plan, WorkspaceLayout& workspace);
 void prepare_copies(const Plan& plan, const Operands& operands, Threads& threads);
 void multiply_copies(const Plan& plan, const Operands& operands, const Block& block, int32_t worker);
 

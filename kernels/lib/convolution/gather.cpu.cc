@@ -122,11 +122,11 @@ Block block_of(const Plan& plan, int64_t task) {
   return block;
 }
 
-Gather::Gather(const Convolution& shape, Towards towards, int32_t workers, Pieces& pieces, int32_t strategy,
+Gather::Gather(const Convolution& shape, Towards towards, int32_t workers, WorkspaceLayout& workspace, int32_t strategy,
                bool with_moments)
     : plan_(shape, towards, workers, with_moments), strategy_(strategy < 0 ? choose(plan_) : strategy) {
-  strategies[strategy_]->lay_out(plan_, pieces);
-  plan_.moments = pieces.take<Moments>(with_moments ? plan_.all_blocks() * plan_.outputs : 0);
+  strategies[strategy_]->lay_out(plan_, workspace);
+  plan_.moments = workspace.reserve<Moments>(with_moments ? plan_.all_blocks() * plan_.outputs : 0);
 }
 
 void Gather::run(Threads& threads, const Operands& operands) const {

@@ -1,6 +1,7 @@
-// Convolutions as matrix products whose large operand is never made: its tiles are gathered into shared memory. Floor: 2 x
-// products FLOP. A block has places of one result phase (towards the fine grid; see plan.h), so that only taps
-// that reach it are multiplied, and neighbouring threads fetch and store neighbouring places.
+// Convolutions as matrix products whose large operand is never made: its tiles are gathered into
+// shared memory. Floor: 2 x products FLOP. A block has places of one result phase (towards the fine
+// grid; see plan.h), so that only taps that reach it are multiplied, and neighbouring threads fetch
+// and store neighbouring places.
 #include "lib/convolution/taps.cuh"
 #include "lib/convolution/tile_moments.cuh"
 #include "lib/convolution/tiles.cuh"
@@ -19,7 +20,8 @@ struct GatherCall {
   TileMoments* moments;  // by channel, phase and tile; tiles of rows are then of one sample each
 };
 
-// What a step of depth, one channel and tap, means: where it looks from a place's own position, and its weight.
+// What a step of depth, one channel and tap, means: where it looks from a place's own position, and
+// its weight.
 struct DepthStep {
   int64_t shift[3], source, weight;
   bool exists;

@@ -1,5 +1,5 @@
-// A grid from the other one: coarse = act(bias + fine * W), or fine = act(bias + the adjoint of coarse). Compiled in
-// lib/convolution/gather.cpu.cc.
+// A grid from the other one: coarse = act(bias + fine * W), or fine = act(bias + the adjoint of
+// coarse). Compiled in lib/convolution/gather.cpu.cc.
 #if defined(UPS_LIB_CONVOLUTION_GATHER_SIMD_H) == \
     defined(UPS_SIMD_TOGGLE)  // once per instruction set: see lib/simd/each_isa.h
 #ifdef UPS_LIB_CONVOLUTION_GATHER_SIMD_H
@@ -16,7 +16,7 @@ UPS_SIMD_SHARED_BEGIN
 class Gather {
  public:
   // `strategy`: its number in the list, or -1 for the one that is preferred.
-  Gather(const Convolution& shape, Towards towards, int32_t workers, Pieces& pieces, int32_t strategy = -1,
+  Gather(const Convolution& shape, Towards towards, int32_t workers, WorkspaceLayout& workspace, int32_t strategy = -1,
          bool with_moments = false);
   void run(Threads& threads, const Operands& operands) const;
 

@@ -1,10 +1,11 @@
-// The numbers of a convolution, which are the same in both directions: it relates a fine grid (x of conv, y of
-// conv_transpose) to a coarse one (y of conv, x of conv_transpose). Along every axis the coarse place j and the kernel's
-// tap k meet the fine place
+// The numbers of a convolution, which are the same in both directions: it relates a fine grid (x of
+// conv, y of conv_transpose) to a coarse one (y of conv, x of conv_transpose). Along every axis the
+// coarse place j and the kernel's tap k meet the fine place
 //
 //   i = j stride - padding + k dilation
 //
-// and what lies outside the fine grid counts as 0. Both weights are [groups, coarse channels, fine channels, kernel].
+// and what lies outside the fine grid counts as 0. Both weights are [groups, coarse channels, fine
+// channels, kernel].
 #pragma once
 #include <cstdint>
 

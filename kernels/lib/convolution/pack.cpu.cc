@@ -33,7 +33,8 @@ struct WeightRows {
   int64_t ahead;  // what is read next lies so much further on
 };
 
-// Rows are turned in registers: squares of a tile's width, side by side. They begin with the first tap of a channel.
+// Rows are turned in registers: squares of a tile's width, side by side. They begin with the first
+// tap of a channel.
 inline void pack_rows(const Plan& plan, WeightRows rows, int64_t channel, float* to) {
   const int64_t taps = plan.shape.taps();
   const int64_t *const packed_first = plan.packed_first, *const packed_step = plan.packed_step;
@@ -65,7 +66,8 @@ void pack_weights(const Plan& plan, Threads& threads, const float* weight) {
   fill_taps(plan.axes, plan.strides, plan.taps);
   find_packed_places(plan);
   const int64_t taps = plan.shape.taps(), tiles_of_group = ceil_div(plan.outputs, tile_outputs);
-  // Towards the coarse grid the channels of an output lie together; towards the fine grid a row is of one channel.
+  // Towards the coarse grid the channels of an output lie together; towards the fine grid a row is
+  // of one channel.
   const bool coarse = plan.towards == Towards::coarse;
   const int64_t runs = coarse ? 1 : plan.inputs, run = coarse ? plan.inputs * taps : taps;
   threads.run(plan.shape.groups * tiles_of_group, [&](int64_t task, int32_t) {

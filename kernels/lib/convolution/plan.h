@@ -1,10 +1,11 @@
 // How the result of a convolution, in either direction, is gathered from blocks of its source.
 //
-// Along an axis, result places of one phase are result_step * q + phase, and each is a sum over taps of the source at
-// j = q + shift, where the source too falls into phases, source_step * j + residue. Towards the coarse grid a stride makes
-// source phases; towards the fine grid it makes result phases, each with the taps that reach it (so nothing is multiplied
-// by inserted zeros). Every phase is a dense convolution with unit steps: in a block of the source that is laid out phase
-// by phase, with zeros where the grid ends, a tap is a constant distance.
+// Along an axis, result places of one phase are result_step * q + phase, and each is a sum over
+// taps of the source at j = q + shift, where the source too falls into phases, source_step * j +
+// residue. Towards the coarse grid a stride makes source phases; towards the fine grid it makes
+// result phases, each with the taps that reach it (so nothing is multiplied by inserted zeros).
+// Every phase is a dense convolution with unit steps: in a block of the source that is laid out
+// phase by phase, with zeros where the grid ends, a tap is a constant distance.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -73,8 +74,9 @@ struct TapTables {
   int64_t* first;  // of every phase and behind the last one
 };
 
-// Distances in a block, in floats. `shift` is that of a tap one place further along the width: 1 where rows have room for
-// all shifts, or that of one of `copies` of the source, one for every shift, whose rows are no longer than the result's.
+// Distances in a block, in floats. `shift` is that of a tap one place further along the width: 1
+// where rows have room for all shifts, or that of one of `copies` of the source, one for every
+// shift, whose rows are no longer than the result's.
 struct BlockStrides {
   int64_t row, plane, shift, copies, phase, channel;
 };
@@ -121,10 +123,12 @@ inline void fill_taps(const GatherAxis (&axes)[3], const BlockStrides& strides, 
   tables.first[phase] = count;
 }
 
-// What a plan can hold: numbers of floats in a block, phases and taps. Beyond (a dilation of millions) the reference works.
+// What a plan can hold: numbers of floats in a block, phases and taps. Beyond (a dilation of
+// millions) the reference works.
 inline constexpr int64_t max_block_floats = int64_t{1} << 28, max_phases = int64_t{1} << 24;
 
-// Floats of the smallest block: of one place in depth and height, and of whole rows, which may not be cut.
+// Floats of the smallest block: of one place in depth and height, and of whole rows, which may not
+// be cut.
 inline double smallest_block_floats(int64_t inputs, const GatherAxis (&axes)[3], double row) {
   double floats = static_cast<double>(std::max<int64_t>(inputs, 1)) * row;
   for (const GatherAxis& axis : axes) floats *= static_cast<double>(axis.source_phases);

@@ -1,6 +1,7 @@
-// A convolution as a matrix product whose right side is never made: a tile of outputs x places stays in registers while the
-// source channels and the taps run. Lanes lie along the places, so that any number of channels fills them, and weights are
-// broadcast. Floor: 2 x products FLOP against the FMA peak.
+// A convolution as a matrix product whose right side is never made: a tile of outputs x places
+// stays in registers while the source channels and the taps run. Lanes lie along the places, so
+// that any number of channels fills them, and weights are broadcast. Floor: 2 x products FLOP
+// against the FMA peak.
 #include "lib/convolution/plan.h"
 
 #define UPS_SIMD_SOURCE "lib/convolution/products.cpu.cc"
@@ -85,7 +86,8 @@ struct RowPart {
   }
 }
 
-// Writes the places of some vectors to the result: row by row, and what lies between them is passed over.
+// Writes the places of some vectors to the result: row by row, and what lies between them is passed
+// over.
 inline void put(const Plan& plan, const Block& block, const Segment* segments, TileSums tile, float* result) {
   const auto& [d, h, w] = plan.axes;
   const int64_t row_floats = plan.strides.row, rows = plan.strides.plane / row_floats;
@@ -108,8 +110,8 @@ inline void put(const Plan& plan, const Block& block, const Segment* segments, T
   }
 }
 
-// One tile of places, of the phases that share a place in depth and height. Tiles of outputs and phases run inside: what
-// they read of the source stays in L1 or L2 while the weights pass.
+// One tile of places, of the phases that share a place in depth and height. Tiles of outputs and
+// phases run inside: what they read of the source stays in L1 or L2 while the weights pass.
 void multiply_tile(const Plan& plan, const Operands& operands, const Block& block, const float* const* from,
                    const Segment* segments, int64_t vectors, int64_t ahead, int64_t rd, int64_t rh,
                    const Tiles& tiles) {
@@ -161,17 +163,18 @@ void multiply(const Plan& plan, const Operands& operands, const Block& block, co
       }
 }
 
-void lay_out_products(Plan& plan, Pieces& pieces, bool in_place) {
+void lay_out_products(Plan& plan, WorkspaceLayout& workspace, bool in_place) {
   const int64_t taps = plan.shape.taps();
   const auto& [d, h, w] = plan.axes;
   plan.max_segments =
       d.block() * (!in_place || w.block() >= lanes ? h.block() * ceil_div(w.block(), lanes)
                                                    : ceil_div((h.block() - 1) * plan.strides.row + w.block(), lanes));
-  plan.taps = {pieces.take<int32_t>(taps), pieces.take<int32_t>(taps), pieces.take<int64_t>(plan.phases() + 1)};
-  plan.packed_first = pieces.take<int64_t>(taps);
-  plan.packed_step = pieces.take<int64_t>(taps);
-  plan.packed = pieces.take<float>(plan.shape.weight_count());
-  plan.segments = pieces.take<Segment>(plan.max_segments * plan.workers);
+  plan.taps = {workspace.reserve<int32_t>(taps), workspace.reserve<int32_t>(taps),
+               workspace.reserve<int64_t>(plan.phases() + 1)};
+  plan.packed_first = workspace.reserve<int64_t>(taps);
+  plan.packed_step = workspace.reserve<int64_t>(taps);
+  plan.packed = workspace.reserve<float>(plan.shape.weight_count());
+  plan.segments = workspace.reserve<Segment>(plan.max_segments * plan.workers);
 }
 
 int64_t find_segments(const Plan& plan, const Block& block, bool in_place, Segment* segments) {

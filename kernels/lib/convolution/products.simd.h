@@ -1,5 +1,5 @@
-// Tiles of outputs x places whose source lies at constant distances, which all strategies but `rows` multiply; compiled in
-// lib/convolution/products.cpu.cc.
+// Tiles of outputs x places whose source lies at constant distances, which all strategies but
+// `rows` multiply; compiled in lib/convolution/products.cpu.cc.
 #if defined(UPS_LIB_CONVOLUTION_PRODUCTS_SIMD_H) == \
     defined(UPS_SIMD_TOGGLE)  // once per instruction set: see lib/simd/each_isa.h
 #ifdef UPS_LIB_CONVOLUTION_PRODUCTS_SIMD_H
@@ -31,15 +31,15 @@ struct Tiles {
 extern const Tiles plain_tiles;
 
 // Takes tables of taps, packed weights and segments, which lie as find_segments() lays them.
-void lay_out_products(Plan& plan, Pieces& pieces, bool in_place);
+void lay_out_products(Plan& plan, WorkspaceLayout& workspace, bool in_place);
 
-// Fills the tables of taps and packs the weights, in lib/convolution/pack.cpu.cc. For every tile of outputs: by phase,
-// [channel][tap][output].
+// Fills the tables of taps and packs the weights, in lib/convolution/pack.cpu.cc. For every tile of
+// outputs: by phase, [channel][tap][output].
 void pack_weights(const Plan& plan, Threads& threads, const float* weight);
 
-// The vectors that cover a block: along rows, or running on from row to row, or from plane to plane, whichever takes the
-// fewest. `in_place` they do not leave the source: the last vector of a run is moved back to end with it, and computes
-// some places twice.
+// The vectors that cover a block: along rows, or running on from row to row, or from plane to
+// plane, whichever takes the fewest. `in_place` they do not leave the source: the last vector of a
+// run is moved back to end with it, and computes some places twice.
 int64_t find_segments(const Plan& plan, const Block& block, bool in_place, Segment* segments);
 
 // The results of a block whose places look at `source`, from their segments on.

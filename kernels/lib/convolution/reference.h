@@ -76,7 +76,8 @@ template <class T>
 struct ConvolutionSlopes {
   T* dz;  // dy act'
   template <class Backward>
-  ConvolutionSlopes(const Backward& f, Pieces& pieces) : dz(pieces.take<T>(f.shape.count(f.y_grid))) {}
+  ConvolutionSlopes(const Backward& f, WorkspaceLayout& workspace)
+      : dz(workspace.reserve<T>(f.shape.count(f.y_grid))) {}
 };
 
 template <class Backward>

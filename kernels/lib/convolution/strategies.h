@@ -1,9 +1,11 @@
-// The strategies: ways to compute one grid of a convolution from the other. Each is the file strategies/<name>.cpu.cc.
+// The strategies: ways to compute one grid of a convolution from the other. Each is the file
+// strategies/<name>.cpu.cc.
 #pragma once
 #include <cstdint>
 #include <iterator>
 
-// In the order in which they are asked: the first that fits a geometry and is preferred there computes it.
+// In the order in which they are asked: the first that fits a geometry and is preferred there
+// computes it.
 #define UPS_CONVOLUTION_STRATEGIES(each) each(pairs) each(rows) each(in_place) each(shifts) each(blocks)
 
 namespace upsilon {

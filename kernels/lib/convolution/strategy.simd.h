@@ -1,5 +1,5 @@
-// What a strategy is. A new one is one file in strategies/, which defines <name>_strategy, and its name in the list of
-// strategies.h.
+// What a strategy is. A new one is one file in strategies/, which defines <name>_strategy, and its
+// name in the list of strategies.h.
 #if defined(UPS_LIB_CONVOLUTION_STRATEGY_SIMD_H) == \
     defined(UPS_SIMD_TOGGLE)  // once per instruction set: see lib/simd/each_isa.h
 #ifdef UPS_LIB_CONVOLUTION_STRATEGY_SIMD_H
@@ -30,7 +30,8 @@ struct Operands {
   double* moments;  // where they are wanted: mean and variance of every channel of every sample of the result
 };
 
-// A vector of places: where it begins in a source or block, its first place, and how many of its lanes count.
+// A vector of places: where it begins in a source or block, its first place, and how many of its
+// lanes count.
 struct Segment {
   int32_t start, d, h, w, count;
 };
@@ -50,7 +51,8 @@ struct Plan : GatherGeometry {
   BlockStrides strides{};
   int64_t scratch_floats = 0, max_segments = 0;  // of a task
   TapTables taps{};
-  // By tap, in outputs: where its weights of channel 0 are packed, and how far behind those of the next channel.
+  // By tap, in outputs: where its weights of channel 0 are packed, and how far behind those of the
+  // next channel.
   int64_t *packed_first = nullptr, *packed_step = nullptr;
   float *packed = nullptr, *scratch = nullptr;
   Segment* segments = nullptr;
@@ -68,7 +70,7 @@ struct Strategy {
   // Where it is taken, of those that fit: it is faster than what comes behind it in the list.
   bool (*preferred)(const GatherGeometry&);
   // Cuts the plan (cut_copied(), cut_in_place()) and takes its scratch memory.
-  void (*lay_out)(Plan&, Pieces&);
+  void (*lay_out)(Plan&, WorkspaceLayout&);
   // What is done once for all blocks: weights are packed, for example.
   void (*prepare)(const Plan&, const Operands&, Threads&);
   void (*compute)(const Plan&, const Operands&, const Block&, int32_t worker);
@@ -80,10 +82,11 @@ UPS_CONVOLUTION_STRATEGIES(UPS_DECLARE)
 
 inline bool always(const GatherGeometry&) { return true; }
 
-// Cuts a plan into blocks of which copies fit a cache, and into so many tasks that workers end together.
-// `copied_floats` says how large the copy of the largest block is.
+// Cuts a plan into blocks of which copies fit a cache, and into so many tasks that workers end
+// together. `copied_floats` says how large the copy of the largest block is.
 void cut_copied(Plan& plan, int64_t (*copied_floats)(const Plan&));
-// The same without copies. Rows of a block are no shorter than a vector, or run on for one at least.
+// The same without copies. Rows of a block are no shorter than a vector, or run on for one at
+// least.
 void cut_in_place(Plan& plan);
 
 Block block_of(const Plan& plan, int64_t task);

@@ -12,7 +12,8 @@
 
 UPS_SIMD_SHARED_BEGIN
 
-// result[c] = the sum over samples and places of values[sample, c, place]; `parts` has samples * channels numbers.
+// result[c] = the sum over samples and places of values[sample, c, place]; `parts` has samples *
+// channels numbers.
 void channel_sums(Threads& threads, const float* values, int64_t samples, int64_t channels, int64_t places,
                   double* parts, float* result);
 

@@ -1,7 +1,8 @@
-// The gradient of a convolution's weight: sums over places, with the lanes along them, so that any number of channels
-// fills the lanes. A tile of coarse channels x taps stays in registers while the places of a block run. Floor: 2 x
-// products FLOP against the FMA peak. The coarse rows are padded with zeros to the width of the fine block, so that a run
-// over a plane needs no end at every row. Bits depend on the shape only: blocks are fixed, and added up in order.
+// The gradient of a convolution's weight: sums over places, with the lanes along them, so that any
+// number of channels fills the lanes. A tile of coarse channels x taps stays in registers while the
+// places of a block run. Floor: 2 x products FLOP against the FMA peak. The coarse rows are padded
+// with zeros to the width of the fine block, so that a run over a plane needs no end at every row.
+// Bits depend on the shape only: blocks are fixed, and added up in order.
 #include "lib/convolution/plan.h"
 
 #define UPS_SIMD_SOURCE "lib/convolution/weight_gradient.cpu.cc"
@@ -50,7 +51,8 @@ template <int channels, int taps, class LoadCoarse>
   }
 }
 
-// Gives the sums of every lane: parts of a vector, taken here, would keep GCC from holding it in a register.
+// Gives the sums of every lane: parts of a vector, taken here, would keep GCC from holding it in a
+// register.
 template <int channels, int taps>
 void tile(const Run& run, const float* const* fine, float* result) {
   Floats sums[channels][taps];
@@ -98,7 +100,7 @@ bool all_finite(const float* values, int64_t count) {
 
 }  // namespace
 
-WeightGradient::WeightGradient(const Convolution& shape, int32_t workers, Pieces& pieces) : shape_(shape) {
+WeightGradient::WeightGradient(const Convolution& shape, int32_t workers, WorkspaceLayout& workspace) : shape_(shape) {
   for (int a = 0; a < 3; ++a) axes_[a] = GatherAxis(shape.axes[a], Towards::coarse);
   auto& [d, h, w] = axes_;
   const int64_t plane_places = std::max<int64_t>(h.places * w.places, 1);
@@ -111,7 +113,8 @@ WeightGradient::WeightGradient(const Convolution& shape, int32_t workers, Pieces
   strides_ = {row, plane, 1, 1, phase, phase * d.source_phases * h.source_phases * w.source_phases};
   channels_per_task_ =
       std::clamp<int64_t>(task_taps / std::max<int64_t>(shape.taps(), 1), 1, std::max<int64_t>(shape.fine_channels, 1));
-  // Small samples share a chunk: taking the sums of the lanes costs as much as some ten steps along the places.
+  // Small samples share a chunk: taking the sums of the lanes costs as much as some ten steps along
+  // the places.
   const int64_t together = std::min(block_places / std::max<int64_t>(plane_places * d.places, 1),
                                     large_block / std::max<int64_t>(strides_.channel, 1));
   samples_per_chunk_ =
@@ -121,14 +124,15 @@ WeightGradient::WeightGradient(const Convolution& shape, int32_t workers, Pieces
   const int64_t affordable = max_part_floats / std::max<int64_t>(shape.weight_count(), 1);
   parts_ = std::max<int64_t>(1, std::min({ceil_div(min_tasks, ranges), chunks_, affordable}));
 
-  taps_ = {pieces.take<int32_t>(shape.taps()), pieces.take<int32_t>(shape.taps()), pieces.take<int64_t>(2)};
+  taps_ = {workspace.reserve<int32_t>(shape.taps()), workspace.reserve<int32_t>(shape.taps()),
+           workspace.reserve<int64_t>(2)};
   padded_in_place_ = row == w.places;
   const int64_t images = shape.samples * shape.groups * shape.coarse_channels;
-  finite_ = pieces.take<uint8_t>(images);
-  padded_ = pieces.take<float>(padded_in_place_ ? 0 : images * d.places * h.places * row);
+  finite_ = workspace.reserve<uint8_t>(images);
+  padded_ = workspace.reserve<float>(padded_in_place_ ? 0 : images * d.places * h.places * row);
   scratch_floats_ = round_up(samples_per_chunk_ * channels_per_task_ * strides_.channel + lanes, 16);
-  scratch_ = pieces.take<float>(scratch_floats_ * workers);
-  sums_ = pieces.take<float>(parts_ > 1 ? parts_ * shape.weight_count() : 0);
+  scratch_ = workspace.reserve<float>(scratch_floats_ * workers);
+  sums_ = workspace.reserve<float>(parts_ > 1 ? parts_ * shape.weight_count() : 0);
 }
 
 // Notes which channels are finite, and pads the rows.

@@ -1,5 +1,6 @@
-// The gradient of a convolution's weight: a matrix product over samples and places, in fixed chunks. Floor: 2 x products
-// FLOP. The fine grid is gathered into shared memory as its taps look at it.
+// The gradient of a convolution's weight: a matrix product over samples and places, in fixed
+// chunks. Floor: 2 x products FLOP. The fine grid is gathered into shared memory as its taps look
+// at it.
 #include "lib/convolution/tiles.cuh"
 
 namespace upsilon {
@@ -12,7 +13,8 @@ struct WeightCall {
   int64_t chunk;
 };
 
-// Rows are coarse channels, columns fine channels and taps, and the depth runs over samples and coarse places.
+// Rows are coarse channels, columns fine channels and taps, and the depth runs over samples and
+// coarse places.
 template <class Shape, int precision>
 UPS_KERNEL_LB(Shape::threads)
 weight_tiles(const int32_t* fault, WeightCall f) {

@@ -12,11 +12,11 @@
 
 UPS_SIMD_SHARED_BEGIN
 
-// dW[coarse channel, fine channel, tap] = the sum over samples and places of coarse times fine. Takes its scratch memory
-// when it is made, from pieces that measure or hand out.
+// dW[coarse channel, fine channel, tap] = the sum over samples and places of coarse times fine.
+// Takes its scratch memory when it is made, from pieces that measure or hand out.
 class WeightGradient {
  public:
-  WeightGradient(const Convolution& shape, int32_t workers, Pieces& pieces);
+  WeightGradient(const Convolution& shape, int32_t workers, WorkspaceLayout& workspace);
   void run(Threads& threads, const float* fine, const float* coarse, float* dweight) const;
 
  private:

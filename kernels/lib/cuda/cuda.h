@@ -1,7 +1,7 @@
 // What every CUDA kernel source includes: launching under a checked call, and indices.
 //
-// The first parameter of every kernel is the call's fault word. Once it is set, an index somewhere is out of range, and
-// a kernel returns before it touches anything.
+// The first parameter of every kernel is the call's fault word. Once it is set, an index somewhere
+// is out of range, and a kernel returns before it touches anything.
 #pragma once
 #include "lib/kernel.h"
 #include "cuda/plugin/status.h"
@@ -23,23 +23,26 @@ inline int lanes_for(int64_t width, int most = 32) {
   return lanes;
 }
 
-// Launches the kernels of one call, one after the other in its stream; after a failure it launches no more.
+// Launches the kernels of one call, one after the other in its stream; after a failure it launches
+// no more.
 class Launcher {
  public:
   explicit Launcher(const Call& call) : stream_(static_cast<cudaStream_t>(call.stream)), fault_(call.fault) {}
 
-  // `blocks` x `layers` of `threads` each; none when either is 0. The fault word is put before the arguments.
+  // `blocks` x `layers` of `threads` each; none when either is 0. The fault word is put before the
+  // arguments.
   template <class... Parameters, class... Arguments>
   void grid(void (*kernel)(Parameters...), int64_t blocks, int64_t layers, int threads, size_t shared_bytes,
             Arguments&&... arguments) {
     if (error_ != cudaSuccess || blocks == 0 || layers == 0) return;
-    if (blocks > most_blocks || layers > most_layers) error_ = cudaErrorInvalidConfiguration;
+    if (blocks > max_blocks || layers > max_layers) error_ = cudaErrorInvalidConfiguration;
     else
       error_ = ups::launch(kernel, dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(layers)),
                            static_cast<unsigned>(threads), shared_bytes, stream_, fault_,
                            std::forward<Arguments>(arguments)...);
   }
-  // For kernels that loop over elements by global_threads(): as many threads as keep the device busy.
+  // For kernels that loop over elements by global_threads(): as many threads as keep the device
+  // busy.
   template <class... Parameters, class... Arguments>
   void elements(void (*kernel)(Parameters...), int64_t count, Arguments&&... arguments) {
     const int64_t blocks = std::min(ceil_div(count, block_threads), busy_blocks());
@@ -52,7 +55,7 @@ class Launcher {
   ups_status status() const { return device_status(error_); }
 
  private:
-  static constexpr int64_t most_blocks = 0x7fffffff, most_layers = 65535;
+  static constexpr int64_t max_blocks = 0x7fffffff, max_layers = 65535;
   static constexpr int64_t blocks_per_multiprocessor = 16;  // of block_threads: twice what is resident
 
   cudaStream_t stream_;

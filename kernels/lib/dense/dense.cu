@@ -1,5 +1,6 @@
-// Dense products. One kernel for all three forms: y = x W^T (along, along), dx = dz W (along, across) and
-// dW = dz^T x (across, across). Floor: 2 rows depth columns FLOP, or the operands once through memory.
+// Dense products. One kernel for all three forms: y = x W^T (along, along), dx = dz W (along,
+// across) and dW = dz^T x (across, across). Floor: 2 rows depth columns FLOP, or the operands once
+// through memory.
 #include "lib/dense/dense.h"
 
 #include "lib/dense/matmul.cuh"
@@ -20,8 +21,8 @@ struct Product {
   RowRange range;
 };
 
-// Blocks that a multiprocessor holds, as far as registers go: 512 threads with 128 registers each, but large tiles in
-// fp32 would spill a few of 128 and take up to 255.
+// Blocks that a multiprocessor holds, as far as registers go: 512 threads with 128 registers each,
+// but large tiles in fp32 would spill a few of 128 and take up to 255.
 template <class Shape, int precision>
 inline constexpr int blocks_at_once =
     precision == UPS_FP32 && Shape::threads == LargeTile::threads ? 1 : 512 / Shape::threads;
@@ -99,7 +100,8 @@ void launch_product(Launcher& launch, int32_t precision, const Product& p) {
                                                 : multiply<Shape, UPS_FP32, layout_a, layout_b>;
     launch.grid(kernel, tiles, chunks, Shape::threads, 0, p);
   };
-  // Bits must not depend on the device, so the choice depends on the shape alone: from 16 large tiles on.
+  // Bits must not depend on the device, so the choice depends on the shape alone: from 16 large
+  // tiles on.
   constexpr int64_t many = 16 * LargeTile::rows * LargeTile::columns;
   if (p.b.lines > LargeTile::columns / 2 && p.a.lines > LargeTile::rows / 2 && p.a.lines * p.b.lines * chunks >= many)
     with_shape(LargeTile{});
@@ -108,13 +110,13 @@ void launch_product(Launcher& launch, int32_t precision, const Product& p) {
 
 // Chunks of rows for dW: enough to fill a device, but no more than 16 MiB of parts.
 int64_t chunk_of_rows(int64_t rows, int64_t length) {
-  constexpr int64_t most_chunks = 256, most_part_floats = int64_t{4} << 20, fewest_rows = 256;
-  const int64_t chunks = std::clamp<int64_t>(most_part_floats / std::max<int64_t>(length, 1), 1, most_chunks);
-  return std::max(fewest_rows, round_up(ceil_div(rows, chunks), 16));
+  constexpr int64_t max_chunks = 256, max_part_floats = int64_t{4} << 20, min_rows = 256;
+  const int64_t chunks = std::clamp<int64_t>(max_part_floats / std::max<int64_t>(length, 1), 1, max_chunks);
+  return std::max(min_rows, round_up(ceil_div(rows, chunks), 16));
 }
 
-// dz = dy act' for a chunk of rows and 32 columns a block; the 8 warps take rows in turn, and their sums are added up
-// in order.
+// dz = dy act' for a chunk of rows and 32 columns a block; the 8 warps take rows in turn, and their
+// sums are added up in order.
 constexpr int slope_columns = 32, slope_warps = 8;
 
 struct Slope {
@@ -157,8 +159,8 @@ slope_of_rows(const int32_t* fault, Slope s) {
 
 // The last sum, over the chunks, is done by one thread per column.
 int64_t slope_chunk(int64_t rows) {
-  constexpr int64_t most_chunks = 512, fewest_rows = 64;
-  return std::max(fewest_rows, ceil_div(rows, most_chunks));
+  constexpr int64_t max_chunks = 512, min_rows = 64;
+  return std::max(min_rows, ceil_div(rows, max_chunks));
 }
 
 }  // namespace
@@ -214,9 +216,11 @@ void slope(Launcher& launch, const float* y, const float* dy, float* dz, float* 
   if (dbias) launch.elements(add_in_order<block_threads>, columns, parts, chunks, columns, dbias);
 }
 
-DenseScratch::DenseScratch(Pieces& pieces, int64_t rows, int64_t depth, int64_t columns, int32_t activation) {
-  if (activation != UPS_ACTIVATION_NONE) dz = pieces.take<float>(rows * columns);
-  parts = pieces.take<float>(std::max(transposed_product_floats(rows, columns, depth), slope_floats(rows, columns)));
+DenseScratch::DenseScratch(WorkspaceLayout& workspace, int64_t rows, int64_t depth, int64_t columns,
+                           int32_t activation) {
+  if (activation != UPS_ACTIVATION_NONE) dz = workspace.reserve<float>(rows * columns);
+  parts =
+      workspace.reserve<float>(std::max(transposed_product_floats(rows, columns, depth), slope_floats(rows, columns)));
 }
 
 void dense_backward(Launcher& launch, int32_t precision, const DenseBackward& layer, const DenseScratch& scratch) {

@@ -1,6 +1,6 @@
-// Products of few rows with a weight that is used once: packing it would take longer than all the rest. A square of it is
-// transposed in registers and met by all rows at once. Every sum runs in the order in which multiply() adds: the same
-// bits.
+// Products of few rows with a weight that is used once: packing it would take longer than all the
+// rest. A square of it is transposed in registers and met by all rows at once. Every sum runs in
+// the order in which multiply() adds: the same bits.
 //
 // Floor: the weight's bytes against the bandwidth of the memory or the cache that it lies in.
 #if defined(UPS_LIB_DENSE_FEW_ROWS_SIMD_H) == \
@@ -18,11 +18,12 @@ UPS_SIMD_BEGIN
 
 constexpr int64_t few_rows = 4;
 
-// Rows of the weight lie pages apart, and they are more streams than hardware follows, the less so across borders of
-// pages: what each of them needs soon is fetched.
+// Rows of the weight lie pages apart, and they are more streams than hardware follows, the less so
+// across borders of pages: what each of them needs soon is fetched.
 constexpr int64_t few_rows_ahead = 128;
 
-// y[rows, outputs] = act(x[rows, inputs] W^T + bias) for at most `lanes` outputs; rows of y are y_step apart.
+// y[rows, outputs] = act(x[rows, inputs] W^T + bias) for at most `lanes` outputs; rows of y are
+// y_step apart.
 template <int rows>
 void multiply_few_panel(const float* x, const float* weight, int64_t inputs, int64_t outputs, const float* bias,
                         int32_t activation, float* y, int64_t y_step) {
@@ -73,8 +74,8 @@ inline void multiply_few(Threads& threads, const float* x, int64_t rows, const f
   constexpr decltype(&multiply_few_panel<1>) of_rows[] = {multiply_few_panel<1>, multiply_few_panel<2>,
                                                           multiply_few_panel<3>, multiply_few_panel<4>};
   // A task has enough to do for it to be worth a thread's while.
-  constexpr int64_t least_numbers = 32768;
-  const int64_t panel = std::max<int64_t>(1, least_numbers / std::max<int64_t>(lanes * inputs, 1)) * lanes;
+  constexpr int64_t min_numbers = 32768;
+  const int64_t panel = std::max<int64_t>(1, min_numbers / std::max<int64_t>(lanes * inputs, 1)) * lanes;
   threads.run(ceil_div(outputs, panel), [&](int64_t task, int32_t) {
     for (int64_t o = task * panel; o < std::min(outputs, (task + 1) * panel); o += lanes)
       of_rows[rows - 1](x, weight + o * inputs, inputs, std::min<int64_t>(outputs - o, lanes),

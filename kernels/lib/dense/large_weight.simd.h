@@ -1,6 +1,7 @@
-// Products with a weight too large to be packed as a whole: it is read once from memory, and its columns are dealt to the
-// threads, as there may be few rows. A slice of a panel is packed into L1, used for all rows, and forgotten. Every sum runs
-// in the order in which multiply() adds: the same bits.
+// Products with a weight too large to be packed as a whole: it is read once from memory, and its
+// columns are dealt to the threads, as there may be few rows. A slice of a panel is packed into L1,
+// used for all rows, and forgotten. Every sum runs in the order in which multiply() adds: the same
+// bits.
 //
 // Floor: the weight's bytes against the memory's bandwidth, or 2 rows FLOP per number of it.
 #if defined(UPS_LIB_DENSE_LARGE_WEIGHT_SIMD_H) == \
@@ -59,7 +60,8 @@ inline void multiply_large_for_gradient(Threads& threads, const float* dz, int64
   });
 }
 
-// dweight[outputs, inputs] = or += dz[rows, outputs]^T x[rows, inputs]; at most large_weight_rows rows.
+// dweight[outputs, inputs] = or += dz[rows, outputs]^T x[rows, inputs]; at most large_weight_rows
+// rows.
 inline void add_large_weight_gradient(Threads& threads, const float* dz, int64_t outputs, const float* x,
                                       int64_t inputs, int64_t rows, bool accumulate, float* dweight) {
   constexpr int64_t block = 4 * tile_rows;

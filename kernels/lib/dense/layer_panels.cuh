@@ -1,6 +1,7 @@
-// Layers over a tile of rows in shared memory: a block takes up to 64 rows through all layers, from panel to panel
-// (lib/dense/panel.cuh), and the gradients down through the same panels. The gradients of the parameters are added up over
-// chunks of tiles, and the chunks in an order that depends on the shapes alone.
+// Layers over a tile of rows in shared memory: a block takes up to 64 rows through all layers, from
+// panel to panel (lib/dense/panel.cuh), and the gradients down through the same panels. The
+// gradients of the parameters are added up over chunks of tiles, and the chunks in an order that
+// depends on the shapes alone.
 #pragma once
 #include "lib/dense/layers.h"
 #include "lib/dense/panel.cuh"
@@ -8,8 +9,9 @@
 namespace upsilon {
 namespace {
 
-// All panels of a block besides PanelMemory: 163 KiB are there on compute capability 8.0, and mlp's limit forward.
-constexpr int64_t most_forward_panel_bytes = 136 * 1024, most_backward_panel_bytes = 141 * 1024;
+// All panels of a block besides PanelMemory: 163 KiB are there on compute capability 8.0, and mlp's
+// limit forward.
+constexpr int64_t max_forward_panel_bytes = 136 * 1024, max_backward_panel_bytes = 141 * 1024;
 
 template <int precision>
 UPS_ON_DEVICE int stride_of_width(int64_t width) {
@@ -21,7 +23,8 @@ inline int64_t panel_floats(int64_t width) {
 
 inline bool has_own_sums(const Layers<float>& f, int32_t l) { return f.activation[l] == UPS_ACTIVATION_GELU; }
 
-// Forward: inputs of even layers share a panel, and those of odd ones (the results are inputs of a layer more).
+// Forward: inputs of even layers share a panel, and those of odd ones (the results are inputs of a
+// layer more).
 inline int64_t shared_panel_floats(const Layers<float>& f, int32_t first) {
   int64_t most = 0;
   for (int32_t l = first; l <= f.layers; l += 2) most = std::max(most, panel_floats(f.widths[l]));
@@ -46,8 +49,8 @@ struct PanelLayer {
 struct PanelLayers {
   int32_t layers;
   PanelLayer layer[max_layers] = {};
-  // Floats before the panel of the inputs of layer l, and before that of a layer's sums before its activation: the same
-  // as that of its results where slopes are taken from these.
+  // Floats before the panel of the inputs of layer l, and before that of a layer's sums before its
+  // activation: the same as that of its results where slopes are taken from these.
   int32_t panel[max_layers + 1] = {}, sums[max_layers + 1] = {};
   int32_t floats;  // of all panels
 
@@ -78,8 +81,9 @@ struct PanelLayers {
   UPS_HD int64_t last_width() const { return width(layers); }
 };
 
-// Takes the rows of the first panel through all layers. What lies in no row or column is 0, as far as products look, and
-// has to be in the first panel. Begins with barriers behind what fills that, ends without.
+// Takes the rows of the first panel through all layers. What lies in no row or column is 0, as far
+// as products look, and has to be in the first panel. Begins with barriers behind what fills that,
+// ends without.
 template <class Shape, int precision>
 UPS_ON_DEVICE void apply_layers(const PanelLayers& f, int rows, float* panels, PanelMemory<Shape, precision>& memory) {
   for (int l = 0; l < f.layers; ++l) {
@@ -156,8 +160,9 @@ UPS_ON_DEVICE void clear_behind_panels(const PanelLayers& f, float* panels) {
   if (thread < Shape::columns) panels[f.floats - Shape::columns + thread] = 0.0f;
 }
 
-// From dz of the last layer, which lies in the place of its values, 0 in no row, to the gradients of the parameters,
-// add(place in a row of parts, sum), and store_dx(row, column, sum). Comes after apply_layers and a barrier.
+// From dz of the last layer, which lies in the place of its values, 0 in no row, to the gradients
+// of the parameters, add(place in a row of parts, sum), and store_dx(row, column, sum). Comes after
+// apply_layers and a barrier.
 template <class Shape, int precision, class Add, class StoreDx>
 UPS_ON_DEVICE void descend(const PanelLayers& f, const Descent& d, int rows, float* panels,
                            PanelMemory<Shape, precision>& memory, Add add, StoreDx store_dx) {
@@ -225,10 +230,10 @@ struct Chunks {
   int64_t parameters = 0, tiles, tiles_per_chunk, count;
 
   Chunks(const Layers<float>& f, int64_t tiles_) : tiles(tiles_) {
-    constexpr int64_t most = 256, most_floats = int64_t{8} << 20, fewest_tiles = 2;
+    constexpr int64_t most = 256, max_floats = int64_t{8} << 20, min_tiles = 2;
     for (int32_t l = 0; l < f.layers; ++l) parameters += f.outputs(l) * (f.inputs(l) + 1);
-    const int64_t chunks = std::clamp<int64_t>(most_floats / std::max<int64_t>(parameters, 1), 1, most);
-    tiles_per_chunk = std::max(fewest_tiles, ceil_div(tiles, chunks));
+    const int64_t chunks = std::clamp<int64_t>(max_floats / std::max<int64_t>(parameters, 1), 1, most);
+    tiles_per_chunk = std::max(min_tiles, ceil_div(tiles, chunks));
     count = ceil_div(tiles, tiles_per_chunk);
   }
 };

@@ -4,7 +4,8 @@
 
 namespace upsilon {
 
-// Layers are given from 0 on without gaps, and a bias only with its weight. `row`: of tables of layers.
+// Layers are given from 0 on without gaps, and a bias only with its weight. `row`: of tables of
+// layers.
 template <class Named>
 void refuse_gaps_of_layers(const Named& call, RefusalOf<Named>& refuse, ArgumentListName<Named::operation> weights,
                            ArgumentListName<Named::operation> biases, int row = 0) {

@@ -8,10 +8,10 @@
 
 UPS_SIMD_SHARED_BEGIN
 
-PackedWeights reserve_transposed(const Layers<float>& f, int32_t layers, Pieces& pieces) {
+PackedWeights reserve_transposed(const Layers<float>& f, int32_t layers, WorkspaceLayout& workspace) {
   PackedWeights packed;
   for (int32_t l = 0; l < layers; ++l) {
-    packed.layer[l] = pieces.take<float>(packed_size(f.inputs(l), f.outputs(l)));
+    packed.layer[l] = workspace.reserve<float>(packed_size(f.inputs(l), f.outputs(l)));
     packed.first_panel[l + 1] = packed.first_panel[l] + panels(f.outputs(l));
   }
   return packed;
@@ -37,12 +37,12 @@ void apply_layer(const Layers<float>& f, int32_t l, const PackedWeights& packed,
   activate_rows(values, rows * outputs, f.activation[l]);
 }
 
-LayersBackward::LayersBackward(const Layers<float>& f, bool wants_dx, bool needs_last, Pieces& pieces) {
+LayersBackward::LayersBackward(const Layers<float>& f, bool wants_dx, bool needs_last, WorkspaceLayout& workspace) {
   recomputed = !needs_last && f.activation[f.layers - 1] == UPS_ACTIVATION_NONE ? f.layers - 1 : f.layers;
-  weights = reserve_transposed(f, recomputed, pieces);
+  weights = reserve_transposed(f, recomputed, workspace);
   row_floats = 2 * f.widest_layer();
   for (int32_t l = 0; l < f.layers; ++l) {
-    if (l > 0 || wants_dx) plain_weights[l] = pieces.take<float>(packed_size(f.outputs(l), f.inputs(l)));
+    if (l > 0 || wants_dx) plain_weights[l] = workspace.reserve<float>(packed_size(f.outputs(l), f.inputs(l)));
     weight_sums[l] = group_floats;
     bias_sums[l] = group_floats + f.outputs(l) * f.inputs(l);
     group_floats = bias_sums[l] + f.outputs(l);
@@ -50,9 +50,10 @@ LayersBackward::LayersBackward(const Layers<float>& f, bool wants_dx, bool needs
   }
 }
 
-void LayersBackward::reserve_workers(const Layers<float>& f, int64_t rows, int32_t workers, Pieces& pieces) {
-  int64_t most_inputs = 0;
-  for (int32_t l = 0; l < f.layers; ++l) most_inputs = std::max(most_inputs, f.inputs(l));
+void LayersBackward::reserve_workers(const Layers<float>& f, int64_t rows, int32_t workers,
+                                     WorkspaceLayout& workspace) {
+  int64_t max_inputs = 0;
+  for (int32_t l = 0; l < f.layers; ++l) max_inputs = std::max(max_inputs, f.inputs(l));
   const auto take = [&](int64_t floats) {
     const int64_t at = worker_floats;
     worker_floats += round_up(floats, 16);
@@ -63,8 +64,8 @@ void LayersBackward::reserve_workers(const Layers<float>& f, int64_t rows, int32
     sums[l] = f.activation[l] == UPS_ACTIVATION_GELU ? take(rows * f.outputs(l)) : -1;
   }
   for (int64_t& gradient : gradients) gradient = take(rows * f.widest_layer());
-  packed_x = take(packed_size(rows, most_inputs));
-  workers_floats = pieces.take<float>(worker_floats * workers);
+  packed_x = take(packed_size(rows, max_inputs));
+  workers_floats = workspace.reserve<float>(worker_floats * workers);
 }
 
 void LayersBackward::pack(Threads& threads, const Layers<float>& f) const {

@@ -1,4 +1,5 @@
-// Dense layers in a row, as mlp and deep_set take them: the layers of a checked call, as plain numbers and pointers.
+// Dense layers in a row, as mlp and deep_set take them: the layers of a checked call, as plain
+// numbers and pointers.
 #pragma once
 #include "core/named_call.h"
 
@@ -26,7 +27,8 @@ struct Layers {
       if (weights.given(l)) layers = l + 1;
     }
   }
-  // Of a call whose layers are called weight0, bias0, weight1 ... and turn into M0, M1 ... features.
+  // Of a call whose layers are called weight0, bias0, weight1 ... and turn into M0, M1 ...
+  // features.
   template <NamedCall Named>
   Layers(const Named& call, int64_t inputs)
       : Layers(inputs, call.dims("M#"), call.list("weight#"), call.list("bias#"), call.options().activation) {}

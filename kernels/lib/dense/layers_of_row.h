@@ -12,13 +12,13 @@ struct LayersOfRow {
   T *z[max_layers], *h[max_layers];
   T *dz, *dh;
 
-  LayersOfRow(const Layers<T>& f, Pieces& pieces) {
+  LayersOfRow(const Layers<T>& f, WorkspaceLayout& workspace) {
     for (int32_t l = 0; l < f.layers; ++l) {
-      z[l] = pieces.take<T>(f.outputs(l));
-      h[l] = pieces.take<T>(f.outputs(l));
+      z[l] = workspace.reserve<T>(f.outputs(l));
+      h[l] = workspace.reserve<T>(f.outputs(l));
     }
-    dz = pieces.take<T>(f.widest_layer());
-    dh = pieces.take<T>(f.widest_layer());
+    dz = workspace.reserve<T>(f.widest_layer());
+    dh = workspace.reserve<T>(f.widest_layer());
   }
 
   const T* apply(const Layers<T>& f, const T* x) const {
@@ -34,8 +34,8 @@ struct LayersOfRow {
     return x;
   }
 
-  // From dh, the gradient of the row's last values, to those of x (unless dx is null) and the parameters, which are
-  // added to what is there. Comes after apply().
+  // From dh, the gradient of the row's last values, to those of x (unless dx is null) and the
+  // parameters, which are added to what is there. Comes after apply().
   void add_gradients(const Layers<T>& f, const LayerGradients<T>& to, const T* x, T* dx) const {
     for (int32_t l = f.layers - 1; l >= 0; --l) {
       const int64_t inputs = f.inputs(l);

@@ -15,8 +15,8 @@ constexpr int64_t pack_ahead = 64;
 class Lines {
  public:
   explicit Lines(const Ahead& ahead) : ahead_(ahead) {}
-  // Lines from `first` on, `step` bytes apart; once all are handed out, over and over the one at `otherwise`, so that a
-  // tile need not ask.
+  // Lines from `first` on, `step` bytes apart; once all are handed out, over and over the one at
+  // `otherwise`, so that a tile need not ask.
   struct Run {
     const char* first;
     int64_t step;
@@ -38,14 +38,15 @@ class Lines {
   int64_t taken_ = 0;
 };
 
-// The pointer, of which the compiler does not know where it comes from: it would address all rows from the first one.
+// The pointer, of which the compiler does not know where it comes from: it would address all rows
+// from the first one.
 [[gnu::always_inline]] inline const float* apart(const float* pointer) {
   asm("" : "+r"(pointer));
   return pointer;
 }
 
-// One tile of a full panel: C[rows, panel_columns] (+)= A[rows, depth] B[depth, panel_columns] (+ bias), the rows of B
-// `b_step` apart. Every step fetches one line of `ahead`.
+// One tile of a full panel: C[rows, panel_columns] (+)= A[rows, depth] B[depth, panel_columns] (+
+// bias), the rows of B `b_step` apart. Every step fetches one line of `ahead`.
 template <int rows, Order order>
 void tile(const float* a, int64_t step, int64_t depth, const float* b, int64_t b_step, float* c, int64_t c_stride,
           const float* bias, bool accumulate, bool relu, Lines::Run ahead) {
@@ -135,8 +136,9 @@ void multiply_slice(const float* a, int64_t a_step, int64_t rows, const float* b
   }
 }
 
-// B larger than the cache: a block of A is rearranged into tiles (its rows may lie pages apart), then every panel slice
-// stays in L1 while the block's tiles pass (K. Goto and R. van de Geijn, ACM TOMS 34, 12 (2008)).
+// B larger than the cache: a block of A is rearranged into tiles (its rows may lie pages apart),
+// then every panel slice stays in L1 while the block's tiles pass (K. Goto and R. van de Geijn, ACM
+// TOMS 34, 12 (2008)).
 constexpr int64_t block_rows = 4 * 12;
 void multiply_slice_blocked(const float* a, int64_t a_step, int64_t rows, const float* b, int64_t b_panel,
                             int64_t depth, int64_t columns, float* c, int64_t c_stride, const float* bias,
@@ -159,14 +161,14 @@ void multiply_slice_blocked(const float* a, int64_t a_step, int64_t rows, const 
 
 constexpr int64_t cached_floats = 32 * 1024;  // B up to 128 KiB is taken to stay in L2 beside the rows of A and C
 
-constexpr int64_t least_fetched = 48;  // rows: fewer, as of one event, are in cache as a rule
+constexpr int64_t min_fetched = 48;  // rows: fewer, as of one event, are in cache as a rule
 
 // B lies in panels: row k of panel p at b + p * b_panel + k * b_step.
 template <Order order>
 void multiply_in(const float* a, int64_t a_step, int64_t rows, const float* b, int64_t b_step, int64_t b_panel,
                  int64_t depth, int64_t columns, float* c, int64_t c_stride, const Finish& finish, const Ahead& ahead) {
   const bool blocked = order == Order::rows && depth * columns > cached_floats;
-  const bool fetch_next_rows = order == Order::rows && rows >= least_fetched && !ahead.from[0] && a_step == depth &&
+  const bool fetch_next_rows = order == Order::rows && rows >= min_fetched && !ahead.from[0] && a_step == depth &&
                                c_stride == columns && depth <= depth_slice;
   Lines lines(ahead);
   for (int64_t k0 = 0; k0 == 0 || k0 < depth; k0 += depth_slice) {
@@ -186,7 +188,8 @@ void multiply_in(const float* a, int64_t a_step, int64_t rows, const float* b, i
 
 }  // namespace
 
-// A square of w at a time, transposed in registers. `columns` and `steps` are `lanes` but at the edges.
+// A square of w at a time, transposed in registers. `columns` and `steps` are `lanes` but at the
+// edges.
 [[gnu::always_inline]] inline void pack_square(const float* w, int64_t stride, int64_t columns, int64_t steps,
                                                float* to) {
   Floats square[lanes];

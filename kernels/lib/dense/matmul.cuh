@@ -1,12 +1,15 @@
-// Matrix products on the device, in tiles: C[rows, columns] = sum over depth of A B, float32 in and out.
+// Matrix products on the device, in tiles: C[rows, columns] = sum over depth of A B, float32 in and
+// out.
 //
-// A block computes one tile of C. Tiles of A and B come to shared memory by cp.async, two stages in turn; the sums stay
-// in registers. Three ways to multiply: fp32 (FMA), tf32 and bf16 (tensor cores, float32 sums). The depth runs in
-// ascending order in every way, whatever the tile, so fp32 bits do not depend on the tile.
+// A block computes one tile of C. Tiles of A and B come to shared memory by cp.async, two stages in
+// turn; the sums stay in registers. Three ways to multiply: fp32 (FMA), tf32 and bf16 (tensor
+// cores, float32 sums). The depth runs in ascending order in every way, whatever the tile, so fp32
+// bits do not depend on the tile.
 //
-// An operand lies in shared memory as it lies in global memory: `along` with the depth running fastest ([row][depth]),
-// `across` with the rows (of A; the columns of B) running fastest ([depth][row]). The gaps between rows make the
-// register loads below free of bank conflicts (across in bf16: two-way).
+// An operand lies in shared memory as it lies in global memory: `along` with the depth running
+// fastest ([row][depth]), `across` with the rows (of A; the columns of B) running fastest
+// ([depth][row]). The gaps between rows make the register loads below free of bank conflicts
+// (across in bf16: two-way).
 #pragma once
 #include "lib/math/activation.cuh"
 #include "lib/cuda/cuda.h"
@@ -38,18 +41,20 @@ UPS_HD constexpr int tile_floats(Layout layout, int lines, int depth) {
   return stride_of<precision>(layout, lines, depth) * (layout == Layout::along ? lines : depth);
 }
 
-// The sums of one block's tile in registers, by FMA: each thread has rows/row_threads x columns/column_threads.
+// The sums of one block's tile in registers, by FMA: each thread has rows/row_threads x
+// columns/column_threads.
 template <class Shape, Layout layout_a, Layout layout_b>
 class SumsByFma {
   static constexpr int own_rows = Shape::rows / Shape::row_threads,
                        own_columns = Shape::columns / Shape::column_threads;
   static_assert(own_rows % 4 == 0 && own_columns % 4 == 0);
-  // Steps of depth that are in registers at once; more would spill where a line's steps do not come in one vector.
+  // Steps of depth that are in registers at once; more would spill where a line's steps do not come
+  // in one vector.
   static constexpr int steps = layout_a == Layout::along && layout_b == Layout::along ? 4 : 2;
   using Steps = std::conditional_t<steps == 4, float4, float2>;
 
-  // Along: every row_threads-th line, so that neighbouring threads read neighbouring lines. Across: groups of four
-  // neighbouring lines, read as one vector.
+  // Along: every row_threads-th line, so that neighbouring threads read neighbouring lines. Across:
+  // groups of four neighbouring lines, read as one vector.
   template <Layout layout, int line_threads>
   UPS_ON_DEVICE static int line(int thread, int own) {
     return layout == Layout::along ? thread + line_threads * own : 4 * thread + 4 * line_threads * (own / 4) + own % 4;
@@ -118,7 +123,8 @@ class SumsByFma {
   }
 };
 
-// The same by tensor cores: each warp has a part of the tile, in fragments of 16 x 8 (cuda/portable/fragments.h).
+// The same by tensor cores: each warp has a part of the tile, in fragments of 16 x 8
+// (cuda/portable/fragments.h).
 template <class Shape, int precision, Layout layout_a, Layout layout_b>
 class SumsByMma {
   static constexpr int warp_rows = Shape::rows / Shape::row_warps, warp_columns = Shape::columns / Shape::column_warps;
@@ -198,7 +204,8 @@ template <class Shape, int precision, Layout layout_a, Layout layout_b>
 using Sums = std::conditional_t<precision == UPS_FP32, SumsByFma<Shape, layout_a, layout_b>,
                                 SumsByMma<Shape, precision, layout_a, layout_b>>;
 
-// One operand in global memory: element (line, k) lies at line * stride + k (along) or k * stride + line (across).
+// One operand in global memory: element (line, k) lies at line * stride + k (along) or k * stride +
+// line (across).
 struct Operand {
   const float* data;
   int64_t stride, lines;
@@ -209,7 +216,8 @@ inline Operand operand(const float* data, int64_t stride, int64_t lines, int64_t
   return {data, stride, lines, reinterpret_cast<uintptr_t>(data) % 16 == 0 && stride % 4 == 0 && fastest % 4 == 0};
 }
 
-// Starts the copy of a tile to shared memory; what lies outside becomes 0. first_depth is a multiple of 4.
+// Starts the copy of a tile to shared memory; what lies outside becomes 0. first_depth is a
+// multiple of 4.
 template <Layout layout, int lines, int depth, int stride, int threads>
 UPS_ON_DEVICE void fetch_tile(float* tile, const Operand& from, int64_t first_line, int64_t first_depth,
                               int64_t end_depth) {
@@ -230,8 +238,9 @@ UPS_ON_DEVICE void fetch_tile(float* tile, const Operand& from, int64_t first_li
     for (int unit = thread; unit < lines * depth; unit += threads) copy(std::integral_constant<int, 1>{}, unit);
 }
 
-// Hands every element of a block's tile to store(row, column, sum), neighbouring threads having neighbouring columns.
-// `staging` has room for staged_rows * (columns + 4) floats and is used by nothing else meanwhile.
+// Hands every element of a block's tile to store(row, column, sum), neighbouring threads having
+// neighbouring columns. `staging` has room for staged_rows * (columns + 4) floats and is used by
+// nothing else meanwhile.
 inline constexpr int staged_rows = 32;
 template <class Shape, class BlockSums, class Store>
 UPS_ON_DEVICE void store_tile(const BlockSums& sums, float* staging, Store store) {

@@ -1,5 +1,6 @@
-// Layers whose input rows are made in shared memory: a block fills a panel of rows (gathered from a graph, or the layer
-// before), then multiplies it with a weight that streams by in tiles. The rows never go through global memory.
+// Layers whose input rows are made in shared memory: a block fills a panel of rows (gathered from a
+// graph, or the layer before), then multiplies it with a weight that streams by in tiles. The rows
+// never go through global memory.
 #pragma once
 #include "lib/dense/matmul.cuh"
 
@@ -7,7 +8,7 @@ namespace upsilon {
 
 // 64 rows a block. Panels of up to this many bytes leave room for two blocks on a multiprocessor.
 using PanelTile = TileShape<64, 64, 16, 16, 8, 2, 2>;
-inline constexpr int64_t most_panel_bytes = 100 * 1024;
+inline constexpr int64_t max_panel_bytes = 100 * 1024;
 inline constexpr int panel_blocks = 4;  // of a multiprocessor, as far as registers go: more would spill
 
 // Floats between the rows of a panel whose depth is padded to full stages: free of bank conflicts.
@@ -31,10 +32,11 @@ struct PanelMemory {
   float4 staging[staging_floats<Shape> / 4];
 };
 
-// Hands every element (row, column, sum) of panel W^T to `store`, for the rows of the panel and columns up to the next
-// full tile; the weight may lie either way. A weight of several parts (parent, self, daughters) has its own operand for
-// each, all of depth `part_depth`; in the panel each part begins at a full stage. A barrier lies before the first look
-// into the panel: it may have been filled just before, by whichever threads, also by the `store` of the layer before.
+// Hands every element (row, column, sum) of panel W^T to `store`, for the rows of the panel and
+// columns up to the next full tile; the weight may lie either way. A weight of several parts
+// (parent, self, daughters) has its own operand for each, all of depth `part_depth`; in the panel
+// each part begins at a full stage. A barrier lies before the first look into the panel: it may
+// have been filled just before, by whichever threads, also by the `store` of the layer before.
 template <class Shape, int precision, Layout layout = Layout::along, int parts, class Store>
 UPS_ON_DEVICE void multiply_panel(const float* panel, int stride, const Operand (&weights)[parts], int64_t part_depth,
                                   PanelMemory<Shape, precision>& memory, Store store) {

@@ -11,15 +11,16 @@ UPS_SIMD_SHARED_BEGIN
 
 namespace {
 
-// Pieces and chunks. Where sets are cut depends on the layers alone. A chunk takes the pieces that begin in a window,
-// so it has less than two pieces' rows, and mostly little more than one.
+// WorkspaceLayout and chunks. Where sets are cut depends on the layers alone. A chunk takes the
+// pieces that begin in a window, so it has less than two pieces' rows, and mostly little more than
+// one.
 SetPieces pieces_of(const PooledLayers<float>& f, int64_t row_floats) {
   const int64_t rows = rows_that_fit(row_floats, 24, 96);
   return {f.offsets, f.sets, rows, rows};
 }
-int64_t most_rows(const SetPieces& sets) { return 2 * sets.piece_elements; }
+int64_t max_rows(const SetPieces& sets) { return 2 * sets.piece_elements; }
 // At most so many chunks: known before the offsets are looked at.
-int64_t most_chunks(const PooledLayers<float>& f, const SetPieces& sets) {
+int64_t max_chunks(const PooledLayers<float>& f, const SetPieces& sets) {
   return ceil_div(f.particles + f.sets, sets.task_elements);
 }
 
@@ -49,7 +50,8 @@ void put_row(const float* pooled, int64_t width, bool mean, float scale, bool he
   });
 }
 
-// Gradients of the last layer's values for sum and mean: the set's, times the particle's weight and the set's scale.
+// Gradients of the last layer's values for sum and mean: the set's, times the particle's weight and
+// the set's scale.
 void spread_piece(const PooledLayers<float>& f, const PooledGradients& from, const Piece& piece, float scale,
                   float* dh) {
   const int64_t width = f.last_width();
@@ -86,7 +88,8 @@ void share(const PooledLayers<float>& f, const PooledGradients& from, int64_t se
   }
 }
 
-// dh = dy at the extreme elements, 0 elsewhere; rows of h and dh are counted from particle `first` on.
+// dh = dy at the extreme elements, 0 elsewhere; rows of h and dh are counted from particle `first`
+// on.
 void scatter_piece(const PooledLayers<float>& f, const PooledBackwardScratch& scratch, const PooledGradients& from,
                    const Piece& piece, int64_t first, const float* h, float* dh) {
   const int64_t width = f.last_width(), begin = piece.begin - first, end = piece.end - first;
@@ -110,12 +113,13 @@ void scatter_piece(const PooledLayers<float>& f, const PooledBackwardScratch& sc
 
 }  // namespace
 
-PoolingScratch::PoolingScratch(const PooledLayers<float>& f, int32_t workers, Pieces& pieces)
-    : sets(pieces_of(f, 2 * f.widest_layer())), hidden_floats(round_up(most_rows(sets) * f.widest_layer(), 16)) {
-  weights = reserve_transposed(f, f.layers, pieces);
-  hidden = pieces.take<float>(2 * hidden_floats * workers);
+PoolingScratch::PoolingScratch(const PooledLayers<float>& f, int32_t workers, WorkspaceLayout& workspace)
+    : sets(pieces_of(f, 2 * f.widest_layer())), hidden_floats(round_up(max_rows(sets) * f.widest_layer(), 16)) {
+  weights = reserve_transposed(f, f.layers, workspace);
+  hidden = workspace.reserve<float>(2 * hidden_floats * workers);
   const bool may_cut = f.particles > sets.piece_elements;
-  partials = pieces.take<float>(may_cut ? SetPieces::slots(f.particles, sets.piece_elements) * f.last_width() : 0);
+  partials =
+      workspace.reserve<float>(may_cut ? SetPieces::slots(f.particles, sets.piece_elements) * f.last_width() : 0);
 }
 
 void pool_layers(Threads& threads, const PooledLayers<float>& f, const PoolingScratch& scratch, const PooledRows& to) {
@@ -164,18 +168,19 @@ void pool_layers(Threads& threads, const PooledLayers<float>& f, const PoolingSc
   });
 }
 
-SharedExtremes::SharedExtremes(int64_t sets, int64_t width, Pieces& pieces) : vectors(ceil_div(width, lanes)) {
-  extremes = pieces.take<Extreme>(sets * vectors);
-  lists = pieces.take<Ints>(sets * vectors);
+SharedExtremes::SharedExtremes(int64_t sets, int64_t width, WorkspaceLayout& workspace)
+    : vectors(ceil_div(width, lanes)) {
+  extremes = workspace.reserve<Extreme>(sets * vectors);
+  lists = workspace.reserve<Ints>(sets * vectors);
 }
 
 PooledBackwardScratch::PooledBackwardScratch(const PooledLayers<float>& f, bool wants_dx, bool wants_products,
-                                             int32_t workers, Pieces& pieces)
-    : layers(f, wants_dx, is_extreme(f.pool) || wants_products, pieces), sets(pieces_of(f, layers.row_floats)),
-      groups(most_chunks(f, sets), layers.group_floats, pieces) {
-  layers.reserve_workers(f, most_rows(sets), workers, pieces);
+                                             int32_t workers, WorkspaceLayout& workspace)
+    : layers(f, wants_dx, is_extreme(f.pool) || wants_products, workspace), sets(pieces_of(f, layers.row_floats)),
+      groups(max_chunks(f, sets), layers.group_floats, workspace) {
+  layers.reserve_workers(f, max_rows(sets), workers, workspace);
   if (is_extreme(f.pool) && f.particles > sets.piece_elements)
-    partials = pieces.take<Extreme>(SetPieces::slots(f.particles, sets.piece_elements) * vectors_of(f));
+    partials = workspace.reserve<Extreme>(SetPieces::slots(f.particles, sets.piece_elements) * vectors_of(f));
 }
 
 void find_extremes_first(Threads& threads, const PooledLayers<float>& f, const PooledBackwardScratch& scratch,

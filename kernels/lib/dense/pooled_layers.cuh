@@ -1,6 +1,7 @@
-// Layers over particles and the pooling of their results on the device: in tiles (lib/dense/pooled_tiles.h), or where
-// networks are too wide for these layer by layer over all particles, through the workspace, and then by the segment
-// reductions of lib/segments/segments.cu. And the scales of means, which both take.
+// Layers over particles and the pooling of their results on the device: in tiles
+// (lib/dense/pooled_tiles.h), or where networks are too wide for these layer by layer over all
+// particles, through the workspace, and then by the segment reductions of lib/segments/segments.cu.
+// And the scales of means, which both take.
 #pragma once
 #include "lib/dense/dense.h"
 #include "lib/dense/pooled_layers.h"
@@ -60,11 +61,11 @@ struct LayerPooling {
   int32_t* pool_where = nullptr;
 
   LayerPooling() = default;
-  LayerPooling(const PooledLayers<float>& f, Pieces& pieces) {
-    for (int32_t l = 0; l < f.layers; ++l) values[l] = pieces.take<float>(f.particles * f.outputs(l));
+  LayerPooling(const PooledLayers<float>& f, WorkspaceLayout& workspace) {
+    for (int32_t l = 0; l < f.layers; ++l) values[l] = workspace.reserve<float>(f.particles * f.outputs(l));
     const int64_t count = segment_floats(segments_of(f, nullptr));
-    pool_value = pieces.take<float>(count);
-    pool_where = pieces.take<int32_t>(is_extreme(f.pool) ? count : 0);
+    pool_value = workspace.reserve<float>(count);
+    pool_where = workspace.reserve<int32_t>(is_extreme(f.pool) ? count : 0);
   }
 
   float* apply_layers(Launcher& launch, int32_t precision, const PooledLayers<float>& f) const {
@@ -96,11 +97,12 @@ struct PoolingScratch {
   TilePooling tiles;
   LayerPooling layers;
 
-  PoolingScratch(const PooledLayers<float>& f, Pieces& pieces) : in_tiles(tiles_hold(f)) {
-    if (in_tiles) tiles = TilePooling(f, pieces);
-    else layers = LayerPooling(f, pieces);
+  PoolingScratch(const PooledLayers<float>& f, WorkspaceLayout& workspace) : in_tiles(tiles_hold(f)) {
+    if (in_tiles) tiles = TilePooling(f, workspace);
+    else layers = LayerPooling(f, workspace);
   }
-  // With `scales` where it is a mean that is weighted, or goes over several lists. Rows are whole if not in tiles.
+  // With `scales` where it is a mean that is weighted, or goes over several lists. Rows are whole
+  // if not in tiles.
   void pool(Launcher& launch, int32_t precision, const PooledLayers<float>& f, const PooledRows& to) const {
     if (in_tiles) tiles.pool(launch, precision, f, to);
     else layers.pool(launch, precision, f, to);
@@ -154,15 +156,15 @@ struct LayerGradientsScratch {
   DenseScratch dense;
 
   LayerGradientsScratch() = default;
-  LayerGradientsScratch(const PooledLayers<float>& f, Pieces& pieces) {
+  LayerGradientsScratch(const PooledLayers<float>& f, WorkspaceLayout& workspace) {
     int64_t parts = 0;
     for (int32_t l = 0; l < f.layers; ++l)
       parts = std::max({parts, transposed_product_floats(f.particles, f.outputs(l), f.inputs(l)),
                         slope_floats(f.particles, f.outputs(l))});
-    dh = pieces.take<float>(f.particles * f.last_width());
-    for (float*& g : gradient) g = pieces.take<float>(f.particles * f.widest_layer());
-    dense.dz = pieces.take<float>(f.particles * f.widest_layer());
-    dense.parts = pieces.take<float>(parts);
+    dh = workspace.reserve<float>(f.particles * f.last_width());
+    for (float*& g : gradient) g = workspace.reserve<float>(f.particles * f.widest_layer());
+    dense.dz = workspace.reserve<float>(f.particles * f.widest_layer());
+    dense.parts = workspace.reserve<float>(parts);
   }
 
   // The layers' values are there already.
@@ -193,18 +195,19 @@ struct PooledBackwardScratch {
   LayerGradientsScratch layers;
   bool values_are_there = false;
 
-  PooledBackwardScratch(const PooledLayers<float>& f, Pieces& pieces) : in_tiles(tiles_hold_backward(f)) {
+  PooledBackwardScratch(const PooledLayers<float>& f, WorkspaceLayout& workspace) : in_tiles(tiles_hold_backward(f)) {
     if (in_tiles) {
-      if (is_extreme(f.pool)) tile_pooling = TilePooling(f, pieces);
-      tiles = TileGradients(f, pieces);
+      if (is_extreme(f.pool)) tile_pooling = TilePooling(f, workspace);
+      tiles = TileGradients(f, workspace);
     } else {
-      layer_pooling = LayerPooling(f, pieces);
-      layers = LayerGradientsScratch(f, pieces);
+      layer_pooling = LayerPooling(f, workspace);
+      layers = LayerGradientsScratch(f, workspace);
     }
   }
 
-  // The particles that have the extremes, and these themselves unless `y` is null. In tiles the layers are computed for
-  // them and once more for the gradients, which is cheaper than to keep them.
+  // The particles that have the extremes, and these themselves unless `y` is null. In tiles the
+  // layers are computed for them and once more for the gradients, which is cheaper than to keep
+  // them.
   void find_extremes(Launcher& launch, int32_t precision, const PooledLayers<float>& f, int32_t* where,
                      float* y = nullptr) {
     const PooledRows to{y, f.last_width(), nullptr, where};
@@ -222,7 +225,8 @@ struct PooledBackwardScratch {
   }
 };
 
-// One list of sets of a mean: its weights, dy . h of its particles, and the gradients of its weights or null.
+// One list of sets of a mean: its weights, dy . h of its particles, and the gradients of its
+// weights or null.
 struct WeightedList {
   const int32_t* offsets;
   const float *particle_weights, *products;

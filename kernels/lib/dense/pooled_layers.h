@@ -1,5 +1,6 @@
-// Layers over the particles of one set per event and the pooling of their results, as deep_set takes them once and
-// multi_deep_set several times: a part of a checked call, as plain numbers and pointers, and what a reference needs.
+// Layers over the particles of one set per event and the pooling of their results, as deep_set
+// takes them once and multi_deep_set several times: a part of a checked call, as plain numbers and
+// pointers, and what a reference needs.
 #pragma once
 #include "lib/dense/layers_of_row.h"
 #include "lib/segments/pool.h"
@@ -43,7 +44,8 @@ struct Particle : LayersOfRow<T> {
   const T* apply(const PooledLayers<T>& f, int64_t particle) const {
     return LayersOfRow<T>::apply(f, f.x + particle * f.inputs(0));
   }
-  // From dh, the gradient of this particle's last values, to those of x and the parameters. Comes after apply().
+  // From dh, the gradient of this particle's last values, to those of x and the parameters. Comes
+  // after apply().
   void add_gradients(const PooledLayers<T>& f, const PooledLayersGradients<T>& to, int64_t particle) const {
     const int64_t at = particle * f.inputs(0);
     LayersOfRow<T>::add_gradients(f, to, f.x + at, to.dx ? to.dx + at : nullptr);
@@ -57,7 +59,8 @@ void clear_gradients(const PooledLayers<T>& f, const PooledLayersGradients<T>& t
   clear(to.dparticle_weights, f.particles);
 }
 
-// The extremes of an event, by column, and the particles that have them: the first of equal ones, and the first NaN.
+// The extremes of an event, by column, and the particles that have them: the first of equal ones,
+// and the first NaN.
 template <class T>
 struct Extremes {
   T* value;
@@ -65,9 +68,10 @@ struct Extremes {
   int32_t* kind;  // of which set, where an event has several
   bool any = false;
 
-  Extremes(const PooledLayers<T>& f, Pieces& pieces) : Extremes(f.last_width(), pieces) {}
-  Extremes(int64_t width, Pieces& pieces)
-      : value(pieces.take<T>(width)), particle(pieces.take<int64_t>(width)), kind(pieces.take<int32_t>(width)) {}
+  Extremes(const PooledLayers<T>& f, WorkspaceLayout& workspace) : Extremes(f.last_width(), workspace) {}
+  Extremes(int64_t width, WorkspaceLayout& workspace)
+      : value(workspace.reserve<T>(width)), particle(workspace.reserve<int64_t>(width)),
+        kind(workspace.reserve<int32_t>(width)) {}
 
   void take(const PooledLayers<T>& f, const Particle<T>& row, int64_t set, int32_t of_kind = 0) {
     for (int64_t i = f.offsets[set]; i < f.offsets[set + 1]; ++i) {

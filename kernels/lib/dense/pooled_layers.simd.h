@@ -1,6 +1,6 @@
-// Layers over particles and the pooling of their results, in one pass: chunks of whole sets (or of pieces of large ones)
-// go through all layers in a worker's scratch, in L1 and L2, and only their pooled rows are stored. Compiled in
-// lib/dense/pooled_layers.cpu.cc.
+// Layers over particles and the pooling of their results, in one pass: chunks of whole sets (or of
+// pieces of large ones) go through all layers in a worker's scratch, in L1 and L2, and only their
+// pooled rows are stored. Compiled in lib/dense/pooled_layers.cpu.cc.
 #if defined(UPS_LIB_DENSE_POOLED_LAYERS_SIMD_H) == \
     defined(UPS_SIMD_TOGGLE)  // once per instruction set: see lib/simd/each_isa.h
 #ifdef UPS_LIB_DENSE_POOLED_LAYERS_SIMD_H
@@ -42,20 +42,21 @@ struct PoolingScratch {
   float* hidden;  // per worker: two buffers, layers write into them in turns
   float* partials;  // of cut sets' pieces
 
-  PoolingScratch(const PooledLayers<float>& f, int32_t workers, Pieces& pieces);
+  PoolingScratch(const PooledLayers<float>& f, int32_t workers, WorkspaceLayout& workspace);
 };
 
 // y = the pooled last layer of every set.
 void pool_layers(Threads& threads, const PooledLayers<float>& f, const PoolingScratch& scratch, const PooledRows& to);
 
-// The extremes over several lists of sets, each event's side by side, and the list where each stands.
+// The extremes over several lists of sets, each event's side by side, and the list where each
+// stands.
 struct SharedExtremes {
   Extreme* extremes = nullptr;
   Ints* lists = nullptr;
   int64_t vectors = 0;  // of an event
 
   SharedExtremes() = default;
-  SharedExtremes(int64_t sets, int64_t width, Pieces& pieces);
+  SharedExtremes(int64_t sets, int64_t width, WorkspaceLayout& workspace);
 };
 
 // What the gradients come from.
@@ -76,11 +77,11 @@ struct PooledBackwardScratch {
   Extreme* partials = nullptr;  // of cut sets' pieces, then of the sets, at their first pieces
 
   PooledBackwardScratch(const PooledLayers<float>& f, bool wants_dx, bool wants_products, int32_t workers,
-                        Pieces& pieces);
+                        WorkspaceLayout& workspace);
 };
 
-// Finds extremes before the pass that needs them: of the cut sets, whose pieces lie in several chunks, and of all sets
-// where several lists share them.
+// Finds extremes before the pass that needs them: of the cut sets, whose pieces lie in several
+// chunks, and of all sets where several lists share them.
 void find_extremes_first(Threads& threads, const PooledLayers<float>& f, const PooledBackwardScratch& scratch,
                          const PooledGradients& from);
 

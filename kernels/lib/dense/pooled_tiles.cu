@@ -1,5 +1,5 @@
-// Floor: 2 N (sum of M_l M_(l-1)) FLOP forward and three times that backward, or x once through memory. The gradients of
-// the parameters go through the cache once a tile: 8 bytes for 384 FLOP.
+// Floor: 2 N (sum of M_l M_(l-1)) FLOP forward and three times that backward, or x once through
+// memory. The gradients of the parameters go through the cache once a tile: 8 bytes for 384 FLOP.
 #include "lib/dense/pooled_tiles.h"
 
 #include "lib/dense/layer_panels.cuh"
@@ -49,7 +49,8 @@ UPS_ON_DEVICE bool is_cut(int64_t begin, int64_t end) {
   return begin / tile_window<Shape> != last_group / tile_window<Shape>;
 }
 
-// Takes a tile through all layers. Ends without a barrier behind what writes `sets` and the last panel.
+// Takes a tile through all layers. Ends without a barrier behind what writes `sets` and the last
+// panel.
 template <class Shape, int precision>
 UPS_ON_DEVICE void apply_to_tile(const Tiles& f, const TileRows& tile, float* panels, int32_t* sets,
                                  PanelMemory<Shape, precision>& memory) {
@@ -101,8 +102,8 @@ pool_tiles(const int32_t* fault, Tiles f, SegmentPieces<Pool> groups, Results<Po
   }
 }
 
-// Joins the groups of the sets that are cut: those of first and later pieces (lib/segments/row_pieces.cuh). Empty sets have no
-// tile, and end here.
+// Joins the groups of the sets that are cut: those of first and later pieces
+// (lib/segments/row_pieces.cuh). Empty sets have no tile, and end here.
 template <class Shape, class Pool>
 UPS_KERNEL_LB(block_threads)
 join_groups(const int32_t* fault, const int32_t* offsets, int64_t sets, int64_t items, int64_t columns,
@@ -202,20 +203,20 @@ size_t bytes_of(const Tiles& tiles) { return static_cast<size_t>(tiles.floats) *
 }  // namespace
 
 bool tiles_hold(const PooledLayers<float>& f) {
-  return panel_floats_forward(f) * static_cast<int64_t>(sizeof(float)) <= most_forward_panel_bytes;
+  return panel_floats_forward(f) * static_cast<int64_t>(sizeof(float)) <= max_forward_panel_bytes;
 }
 bool tiles_hold_backward(const PooledLayers<float>& f) {
-  return panel_floats_backward(f) * static_cast<int64_t>(sizeof(float)) <= most_backward_panel_bytes;
+  return panel_floats_backward(f) * static_cast<int64_t>(sizeof(float)) <= max_backward_panel_bytes;
 }
 
-TilePooling::TilePooling(const PooledLayers<float>& f, Pieces& pieces) {
+TilePooling::TilePooling(const PooledLayers<float>& f, WorkspaceLayout& workspace) {
   const int64_t groups = (f.sets + later_windows<group>(f.particles)) * f.last_width();
   const int64_t later = later_windows<segment_piece>(f.particles);
   const int64_t of_pieces = later > 0 ? (f.sets + later) * f.last_width() : 0;
-  group_value = pieces.take<float>(groups);
-  piece_value = pieces.take<float>(of_pieces);
-  group_where = pieces.take<int32_t>(is_extreme(f.pool) ? groups : 0);
-  piece_where = pieces.take<int32_t>(is_extreme(f.pool) ? of_pieces : 0);
+  group_value = workspace.reserve<float>(groups);
+  piece_value = workspace.reserve<float>(of_pieces);
+  group_where = workspace.reserve<int32_t>(is_extreme(f.pool) ? groups : 0);
+  piece_where = workspace.reserve<int32_t>(is_extreme(f.pool) ? of_pieces : 0);
 }
 
 void TilePooling::pool(Launcher& launch, int32_t precision, const PooledLayers<float>& f, const PooledRows& to) const {
@@ -238,9 +239,9 @@ void TilePooling::pool(Launcher& launch, int32_t precision, const PooledLayers<f
   else with(Sum{});
 }
 
-TileGradients::TileGradients(const PooledLayers<float>& f, Pieces& pieces) {
+TileGradients::TileGradients(const PooledLayers<float>& f, WorkspaceLayout& workspace) {
   const Chunks chunks = chunks_of(f);
-  parts = pieces.take<float>(chunks.count * chunks.parameters);
+  parts = workspace.reserve<float>(chunks.count * chunks.parameters);
 }
 
 void TileGradients::backward(Launcher& launch, int32_t precision, const PooledLayers<float>& f,

@@ -4,11 +4,11 @@
 
 UPS_SIMD_SHARED_BEGIN
 
-GroupSums::GroupSums(int64_t chunks_, int64_t floats_, Pieces& pieces) : chunks(chunks_), floats(floats_) {
-  constexpr int64_t most_groups = 16, most_sum_floats = int64_t{2} << 20;
-  const int64_t affordable = most_sum_floats / std::max<int64_t>(floats, 1);
-  groups = std::max<int64_t>(1, std::min({chunks, most_groups, affordable}));
-  sums = pieces.take<float>(groups * floats);
+GroupSums::GroupSums(int64_t chunks_, int64_t floats_, WorkspaceLayout& workspace) : chunks(chunks_), floats(floats_) {
+  constexpr int64_t max_groups = 16, max_sum_floats = int64_t{2} << 20;
+  const int64_t affordable = max_sum_floats / std::max<int64_t>(floats, 1);
+  groups = std::max<int64_t>(1, std::min({chunks, max_groups, affordable}));
+  sums = workspace.reserve<float>(groups * floats);
 }
 
 void GroupSums::total(Threads& threads, int64_t first, int64_t length, float* result) const {

@@ -1,8 +1,9 @@
-// Gradients that are sums over all rows of a batch (a layer's weight and bias), with bits that depend on the shape only.
+// Gradients that are sums over all rows of a batch (a layer's weight and bias), with bits that
+// depend on the shape only.
 //
-// Rows come in fixed chunks. The chunks are dealt to a fixed number of groups; each group adds into a sum of its own,
-// chunk after chunk, and the groups are added in order at the end. Threads only decide who works on which group. Compiled in
-// lib/dense/weight_gradient.cpu.cc.
+// Rows come in fixed chunks. The chunks are dealt to a fixed number of groups; each group adds into
+// a sum of its own, chunk after chunk, and the groups are added in order at the end. Threads only
+// decide who works on which group. Compiled in lib/dense/weight_gradient.cpu.cc.
 #if defined(UPS_LIB_DENSE_WEIGHT_GRADIENT_SIMD_H) == \
     defined(UPS_SIMD_TOGGLE)  // once per instruction set: see lib/simd/each_isa.h
 #ifdef UPS_LIB_DENSE_WEIGHT_GRADIENT_SIMD_H
@@ -24,7 +25,7 @@ struct GroupSums {
 
   GroupSums() = default;
   // `floats`: numbers summed up, e.g. outputs * inputs + outputs for a weight and a bias.
-  GroupSums(int64_t chunks_, int64_t floats_, Pieces& pieces);
+  GroupSums(int64_t chunks_, int64_t floats_, WorkspaceLayout& workspace);
 
   // body(chunk, sum, worker) for every chunk.
   template <class Body>
@@ -46,8 +47,8 @@ inline int64_t packed_rows_size(int64_t rows, int64_t columns) {
   return columns % panel_columns ? round_up(rows * panel_columns, 16) : 0;
 }
 
-// dweight[outputs, inputs] += dz[rows, outputs]^T x[rows, inputs]; `packed` has packed_rows_size(rows, inputs) floats.
-// Whole panels of x are read where they lie.
+// dweight[outputs, inputs] += dz[rows, outputs]^T x[rows, inputs]; `packed` has
+// packed_rows_size(rows, inputs) floats. Whole panels of x are read where they lie.
 void add_weight_gradient(const float* dz, int64_t outputs, const float* x, int64_t inputs, int64_t rows, float* packed,
                          float* dweight, Ahead ahead = {});
 

@@ -8,8 +8,8 @@ UPS_SIMD_SHARED_BEGIN
 
 namespace {
 
-// Edges ahead whose rows are fetched early. A row of 64 floats is four cache lines; random rows of a large graph come
-// from L3 or memory, and some sixteen rows in flight hide that latency.
+// Edges ahead whose rows are fetched early. A row of 64 floats is four cache lines; random rows of
+// a large graph come from L3 or memory, and some sixteen rows in flight hide that latency.
 constexpr int64_t fetch_ahead = 16;
 constexpr int line_vectors = 64 / sizeof(Floats);  // vectors in a cache line
 
@@ -20,8 +20,8 @@ template <bool weighted>
   return c;
 }
 
-// `vectors` vectors of features from column `at` on, kept in registers over the edges of a row. `tail` > 0: the last
-// vector has so many features.
+// `vectors` vectors of features from column `at` on, kept in registers over the edges of a row.
+// `tail` > 0: the last vector has so many features.
 template <int vectors, bool weighted, bool relu>
 void columns(const Aggregation& g, int64_t first, int64_t rows, const float* x, int64_t features, int64_t at,
              int64_t tail, float* y) {

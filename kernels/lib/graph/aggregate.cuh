@@ -1,6 +1,7 @@
-// Sums over the neighbours in a graph, on the device: sum over edges e of row r of coefficient(e) values[neighbour(e), :],
-// in the order of the edges, the self-loop last. A row longer than edge_piece is summed by pieces of that many edges,
-// the later ones beforehand by a kernel of their own.
+// Sums over the neighbours in a graph, on the device: sum over edges e of row r of coefficient(e)
+// values[neighbour(e), :], in the order of the edges, the self-loop last. A row longer than
+// edge_piece is summed by pieces of that many edges, the later ones beforehand by a kernel of their
+// own.
 #pragma once
 #include "lib/math/activation.cuh"
 #include "lib/segments/row_pieces.cuh"
@@ -74,7 +75,8 @@ inline void launch_later_pieces(Launcher& launch, const Aggregation& graph, cons
                   width, lanes, later);
 }
 
-// Calls emit(column, sum) for this thread's columns lane, lane + lanes, ... below `padded`; from `width` on sums are 0.
+// Calls emit(column, sum) for this thread's columns lane, lane + lanes, ... below `padded`; from
+// `width` on sums are 0.
 template <class Emit>
 UPS_ON_DEVICE void aggregate_row(const Aggregation& graph, const float* values, const float* later, int64_t width,
                                  int64_t padded, int64_t row, int lane, int lanes, Emit emit) {

@@ -1,5 +1,5 @@
-// Sums over the edges of a CSR graph: y_i = t_i (sum over edges e of row i of w_e s_source(e) x_source(e) + loop_i s_i x_i).
-// Compiled in lib/graph/aggregate.cpu.cc.
+// Sums over the edges of a CSR graph: y_i = t_i (sum over edges e of row i of w_e s_source(e)
+// x_source(e) + loop_i s_i x_i). Compiled in lib/graph/aggregate.cpu.cc.
 #if defined(UPS_LIB_GRAPH_AGGREGATE_SIMD_H) == \
     defined(UPS_SIMD_TOGGLE)  // once per instruction set: see lib/simd/each_isa.h
 #ifdef UPS_LIB_GRAPH_AGGREGATE_SIMD_H

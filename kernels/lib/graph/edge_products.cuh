@@ -1,5 +1,5 @@
-// Products over the edges of a graph, on the device: <a_row(e), b_neighbour(e)>, as gradients of edge weights need them.
-// Floor: the gathered rows of b.
+// Products over the edges of a graph, on the device: <a_row(e), b_neighbour(e)>, as gradients of
+// edge weights need them. Floor: the gathered rows of b.
 #pragma once
 #include "lib/graph/aggregate.cuh"
 
@@ -15,7 +15,8 @@ UPS_ON_DEVICE float product_of_rows(const ups::Tile<product_lanes>& tile, const 
   return tile.sum(sum);
 }
 
-// result[positions[e]] = <a_row, b_neighbour> for the edges of every row; positions null: at e itself.
+// result[positions[e]] = <a_row, b_neighbour> for the edges of every row; positions null: at e
+// itself.
 template <int threads>
 UPS_KERNEL_LB(threads)
 multiply_edges(const int32_t* fault, Aggregation graph, const float* a, const float* b, int64_t rows, int64_t items,

@@ -1,5 +1,6 @@
-// Products over the edges of a CSR graph, as gradients of edge weights need them: result[e] = <a_row(e), b_neighbour(e)>.
-// Work: 2 E F FLOP; floor: reading the neighbour's row once per edge, as in a sum over the edges.
+// Products over the edges of a CSR graph, as gradients of edge weights need them: result[e] =
+// <a_row(e), b_neighbour(e)>. Work: 2 E F FLOP; floor: reading the neighbour's row once per edge,
+// as in a sum over the edges.
 #if defined(UPS_LIB_GRAPH_EDGE_PRODUCTS_SIMD_H) == \
     defined(UPS_SIMD_TOGGLE)  // once per instruction set: see lib/simd/each_isa.h
 #ifdef UPS_LIB_GRAPH_EDGE_PRODUCTS_SIMD_H

@@ -1,5 +1,6 @@
-// Dropout: which elements are kept, and what these are multiplied with. Depends on an element's number, seed and stream
-// only, so that every device and any number of threads drop the same, and backward draws again instead of keeping a mask.
+// Dropout: which elements are kept, and what these are multiplied with. Depends on an element's
+// number, seed and stream only, so that every device and any number of threads drop the same, and
+// backward draws again instead of keeping a mask.
 #pragma once
 #include <cstdint>
 
@@ -20,7 +21,8 @@ struct Keep {
   // 0 or scale.
   UPS_HD T factor(int64_t element) const {
     const PhiloxWords drawn = philox(static_cast<uint64_t>(element) / 4, stream, seed);
-    // Not word[element % 4]: indexed by what is not known in advance, a GPU would keep the words in memory.
+    // Not word[element % 4]: indexed by what is not known in advance, a GPU would keep the words in
+    // memory.
     const uint32_t even = element & 2 ? drawn.word[2] : drawn.word[0],
                    odd = element & 2 ? drawn.word[3] : drawn.word[1];
     return uniform_of(element & 1 ? odd : even) < p ? T(0) : scale;

@@ -7,8 +7,8 @@
 
 namespace upsilon {
 
-// How many numbers there were, their mean and the sum of their squared deviations from it; pieces are joined by the rule
-// of T. Chan, G. Golub, R. LeVeque, Am. Stat. 37, 242 (1983).
+// How many numbers there were, their mean and the sum of their squared deviations from it; pieces
+// are joined by the rule of T. Chan, G. Golub, R. LeVeque, Am. Stat. 37, 242 (1983).
 struct Moments {
   double count = 0, mean = 0, deviation = 0;
 

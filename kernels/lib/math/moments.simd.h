@@ -15,8 +15,9 @@ UPS_SIMD_BEGIN
 struct Sums {
   double first, second;
 };
-// The sums over [0, count) of two numbers for each element: body(i, here, first, second) adds to two vectors. Two pairs
-// of them alternate, so that an addition need not wait for the one before it.
+// The sums over [0, count) of two numbers for each element: body(i, here, first, second) adds to
+// two vectors. Two pairs of them alternate, so that an addition need not wait for the one before
+// it.
 template <class Body>
 [[gnu::always_inline]] inline Sums sum_two(int64_t count, Body&& body) {
   Floats first[2] = {zero(), zero()}, second[2] = {zero(), zero()};
@@ -29,7 +30,8 @@ template <class Body>
   return {sum_pairwise(first[0] + first[1]), sum_pairwise(second[0] + second[1])};
 }
 
-// Of a piece that stays in L1, which is read twice: for its mean, then for the deviations from what was found.
+// Of a piece that stays in L1, which is read twice: for its mean, then for the deviations from what
+// was found.
 inline Moments moments_of(const float* numbers, int64_t count) {
   // 0 from lane `here` on, where the deviation of a 0 that is no number stands.
   const auto masked = [](Floats v, int64_t here) {

@@ -1,5 +1,5 @@
-// Included first by sources whose results must keep their bits on every instruction set: a product and a sum stay two
-// roundings from here to the end of the source.
+// Included first by sources whose results must keep their bits on every instruction set: a product
+// and a sum stay two roundings from here to the end of the source.
 #pragma once
 
 #if defined(__CUDACC__)  // device code says so at every product, host code computes nothing

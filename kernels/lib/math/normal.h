@@ -1,6 +1,7 @@
-// Normal numbers from random words by Box and Muller's transform, with a logarithm, sine and cosine of our own, so that
-// no libm decides their last bits. All products are rounded before they are added: a source that includes
-// lib/math/no_contraction.h first has bit-identical numbers from every instruction set and from CUDA.
+// Normal numbers from random words by Box and Muller's transform, with a logarithm, sine and cosine
+// of our own, so that no libm decides their last bits. All products are rounded before they are
+// added: a source that includes lib/math/no_contraction.h first has bit-identical numbers from
+// every instruction set and from CUDA.
 #pragma once
 #include <cmath>
 #include <cstdint>
@@ -46,13 +47,15 @@ struct NormalPair {
   float first, second;
 };
 
-// -2 ln u with u in (0, 1] from all 32 bits of the word, so that the tails reach 6.7 standard deviations.
+// -2 ln u with u in (0, 1] from all 32 bits of the word, so that the tails reach 6.7 standard
+// deviations.
 UPS_HD inline float squared_radius_of(uint32_t word) {
   return rounded_product(-2.0f, log_of(rounded_product(static_cast<float>(word) + 0.5f, 1.0f / 4294967296.0f)));
 }
 
-// Cosine and sine of 2 pi word / 2^32. The word is cut in integers into a quadrant and a rest of at most pi/4, whose
-// sine x + x³ S(x²) and cosine 1 - x²/2 + x⁴ C(x²) are fitted for the least error (4e-9 relative, 1e-10).
+// Cosine and sine of 2 pi word / 2^32. The word is cut in integers into a quadrant and a rest of at
+// most pi/4, whose sine x + x³ S(x²) and cosine 1 - x²/2 + x⁴ C(x²) are fitted for the least error
+// (4e-9 relative, 1e-10).
 UPS_HD inline NormalPair direction_of(uint32_t word) {
   const uint32_t quadrant = (word + (1u << 29)) >> 30;
   const auto rest = static_cast<int32_t>(word - (quadrant << 30));

@@ -1,5 +1,5 @@
-// Pairs of four-momenta as pair_features.h defines them, in float64. Plain functions: the reference, the gradients of all
-// variants and CUDA share them.
+// Pairs of four-momenta as pair_features.h defines them, in float64. Plain functions: the
+// reference, the gradients of all variants and CUDA share them.
 #pragma once
 #include <cmath>
 #include <cstdint>
@@ -24,7 +24,7 @@ UPS_HD inline Kinematics sum_of(const Kinematics& a, const Kinematics& b) {
           a.pz + b.pz, a.energy + b.energy};
 }
 
-inline constexpr double least_light_cone = 1e-20;
+inline constexpr double min_light_cone = 1e-20;
 
 template <class T>
 UPS_HD Kinematics kinematics_of(const T* momentum) {
@@ -32,8 +32,7 @@ UPS_HD Kinematics kinematics_of(const T* momentum) {
   k.px = momentum[0], k.py = momentum[1], k.pz = momentum[2], k.energy = momentum[3];
   k.pt = std::sqrt(k.px * k.px + k.py * k.py);
   k.azimuth = std::atan2(k.py, k.px);
-  k.rapidity =
-      0.5 * std::log(at_least(k.energy + k.pz, least_light_cone) / at_least(k.energy - k.pz, least_light_cone));
+  k.rapidity = 0.5 * std::log(at_least(k.energy + k.pz, min_light_cone) / at_least(k.energy - k.pz, min_light_cone));
   return k;
 }
 
@@ -105,8 +104,8 @@ UPS_HD void momentum_gradient(const Kinematics& k, const Kinematics& g, T* to) {
     py += (g.pt * k.py + g.azimuth * k.px / k.pt) / k.pt;
   }
   const double plus = k.energy + k.pz, minus = k.energy - k.pz;
-  const double by_plus = plus >= least_light_cone ? 0.5 * g.rapidity / plus : 0.0;
-  const double by_minus = minus >= least_light_cone ? 0.5 * g.rapidity / minus : 0.0;
+  const double by_plus = plus >= min_light_cone ? 0.5 * g.rapidity / plus : 0.0;
+  const double by_minus = minus >= min_light_cone ? 0.5 * g.rapidity / minus : 0.0;
   to[0] = static_cast<T>(px);
   to[1] = static_cast<T>(py);
   to[2] = static_cast<T>(g.pz + by_plus + by_minus);

@@ -1,4 +1,5 @@
-// The features of a particle with many others, lanes across the others: pair_features.h in float64 vectors.
+// The features of a particle with many others, lanes across the others: pair_features.h in float64
+// vectors.
 #if defined(UPS_LIB_MATH_PAIR_ROWS_SIMD_H) == \
     defined(UPS_SIMD_TOGGLE)  // once per instruction set: see lib/simd/each_isa.h
 #ifdef UPS_LIB_MATH_PAIR_ROWS_SIMD_H
@@ -16,8 +17,8 @@ typedef double PairDoubles __attribute__((vector_size(UPS_LANES * 4)));
 typedef int64_t PairLongs __attribute__((vector_size(UPS_LANES * 4)));
 constexpr int pair_lanes = UPS_LANES / 2;
 
-// ln x for normal x > 0, to 1e-10. x = 2^e m with m in sqrt(1/2) to sqrt 2; ln m = 2 artanh((m - 1) / (m + 1)), whose
-// series ends with the eleventh power: what follows is below 0.1716^13 / 13.
+// ln x for normal x > 0, to 1e-10. x = 2^e m with m in sqrt(1/2) to sqrt 2; ln m = 2 artanh((m - 1)
+// / (m + 1)), whose series ends with the eleventh power: what follows is below 0.1716^13 / 13.
 [[gnu::always_inline]] inline PairDoubles natural_logarithm(PairDoubles x) {
   PairLongs bits;
   std::memcpy(&bits, &x, sizeof bits);
@@ -42,9 +43,9 @@ constexpr int pair_lanes = UPS_LANES / 2;
 struct KinematicColumns {
   double *pt, *rapidity, *azimuth, *px, *py, *pz, *energy;
 
-  KinematicColumns(int64_t particles, Pieces& pieces) {
+  KinematicColumns(int64_t particles, WorkspaceLayout& workspace) {
     for (double** column : {&pt, &rapidity, &azimuth, &px, &py, &pz, &energy})
-      *column = pieces.take<double>(particles + pair_lanes);
+      *column = workspace.reserve<double>(particles + pair_lanes);
   }
   void set(int64_t i, const Kinematics& k) const {
     pt[i] = k.pt, rapidity[i] = k.rapidity, azimuth[i] = k.azimuth;

@@ -1,6 +1,7 @@
-// Philox 4x32-10, a counter-based random number generator: J. Salmon, M. Moraes, R. Dror, D. Shaw, "Parallel random
-// numbers: as easy as 1, 2, 3", SC11. Element i of stream s under seed k needs no state, only (i, s, k), so every device
-// and any number of threads draw the same numbers. Plain functions: the reference, the SIMD variants and CUDA share them.
+// Philox 4x32-10, a counter-based random number generator: J. Salmon, M. Moraes, R. Dror, D. Shaw,
+// "Parallel random numbers: as easy as 1, 2, 3", SC11. Element i of stream s under seed k needs no
+// state, only (i, s, k), so every device and any number of threads draw the same numbers. Plain
+// functions: the reference, the SIMD variants and CUDA share them.
 #pragma once
 #include <cstdint>
 

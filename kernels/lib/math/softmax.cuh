@@ -1,13 +1,15 @@
-// A softmax by a warp, over rows that begin at `first` and lie `step` numbers apart. Lanes that share a column, every
-// `column_lanes`-th, take rows in turn; sums and maxima over them are trees, the same in every lane. All lanes of a warp
-// take part, `rows` is 0 in those that have no column; with `team_lanes` below 32 a warp has several teams with columns
-// of their own. Long columns are cut into pieces, whose parts are joined in an order that depends on the length alone.
+// A softmax by a warp, over rows that begin at `first` and lie `step` numbers apart. Lanes that
+// share a column, every `column_lanes`-th, take rows in turn; sums and maxima over them are trees,
+// the same in every lane. All lanes of a warp take part, `rows` is 0 in those that have no column;
+// with `team_lanes` below 32 a warp has several teams with columns of their own. Long columns are
+// cut into pieces, whose parts are joined in an order that depends on the length alone.
 #pragma once
 #include "lib/cuda/cuda.h"
 
 namespace upsilon {
 
-// Of a piece: the largest number, and the sum of the exponentials with it taken off (of nothing but -inf: 0).
+// Of a piece: the largest number, and the sum of the exponentials with it taken off (of nothing but
+// -inf: 0).
 struct SoftmaxPart {
   float largest, total;
 };

@@ -1,6 +1,6 @@
-// The steps of a softmax over rows, column by column: `rows` rows of `columns` numbers, one after the other. Where whole
-// rows fill a vector (1, 2, 4 ... columns) the numbers are taken as they lie and the lanes of a column meet at the end;
-// otherwise the columns lie across the vectors.
+// The steps of a softmax over rows, column by column: `rows` rows of `columns` numbers, one after
+// the other. Where whole rows fill a vector (1, 2, 4 ... columns) the numbers are taken as they lie
+// and the lanes of a column meet at the end; otherwise the columns lie across the vectors.
 #if defined(UPS_LIB_MATH_SOFTMAX_SIMD_H) == \
     defined(UPS_SIMD_TOGGLE)  // once per instruction set: see lib/simd/each_isa.h
 #ifdef UPS_LIB_MATH_SOFTMAX_SIMD_H
@@ -25,7 +25,8 @@ inline Floats first_or(Floats v, Floats other, int64_t count) {
 
 inline bool rows_fill_vectors(int64_t columns) { return columns > 0 && columns <= lanes && lanes % columns == 0; }
 
-// Every lane of a vector that whole rows fill gets what all lanes of its column have, joined by `join`.
+// Every lane of a vector that whole rows fill gets what all lanes of its column have, joined by
+// `join`.
 template <class Join>
 inline Floats over_columns(Floats v, int64_t columns, Join&& join) {
   float values[lanes];
@@ -37,8 +38,9 @@ inline Floats over_columns(Floats v, int64_t columns, Join&& join) {
 inline float larger(float a, float b) { return a > b ? a : b; }
 inline float added(float a, float b) { return a + b; }
 
-// Calls body(first, strip, flat, each) for strips of at most a vector of columns, or once for all where rows fill vectors
-// (flat): each(f) calls f(at, here) for every vector of the strip's numbers, which begins at `at`.
+// Calls body(first, strip, flat, each) for strips of at most a vector of columns, or once for all
+// where rows fill vectors (flat): each(f) calls f(at, here) for every vector of the strip's
+// numbers, which begins at `at`.
 template <class Body>
 [[gnu::always_inline]] inline void each_strip(int64_t rows, int64_t columns, Body&& body) {
   if (rows_fill_vectors(columns)) {
@@ -53,7 +55,8 @@ template <class Body>
   });
 }
 
-// y = exp(x - largest of the column); `largest` and `total` (the sum of these) get a number for each column.
+// y = exp(x - largest of the column); `largest` and `total` (the sum of these) get a number for
+// each column.
 inline void exponentials(const float* x, int64_t rows, int64_t columns, float* y, float* largest, float* total) {
   each_strip(rows, columns, [&](int64_t first, int64_t strip, bool flat, auto&& each) {
     const Floats lowest = broadcast(-INFINITY);

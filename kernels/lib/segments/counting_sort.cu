@@ -1,6 +1,7 @@
-// Each pass sorts by one digit: every block counts the digits of its chunk; the counts of each digit are summed over
-// the chunks; every block then knows where its first element of each digit goes. The warps of a block take neighbouring
-// parts of the chunk, and a warp ranks 32 elements at a time by matching digits, so equal keys keep their order.
+// Each pass sorts by one digit: every block counts the digits of its chunk; the counts of each
+// digit are summed over the chunks; every block then knows where its first element of each digit
+// goes. The warps of a block take neighbouring parts of the chunk, and a warp ranks 32 elements at
+// a time by matching digits, so equal keys keep their order.
 #include "lib/segments/counting_sort.h"
 
 namespace upsilon {
@@ -12,8 +13,8 @@ static_assert(sort_threads == digits);
 constexpr int rounds = 8;  // of 32 elements for each warp
 constexpr int64_t chunk_size = sort_threads * rounds;
 
-// Counts the digits of this warp's part of the chunk in its row of `counts`; rank[r] becomes the number of earlier
-// elements of the part with the same digit.
+// Counts the digits of this warp's part of the chunk in its row of `counts`; rank[r] becomes the
+// number of earlier elements of the part with the same digit.
 UPS_ON_DEVICE void rank_digits(const int32_t* keys, int64_t first, int64_t count, int shift, int* counts,
                                int (&rank)[rounds]) {
   const unsigned lane = threadIdx.x % 32;
@@ -47,7 +48,8 @@ count_digits(const int32_t* fault, const int32_t* keys, int64_t count, int shift
   counts[static_cast<int64_t>(thread) * gridDim.x + blockIdx.x] = total;
 }
 
-// One block per digit: counts[digit][chunk] becomes the sum over the chunks before, totals[digit] the sum of all.
+// One block per digit: counts[digit][chunk] becomes the sum over the chunks before, totals[digit]
+// the sum of all.
 template <int threads>
 UPS_KERNEL_LB(threads)
 sum_counts(const int32_t* fault, int32_t* counts, int64_t chunks, int32_t* totals) {
@@ -102,7 +104,8 @@ scatter(const int32_t* fault, const int32_t* keys, const int32_t* order, int64_t
   const int64_t first = blockIdx.x * chunk_size + warp * 32 * rounds;
   int rank[rounds];
   rank_digits(keys, first, count, shift, of_warp[warp], rank);
-  // Where each digit begins: after all smaller digits, and after this digit in earlier chunks and warps.
+  // Where each digit begins: after all smaller digits, and after this digit in earlier chunks and
+  // warps.
   const int total = totals[thread], inclusive = ups::Tile<32>::here().inclusive_sum(total);
   if (lane == 31) warp_total[warp] = inclusive;
   __syncthreads();
@@ -135,15 +138,15 @@ find_buckets(const int32_t* fault, const int32_t* keys, int64_t count, int32_t* 
 
 }  // namespace
 
-CountingSort::CountingSort(Pieces& pieces, int64_t count_, int64_t buckets_)
+CountingSort::CountingSort(WorkspaceLayout& workspace, int64_t count_, int64_t buckets_)
     : count(count_), buckets(buckets_), passes(1) {
   while (digit_bits * passes < 31 && (buckets - 1) >> (digit_bits * passes) > 0) ++passes;
-  keys = pieces.take<int32_t>(count);
-  order = pieces.take<int32_t>(count);
-  other_keys = pieces.take<int32_t>(count);
-  other_order = pieces.take<int32_t>(count);
-  counts = pieces.take<int32_t>(digits * ceil_div(count, chunk_size));
-  digit_totals = pieces.take<int32_t>(digits);
+  keys = workspace.reserve<int32_t>(count);
+  order = workspace.reserve<int32_t>(count);
+  other_keys = workspace.reserve<int32_t>(count);
+  other_order = workspace.reserve<int32_t>(count);
+  counts = workspace.reserve<int32_t>(digits * ceil_div(count, chunk_size));
+  digit_totals = workspace.reserve<int32_t>(digits);
 }
 
 void CountingSort::run(Launcher& launch, const int32_t* input) {

@@ -1,5 +1,5 @@
-// A stable sort of small integer keys on the device: radix sort, 8 bits a pass, whose ranks are counted and never
-// raced for. Compiled in counting_sort.cu.
+// A stable sort of small integer keys on the device: radix sort, 8 bits a pass, whose ranks are
+// counted and never raced for. Compiled in counting_sort.cu.
 #pragma once
 #include "lib/cuda/cuda.h"
 
@@ -12,8 +12,9 @@ struct CountingSort {
   int32_t *keys, *order;  // the result: sorted keys, and which element stands at each place
   int32_t *other_keys, *other_order, *counts, *digit_totals;
 
-  CountingSort(Pieces& pieces, int64_t count, int64_t buckets);
-  // Fills keys and order; of two elements with equal keys the earlier one comes first. `input` is left alone.
+  CountingSort(WorkspaceLayout& workspace, int64_t count, int64_t buckets);
+  // Fills keys and order; of two elements with equal keys the earlier one comes first. `input` is
+  // left alone.
   void run(Launcher& launch, const int32_t* input);
   // offsets[b] = the number of keys below b, for 0 <= b < offset_count.
   void bucket_offsets(Launcher& launch, int32_t* offsets, int64_t offset_count) const;

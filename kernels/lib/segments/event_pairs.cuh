@@ -1,4 +1,5 @@
-// Pairs of elements of events on the device: how many there are before each event; and rows of no event.
+// Pairs of elements of events on the device: how many there are before each event; and rows of no
+// event.
 #pragma once
 #include "lib/cuda/cuda.h"
 #include "lib/math/pair_kinematics.h"  // after cuda.h, which defines UPS_HD
@@ -42,7 +43,8 @@ find_kinematics(const int32_t* fault, const float* momenta, int64_t particles, K
     kinematics[i] = kinematics_of(momenta + i * pair_columns_of_momenta);
 }
 
-// Rows outside every set: 0, and `first` in every second place where rows are pairs of a largest score and a sum.
+// Rows outside every set: 0, and `first` in every second place where rows are pairs of a largest
+// score and a sum.
 template <int threads>
 UPS_KERNEL_LB(threads)
 clear_outside(const int32_t* fault, float* rows, int64_t count, int64_t width, const int32_t* offsets, int64_t sets,

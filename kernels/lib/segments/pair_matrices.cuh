@@ -1,5 +1,5 @@
-// Where the matrices of pairs, and events of known sizes, begin, on the device: by one block, a thread for neighbouring
-// events.
+// Where the matrices of pairs, and events of known sizes, begin, on the device: by one block, a
+// thread for neighbouring events.
 #pragma once
 #include "lib/cuda/cuda.h"
 #include "lib/segments/pair_matrices.h"
@@ -26,7 +26,8 @@ find_pair_matrices(const int32_t* fault, PairMatrices f, int64_t* begins) {
   if (threadIdx.x == threads - 1) begins[f.events] = ups::min(sum, f.entries);
 }
 
-// offsets[b]: the sum of sizes[0] .. sizes[b-1]; begins[b] (where wanted): that of their squares, `entries` at most.
+// offsets[b]: the sum of sizes[0] .. sizes[b-1]; begins[b] (where wanted): that of their squares,
+// `entries` at most.
 template <int threads>
 UPS_KERNEL_LB(threads)
 add_up(const int32_t* fault, const int32_t* sizes, int64_t events, int32_t* offsets, int64_t* begins, int64_t entries) {

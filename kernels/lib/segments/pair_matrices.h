@@ -1,4 +1,5 @@
-// One matrix per event, of its rows by its columns, one event after the other: costs and losses of pairs.
+// One matrix per event, of its rows by its columns, one event after the other: costs and losses of
+// pairs.
 #pragma once
 #include "lib/math/philox.h"
 

@@ -8,7 +8,8 @@ namespace upsilon {
 
 inline bool is_extreme(int32_t pool) { return pool == UPS_POOL_MAX || pool == UPS_POOL_MIN; }
 
-// What the sum over the elements [begin, end) is divided by for its mean: without weights, their number.
+// What the sum over the elements [begin, end) is divided by for its mean: without weights, their
+// number.
 template <class T>
 T total_weight(const T* weights, int64_t begin, int64_t end) {
   if (!weights) return static_cast<T>(end - begin);

@@ -6,8 +6,9 @@ UPS_SIMD_SHARED_BEGIN
 
 namespace {
 
-// y[c] = x[0, c] joined with all further elements, for `vectors` full vectors of channels, or one of `count` channels.
-// `chains` of elements alternate, so that an addition need not wait for the one before it.
+// y[c] = x[0, c] joined with all further elements, for `vectors` full vectors of channels, or one
+// of `count` channels. `chains` of elements alternate, so that an addition need not wait for the
+// one before it.
 template <int32_t pool, int vectors, int chains>
 void pool_columns(const float* x, int64_t channels, int64_t elements, int64_t count, float* y) {
   const auto value = [&](int64_t i, int v) {

@@ -1,5 +1,5 @@
-// Pools over the rows of a set, channel by channel, and over the pieces of a cut one. A pool is one of UPS_POOL_*; a mean is
-// a sum until its caller divides. Compiled in lib/segments/pools.cpu.cc.
+// Pools over the rows of a set, channel by channel, and over the pieces of a cut one. A pool is one
+// of UPS_POOL_*; a mean is a sum until its caller divides. Compiled in lib/segments/pools.cpu.cc.
 #if defined(UPS_LIB_SEGMENTS_POOLS_SIMD_H) == \
     defined(UPS_SIMD_TOGGLE)  // once per instruction set: see lib/simd/each_isa.h
 #ifdef UPS_LIB_SEGMENTS_POOLS_SIMD_H
@@ -24,7 +24,8 @@ UPS_SIMD_SHARED_BEGIN
 void pool_rows(int32_t pool, const float* x, int64_t channels, int64_t elements, float* y);
 // y[c] = sum over the rows of weights[r] x[r, c].
 void pool_weighted(const float* x, int64_t channels, int64_t elements, const float* weights, float* y);
-// y[c] = pool over the pieces of a cut set, which begins at element `begin`; partials[slot, c] has what they came to.
+// y[c] = pool over the pieces of a cut set, which begins at element `begin`; partials[slot, c] has
+// what they came to.
 void pool_pieces(int32_t pool, const SetPieces& sets, int64_t begin, int64_t size, const float* partials,
                  int64_t channels, float* y);
 
@@ -33,7 +34,8 @@ struct Extreme {
   Floats value;
   Ints element;
 
-  // Takes what `next` has beyond it, and says in which lanes. The first of equal values stays, and the first NaN.
+  // Takes what `next` has beyond it, and says in which lanes. The first of equal values stays, and
+  // the first NaN.
   [[gnu::always_inline]] Ints take(int32_t pool, const Extreme& next) {
     const Ints beyond = pool == UPS_POOL_MAX ? next.value > value : next.value < value;
     const Ints replaced = beyond | ((next.value != next.value) & (value == value));
@@ -52,8 +54,8 @@ inline void scatter(const Extreme& extreme, const float* dy, int64_t channels, i
 
 constexpr int extreme_vectors = 4;  // that are looked at together, so that one need not wait for another's comparisons
 
-// The extremes of x[i, c] over the elements [begin, end), for extreme_vectors vectors of channels, or for one of at most
-// `lanes`: `columns` says which.
+// The extremes of x[i, c] over the elements [begin, end), for extreme_vectors vectors of channels,
+// or for one of at most `lanes`: `columns` says which.
 void find_extremes(int32_t pool, const float* x, int64_t channels, int64_t begin, int64_t end, int64_t columns,
                    Extreme* extremes);
 
@@ -72,7 +74,8 @@ void each_extreme(int32_t pool, const float* x, int64_t channels, int64_t begin,
   });
 }
 
-// The extreme over the pieces of a cut set, for one of `vectors` vectors of channels; partials[slot, vector].
+// The extreme over the pieces of a cut set, for one of `vectors` vectors of channels;
+// partials[slot, vector].
 Extreme extreme_of_pieces(int32_t pool, const SetPieces& sets, int64_t begin, int64_t size, const Extreme* partials,
                           int64_t vectors, int64_t vector);
 

@@ -1,5 +1,6 @@
-// A stable sort of numbers, which gives their order: least significant digit first, 11 bits a pass. What it computes does
-// not depend on how the elements are cut into chunks, so threads may share the work.
+// A stable sort of numbers, which gives their order: least significant digit first, 11 bits a pass.
+// What it computes does not depend on how the elements are cut into chunks, so threads may share
+// the work.
 #pragma once
 #include <bit>
 #include <type_traits>
@@ -35,9 +36,9 @@ inline constexpr int64_t sort_digits = 1 << sort_digit_bits, sort_chunk = int64_
 
 inline int64_t sort_counts(int64_t count) { return ceil_div(count, sort_chunk) * sort_digits; }
 
-// Sorts `from` by key, with `other` as scratch of the same size; returns which of the two holds the result. Compiled for the
-// keys of both sizes in lib/segments/radix_sort.cc, and once, as it has nothing for the lanes of an instruction set.
-// `counts`: sort_counts(count) numbers.
+// Sorts `from` by key, with `other` as scratch of the same size; returns which of the two holds the
+// result. Compiled for the keys of both sizes in lib/segments/radix_sort.cc, and once, as it has
+// nothing for the lanes of an instruction set. `counts`: sort_counts(count) numbers.
 template <class Key>
 Keyed<Key>* radix_sort(Threads& threads, Keyed<Key>* from, Keyed<Key>* other, int64_t count, uint32_t* counts);
 

@@ -1,7 +1,8 @@
-// Rows of any length, cut into pieces of at most `piece` positions, so that none keeps one team of threads longer than
-// that: a kernel works on first pieces, one a row, and an earlier one on all later pieces. All pieces of a row but its
-// last are full, so at most one later piece begins among the positions q * piece and following: window q is its number.
-// A row's pieces depend on the row alone, not on what is around it.
+// Rows of any length, cut into pieces of at most `piece` positions, so that none keeps one team of
+// threads longer than that: a kernel works on first pieces, one a row, and an earlier one on all
+// later pieces. All pieces of a row but its last are full, so at most one later piece begins among
+// the positions q * piece and following: window q is its number. A row's pieces depend on the row
+// alone, not on what is around it.
 #pragma once
 #include "lib/cuda/cuda.h"
 

@@ -1,5 +1,5 @@
-// What pooling over segments of rows holds while it goes on, and the last step, common to the ways there: pieces of long
-// segments are joined in order.
+// What pooling over segments of rows holds while it goes on, and the last step, common to the ways
+// there: pieces of long segments are joined in order.
 #pragma once
 #include "lib/segments/row_pieces.cuh"
 #include "lib/segments/segments.h"
@@ -32,8 +32,9 @@ struct Extreme {
   }
 };
 
-// Of finished segments. Rows of `value` are `stride` apart, those of `where` are whole; either may be null. Sums are
-// divided by the number of rows for a mean, or multiplied with the segment's scale where there are scales.
+// Of finished segments. Rows of `value` are `stride` apart, those of `where` are whole; either may
+// be null. Sums are divided by the number of rows for a mean, or multiplied with the segment's
+// scale where there are scales.
 template <class Pool>
 struct Results {
   float* value;

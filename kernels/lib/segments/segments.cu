@@ -1,5 +1,5 @@
-// One team of threads per piece of a segment and group of columns: lanes are neighbouring columns, 8 slots share the
-// rows. Floor: x once through memory.
+// One team of threads per piece of a segment and group of columns: lanes are neighbouring columns,
+// 8 slots share the rows. Floor: x once through memory.
 #include "lib/segments/segments.h"
 
 #include "lib/segments/segment_pools.cuh"

@@ -1,8 +1,9 @@
 // Sets cut into pieces.
 //
-// A set of more elements than a piece holds is cut from its own first element on, whatever lies around it: pieces are
-// pooled by themselves and joined in order. So a set's bits do not depend on the batch it is in, a small event never
-// knows of pieces, and one gigantic set keeps all threads busy.
+// A set of more elements than a piece holds is cut from its own first element on, whatever lies
+// around it: pieces are pooled by themselves and joined in order. So a set's bits do not depend on
+// the batch it is in, a small event never knows of pieces, and one gigantic set keeps all threads
+// busy.
 #if defined(UPS_LIB_SEGMENTS_SET_PIECES_SIMD_H) == \
     defined(UPS_SIMD_TOGGLE)  // once per instruction set: see lib/simd/each_isa.h
 #ifdef UPS_LIB_SEGMENTS_SET_PIECES_SIMD_H
@@ -29,7 +30,8 @@ struct SetPieces {
   int64_t place(int64_t set) const { return offsets[set] - offsets[0] + set; }
   int64_t tasks() const { return ceil_div(place(sets), task_elements); }
 
-  // Calls body(piece) for the pieces of a task: those that begin in its window of the places. They lie side by side.
+  // Calls body(piece) for the pieces of a task: those that begin in its window of the places. They
+  // lie side by side.
   template <class Body>
   void each_of_task(int64_t task, Body&& body) const {
     const int64_t first = task * task_elements, end = first + task_elements;
@@ -56,8 +58,8 @@ struct SetPieces {
     threads.run(tasks(), [&](int64_t task, int32_t) { each_of_task(task, body); });
   }
 
-  // What pieces of cut sets leave for the joining has a slot of its own: in every piece_elements elements at most one
-  // cut set begins, and at most one later piece of another.
+  // What pieces of cut sets leave for the joining has a slot of its own: in every piece_elements
+  // elements at most one cut set begins, and at most one later piece of another.
   static int64_t slots(int64_t elements, int64_t piece_elements) { return 2 * (elements / piece_elements + 1); }
   int64_t slot(const Piece& piece) const { return 2 * (piece.begin / piece_elements) + (piece.index == 0); }
   int64_t slot_of(int64_t set_begin, int64_t piece) const {

@@ -44,7 +44,8 @@ make_keys(const int32_t* fault, Keys key, const int32_t* through, int64_t count,
   for (int64_t i = global_thread(); i < count; i += global_threads()) keys[i] = key(through ? through[i] : i);
 }
 
-// The set of each sorted element, `sets` for those in none. `from_places`: elements are numbered by place.
+// The set of each sorted element, `sets` for those in none. `from_places`: elements are numbered by
+// place.
 template <int threads>
 UPS_KERNEL_LB(threads)
 find_sets(const int32_t* fault, const int32_t* offsets, int64_t sets, const int32_t* order, bool from_places,
@@ -66,18 +67,20 @@ compose(const int32_t* fault, const int32_t* first, const int32_t* second, int64
 
 }  // namespace
 
-// Sets are laid one after the other by their numbers: set s begins at place offsets[s] - offsets[0], and elements that
-// are in no set come behind the last.
+// Sets are laid one after the other by their numbers: set s begins at place offsets[s] -
+// offsets[0], and elements that are in no set come behind the last.
 struct SetSort {
   int64_t count, set_count;
   CountingSort values, sets;
   int32_t *keys, *set_of;
 
-  SetSort(Pieces& pieces, int64_t count_, int64_t set_count_)
-      : count(count_), set_count(set_count_), values(pieces, count, int64_t{1} << 32),
-        sets(pieces, count, set_count + 1), keys(pieces.take<int32_t>(count)), set_of(pieces.take<int32_t>(count)) {}
+  SetSort(WorkspaceLayout& workspace, int64_t count_, int64_t set_count_)
+      : count(count_), set_count(set_count_), values(workspace, count, int64_t{1} << 32),
+        sets(workspace, count, set_count + 1), keys(workspace.reserve<int32_t>(count)),
+        set_of(workspace.reserve<int32_t>(count)) {}
 
-  // order[place] is the element that stands there. `through`: elements are places already, whose numbers are there.
+  // order[place] is the element that stands there. `through`: elements are places already, whose
+  // numbers are there.
   template <class Keys>
   void run(Launcher& launch, const Keys& key, const int32_t* through, const int32_t* offsets, int32_t* order) {
     launch.elements(make_keys<block_threads, Keys>, count, key, through, count, keys);

@@ -5,16 +5,19 @@
 //   #include "lib/simd/each_isa.h"
 //   #include "lib/dense/matmul.simd.h"         // *.simd.h: read once per instruction set
 //   UPS_SIMD_BEGIN
-//   ... kernels in terms of lib/simd/simd.h, then UPS_CPU_VARIANT(forward, LinearForwardCall, ...) ...
+//   ... kernels in terms of lib/simd/simd.h, then UPS_CPU_VARIANT(forward, LinearForwardCall, ...)
+//     ...
 //   UPS_SIMD_END
 //
-// This header makes the compiler read the source again for every instruction set but the last, which is the reading
-// already under way (as Highway's foreach_target does). What lies between BEGIN and END is in a namespace of its own
-// (upsilon::avx2 ...) and in a target region, so no instruction of a wider set leaks into code that any processor runs.
-// No include guard: it is meant to be read several times.
+// This header makes the compiler read the source again for every instruction set but the last,
+// which is the reading already under way (as Highway's foreach_target does). What lies between
+// BEGIN and END is in a namespace of its own (upsilon::avx2 ...) and in a target region, so no
+// instruction of a wider set leaks into code that any processor runs. No include guard: it is meant
+// to be read several times.
 //
-// A *.simd.h includes what it needs, as any header does, and is guarded once per instruction set: UPS_SIMD_TOGGLE changes
-// with every reading, and a header whose guard agrees with it has not been read yet.
+// A *.simd.h includes what it needs, as any header does, and is guarded once per instruction set:
+// UPS_SIMD_TOGGLE changes with every reading, and a header whose guard agrees with it has not been
+// read yet.
 //
 // UPS_WITHOUT_AVX512: for processors that have none, to compile faster.
 
@@ -86,11 +89,13 @@
 #endif
 #define UPS_SIMD_BEGIN UPS_TARGET_BEGIN namespace upsilon::UPS_ISA { namespace {
 #define UPS_SIMD_END } } UPS_TARGET_END
-// The same without internal linkage: for routines compiled in one source and called from others (matmul, elementary).
+// The same without internal linkage: for routines compiled in one source and called from others
+// (matmul, elementary).
 #define UPS_SIMD_SHARED_BEGIN UPS_TARGET_BEGIN namespace upsilon::UPS_ISA {
 #define UPS_SIMD_SHARED_END } UPS_TARGET_END
 
-// Registers a kernel of the present instruction set: UPS_CPU_VARIANT(forward, LinearForwardCall, run, workspace)
+// Registers a kernel of the present instruction set: UPS_CPU_VARIANT(forward, LinearForwardCall,
+// run, workspace)
 #define UPS_CPU_VARIANT(entry, named, ...) \
   const VariantEntry entry##_variant{named::operation.name, Variant::UPS_ISA, KernelEntry{__VA_ARGS__}};
 // The same for float64, which the reference computes otherwise.

@@ -11,8 +11,8 @@
 
 UPS_SIMD_BEGIN
 
-// Cody and Waite's reduction x = n ln 2 + r, |r| <= ln 2 / 2, then a polynomial of degree 6 (minimax on that range).
-// Overflows to inf, underflows gradually to 0, NaN stays NaN.
+// Cody and Waite's reduction x = n ln 2 + r, |r| <= ln 2 / 2, then a polynomial of degree 6
+// (minimax on that range). Overflows to inf, underflows gradually to 0, NaN stays NaN.
 inline Floats exp(Floats x) {
   const Floats clamped = x > broadcast(89.0f) ? broadcast(89.0f) : x < broadcast(-104.0f) ? broadcast(-104.0f) : x;
   const Floats magic = broadcast(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
@@ -26,7 +26,8 @@ inline Floats exp(Floats x) {
   p = p * r + broadcast(1.6666665459e-1f);
   p = p * r + broadcast(5.0000001201e-1f);
   p = p * (r * r) + r + broadcast(1.0f);
-  // 2^n in two factors, so that results near the ends of the range are reached without overflow in between.
+  // 2^n in two factors, so that results near the ends of the range are reached without overflow in
+  // between.
   const Ints exponent = __builtin_convertvector(n, Ints);
   const Ints half = exponent >> 1;
   const Ints first = (half + 127) << 23, second = (exponent - half + 127) << 23;
@@ -62,8 +63,8 @@ inline Floats tanh(Floats x) {
   return x == x ? y : x;
 }
 
-// erf: its Maclaurin series (to x^15) below 1; above, 1 - exp(-x²) times W. J. Cody style rational in t = 1/(1 + x/2)
-// (Numerical Recipes' erfcc, Chebyshev fitted, fractional error below 1.2e-7).
+// erf: its Maclaurin series (to x^15) below 1; above, 1 - exp(-x²) times W. J. Cody style rational
+// in t = 1/(1 + x/2) (Numerical Recipes' erfcc, Chebyshev fitted, fractional error below 1.2e-7).
 inline Floats erf(Floats x) {
   const Floats a = magnitude(x), a2 = x * x;
   Floats s = broadcast(-1.0f / 75600);

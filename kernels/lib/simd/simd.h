@@ -1,5 +1,5 @@
-// Vectors of the present instruction set, as compiler vectors: arithmetic, comparisons and `mask ? a : b` are the
-// language's own, a * b + c contracts to a fused multiply-add where there is one.
+// Vectors of the present instruction set, as compiler vectors: arithmetic, comparisons and `mask ?
+// a : b` are the language's own, a * b + c contracts to a fused multiply-add where there is one.
 #if defined(UPS_LIB_SIMD_SIMD_SIMD_H) == defined(UPS_SIMD_TOGGLE)  // once per instruction set: see lib/simd/each_isa.h
 #ifdef UPS_LIB_SIMD_SIMD_SIMD_H
 #undef UPS_LIB_SIMD_SIMD_SIMD_H
@@ -114,7 +114,8 @@ inline float sum(Floats v) {
   return total;
 }
 
-// Calls body(first, count) over [0, length) in steps of a vector; the last may be shorter than `lanes`.
+// Calls body(first, count) over [0, length) in steps of a vector; the last may be shorter than
+// `lanes`.
 template <class Body>
 [[gnu::always_inline]] inline void each_vector(int64_t length, Body&& body) {
   int64_t i = 0;

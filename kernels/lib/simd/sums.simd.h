@@ -1,4 +1,5 @@
-// Small row-wise helpers: sums over rows in a fixed order, bias and relu. Compiled in lib/simd/sums.cpu.cc.
+// Small row-wise helpers: sums over rows in a fixed order, bias and relu. Compiled in
+// lib/simd/sums.cpu.cc.
 #if defined(UPS_LIB_SIMD_SUMS_SIMD_H) == defined(UPS_SIMD_TOGGLE)  // once per instruction set: see lib/simd/each_isa.h
 #ifdef UPS_LIB_SIMD_SUMS_SIMD_H
 #undef UPS_LIB_SIMD_SUMS_SIMD_H

@@ -13,7 +13,8 @@
 
 UPS_SIMD_BEGIN
 
-// Exchanges the off-diagonal blocks of `half` columns between rows a and b, which are `half` rows apart.
+// Exchanges the off-diagonal blocks of `half` columns between rows a and b, which are `half` rows
+// apart.
 template <int half, int... i>
 [[gnu::always_inline]] inline void exchange_blocks(Floats& a, Floats& b, std::integer_sequence<int, i...>) {
   const Floats upper = __builtin_shufflevector(a, b, (i & half ? lanes + i - half : i)...);
@@ -21,8 +22,8 @@ template <int half, int... i>
   a = upper;
 }
 
-// As many vectors as a square has rows; narrower squares than vectors lie side by side. By halves, quarters, ...:
-// count log2(count) shuffles.
+// As many vectors as a square has rows; narrower squares than vectors lie side by side. By halves,
+// quarters, ...: count log2(count) shuffles.
 template <int count, int half = count / 2>
 [[gnu::always_inline]] inline void transpose(Floats (&rows)[count]) {
   if constexpr (half > 0) {

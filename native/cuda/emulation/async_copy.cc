@@ -34,7 +34,8 @@ void commit_copies() { ++running_lane().copy_group; }
 
 bool next_landing(unsigned pending, AsyncCopy& copy) {
   Lane& me = running_lane();
-  // Copies are in the order of their groups; group g is complete when `pending` groups after it may be under way.
+  // Copies are in the order of their groups; group g is complete when `pending` groups after it may
+  // be under way.
   if (me.copies.empty() || me.copies.front().group + pending >= me.copy_group) return false;
   copy = me.copies.front();
   me.copies.erase(me.copies.begin());

@@ -1,5 +1,6 @@
-// cp.async at its worst: unless told otherwise a copy lands at the wait and its destination is garbage until then.
-// The accesses are written here, in the kernel's own translation unit, so that sanitizers see them as the kernel's.
+// cp.async at its worst: unless told otherwise a copy lands at the wait and its destination is
+// garbage until then. The accesses are written here, in the kernel's own translation unit, so that
+// sanitizers see them as the kernel's.
 #pragma once
 
 #include "executor.h"
@@ -8,8 +9,8 @@ namespace ups {
 
 namespace emu {
 
-// Word by word, with a compiler barrier after each, so that no loop becomes a memset or memcpy: ThreadSanitizer does
-// not see those where the compiler expands them.
+// Word by word, with a compiler barrier after each, so that no loop becomes a memset or memcpy:
+// ThreadSanitizer does not see those where the compiler expands them.
 inline void store_word(unsigned char* to, uint32_t word) {
   memcpy(to, &word, sizeof word);
   asm volatile("" ::: "memory");

@@ -17,7 +17,8 @@
 namespace ups::emu {
 
 #ifdef UPS_EMULATION_THREAD_SANITIZED
-// ThreadSanitizer knows no fences, so the atomics carry the order (and a missing fence is not found).
+// ThreadSanitizer knows no fences, so the atomics carry the order (and a missing fence is not
+// found).
 inline constexpr std::memory_order atomic_order = std::memory_order_acq_rel;
 #else
 inline constexpr std::memory_order atomic_order = std::memory_order_relaxed;

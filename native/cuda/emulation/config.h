@@ -9,10 +9,12 @@ namespace ups::emu {
 
 using Site = std::source_location;
 
-// Which of the threads that can run runs next.  Forward alone hides missing barriers: test with all three.
+// Which of the threads that can run runs next.  Forward alone hides missing barriers: test with all
+// three.
 enum class Order : uint8_t { forward, reverse, random };
 
-// When queued stream work runs: at once, as late as a synchronisation allows, or at random moments between.
+// When queued stream work runs: at once, as late as a synchronisation allows, or at random moments
+// between.
 enum class Streams : uint8_t { eager, lazy, random };
 
 struct Config {
@@ -34,11 +36,13 @@ struct Config {
 };
 
 // At first use it is read from the environment: UPSILON_EMULATION_ORDER (forward, reverse, random),
-// UPSILON_EMULATION_SEED (a number), UPSILON_EMULATION_STREAMS (eager, lazy, random) and UPSILON_EMULATION_SKIP
-// (file.cu:line).  A word it does not know makes every launch fail.  Change it only while no work is queued.
+// UPSILON_EMULATION_SEED (a number), UPSILON_EMULATION_STREAMS (eager, lazy, random) and
+// UPSILON_EMULATION_SKIP (file.cu:line).  A word it does not know makes every launch fail.  Change
+// it only while no work is queued.
 Config& config();
 
-// The text of the first fault since clear_fault(), or of the last refused launch; empty if there was none.
+// The text of the first fault since clear_fault(), or of the last refused launch; empty if there
+// was none.
 std::string last_message();
 
 // Forgets the fault of failed device work, which otherwise stays as it does in CUDA.

@@ -22,7 +22,8 @@ class DeviceLock {
 // What could not be understood in the environment; empty if all could.
 std::string environment_error();
 
-// The text for last_message(), first come first kept while a fault is pending.  Takes a lock of its own.
+// The text for last_message(), first come first kept while a fault is pending.  Takes a lock of its
+// own.
 void set_message(std::string text);
 
 // errors.cc; the fault is read and written under the device lock
@@ -33,7 +34,8 @@ void set_fault(cudaError_t fault);
 // memory.cc; all under the device lock
 bool is_device_memory(const void* pointer, size_t bytes);
 bool is_pinned_memory(const void* pointer, size_t bytes);
-// Host code may not touch device memory: forbidden except while device work runs (AddressSanitizer sees it).
+// Host code may not touch device memory: forbidden except while device work runs (AddressSanitizer
+// sees it).
 void allow_device_memory();
 void forbid_device_memory();
 // False, with a message, when something was written next to an allocation.

@@ -1,5 +1,5 @@
-// What device code in the emulation calls.  One OS thread at a time runs one block; each of its device threads is a
-// fiber that gives up the processor only inside these functions.
+// What device code in the emulation calls.  One OS thread at a time runs one block; each of its
+// device threads is a fiber that gives up the processor only inside these functions.
 #pragma once
 
 #include "config.h"
@@ -11,8 +11,8 @@ struct Thread {
   unsigned lane = 0;
 };
 
-// Plain globals, not thread_local: the device runs one kernel at a time, under a lock, and reading them costs
-// nothing in a shared library whatever TLS model it was built for.
+// Plain globals, not thread_local: the device runs one kernel at a time, under a lock, and reading
+// them costs nothing in a shared library whatever TLS model it was built for.
 [[gnu::visibility("hidden")]] extern constinit Thread* current_thread;
 [[gnu::visibility("hidden")]] extern constinit uint3 current_block;
 [[gnu::visibility("hidden")]] extern constinit dim3 current_block_dim;
@@ -61,7 +61,8 @@ struct AsyncCopy {
 // True: the copy lands at the wait.  False: the caller lets it land now.
 bool issue_copy(AsyncCopy copy);
 void commit_copies();
-// Hands out one copy that has to land so that at most `pending` groups are under way; false when there is none.
+// Hands out one copy that has to land so that at most `pending` groups are under way; false when
+// there is none.
 bool next_landing(unsigned pending, AsyncCopy& copy);
 
 // A kernel and its arguments, as the executor calls it for every thread.

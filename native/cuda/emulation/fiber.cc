@@ -18,8 +18,8 @@ namespace ups::emu {
 
 namespace {
 
-// One page, so that the stacks are an odd number of pages apart: with a power of two their tops would share a few
-// sets of the caches and of the TLB.
+// One page, so that the stacks are an odd number of pages apart: with a power of two their tops
+// would share a few sets of the caches and of the TLB.
 size_t guard_bytes() {
   static const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
   return page;
@@ -62,8 +62,9 @@ void StackPool::set_stack_bytes(size_t bytes) {
 
 #ifdef UPS_EMULATION_ASM_SWITCH
 
-// Saves what the System V ABI lets a function keep and changes the stack; kernels leave the floating-point control
-// words alone.  `ret` and not `pop; jmp`: the return predictor makes sync-heavy kernels markedly faster.
+// Saves what the System V ABI lets a function keep and changes the stack; kernels leave the
+// floating-point control words alone.  `ret` and not `pop; jmp`: the return predictor makes
+// sync-heavy kernels markedly faster.
 asm(R"(
 .text
 .p2align 4

@@ -56,8 +56,8 @@ inline void finish_switch([[maybe_unused]] void* fake_stack, [[maybe_unused]] Ho
 #endif
 }
 
-// Switches from the running fiber to another; one that ends is never switched to again.  Inline, because after a
-// switch every return to a caller is one that the processor predicts wrong.
+// Switches from the running fiber to another; one that ends is never switched to again.  Inline,
+// because after a switch every return to a caller is one that the processor predicts wrong.
 inline void switch_fiber(Fiber& from, Fiber& to, [[maybe_unused]] bool from_ends, Host& host,
                          [[maybe_unused]] size_t stack_bytes) {
 #ifdef UPS_EMULATION_ASAN

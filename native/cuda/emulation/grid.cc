@@ -19,7 +19,8 @@ std::vector<BarrierSite>& sites() {
   return *all;
 }
 
-// The blocks in the configured order.  The random one is an affine permutation of the numbers: no table.
+// The blocks in the configured order.  The random one is an affine permutation of the numbers: no
+// table.
 class BlockOrder {
  public:
   BlockOrder(const Config& settings, uint64_t blocks) : blocks_(blocks) {
@@ -45,7 +46,7 @@ class BlockOrder {
 
 void prepare_lanes(Machine& m, dim3 block) {
   for (auto& lanes : m.lane_sets) {
-    if (lanes == nullptr) lanes = std::make_unique<Lane[]>(most_threads);
+    if (lanes == nullptr) lanes = std::make_unique<Lane[]>(max_threads);
     for (unsigned thread = 0; thread < m.threads; ++thread) {
       Lane& lane = lanes[thread];
       lane.index = {thread % block.x, thread / block.x % block.y, thread / block.x / block.y};
@@ -100,17 +101,17 @@ bool run_numbered_block(Machine& m, dim3 grid, uint64_t number, size_t shared_by
 }  // namespace
 
 cudaError_t check_launch(dim3 grid, dim3 block, size_t shared_bytes) {
-  constexpr unsigned most_x = 0x7fffffffu, most_yz = 65535, most_block_z = 64;
+  constexpr unsigned max_x = 0x7fffffffu, max_yz = 65535, max_block_z = 64;
   const std::string environment_fault = environment_error();
   if (!environment_fault.empty()) {
     set_message(environment_fault);
     return cudaErrorInvalidConfiguration;
   }
-  const bool block_fits = block.x != 0 && block.y != 0 && block.z != 0 && block.x <= most_threads &&
-                          block.y <= most_threads && block.z <= most_block_z &&
-                          uint64_t{block.x} * block.y * block.z <= most_threads;
+  const bool block_fits = block.x != 0 && block.y != 0 && block.z != 0 && block.x <= max_threads &&
+                          block.y <= max_threads && block.z <= max_block_z &&
+                          uint64_t{block.x} * block.y * block.z <= max_threads;
   const bool grid_fits =
-      grid.x != 0 && grid.y != 0 && grid.z != 0 && grid.x <= most_x && grid.y <= most_yz && grid.z <= most_yz;
+      grid.x != 0 && grid.y != 0 && grid.z != 0 && grid.x <= max_x && grid.y <= max_yz && grid.z <= max_yz;
   if (block_fits && grid_fits && shared_bytes <= config().shared_bytes) return cudaSuccess;
   char text[256];
   snprintf(text, sizeof text, "invalid launch: grid (%u,%u,%u), block (%u,%u,%u), %zu bytes of shared memory", grid.x,

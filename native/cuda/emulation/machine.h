@@ -1,4 +1,5 @@
-// The emulated multiprocessor: the threads of one block, who of them can run, and where the others wait.
+// The emulated multiprocessor: the threads of one block, who of them can run, and where the others
+// wait.
 #pragma once
 
 #include <array>
@@ -19,8 +20,8 @@
 namespace ups::emu {
 
 inline constexpr unsigned warp_lanes = 32;
-inline constexpr unsigned most_threads = 1024;
-inline constexpr unsigned most_warps = most_threads / warp_lanes;
+inline constexpr unsigned max_threads = 1024;
+inline constexpr unsigned max_warps = max_threads / warp_lanes;
 
 // splitmix64 (Steele, Lea, Flood 2014).
 struct Random {
@@ -51,7 +52,8 @@ struct Lane : Thread {
   unsigned copy_group = 0;
 };
 
-// The threads that can run.  A thread is in it once at most, so a ring of the largest block's size is enough.
+// The threads that can run.  A thread is in it once at most, so a ring of the largest block's size
+// is enough.
 class ReadyQueue {
  public:
   unsigned size() const { return count_; }
@@ -77,8 +79,8 @@ class ReadyQueue {
   }
 
  private:
-  uint16_t& at(unsigned place) { return ring_[(first_ + place) % most_threads]; }
-  std::array<uint16_t, most_threads> ring_{};
+  uint16_t& at(unsigned place) { return ring_[(first_ + place) % max_threads]; }
+  std::array<uint16_t, max_threads> ring_{};
   unsigned first_ = 0;
   unsigned count_ = 0;
 };
@@ -126,9 +128,9 @@ struct Machine {
   unsigned barrier_phase = 0;
   Site barrier_site;
 
-  std::array<uint32_t, most_warps> returned{};  // the lanes of each warp that have returned
+  std::array<uint32_t, max_warps> returned{};  // the lanes of each warp that have returned
   // Meetings of a warp, by the lowest lane of their mask.
-  std::array<std::array<Meeting, warp_lanes>, most_warps> meetings;
+  std::array<std::array<Meeting, warp_lanes>, max_warps> meetings;
 
   // shared memory
   unsigned char* arena = nullptr;
@@ -138,7 +140,8 @@ struct Machine {
   void* dynamic = nullptr;
   size_t dynamic_bytes = 0;
 
-  // addresses for publish() and observe(), fresh for every block so that no order leaks from one to the next
+  // addresses for publish() and observe(), fresh for every block so that no order leaks from one to
+  // the next
   char* order = nullptr;
   char order_of_start = 0;
   char order_of_end = 0;

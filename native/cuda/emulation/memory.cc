@@ -1,5 +1,5 @@
-// Device and pinned memory.  Every device allocation lies between guard bands, which hold a pattern that is compared
-// after each launch, or which AddressSanitizer watches.
+// Device and pinned memory.  Every device allocation lies between guard bands, which hold a pattern
+// that is compared after each launch, or which AddressSanitizer watches.
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -38,7 +38,8 @@ bool inside(const Ranges& ranges, const void* pointer, size_t bytes) {
   return address - first <= size && bytes <= size - (address - first);
 }
 
-// An allocation is [guard][bytes, rounded up to the alignment][guard]; the rounding belongs to the second band.
+// An allocation is [guard][bytes, rounded up to the alignment][guard]; the rounding belongs to the
+// second band.
 size_t band_after(size_t bytes) { return (bytes + alignment - 1) / alignment * alignment - bytes + guard; }
 
 bool filled(const unsigned char* memory, size_t bytes) {
@@ -179,7 +180,8 @@ cudaError_t check_copy(const void* to, const void* from, size_t bytes, cudaMemcp
   return cudaErrorInvalidMemcpyDirection;
 }
 
-// Pageable sources are staged before the call returns, as CUDA does; pinned ones are read when the copy runs.
+// Pageable sources are staged before the call returns, as CUDA does; pinned ones are read when the
+// copy runs.
 cudaError_t queue_copy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
   if (!known_stream(stream)) return cudaErrorInvalidResourceHandle;
   if (const cudaError_t fault = pending_fault()) return fault;

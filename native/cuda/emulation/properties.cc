@@ -43,7 +43,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
                  .sharedMemPerBlockOptin = config().shared_bytes,
                  .regsPerBlock = 65536,
                  .warpSize = static_cast<int>(warp_lanes),
-                 .maxThreadsPerBlock = static_cast<int>(most_threads),
+                 .maxThreadsPerBlock = static_cast<int>(max_threads),
                  .maxThreadsDim = {1024, 1024, 64},
                  .maxGridSize = {0x7fffffff, 65535, 65535},
                  .major = compute_major,
@@ -58,7 +58,7 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
   if (value == nullptr) return note(cudaErrorInvalidValue);
   if (device != 0) return note(cudaErrorInvalidDevice);
   switch (attribute) {
-    case cudaDevAttrMaxThreadsPerBlock: *value = static_cast<int>(most_threads); return cudaSuccess;
+    case cudaDevAttrMaxThreadsPerBlock: *value = static_cast<int>(max_threads); return cudaSuccess;
     case cudaDevAttrMaxSharedMemoryPerBlock:
       *value = static_cast<int>(config().static_shared_bytes);
       return cudaSuccess;

@@ -1,5 +1,5 @@
-// The part of the CUDA runtime that libupsilon uses, with CUDA's names and values (test/runtime_names.cu compares
-// both).  Every function may be called from any host thread.
+// The part of the CUDA runtime that libupsilon uses, with CUDA's names and values
+// (test/runtime_names.cu compares both).  Every function may be called from any host thread.
 #pragma once
 
 enum cudaError {
@@ -81,8 +81,9 @@ inline constexpr unsigned cudaStreamNonBlocking = 1;
 inline constexpr unsigned cudaEventDefault = 0;
 inline constexpr unsigned cudaEventDisableTiming = 2;
 
-// Errors.  A fault of device work (a failed launch) stays, as CUDA's does, and every later call reports it, until
-// ups::emu::clear_fault(); other errors are kept for each host thread until cudaGetLastError takes them.
+// Errors.  A fault of device work (a failed launch) stays, as CUDA's does, and every later call
+// reports it, until ups::emu::clear_fault(); other errors are kept for each host thread until
+// cudaGetLastError takes them.
 cudaError_t cudaGetLastError();
 cudaError_t cudaPeekAtLastError();
 const char* cudaGetErrorName(cudaError_t error);

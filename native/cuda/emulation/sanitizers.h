@@ -1,7 +1,7 @@
-// What the emulator tells the sanitizers about fibers and about memory.  All of it is empty in a plain build.
-// The .cc files of this folder may be compiled without the sanitizer that watches the kernels, and must be without
-// ThreadSanitizer, as the emulator's own bookkeeping is not traffic between device threads: UPS_EMULATION_ASAN or
-// UPS_EMULATION_TSAN then say that it is there.
+// What the emulator tells the sanitizers about fibers and about memory.  All of it is empty in a
+// plain build. The .cc files of this folder may be compiled without the sanitizer that watches the
+// kernels, and must be without ThreadSanitizer, as the emulator's own bookkeeping is not traffic
+// between device threads: UPS_EMULATION_ASAN or UPS_EMULATION_TSAN then say that it is there.
 #pragma once
 
 #include <cstddef>
@@ -45,11 +45,12 @@ inline void allow_access(const void*, size_t) {}
 
 #ifdef UPS_EMULATION_TSAN
 inline constexpr bool thread_sanitized = true;
-// What one thread did before publish() happened before what another does after observe() of the same address.
+// What one thread did before publish() happened before what another does after observe() of the
+// same address.
 inline void publish(void* address) { __tsan_release(address); }
 inline void observe(void* address) { __tsan_acquire(address); }
-// memset would be intercepted and count as a write of the running device thread; the barrier in the loop keeps the
-// compiler from making it one.
+// memset would be intercepted and count as a write of the running device thread; the barrier in the
+// loop keeps the compiler from making it one.
 inline void fill(unsigned char* memory, unsigned char value, size_t bytes) {
   for (size_t at = 0; at < bytes; ++at) {
     memory[at] = value;

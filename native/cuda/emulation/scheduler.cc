@@ -63,7 +63,8 @@ void abandon(Machine& m, Lane& lane) {
   publish(&m.order_of_end);
   __tsan_switch_to_fiber(m.host.fiber.tsan_identity, 1);
   observe(&m.order_of_end);
-  // Its identity still has the frames of the kernel on its shadow stack, and its stack their accesses.
+  // Its identity still has the frames of the kernel on its shadow stack, and its stack their
+  // accesses.
   if (lane.fiber.stack != nullptr) m.stacks.discard(lane.fiber.stack);
   __tsan_destroy_fiber(lane.fiber.tsan_identity);
   lane.fiber = Fiber{};
@@ -118,7 +119,8 @@ void end_lane(Machine& m, Lane& lane) {
   if (m.at_barrier == m.alive) release_barrier(m);
 }
 
-// A thread that ends hands its stack to the next fresh one: a kernel without barriers needs no switches at all.
+// A thread that ends hands its stack to the next fresh one: a kernel without barriers needs no
+// switches at all.
 bool continue_on_this_stack(Lane& ended, Lane* next) {
   if (thread_sanitized || next == nullptr || next->state != State::fresh) return false;
   next->fiber.stack = ended.fiber.stack;

@@ -1,5 +1,5 @@
-// Shared memory: one arena, every object between red zones.  AddressSanitizer guards the zones at each access;
-// without it they hold a pattern that is compared at the end of the block.
+// Shared memory: one arena, every object between red zones.  AddressSanitizer guards the zones at
+// each access; without it they hold a pattern that is compared at the end of the block.
 #include <sys/mman.h>
 
 #include "machine.h"
@@ -43,7 +43,8 @@ bool intact(const unsigned char* begin, const unsigned char* end) {
 bool begin_shared_memory(Machine& m, size_t dynamic_bytes) {
   const int flags = MAP_PRIVATE | MAP_ANONYMOUS;
   if (m.arena == nullptr || thread_sanitized) {
-    // Under ThreadSanitizer every block gets a fresh mapping: its shadow forgets the accesses of the block before.
+    // Under ThreadSanitizer every block gets a fresh mapping: its shadow forgets the accesses of
+    // the block before.
     void* memory =
         mmap(m.arena, arena_bytes, PROT_READ | PROT_WRITE, flags | (m.arena != nullptr ? MAP_FIXED : 0), -1, 0);
     if (memory == MAP_FAILED) {

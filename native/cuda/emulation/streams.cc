@@ -1,4 +1,5 @@
-// Streams and events.  Queued work runs in the order of its stream; when it runs is the configured choice.
+// Streams and events.  Queued work runs in the order of its stream; when it runs is the configured
+// choice.
 #include <algorithm>
 #include <chrono>
 #include <deque>

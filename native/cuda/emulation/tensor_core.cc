@@ -1,12 +1,12 @@
-// mma and ldmatrix.  The products are exact in float; the order of the sum over k is the emulator's own choice, so
-// compare results with a tolerance.
+// mma and ldmatrix.  The products are exact in float; the order of the sum over k is the emulator's
+// own choice, so compare results with a tolerance.
 #include "meeting.h"
 
 namespace ups::emu {
 
 namespace {
 
-constexpr unsigned rows_a = 16, columns_b = 8, most_k = 16;
+constexpr unsigned rows_a = 16, columns_b = 8, max_k = 16;
 
 struct Product {
   MmaShape shape;
@@ -18,8 +18,8 @@ struct Product {
 float bf16_half(uint32_t pair, unsigned half) { return float_of((half == 0 ? pair << 16 : pair) & 0xffff0000u); }
 
 struct Matrices {
-  float a[rows_a][most_k];
-  float b[most_k][columns_b];
+  float a[rows_a][max_k];
+  float b[max_k][columns_b];
   float c[rows_a][columns_b];
 };
 

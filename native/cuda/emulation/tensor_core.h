@@ -22,8 +22,8 @@ inline void mma(FragC& c, const FragA_bf16& a, const FragB_bf16& b UPS_AND_SITE)
 
 namespace emu {
 
-// The row is read here, in the kernel's own translation unit, so that sanitizers see the access as the kernel's; word
-// by word for the reason that async_copy.h gives.
+// The row is read here, in the kernel's own translation unit, so that sanitizers see the access as
+// the kernel's; word by word for the reason that async_copy.h gives.
 template <int Matrices>
 void ldmatrix(uint32_t (&r)[Matrices], const void* row, bool transposed, Site site) {
   MatrixRow numbers{};

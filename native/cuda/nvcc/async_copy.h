@@ -1,4 +1,5 @@
-// cp.async (PTX ISA, "Data Movement and Conversion Instructions: Asynchronous copy"), sm_80 and later.
+// cp.async (PTX ISA, "Data Movement and Conversion Instructions: Asynchronous copy"), sm_80 and
+// later.
 #pragma once
 
 namespace ups {
@@ -7,8 +8,8 @@ UPS_ON_DEVICE uint32_t shared_address(const void* shared) {
   return static_cast<uint32_t>(__cvta_generic_to_shared(shared));
 }
 
-// Copies Bytes (4, 8 or 16) from global to shared memory behind the thread's back; without `wanted` it writes
-// zeros and reads nothing.  Both addresses are aligned to Bytes.
+// Copies Bytes (4, 8 or 16) from global to shared memory behind the thread's back; without `wanted`
+// it writes zeros and reads nothing.  Both addresses are aligned to Bytes.
 template <int Bytes>
 UPS_ON_DEVICE void cp_async(void* shared, const void* global, bool wanted = true) {
   static_assert(Bytes == 4 || Bytes == 8 || Bytes == 16);

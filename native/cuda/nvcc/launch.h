@@ -2,7 +2,8 @@
 
 namespace ups {
 
-// More than this needs the kernel's consent ("Maximum amount of shared memory per thread block", CUDA C++ guide).
+// More than this needs the kernel's consent ("Maximum amount of shared memory per thread block",
+// CUDA C++ guide).
 inline constexpr size_t shared_bytes_without_consent = 48 * 1024;
 
 template <class... Parameters, size_t... Index>

@@ -11,7 +11,8 @@
 #define UPS_NO_UNROLL _Pragma("unroll 1")
 
 #define UPS_SHARED(T, name, ...) __shared__ T name __VA_ARGS__
-// One name for all kernels: the compiler wants every extern declaration of it to have the same type.
+// One name for all kernels: the compiler wants every extern declaration of it to have the same
+// type.
 #define UPS_SHARED_DYN(T, name)                                        \
   extern __shared__ __align__(128) unsigned char ups_dynamic_shared[]; \
   T* const name = reinterpret_cast<T*>(ups_dynamic_shared)

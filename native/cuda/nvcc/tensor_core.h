@@ -23,8 +23,9 @@ UPS_ON_DEVICE void mma(FragC& c, const FragA_bf16& a, const FragB_bf16& b) {
       : "r"(a.r[0]), "r"(a.r[1]), "r"(a.r[2]), "r"(a.r[3]), "r"(b.r[0]), "r"(b.r[1]));
 }
 
-// Lane 8 m + i names row i (eight 16-bit numbers, 16-byte aligned) of the 8x8 matrix m; r[m] gets the numbers
-// 2 (lane % 4) and the next of row lane / 4.  The _trans forms do so with the transposed matrices.
+// Lane 8 m + i names row i (eight 16-bit numbers, 16-byte aligned) of the 8x8 matrix m; r[m] gets
+// the numbers 2 (lane % 4) and the next of row lane / 4.  The _trans forms do so with the
+// transposed matrices.
 UPS_ON_DEVICE void ldmatrix_x4(uint32_t (&r)[4], const void* row) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];\n"
                : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])

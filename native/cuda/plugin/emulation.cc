@@ -1,11 +1,12 @@
-// What tests may choose about the emulated device while no work is queued. The CUDA plug-in has no such function.
+// What tests may choose about the emulated device while no work is queued. The CUDA plug-in has no
+// such function.
 #include "cuda/ups_cuda.h"
 
 #if defined(UPS_EMULATION)
 #include <cstring>
 
-// order: forward, reverse or random; streams: eager, lazy or random; null leaves one as it is. Forgets an earlier
-// failure. Returns 0, or 1 for a word it does not know.
+// order: forward, reverse or random; streams: eager, lazy or random; null leaves one as it is.
+// Forgets an earlier failure. Returns 0, or 1 for a word it does not know.
 extern "C" __attribute__((visibility("default"))) int upsilon_emulation_configure(const char* order, uint64_t seed,
                                                                                   const char* streams) {
   using namespace ups::emu;

@@ -46,8 +46,8 @@ int32_t device_count(char* why, size_t why_size) {
     std::snprintf(why, why_size, "there is an NVIDIA driver but no device that it can use");
     return 0;
   }
-  // Devices are numbered as CUDA numbers them, so the usable ones must come first; CUDA's default order puts the
-  // fastest first.
+  // Devices are numbered as CUDA numbers them, so the usable ones must come first; CUDA's default
+  // order puts the fastest first.
   int usable = 0, major = 0, minor = 0;
   while (usable < count && cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, usable) == cudaSuccess &&
          major >= oldest_major)

@@ -23,8 +23,9 @@ UPS_ON_DEVICE void record(int32_t* fault, int32_t code) {
   }
 }
 
-// Whether an element breaks a rule that can be told from it and the one before it; `data` is int32 or the bits of float.
-// Every rule of data_rules.h has a CheckOnDevice: with breaks(), or with launch(), where it takes a kernel of its own.
+// Whether an element breaks a rule that can be told from it and the one before it; `data` is int32
+// or the bits of float. Every rule of data_rules.h has a CheckOnDevice: with breaks(), or with
+// launch(), where it takes a kernel of its own.
 template <Rule rule>
 struct CheckOnDevice;
 
@@ -86,10 +87,11 @@ check_elements(RuleBatch batch, int32_t* fault) {
   if (bad) record(fault, rule.code);
 }
 
-// forest: one warp per event. Mothers must lie inside the event. A cycle has a lowest member, whose mother is above
-// it, and a highest one, whose mother is below it: it is enough to start from the nodes of the rarer of the two kinds
-// and to follow the mothers until a root, a node beyond the start, or the start itself is met. For nodes in the order
-// mother-first or daughter-first there is nothing to follow.
+// forest: one warp per event. Mothers must lie inside the event. A cycle has a lowest member, whose
+// mother is above it, and a highest one, whose mother is below it: it is enough to start from the
+// nodes of the rarer of the two kinds and to follow the mothers until a root, a node beyond the
+// start, or the start itself is met. For nodes in the order mother-first or daughter-first there is
+// nothing to follow.
 constexpr int64_t glance = 256;  // steps after which a walk looks whether another one has found the fault
 
 template <int threads>
@@ -151,7 +153,8 @@ check_pairs(RuledElements ruled, int32_t code, int32_t* fault) {
   if (!holds) record(fault, code);
 }
 
-// sorts: neighbours inside a set are ordered by key, equal keys by index, and are indices of the set.
+// sorts: neighbours inside a set are ordered by key, equal keys by index, and are indices of the
+// set.
 template <int threads>
 UPS_KERNEL_LB(threads)
 check_sorts(RuledElements ruled, int32_t code, int32_t* fault) {

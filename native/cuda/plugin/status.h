@@ -1,4 +1,5 @@
-// What became of calls to the CUDA runtime: the status handed to the core, and the words kept for last_message().
+// What became of calls to the CUDA runtime: the status handed to the core, and the words kept for
+// last_message().
 #pragma once
 #include "cuda/ups_cuda.h"
 #include "upsilon/upsilon.h"

@@ -1,5 +1,5 @@
-// The one way to launch a kernel.  The arguments are converted here to the kernel's own parameter types, so a
-// wrong type is a compile error and never a misread stack.
+// The one way to launch a kernel.  The arguments are converted here to the kernel's own parameter
+// types, so a wrong type is a compile error and never a misread stack.
 #pragma once
 
 namespace ups {

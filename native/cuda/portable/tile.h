@@ -1,6 +1,6 @@
-// A group of N neighbouring lanes (N a power of two, at most a warp) that works together by shuffles.
-// Every lane of the tile takes part in every call.  Sums are trees: the order of additions is fixed, so the same
-// input gives the same bits.
+// A group of N neighbouring lanes (N a power of two, at most a warp) that works together by
+// shuffles. Every lane of the tile takes part in every call.  Sums are trees: the order of
+// additions is fixed, so the same input gives the same bits.
 #pragma once
 
 namespace ups {

@@ -6,8 +6,8 @@
 
 namespace test {
 
-// Which runs a test takes part in: every schedule of the emulation (on a GPU there is one), one run, or none but a
-// run of its own in a child process, because it is meant to end badly.
+// Which runs a test takes part in: every schedule of the emulation (on a GPU there is one), one
+// run, or none but a run of its own in a child process, because it is meant to end badly.
 enum class Runs { every_schedule, once, alone };
 
 struct Test {

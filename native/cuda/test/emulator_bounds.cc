@@ -1,5 +1,5 @@
-// Accesses outside an object.  Without a sanitizer guard bands show the writes; AddressSanitizer stops at the very
-// access, ThreadSanitizer at races.  Both end the process, so a child runs those.
+// Accesses outside an object.  Without a sanitizer guard bands show the writes; AddressSanitizer
+// stops at the very access, ThreadSanitizer at races.  Both end the process, so a child runs those.
 #include <cstdlib>
 #include <filesystem>
 

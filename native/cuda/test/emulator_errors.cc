@@ -1,4 +1,5 @@
-// What is wrong in every schedule ends the launch with an error that names the place, and never hangs.
+// What is wrong in every schedule ends the launch with an error that names the place, and never
+// hangs.
 #include "emulator.h"
 #include "sample_kernels.h"
 

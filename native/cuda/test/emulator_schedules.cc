@@ -1,5 +1,6 @@
-// Faults that only some schedules show: missing barriers, a wait too short, memory that nobody wrote.  Most are races
-// on purpose, which ThreadSanitizer would report; emulator_bounds.cc looks at those one by one.
+// Faults that only some schedules show: missing barriers, a wait too short, memory that nobody
+// wrote.  Most are races on purpose, which ThreadSanitizer would report; emulator_bounds.cc looks
+// at those one by one.
 #include "emulator.h"
 #include "sample_cases.h"
 

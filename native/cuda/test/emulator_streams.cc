@@ -1,4 +1,5 @@
-// Streams: what the lazy and the random mode are for, the default stream, and calls from several host threads.
+// Streams: what the lazy and the random mode are for, the default stream, and calls from several
+// host threads.
 #include <algorithm>
 #include <thread>
 

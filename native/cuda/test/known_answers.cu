@@ -1,5 +1,5 @@
-// Every wrapper and intrinsic against an answer worked out on the host.  Nothing here knows the emulator: the same
-// file is the test of the wrappers' PTX on a GPU.
+// Every wrapper and intrinsic against an answer worked out on the host.  Nothing here knows the
+// emulator: the same file is the test of the wrappers' PTX on a GPU.
 #include "device.h"
 
 namespace {
@@ -205,7 +205,7 @@ UPS_TEST(barriers_that_vote, every_schedule) {
 
 struct AtomicTargets {
   int sum, least, most, bits_and, bits_or, bits_xor, difference;
-  unsigned most_unsigned, exchanged, compared;
+  unsigned max_unsigned, exchanged, compared;
   unsigned long long wide_sum, wide_most;
   float float_sum;
   double double_sum;
@@ -217,7 +217,7 @@ UPS_KERNEL_LB(64) atomics(AtomicTargets* t) {
   atomicSub(&t->difference, 2);
   atomicMin(&t->least, 50 - thread);
   atomicMax(&t->most, thread - 50);
-  atomicMax(&t->most_unsigned, 3u + static_cast<unsigned>(thread));
+  atomicMax(&t->max_unsigned, 3u + static_cast<unsigned>(thread));
   atomicAnd(&t->bits_and, ~(1 << (thread % 8)));
   atomicOr(&t->bits_or, 1 << (thread % 20));
   atomicXor(&t->bits_xor, thread);
@@ -242,7 +242,7 @@ UPS_TEST(atomic_operations, every_schedule) {
   CHECK(test::run(atomics, 2, 64, 0, targets.data()) == cudaSuccess);
   const AtomicTargets t = targets.values()[0];
   CHECK(t.sum == 127 * 128 / 2 && t.difference == -256 && t.least == 50 - 127 && t.most == 77);
-  CHECK(t.most_unsigned == 130 && t.bits_and == 0xff00 && t.bits_or == 0xfffff && t.bits_xor == 0);
+  CHECK(t.max_unsigned == 130 && t.bits_and == 0xff00 && t.bits_or == 0xfffff && t.bits_xor == 0);
   CHECK(t.wide_sum == 1ull << 40 && t.wide_most == (1ull << 40) + 127);
   CHECK(t.float_sum == 64.0f && t.double_sum == 32.0 && t.exchanged == 5 && t.compared == 128);
 }
@@ -298,7 +298,8 @@ UPS_TEST(roundings, once) {
   CHECK(std::isnan(ups::to_f32(ups::to_bf16(ups::float_of(0x7f800001u)))));
 }
 
-// ---- mma: the result of one instruction, from matrices whose products no layout mistake can leave alone
+// ---- mma: the result of one instruction, from matrices whose products no layout mistake can leave
+//   alone
 
 // Small different integers: exact in bf16 and tf32, and so are all sums.
 float sample_a(int row, int k) { return static_cast<float>((row * 7 + k * 3) % 17 - 8); }

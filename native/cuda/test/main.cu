@@ -1,5 +1,5 @@
-// The self test.  Without arguments: all tests, in the emulation under many schedules.  With a number: that many
-// random seeds.  With --run NAME: one test that is meant to end badly.
+// The self test.  Without arguments: all tests, in the emulation under many schedules.  With a
+// number: that many random seeds.  With --run NAME: one test that is meant to end badly.
 #include <cstdlib>
 #include <cstring>
 #include <string>

@@ -1,4 +1,5 @@
-// The emulation's runtime has CUDA's signatures, values and layouts: this file compiles against either.
+// The emulation's runtime has CUDA's signatures, values and layouts: this file compiles against
+// either.
 #include "device.h"
 
 namespace {

@@ -1,4 +1,5 @@
-// The sample kernels with data and reference: each function returns the largest error against doubles.
+// The sample kernels with data and reference: each function returns the largest error against
+// doubles.
 #pragma once
 
 #include "device.h"

@@ -1,5 +1,5 @@
-// Kernels of the kinds that the library has, each with the place where a fault can be put in: what finds these finds
-// the same in ours.
+// Kernels of the kinds that the library has, each with the place where a fault can be put in: what
+// finds these finds the same in ours.
 #pragma once
 
 #include "../ups_cuda.h"
@@ -70,8 +70,8 @@ UPS_ON_DEVICE void copy_four(float* shared, const float* matrix, int row, int co
 constexpr int gemm_tile = 32, gemm_depth = 16;
 constexpr size_t gemm_shared_bytes = 2 * 2 * gemm_tile * gemm_depth * sizeof(float);
 
-// c[rows,columns] = a[rows,inner] b[inner,columns]; inner and columns are multiples of 4.  Tiles of 32 x 32 x 16 in
-// two stages, 64 threads with 4 x 4 sums each.
+// c[rows,columns] = a[rows,inner] b[inner,columns]; inner and columns are multiples of 4.  Tiles of
+// 32 x 32 x 16 in two stages, 64 threads with 4 x 4 sums each.
 template <Fault fault = Fault::none>
 UPS_KERNEL_LB(64)
 gemm_cp_async(const float* __restrict__ a, const float* __restrict__ b, float* __restrict__ c, int rows, int columns,
@@ -119,8 +119,8 @@ gemm_cp_async(const float* __restrict__ a, const float* __restrict__ b, float* _
     }
 }
 
-// c[rows,columns] = a[rows,inner] b[columns,inner]^T on the tensor cores; Number is float (as tf32) or bf16.  Two
-// warps, a tile of 32 x 16.
+// c[rows,columns] = a[rows,inner] b[columns,inner]^T on the tensor cores; Number is float (as tf32)
+// or bf16.  Two warps, a tile of 32 x 16.
 template <class Number, Fault fault = Fault::none>
 UPS_KERNEL_LB(64)
 gemm_mma(const Number* __restrict__ a, const Number* __restrict__ b, float* __restrict__ c, int rows, int columns,

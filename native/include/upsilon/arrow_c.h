@@ -1,5 +1,6 @@
-/* The structures of the Arrow C Data Interface, https://arrow.apache.org/docs/format/CDataInterface.html. The guard is
- * the one that the specification asks for, so that any number of libraries may define them. */
+/* The structures of the Arrow C Data Interface,
+ * https://arrow.apache.org/docs/format/CDataInterface.html. The guard is the one that the
+ * specification asks for, so that any number of libraries may define them. */
 #ifndef ARROW_C_DATA_INTERFACE
 #define ARROW_C_DATA_INTERFACE
 

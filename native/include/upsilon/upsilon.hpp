@@ -1,4 +1,5 @@
-// upsilon.hpp: the C++20 face of the C interface. Header only; it names no operation, so it never lags behind them.
+// upsilon.hpp: the C++20 face of the C interface. Header only; it names no operation, so it never
+// lags behind them.
 //
 //   upsilon::context ctx({.threads = 4});
 //   upsilon::tensor y = ctx.empty<float>({events, classes});
@@ -6,9 +7,9 @@
 //       ups_linear_options{.activation = UPS_ACTIVATION_RELU});
 //   for (float score : y.span<float>()) ...
 //
-// Failures are thrown as upsilon::error. Tensors are views: of memory that the caller keeps alive, or of a block that
-// they share. A tensor over constants is a const_tensor, which no output takes. Like a ups_context, an upsilon::context
-// serves one thread at a time.
+// Failures are thrown as upsilon::error. Tensors are views: of memory that the caller keeps alive,
+// or of a block that they share. A tensor over constants is a const_tensor, which no output takes.
+// Like a ups_context, an upsilon::context serves one thread at a time.
 #ifndef UPSILON_UPSILON_HPP
 #define UPSILON_UPSILON_HPP
 
@@ -30,7 +31,8 @@
 
 namespace upsilon {
 
-// What a failed call says of itself: which operation, which argument, what was found and what was expected.
+// What a failed call says of itself: which operation, which argument, what was found and what was
+// expected.
 class error : public std::runtime_error {
  public:
   error(ups_status status, std::string operation, std::string argument, const std::string& text)
@@ -63,7 +65,8 @@ constexpr ups_dtype dtype_of() {
 }
 constexpr bool same(ups_dtype a, ups_dtype b) { return a.code == b.code && a.bits == b.bits && a.lanes == b.lanes; }
 
-// A reference-counted piece of memory on some device. Copies share it; the last one frees it, on whichever thread.
+// A reference-counted piece of memory on some device. Copies share it; the last one frees it, on
+// whichever thread.
 class block {
  public:
   block() = default;
@@ -92,7 +95,8 @@ class block {
 };
 
 namespace detail {
-// What tensor and const_tensor have in common: a dense row-major array, which shares its block if it has one.
+// What tensor and const_tensor have in common: a dense row-major array, which shares its block if
+// it has one.
 class dense_array {
  public:
   std::span<const int64_t> shape() const noexcept { return {shape_.data(), static_cast<size_t>(view_.ndim)}; }
@@ -160,7 +164,8 @@ class tensor : public detail::dense_array {
   tensor(void* data, ups_dtype dtype, ups_device device, std::span<const int64_t> shape, block memory = {})
       : dense_array(data, dtype, device, shape, std::move(memory)) {}
 
-  // For the C interface. Calls read the struct only; whether they write the elements, the operation's schema says.
+  // For the C interface. Calls read the struct only; whether they write the elements, the
+  // operation's schema says.
   const ups_tensor* get() const noexcept { return &view_; }
   ups_tensor* get() noexcept { return &view_; }
 
@@ -197,7 +202,8 @@ inline int64_t element_count(std::span<const int64_t> shape) {
   return product;
 }
 
-// Contiguous memory that outlives the expression: a named std::vector, a std::span, temporary or not.
+// Contiguous memory that outlives the expression: a named std::vector, a std::span, temporary or
+// not.
 template <class Range>
 concept lasting_range = std::ranges::contiguous_range<Range> && std::ranges::sized_range<Range> &&
                         std::ranges::borrowed_range<Range> && element<std::ranges::range_value_t<Range>>;
@@ -206,7 +212,8 @@ template <class Range>
 using tensor_over = std::conditional_t<std::is_const_v<std::remove_reference_t<std::ranges::range_reference_t<Range>>>,
                                        const_tensor, tensor>;
 
-// A tensor over memory of the caller, a const_tensor where its elements are const. Without a shape it has one dimension.
+// A tensor over memory of the caller, a const_tensor where its elements are const. Without a shape
+// it has one dimension.
 template <lasting_range Range>
 tensor_over<Range> view(Range&& elements, std::span<const int64_t> shape) {
   using T = std::ranges::range_value_t<Range>;
@@ -254,9 +261,9 @@ class context {
 
   ups_context* get() const noexcept { return handle_; }
 
-  // Calls an operation. Tensors become pointers to their views, nullptr stays what it is, option structs are passed by
-  // address; trailing arguments that are left out are null, so options may be omitted. A const_tensor in the place of an
-  // output does not compile.
+  // Calls an operation. Tensors become pointers to their views, nullptr stays what it is, option
+  // structs are passed by address; trailing arguments that are left out are null, so options may be
+  // omitted. A const_tensor in the place of an output does not compile.
   template <class... Parameters, class... Arguments>
     requires(sizeof...(Arguments) <= sizeof...(Parameters))
   void operator()(ups_status (*operation)(ups_context*, Parameters...), const Arguments&... arguments) const {
@@ -323,7 +330,8 @@ class context {
   ups_status invoke(Operation operation, std::index_sequence<omitted...>, const Arguments&... arguments) const {
     return operation(handle_, pass(arguments)..., (static_cast<void>(omitted), nullptr)...);
   }
-  // A const tensor is one that points to the same elements for ever, as a const pointer: they may be written.
+  // A const tensor is one that points to the same elements for ever, as a const pointer: they may
+  // be written.
   static ups_tensor* pass(const tensor& argument) noexcept { return const_cast<ups_tensor*>(argument.get()); }
   static const ups_tensor* pass(const const_tensor& argument) noexcept { return argument.get(); }
   static std::nullptr_t pass(std::nullptr_t) noexcept { return nullptr; }

@@ -1,4 +1,5 @@
-// What the matrix knows of an operation: small inputs, and a call that takes them from wherever they are.
+// What the matrix knows of an operation: small inputs, and a call that takes them from wherever
+// they are.
 import * as ups from 'upsilon-kernels';
 
 import { numbers } from '../../helpers';
@@ -22,7 +23,10 @@ export interface Case {
   inputs: Record<string, Source>;
   /** @param out - `{ out }`, or nothing, to be spread into the options */
   call(api: Api, inputs: Inputs, out: Outputs, device: string): unknown;
-  /** Memory that results can be written to, by the option's name; `'result'` is what the first result needs. */
+  /**
+   * Memory that results can be written to, by the option's name; `'result'` is what the first
+   * result needs.
+   */
   out?: 'result' | Record<string, Omit<Source, 'values'>>;
   /** Inputs that have a gradient. */
   gradients?: string[];

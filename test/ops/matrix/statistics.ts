@@ -1,4 +1,5 @@
-// Scores and the variables that they must not know: curves, histograms, decorrelation, distances; and random numbers.
+// Scores and the variables that they must not know: curves, histograms, decorrelation, distances;
+// and random numbers.
 import { type Case, int32, list, reals, shares } from './case';
 
 const scored = { scores: shares(9), labels: list('uint8', [0, 1, 1, 0, 1, 0, 0, 1, 0]), weights: shares(9) };

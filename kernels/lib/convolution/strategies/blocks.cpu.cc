@@ -1,4 +1,5 @@
-// Blocks of the source are copied, with room in their rows for all shifts along the width. Any geometry.
+// Blocks of the source are copied, with room in their rows for all shifts along the width. Any
+// geometry.
 #include "lib/convolution/plan.h"
 
 #define UPS_SIMD_SOURCE "lib/convolution/strategies/blocks.cpu.cc"
@@ -15,10 +16,10 @@ BlockStrides strides_of(const Plan& plan) {
   return {row, plane, 1, 1, phase, phase * plan.source_phases()};
 }
 
-void lay_out(Plan& plan, Pieces& pieces) {
+void lay_out(Plan& plan, WorkspaceLayout& workspace) {
   cut_copied(plan, [](const Plan& cut) { return cut.inputs * strides_of(cut).channel; });
   plan.strides = strides_of(plan);
-  lay_out_copies(plan, pieces);
+  lay_out_copies(plan, workspace);
 }
 
 }  // namespace

@@ -16,12 +16,12 @@ bool fits(const GatherGeometry& geometry) {
   return (h.places - 1) * w.source + w.places >= lanes;  // of a plane, for a vector that does not leave it
 }
 
-void lay_out(Plan& plan, Pieces& pieces) {
+void lay_out(Plan& plan, WorkspaceLayout& workspace) {
   cut_in_place(plan);
   const auto& [d, h, w] = plan.axes;
   const int64_t row = w.source, plane = h.source * row, channel = d.source * plane;
   plan.strides = {row, plane, 1, 1, channel, channel};
-  lay_out_products(plan, pieces, true);
+  lay_out_products(plan, workspace, true);
 }
 
 void prepare(const Plan& plan, const Operands& operands, Threads& threads) {

@@ -1,5 +1,6 @@
-// Where the two taps of a place are two neighbours along the width, which no other place looks at, and no tap looks beyond
-// the grid: vectors of the source are multiplied as they lie by pairs of weights, and neighbours are added at the end.
+// Where the two taps of a place are two neighbours along the width, which no other place looks at,
+// and no tap looks beyond the grid: vectors of the source are multiplied as they lie by pairs of
+// weights, and neighbours are added at the end.
 #include "lib/convolution/plan.h"
 
 #define UPS_SIMD_SOURCE "lib/convolution/strategies/pairs.cpu.cc"
@@ -81,12 +82,12 @@ bool fits(const GatherGeometry& geometry) {
 // A block is worth its copy where many tiles of outputs read it.
 bool preferred(const GatherGeometry& geometry) { return geometry.outputs <= 4 * tile_outputs; }
 
-void lay_out(Plan& plan, Pieces& pieces) {
+void lay_out(Plan& plan, WorkspaceLayout& workspace) {
   cut_in_place(plan);
   const auto& [d, h, w] = plan.axes;
   const int64_t plane = h.source * w.source;
   plan.strides = {h.source_step * w.source, d.source_step * plane, 1, 1, 0, d.source * plane};
-  lay_out_products(plan, pieces, true);
+  lay_out_products(plan, workspace, true);
 }
 
 // A tap for two that are neighbours.

@@ -1,6 +1,6 @@
-// Where outputs are too few to use a number of the source often enough once it is loaded, taps along the width take their
-// place: sums of a row of the source are made for each of them, in place, and are shifted against one another when they
-// are added.
+// Where outputs are too few to use a number of the source often enough once it is loaded, taps
+// along the width take their place: sums of a row of the source are made for each of them, in
+// place, and are shifted against one another when they are added.
 #include "lib/convolution/plan.h"
 
 #define UPS_SIMD_SOURCE "lib/convolution/strategies/rows.cpu.cc"
@@ -20,8 +20,8 @@ struct RowTaps {
   int64_t weights_of_channel, weights_of_plane;
 };
 
-// sums[shift] = of every number of a row, the sum over channels, planes and rows of taps of the weight that lies so far along
-// the width times source. Every load serves all shifts.
+// sums[shift] = of every number of a row, the sum over channels, planes and rows of taps of the
+// weight that lies so far along the width times source. Every load serves all shifts.
 template <int shifts, int vectors>
 void row_tile(const RowTaps& taps, const float* source, const int64_t* columns, const float* weights, float* result,
               int64_t result_row) {
@@ -64,10 +64,10 @@ bool preferred(const GatherGeometry& geometry) { return geometry.outputs <= 2; }
 
 int64_t row_sums_floats(const Plan& plan) { return round_up(plan.axes[2].extent() + lanes, 16); }
 
-void lay_out(Plan& plan, Pieces& pieces) {
+void lay_out(Plan& plan, WorkspaceLayout& workspace) {
   cut_in_place(plan);
   plan.scratch_floats = (plan.axes[2].of.kernel + 1) * row_sums_floats(plan);
-  plan.scratch = pieces.take<float>(plan.scratch_floats * plan.workers);
+  plan.scratch = workspace.reserve<float>(plan.scratch_floats * plan.workers);
 }
 
 void prepare(const Plan&, const Operands&, Threads&) {}
@@ -89,7 +89,8 @@ struct Inside {
   }
 };
 
-// The part of a block along the width: what of the source it looks at, and room for the sums of each shift.
+// The part of a block along the width: what of the source it looks at, and room for the sums of
+// each shift.
 struct Line {
   int64_t begin, places, low, high;  // begin: of the source, where low is the first number that exists
   float *sums, *result;

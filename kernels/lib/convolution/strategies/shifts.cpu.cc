@@ -1,5 +1,5 @@
-// Blocks of the source are copied once for every shift along the width: rows are then no longer than the result's, and
-// vectors run on from row to row. For rows that are shorter than a vector.
+// Blocks of the source are copied once for every shift along the width: rows are then no longer
+// than the result's, and vectors run on from row to row. For rows that are shorter than a vector.
 #include "lib/convolution/plan.h"
 
 #define UPS_SIMD_SOURCE "lib/convolution/strategies/shifts.cpu.cc"
@@ -30,10 +30,10 @@ bool preferred(const GatherGeometry& geometry) {
   return ceil_div(h.places * w.places, lanes) < std::min(h.places, with_room);
 }
 
-void lay_out(Plan& plan, Pieces& pieces) {
+void lay_out(Plan& plan, WorkspaceLayout& workspace) {
   cut_copied(plan, [](const Plan& cut) { return cut.inputs * strides_of(cut).channel; });
   plan.strides = strides_of(plan);
-  lay_out_copies(plan, pieces);
+  lay_out_copies(plan, workspace);
 }
 
 }  // namespace

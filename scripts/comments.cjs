@@ -1,0 +1,34 @@
+// Comment lines are at most 100 columns wide, in whatever language: `npm run lint` names those that
+// are not. (The formatters leave comments as they are written.)
+'use strict';
+const { execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
+
+const root = path.resolve(__dirname, '..');
+const maxColumns = 100;
+const comment = { slashes: /^\s*(\/\/|\/\*|\* )/, hash: /^\s*#(?!(include|define|if|el|endif|pragma|undef|error))/ };
+const kinds = {
+  '.ts .mjs .cjs .js .h .hpp .cc .cu .cuh .in': comment.slashes,
+  '.py .sh .cmake .txt .yml': comment.hash,
+};
+const kindOf = (file) =>
+  Object.entries(kinds).find(([extensions]) => extensions.split(' ').includes(path.extname(file)))?.[1];
+
+const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
+  cwd: root,
+  encoding: 'utf8',
+}).split('\n');
+let wrong = 0;
+for (const file of files) {
+  const kind = kindOf(file);
+  if (kind === undefined || !fs.existsSync(path.join(root, file))) continue;
+  fs.readFileSync(path.join(root, file), 'utf8')
+    .split('\n')
+    .forEach((line, i) => {
+      if (!kind.test(line) || [...line].length <= maxColumns || line.includes('://')) return;
+      console.error(`${file}:${i + 1}: a comment of ${[...line].length} columns (at most ${maxColumns})`);
+      wrong += 1;
+    });
+}
+process.exitCode = wrong > 0 ? 1 : 0;
