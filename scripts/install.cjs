@@ -5,7 +5,7 @@
 // make the rest.
 //   UPSILON_BUILD_FROM_SOURCE=1   passes the prebuilt binary over
 //   UPSILON_CUDA=ON | OFF         the CUDA plug-in even without a GPU (then for every target), or
-//     not at all
+//                                 not at all
 //   UPSILON_CMAKE_OPTIONS="-D..." further options of CMake
 //   UPSILON_SKIP_INSTALL=1        does nothing
 //   UPSILON_REQUIRE_BUILD=1       makes a missing binary an error

@@ -12,8 +12,8 @@ const window = 0.02;
 /**
  * The combination K pi gamma gamma + pi of an event with the least chi squared.
  * @param beamEnergy - half the energy of the collision: the B must have it too; undefined to ask
- *   for the masses of pi0 and D
- *     alone, and take the fastest pion of the right charge as the bachelor
+ *   for the masses of pi0 and D alone, and take the fastest pion of the right charge as the
+ *   bachelor
  * @returns `[B, D, pi0]`, each the numbers of its particles; undefined where nothing fits
  */
 export function bestCombination({ particles }, beamEnergy) {

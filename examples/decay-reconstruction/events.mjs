@@ -18,11 +18,9 @@ export const massOf = ([energy, ...p]) => Math.sqrt(Math.max(energy ** 2 - p.red
 
 /**
  * @returns `events`, each `{ particles, objects, lca, codes }`: particles with the four-momentum
- *   `p` [E, px, py, pz] in the
- *     frame of the collision {GeV}; objects with `kind` and `members`, the particles they decay
- *       into at last; the matrix of
- *     lowest common ancestors; and PDG codes of particles and decays. `beamEnergy` is half the
- *       energy of the collision.
+ *   `p` [E, px, py, pz] in the frame of the collision {GeV}; objects with `kind` and `members`, the
+ *   particles they decay into at last; the matrix of lowest common ancestors; and PDG codes of
+ *   particles and decays. `beamEnergy` is half the energy of the collision.
  */
 export function readEvents(file) {
   const table = ups.arrow.open(file);

@@ -56,9 +56,8 @@ export function lcaOf(size, objects) {
  * How much of the truth was found.
  * @param found - objects of each event
  * @returns shares of events whose B, D, pi0 of the D, and whole tree are right; of all true pi0 how
- *   many were found, and of all
- *     found ones how many are true; of all events those whose lowest common ancestors make trees;
- *       and four-momenta of the B
+ *   many were found, and of all found ones how many are true; of all events those whose lowest
+ *   common ancestors make trees; and four-momenta of the B
  */
 export function judge(events, found) {
   const right = { B: 0, D: 0, pi0: 0, whole: 0 };

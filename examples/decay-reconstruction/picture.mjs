@@ -164,9 +164,8 @@ function learning({ curve, ways }) {
 
 /**
  * @param data - `event`, held out, and the network's `attention` in it, rows of `slots` and then
- *   particles; `decaySlots`, what
- *     it found of the decay; `curve` and `ways`, judgements along the training and at its end,
- *       beside other ways
+ *   particles; `decaySlots`, what it found of the decay; `curve` and `ways`, judgements along the
+ *   training and at its end, beside other ways
  */
 export function drawing(data) {
   const width = mapWidth + plotWidth;

@@ -15,9 +15,8 @@ const steps = [
 /**
  * First weights, under the original's names.
  * @param typical - [30, 30, 30]: what a typical shower has in each cell {MIP}. The last
- *   normalisation starts from it, which
- *   saves most of the training: its weights are the only place where a cell is known by its
- *     position
+ *   normalisation starts from it, which saves most of the training: its weights are the only place
+ *   where a cell is known by its position
  * @param occupancy - [30, 30, 30]: how often a cell has a hit
  */
 export function initialParameters({ seed, typical, occupancy }) {

@@ -5,8 +5,8 @@
  * Set b has the queries offsets[b] <= i < offsets[b+1] and the keys key_offsets[b] <= j <
  * key_offsets[b+1]. For a head:
  *   score_ij = scale <q_i, k_j> + bias_ij
- *   y_i = sum_j p_ij v_j,  p_ij = exp(score_ij) / sum over the keys j of the set, the largest score
- *     taken off first
+ *   y_i = sum_j p_ij v_j
+ *   p_ij = exp(score_ij) / sum over the keys j of the set (the largest score is subtracted first)
  * scale 1 is Luong's form, 1/sqrt(D) Vaswani's, for which 0, the default, stands (1 where D is 0).
  * causal: query number i of its set sees the keys number 0 to i of its own (PyTorch's is_causal).
  * bias: per set [H, queries, keys], one set after the other; it is added to every head's scores.
@@ -19,7 +19,7 @@
  * dropout); p stays the softmax over all keys (nn.MultiheadAttention's dropout). d is what the
  * operation dropout makes of ones that lie as the bias does, by seed and stream: it depends on the
  * place of set, head, query and key among all pairs only, and backward draws it again. Nothing of
- * the value passes through a dropped pair, NaN neither. 0 <= dropout < 1 is supported.
+ * the value passes through a dropped pair, NaN neither. dropout is 0 to below 1.
  *
  * softmax holds what backward recomputes p from, for each query and head: the largest score and the
  * sum of exp(score - largest). Their log-sum-exp as one number would lose the sum where scores are

@@ -2,8 +2,8 @@
  * pooling (Li et al., arXiv:1511.05493, section 3.2; DGL's GlobalAttentionPooling), as the GATGAP
  * network of smartBKG ends with.
  *
- *   score_i = <weight, x_i> + scores_i;   alpha_i = exp(score_i) / sum over the set, the largest
- *     score taken off first
+ *   score_i = <weight, x_i> + scores_i
+ *   alpha_i = exp(score_i) / sum over the set (the largest score is subtracted first)
  *   y[b, :] = sum of alpha_i x[i, :] over offsets[b] <= i < offsets[b+1]
  * Either part of the score may be left out; a constant in it has no effect. An empty set gives 0,
  * and so does one whose scores are all -inf; a single score of -inf leaves its element out, NaN

@@ -1,17 +1,16 @@
 /* batch_norm: every channel to mean 0 and variance 1, of Ioffe and Szegedy, arXiv:1502.03167;
  * PyTorch's batch_norm.
  *
- *   y = act((x - mean) / sqrt(variance + eps) * weight + bias + residual), of numbers x[b, c, s] of
- *     channel c
- * x is [B, C, S]: S is the product of the axes behind the channels, 1 where there are none. Rows b
- * with mask[b] = 0 (padding) give 0 in y and in the gradients, and count nowhere. A residual is
- * added before the activation.
+ *   y = act((x - mean) / sqrt(variance + eps) * weight + bias + residual)
+ * for the numbers x[b, c, s] of channel c. x is [B, C, S]: S is the product of the axes behind the
+ * channels, 1 where there are none. Rows b with mask[b] = 0 (padding) give 0 in y and in the
+ * gradients, and count nowhere. A residual is added before the activation.
  *
  * batch_norm takes mean and variance as they are given; they have no gradient. batch_norm_training
  * takes them from x (biased variance, over the rows that count and all s), gives them for the
  * backward pass, through which gradients pass, and updates the running ones where they are given:
- *   running = (1 - momentum) running + momentum batch, the variance of the batch taken with n - 1
- *     (with 1 for n = 1).
+ *   running = (1 - momentum) running + momentum batch
+ * where the variance of the batch is the sum of squares over n - 1 (over 1 for n = 1).
  * moments: mean and variance of every channel of every row of x, where a convolution has taken them
  * already; x is then read once. Those of another x give something else.
  * Without any row that counts mean and variance are 0 and the running ones stay.

@@ -1,7 +1,7 @@
 /* concat: tensors side by side along their last axis; PyTorch's cat of dim -1.
  *
- *   y[..., :] = (x0[..., :], x1[..., :], ...), up to eight tensors, given from 0 on; widths may be
- *     0.
+ *   y[..., :] = (x0[..., :], x1[..., :], ...)
+ * Up to eight tensors, given from x0 on without gaps; widths may be 0.
  * Backward: each gradient is its columns of dy; x is looked at for its shape only. One pass.
  * Outputs are overwritten. */
 #ifndef UPSILON_OPS_CONCAT_H

@@ -1,8 +1,8 @@
 /* conv: convolution in one, two or three dimensions, as PyTorch's conv1d, conv2d and conv3d (a
  * correlation: the kernel is not flipped).
  *
- *   y[n, g, o, j] = act(b[g, o] + sum over c, k of x[n, g, c, j stride - padding + k dilation] W[g,
- *     o, c, k])
+ *   y[n, g, o, j] = act(b[g, o] + sum over c, k of x[n, g, c, i] W[g, o, c, k])
+ *   i = j stride - padding + k dilation
  *
  * with j and k running over three axes; one and two dimensions are three with extents of 1. Groups
  * are a dimension of their own: x [N, G C, D, H, W] and [N, G, C, D, H, W] are the same memory,

@@ -1,7 +1,7 @@
 /* conv_transpose: the adjoint of conv, as PyTorch's conv_transpose1d, 2d and 3d.
  *
- *   y[n, g, o, i] = act(b[g, o] + sum over c, j, k with i = j stride - padding + k dilation of x[n,
- *     g, c, j] W[g, c, o, k])
+ *   y[n, g, o, i] = act(b[g, o] + sum over c, j, k of x[n, g, c, j] W[g, c, o, k]),
+ *   over those j and k with i = j stride - padding + k dilation
  *
  * with i, j and k running over three axes; one and two dimensions are three with extents of 1.
  * Groups are a dimension of their own: x [N, G C, D, H, W] and [N, G, C, D, H, W] are the same

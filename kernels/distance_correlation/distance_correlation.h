@@ -5,12 +5,11 @@
  * N elements in B sets (mass bins, or one set of all), K variables against one y. Within a set,
  * with a_ij = |x_i - x_j|, b_ij = |y_i - y_j| and the weights p:
  *   alpha_i = sum_j p_j a_ij, beta_i = sum_j p_j b_ij, A = sum p alpha, B = sum p beta
- *   C  = c1 sum_ij p_i p_j a_ij b_ij - 2 c2 sum_i p_i alpha_i beta_i + c3 A B, Vx and Vy the same
- *     with both alike
- *   covariance: C, the squared distance covariance;  correlation: (C / sqrt(Vx Vy))^power, where
- *     power 1 is the squared
- *   distance correlation (DisCo's power 1 too; its other powers are taken in the form of the
- *     TensorFlow code).
+ *   C = c1 sum_ij p_i p_j a_ij b_ij - 2 c2 sum_i p_i alpha_i beta_i + c3 A B
+ * and Vx is C of x with itself, Vy that of y. The value is, by `quantity`,
+ *   covariance   C, the squared distance covariance
+ *   correlation  (C / sqrt(Vx Vy))^power: with power 1 the squared distance correlation, which is
+ *                DisCo's power 1 (its other powers are those of the TensorFlow code)
  * estimator biased (the V-statistic): p = w / sum w, c1 = c2 = c3 = 1. weight_sum given (DisCo's
  * arithmetic, which takes the weights as they are and expects their sum to be n): p = w / n, c1 =
  * 1, c2 = 2 - P, c3 = c2² with P = sum p. estimator unbiased (the U-statistic, without weights): p

@@ -100,8 +100,8 @@ struct DistanceTotals {
 
 // E_k and F_k: half of dC/dx_k and a quarter of dVx/dx_k, over p_k. With s_kj = sgn(x_k - x_j),
 // summed over j with p_j,
-//   D = sum s |y_k - y_j|, T = sum s, U^z = sum s z;  E = c1 D - c2 (beta T + U^beta) + c3 B T, and
-//     F with x for y
+//   D = sum s |y_k - y_j|, T = sum s, U^z = sum s z
+//   E = c1 D - c2 (beta T + U^beta) + c3 B T, and F is E with x for y
 // D needs the sum of |y_k - y_j| over everything earlier in x: twice `below`, corrected by linear
 // sums. Within a group of equal x, which stands in the order of y, s is 0: the group's own part is
 // taken off again. `before`: sums over what is before the group, `group`: over the group.

@@ -1,8 +1,8 @@
 // Weighted sums over dominated points, the two-dimensional part of the distance correlation.
 // Elements stand in the order of y and carry their rank in x, a permutation; afterwards they stand
 // in the order of x, and `below` of each is
-//   sum over elements earlier in y with a smaller rank of p (y_k - y)             (all terms >= 0:
-//     no cancellation)
+//   sum over elements earlier in y with a smaller rank of p (y_k - y)
+// whose terms are all >= 0, so that nothing cancels;
 // with `products` (WideElement) the same sum of p (x_k - x) (y_k - y).
 //
 // A most-significant-digit radix sort by rank, with 16 digits a level: what an element adds to its

@@ -1,8 +1,7 @@
 /* divergence: how far two histograms of the same B bins are apart. With n and m their contents,
  *   P_k = (max(n_k, 0) + c) / sum of these, Q_k the same of m, c the pseudocount, M = (P + Q) / 2,
  *   kullbackLeibler  KL(P, Q) = sum over k of P_k log(P_k / Q_k)
- *   jensenShannon    (KL(P, M) + KL(Q, M)) / 2, which is 0 for equal shapes and log 2 for disjoint
- *     ones
+ *   jensenShannon    (KL(P, M) + KL(Q, M)) / 2: 0 for equal shapes, log 2 for disjoint ones
  * with logarithms to `base`: in base 2 the Jensen-Shannon divergence lies between 0 and 1 (J. Lin,
  * IEEE Trans. Inf. Theory 37, 145 (1991)).
  *

@@ -1,11 +1,11 @@
 /* dropout: elements become 0 with probability p, the others are divided by 1 - p (Srivastava et
  * al., JMLR 15, 1929 (2014)).
  *
- *   y[i] = u_i < p ? 0 : x[i] / (1 - p),   u_i the uniform number i of Philox 4x32-10 as random
- *     gives it
- * Which elements stay depends on their index, seed and stream only: the same on every device, and
- * drawn again in the backward pass, so that no mask is stored. A dropped NaN or infinity gives 0. p
- * = 1 drops everything; a p outside [0, 1] is not supported. Outputs are overwritten. */
+ *   y[i] = u_i < p ? 0 : x[i] / (1 - p)
+ * where u_i is uniform number i of Philox 4x32-10, as the operation random gives it. Which elements
+ * stay depends on their index, seed and stream only: the same on every device, and drawn again in
+ * the backward pass, so that no mask is stored. A dropped NaN or infinity gives 0. p = 1 drops
+ * everything. Outputs are overwritten. */
 #ifndef UPSILON_OPS_DROPOUT_H
 #define UPSILON_OPS_DROPOUT_H
 #include "upsilon/upsilon.h"

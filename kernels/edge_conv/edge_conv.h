@@ -1,8 +1,8 @@
 /* edge_conv: the convolution of dynamic graph networks, arXiv:1801.07829, as ParticleNet uses it
  * (arXiv:1902.08570).
  *
- *   y_i = mean or max over the edges j -> i of h(x_i, x_j),   h = the layers applied to [x_i, x_j -
- *     x_i]
+ *   y_i = mean or max over the edges j -> i of h(x_i, x_j)
+ *   h(x_i, x_j) = the layers applied to [x_i, x_j - x_i]
  * A layer is act(W z + b), the first of width 2 F, up to four of them, given from 0 on without
  * gaps. Rows of the graph list the sources of a node; a node without edges gets 0. PyTorch
  * Geometric's EdgeConv with aggr = reduce. max: ties to the first edge of the row, which alone gets

@@ -7,14 +7,14 @@
  *
  * p4[i] = (px, py, pz, E). role[i] says which particles these are, in two bits:
  *   0 rest of the event    1 final-state particle of the B    2 daughter of the B    3 both
- *     (further bits are ignored)
+ * (further bits are ignored),
  * so a B -> D pi has the D as 2, the D's products as 1 and the pi as 3. energy[b] is E*_B of the
  * candidate.
  *
  * y[v, b], v in this order:
  *   0 R2   1 thrustBm   2 thrustOm   3 cosTBTO   4 cosTBz   5 et   6 mm2   7..9 hso00 hso02 hso04
- *   10..12 hso10 hso12 hso14   13..15 hso20 hso22 hso24   16..20 hoo0 .. hoo4   21..29
- *     CleoConeCS(1) .. (9)
+ *   10..12 hso10 hso12 hso14   13..15 hso20 hso22 hso24   16..20 hoo0 .. hoo4
+ *   21..29 CleoConeCS(1) .. (9)
  * `signal`: what et, mm2 and the KSFW moments take as the signal side, the B's daughters (basf2's
  * default, FS0) or its final-state particles (FS1). `cones`: all final-state particles (basf2's
  * default) or the rest of the event alone.

@@ -2,11 +2,11 @@
  * so edges that share a node keep their order and everything summed over them keeps its bits.
  *
  * graph_from_edges: an edge list, source -> target, becomes rows by target: row i lists the sources
- * of node i. graph_transpose:  rows by target become rows by source: for each source its targets,
- * and the position each edge has
- *                   in the original rows (to find its weight). Edges outside row_offsets[0] ..
- *                     row_offsets[R] belong to
- *                   no row and appear nowhere; the unused ends of `targets` and `edges` are 0. */
+ * of node i.
+ * graph_transpose: rows by target become rows by source: for each source its targets, and the
+ * position that each edge has in the original rows (to find its weight). Edges outside
+ * row_offsets[0] .. row_offsets[R] belong to no row and appear nowhere; the unused ends of
+ * `targets` and `edges` are 0. */
 #ifndef UPSILON_OPS_GRAPH_H
 #define UPSILON_OPS_GRAPH_H
 #include "upsilon/upsilon.h"

@@ -2,9 +2,9 @@
  * equal to PyTorch Geometric's GATConv and to DGL's.
  *
  *   h = x W^T as H heads of F features; for an edge j -> i and a head:
- *   score_ij = leakyRelu(<attention_source, h_j> + <attention_target, h_i>), slope negative_slope
- *     below 0
- *   alpha_ij = exp(score_ij) / sum over the edges into i, the largest score taken off first
+ *   score_ij = leakyRelu(<attention_source, h_j> + <attention_target, h_i>)
+ *              with the slope negative_slope below 0
+ *   alpha_ij = exp(score_ij) / sum over the edges into i (the largest score is subtracted first)
  *   z_i = sum over edges alpha_ij h_j;   y_i = act(z_i of all heads, one after the other, + bias)
  * Without concat the heads are averaged instead, and y and bias have F features.
  * self_loops: edges from a node to itself are left out and one is added to every node, last.

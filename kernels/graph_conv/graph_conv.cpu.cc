@@ -1,8 +1,7 @@
 // SIMD. Work: 2 E F FLOP of aggregation and 2 N Fin Fout of product. The narrower side is
 // aggregated:
 //   Fin <= Fout: a tile of rows of Â x is gathered into scratch that stays in cache and multiplied
-//     at once, so Â x is
-//                never written to memory;
+//                at once, so Â x is never written to memory;
 //   Fin >  Fout: x W^T first (into the workspace), then its rows are gathered straight into y.
 // Backward: g = Â^T dz (one gather over the transposed graph), then dx = g W and dW = g^T x; 4 N
 // Fin Fout FLOP. The products fill the time: the gather costs a tenth of them for trees, and while

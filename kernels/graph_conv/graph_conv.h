@@ -13,8 +13,8 @@
  *   q_e = dL/dc_e = <g_i, W x_j>,     dL/dw_e = t_i s_j q_e + dL/dd_i,
  * since w_e also counts in d_i. In and out are the edges that end and begin at i, the loop
  * belonging to both:
- *   symmetric  t = s = d^-1/2, dt/dd = -t^3/2:   dL/dd_i = -t_i^2/2 (sum over in of c q + sum over
- *     out of c q)
+ *   symmetric  t = s = d^-1/2, dt/dd = -t^3/2:
+ *              dL/dd_i = -t_i^2/2 (sum over in of c q + sum over out of c q)
  *   row        t = d^-1, s = 1, dt/dd = -t^2:    dL/dd_i = -t_i (sum over in of c q)
  *   none       dL/dd_i = 0
  * Of several loops the last gets the gradient, the others 0, as do edges in no row; a loop that was

@@ -1,7 +1,7 @@
 /* grav_net: what a GravNet layer (arXiv:1902.07987) collects from the neighbours of every point.
  *
- *   w_ij = exp(-10 |s_i - s_j|^2),   mean_i = mean of w_ij h_j,   max_i = max of w_ij h_j   over
- *     the edges j -> i
+ *   w_ij = exp(-10 |s_i - s_j|^2)
+ *   mean_i = mean of w_ij h_j,   max_i = max of w_ij h_j,   over the edges j -> i
  * s is the point's place in the learned space, h its features. The neighbours come as a graph
  * (knn_graph of s), whose rows list the sources of a node. convention:
  *   pyg    y_i = [mean_i, max_i], as PyTorch Geometric's GravNetConv

@@ -6,8 +6,7 @@
  * infinite. What lies outside is ignored, or, `clamped`, counted in the bin it is next to. NaN is
  * refused. Edges that do not increase give counts without a meaning.
  *   counts[k]  = sum over the elements of weight * share in bin k; weights are 1 where left out,
- *     zero and negative ones are
- *                plain numbers
+ *                and may be zero or negative
  *   squares[k] = sum of (weight * share)²: the variance of the counts
  * spread none: an element has the share 1 in its bin. spread linear: it is shared out between the
  * two bins whose centres it lies between, by its distances to them ("cloud in cell", R. Hockney, J.

@@ -1,16 +1,15 @@
 /* layer_norm: every row to mean 0 and variance 1, of Ba, Kiros and Hinton, arXiv:1607.06450;
  * PyTorch's layer_norm.
  *
- *   y = act((x - mean) / sqrt(variance + eps) * weight + bias), mean and (biased) variance over the
- *     F numbers of a row
- * Several last axes count as one: F is their product. A row of equal numbers gives act(bias); F = 0
- * gives nothing. moments: mean and variance of every row of x, where a convolution has taken them
- * already; x is then read once. Those of another x give something else. They have no gradient: it
- * passes through x, as if they had been taken here. NaN and infinities make NaN of their row only.
- * Backward computes mean and variance again from x. Sums over a row are taken in fixed chunks and
- * joined in float64, so an offset common to a row costs no accuracy; gradients of weight and bias
- * are sums over fixed chunks of rows. The same bits for any number of threads. Outputs are
- * overwritten. */
+ *   y = act((x - mean) / sqrt(variance + eps) * weight + bias)
+ * with mean and (biased) variance over the F numbers of a row. Several last axes count as one: F is
+ * their product. A row of equal numbers gives act(bias); F = 0 gives nothing. moments: mean and
+ * variance of every row of x, where a convolution has taken them already; x is then read once.
+ * Those of another x give something else. They have no gradient: it passes through x, as if they
+ * had been taken here. NaN and infinities make NaN of their row only. Backward computes mean and
+ * variance again from x. Sums over a row are taken in fixed chunks and joined in float64, so an
+ * offset common to a row costs no accuracy; gradients of weight and bias are sums over fixed chunks
+ * of rows. The same bits for any number of threads. Outputs are overwritten. */
 #ifndef UPSILON_OPS_LAYER_NORM_H
 #define UPSILON_OPS_LAYER_NORM_H
 #include "upsilon/upsilon.h"

@@ -3,8 +3,8 @@
  *
  * Problem b of B has the rows row_offsets[b] .. row_offsets[b+1], the columns column_offsets[b] ..
  * column_offsets[b+1], and r_b x c_b costs, row by row, behind those of the problems before it.
- * min(r_b, c_b) pairs are formed. A cost of
- * +inf forbids a pair. `maximize` seeks the largest sum; then -inf forbids.
+ * min(r_b, c_b) pairs are formed. A cost of +inf forbids a pair. `maximize` seeks the largest sum;
+ * then -inf forbids.
  *
  * column_of_row and row_of_column: numbers inside the problem, -1 where there is no partner. rows
  * and columns: the same as pairs by increasing row, those of problem b from pair_offsets[b] on, as

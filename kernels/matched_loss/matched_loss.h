@@ -5,10 +5,10 @@
  * pair_loss has one matrix of rows by columns per event, row by row, one event after the other.
  * With the pairs (i, j) of all events, that is column_of_row[i] = j and row_of_column[j] = i,
  * numbers inside their event, and the rows i without a partner (of those inside events),
- *   sum   sum of pair_loss[i, j] over pairs + unmatched_weight * sum of unmatched[i] over rows
- *     without a partner
- *   mean  the same divided by the number of pairs + unmatched_weight * the number of rows without a
- *     partner
+ *   sum   sum of pair_loss[i, j] over pairs
+ *         + unmatched_weight * sum of unmatched[i] over rows without a partner
+ *   mean  the same divided by
+ *         the number of pairs + unmatched_weight * the number of rows without a partner
  * where the second terms are there when `unmatched` is. The mean of nothing is 0. An event whose
  * status is not 0 has no assignment: the loss is NaN. Columns without a partner have no term. A
  * pair outside of P is none.

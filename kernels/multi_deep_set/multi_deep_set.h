@@ -4,8 +4,8 @@
  * Set s of event b is the rows offsets_s[b] <= i < offsets_s[b+1] of x_s; h is phi_s's result for a
  * row (layers as in mlp.h, up to four). There are one to eight sets, given from 0 on without gaps.
  * fuse:
- *   after    y[b, :] = the pooled h of set 0, of set 1 ... side by side; W is the sum of the last
- *     layers' widths
+ *   after    y[b, :] = the pooled h of set 0, of set 1 ... side by side; W is the sum of the widths
+ *            of their last layers
  *   before   y[b, :] = the pool of the h of all sets together; every phi ends with W features
  * An MLP of y, per event, is ups_mlp_forward. Pooling, particle weights, empty sets and NaN as in
  * deep_set.h, for each set by itself or for their union; of equal extremes that of the first set

@@ -5,21 +5,22 @@
  * ids count inside their event and need not be consecutive. Of an object k, alpha_k is its hit of
  * highest beta (of equal ones the first), n_k its size; an event has n hits, n_noise of them noise,
  * and K objects. With d = |x_j - x_alpha_k| and charges q,
- *   attractive  sum_k a_k sum_{j in k} q_j q_alpha_k A(d)        beta   1/K sum_k (1 -
- *     beta_alpha_k)
- *   repulsive   sum_k r_k sum_{j not in k} q_j q_alpha_k R(d)    noise  1/n_noise sum_{noise j}
- *     beta_j
- * and y has the means of these four over all events; what is an empty sum is 0. Three codes that
- * are in use differ:
+ *   attractive  sum_k a_k sum_{j in k} q_j q_alpha_k A(d)
+ *   repulsive   sum_k r_k sum_{j not in k} q_j q_alpha_k R(d)
+ *   beta        1/K sum_k (1 - beta_alpha_k)
+ *   noise       1/n_noise sum_{noise j} beta_j
+ * and y has the means of these four over all events; an empty sum is 0. Three codes that are in use
+ * differ:
  *
- *   convention          q - q_min                         A(d)                        R(d)
- *     a_k      r_k
- *   objectCondensation  atanh^2 beta                      d^2                         max(0, radius
- *     - d)  1/(K n_k)  1/(K (n - n_k))
- *   catFinder           atanh(beta in [0, 1 - 1e-7])      d^2 + 1e-7                  the same of
- *     sqrt(d^2 + 1e-7)  1/n  1/n
- *   cmsPepr             atanh^2((beta in [0, 1 - 1e-4])/1.002)  h(d + 1e-5)           exp(-4 d^2)
- *     1/n      1/n
+ *   convention          q - q_min                               A(d)
+ *   objectCondensation  atanh^2 beta                            d^2
+ *   catFinder           atanh(beta in [0, 1 - 1e-7])            d^2 + 1e-7
+ *   cmsPepr             atanh^2((beta in [0, 1 - 1e-4])/1.002)  h(d + 1e-5)
+ *
+ *   convention          R(d)                                    a_k        r_k
+ *   objectCondensation  max(0, radius - d)                      1/(K n_k)  1/(K (n - n_k))
+ *   catFinder           the same of sqrt(d^2 + 1e-7)            1/n        1/n
+ *   cmsPepr             exp(-4 d^2)                             1/n        1/n
  * h(t) = t^2 up to 4, 8 (t - 4) above, a jump that is theirs. (object_condensation's losses.py;
  * catfinder's losses.py for one event, whose means run over padded hits otherwise; torch_cmspepr's
  * objectcondensation.py with its defaults.) Under the first, beta = 1 makes the charge infinite, as

@@ -8,9 +8,9 @@
  * adam (Kingma and Ba, arXiv:1412.6980; decoupled: AdamW, arXiv:1711.05101), `step` counts from 1:
  *   m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g²;
  *   p -= learning_rate / (1 - beta1^step) * m / (sqrt(v / (1 - beta2^step)) + epsilon).
- *   The weight decay goes into the gradient, g += weight_decay * p, or decoupled p *= 1 -
- *     learning_rate * weight_decay.
- * A step below 1 is not supported. Numbers that depend on the step are worked out in float64 and
+ *   The weight decay goes into the gradient, g += weight_decay * p, or is decoupled,
+ *   p *= 1 - learning_rate * weight_decay.
+ * Steps are counted from 1. Numbers that depend on the step are worked out in float64 and
  * rounded once. */
 #ifndef UPSILON_OPS_OPTIM_H
 #define UPSILON_OPS_OPTIM_H

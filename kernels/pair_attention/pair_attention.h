@@ -2,10 +2,10 @@
  * makes of the four-momenta of a pair: the particle attention of the Particle Transformer
  * (arXiv:2202.03772).
  *
- *   score_ij = scale <q_i, k_j> + bias_ij,   bias_ij = the layers applied to the four features of
- *     the pair (i, j)
- *   y_i = sum_j p_ij v_j,                    p_ij = exp(score_ij) / sum over the particles j of the
- *     event
+ *   bias_ij = the layers applied to the four features of the pair (i, j)
+ *   score_ij = scale <q_i, k_j> + bias_ij
+ *   p_ij = exp(score_ij) / sum over the particles j of the event
+ *   y_i = sum_j p_ij v_j
  * for each head: attention.h, where queries and keys are the particles of an event. The features
  * are those of pair_features.h (ln kT, ln z, ln Delta R, ln m^2; eps as there), the layers those of
  * mlp.h, up to four; the last has an output for each head. A pair and its mirror image have the

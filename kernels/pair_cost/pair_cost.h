@@ -4,8 +4,8 @@
  * features. cost has one matrix of predictions by targets per event, row by row, one event after
  * the other; P must be the sum of their sizes.
  *   squaredError  sum_f (p_f - t_f)^2        absoluteError  sum_f |p_f - t_f|
- *   crossEntropy  -sum_f t_f ln softmax(p)_f, where p are logits and t probabilities of F classes
- *     (one-hot, or soft)
+ *   crossEntropy  -sum_f t_f ln softmax(p)_f, where p are logits and t probabilities of F classes,
+ *                 one-hot or soft
  * Entries behind the last matrix are 0, and so are those of an event that P ends within.
  *
  * Backward takes only pairs whose dcost is not 0, so that of a loss of matched pairs nothing else

@@ -2,8 +2,8 @@
  * of particles.
  *
  * momenta[i] = (px, py, pz, E) {GeV}. For the particles a and b of an event
- *   ln kT = ln(min(pT_a, pT_b) D)   ln z = ln(min(pT_a, pT_b) / (pT_a + pT_b))   ln D   ln m^2 =
- *     ln((p_a + p_b)^2)
+ *   ln kT = ln(min(pT_a, pT_b) D)   ln z = ln(min(pT_a, pT_b) / (pT_a + pT_b))
+ *   ln D                            ln m^2 = ln((p_a + p_b)^2)
  * with D^2 = (y_a - y_b)^2 + (phi_a - phi_b)^2, the difference of the azimuths brought into -pi to
  * pi, and the rapidity y = 1/2 ln((E + pz) / (E - pz)). What stands behind a ln, and the sum of the
  * two pT, is at least eps, as in weaver's ParticleTransformer; E + pz and E - pz are at least 1e-20

@@ -3,10 +3,9 @@
  *
  * Element i of stream s under seed k comes from the counter (i / 4, s) and the key k, word i % 4.
  *   uniform   y = low + (high - low) u      u in [0, 1) with 24 bits
- *   normal    y = mean + deviation n        n by Box and Muller of word pairs (0,1) and (2,3), the
- *     first word making the
- *                                           radius and the second the angle, by our own log and
- *                                             sincos
+ *   normal    y = mean + deviation n        n by Box and Muller of the word pairs (0,1) and (2,3):
+ *                                           the first word makes the radius, the second the angle,
+ *                                           by our own log and sincos
  * Each operation is rounded in float32, so that every variant has the same bits; low = -1 and high
  * = 1 give 2 u - 1 exactly, other limits may round to high. float64 outputs hold the float32
  * numbers.
@@ -15,8 +14,7 @@
  * on modulo 2^64: element i of y is element i % per_stream of stream + i / per_stream. 0: all
  * belong to one stream.
  *
- * low, high - low, mean and deviation must be finite, high - low and deviation not negative: other
- * ranges are not supported. */
+ * low, high - low, mean and deviation must be finite, high - low and deviation not negative. */
 #ifndef UPSILON_OPS_RANDOM_H
 #define UPSILON_OPS_RANDOM_H
 #include "upsilon/upsilon.h"

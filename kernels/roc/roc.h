@@ -8,11 +8,10 @@
  * of equal score enter together, so their points are the same: the curve is exact, and its distinct
  * points are sklearn's roc_curve without dropped ones.
  *   auc: the area below the straight lines between the points: the probability, by weight, that a
- *     signal element scores
- *   above a background element, ties counting one half.
+ *   signal element scores above a background element, ties counting one half.
  *   rejection, cut: for each wanted efficiency, 1 / false positive rate (infinity where it is 0)
- *     and threshold of the point
- *   whose true positive rate is nearest, the first from above of several.
+ *   and threshold of the point whose true positive rate is nearest; of several, the one with the
+ *   highest threshold.
  * Without signal or without background (S or B is 0) what is divided by it is NaN or infinite.
  * O(N) after a radix sort. All sums are float64, in the order of the scores: the same bits for any
  * number of threads. NaN scores are refused. There is no gradient: the curve is constant but for

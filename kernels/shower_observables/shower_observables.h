@@ -8,13 +8,13 @@
  *   hits[b]             number of cells at or above the threshold
  *   longitudinal[b, z]  energy of layer z
  *   centre[b]           (z, y, x), the mean position weighted by energy; the middle, (n - 1) / 2
- *     each, where the energy is 0
+ *                       each, where the energy is 0
  *   radial[b, r]        energy of the cells, in all layers, with r <= distance / ring_width < r + 1
- *     from `axis` (y, x), or
- *                       from the shower's own centre; what is farther away than R rings is in none
- *   spectrum[b, s]      number of cells with edge_s <= energy < edge_s+1, edge_s = lowest (highest
- *     / lowest)^(s / S); 0 <
- *                       lowest < highest, ring_width > 0, S at most 256
+ *                       from `axis` (y, x), or from the shower's own centre; what is
+ *                       farther away than R rings is in none
+ *   spectrum[b, s]      number of cells with edge_s <= energy < edge_s+1, where
+ *                       edge_s = lowest (highest / lowest)^(s / S), 0 < lowest < highest, and S is
+ *                       at most 256
  *
  * Sums are float64. The same bits for any number of threads and any batching. On every device hits
  * and spectrum are the same, and so are energy, the transverse centre and, with it, the ring a cell

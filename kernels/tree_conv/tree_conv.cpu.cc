@@ -1,8 +1,8 @@
 // SIMD. Only mothers have daughters to sum, and all daughters of a mother share its parent term. So
 // W_parent and W_daughters are applied to the mothers' rows alone (about a third of the nodes of a
 // decay tree) and not to every node:
-//   y = x W_self^T + b for all nodes; P = x_m W_parent^T and Q = (sum of m's daughters)
-//     W_daughters^T for mothers m;
+//   y = x W_self^T + b for all nodes;
+//   P = x_m W_parent^T and Q = (sum of m's daughters) W_daughters^T for mothers m;
 //   then y_i += P of i's mother, y_m += Q_m.
 // Events are worked on in batches whose rows stay in cache; an event larger than a batch uses room
 // in the workspace. With symmetric normalisation, 1/sqrt(d_i d_j) is applied as one factor to the
@@ -244,8 +244,8 @@ struct BackwardScratch {
 // mother's dz for W_daughters. With e the rows of dz (scaled), U_m the sum over daughters of e_d
 // and V_m = e_m:
 //   dW_self = e^T x, dW_parent = U^T x_m, dW_daughters = V^T (sum or mean of the daughters' x)
-//   dx_i = W_self^T e_i + [i is a mother] W_parent^T U_i + W_daughters^T V_mother(i) (over the
-//     daughters' number: mean)
+//   dx_i = W_self^T e_i + [i is a mother] W_parent^T U_i + W_daughters^T V_mother(i),
+// the last term divided by the number of daughters for the mean.
 ups_status backward(const Call& call) {
   const TreeConvBackward<float> f(call);
   Threads& threads = *call.threads;

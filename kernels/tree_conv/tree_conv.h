@@ -9,7 +9,7 @@
  *   mean       the daughters' sum is divided by their number
  *   symmetric  the term of neighbour j (itself included) is weighted by 1/sqrt(d_i d_j),
  *              d = 1 + number of daughters + (1 with a mother), the degree of A + I of the
- *                undirected tree
+ *              undirected tree
  * Rows outside every event give 0. No CSR is built: the mother indices are the graph.
  * Sums over daughters run in the order of the nodes: the same bits for any number of threads and
  * any batching. */

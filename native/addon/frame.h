@@ -2,12 +2,12 @@
 // JavaScript fills it, the addon reads it, and only typed arrays travel as arguments: reading a
 // property of an object costs more than a small kernel, reading a double costs nothing.
 //
-//   [0] operation (index in the registry; -1: copy tensor 0 to tensor 1)   [1] device type   [2]
-//     device id
+//   [0] operation (index in the registry; -1: copy tensor 0 to tensor 1)
+//   [1] device type   [2] device id
 //   [3] caller (a number of JavaScript's, which comes back with the call's error)
 //   [options_at + i]  option i; i64 and u64 as their 64 bits
 //   [tensors_at() + i * tensor_stride]  tensor i: memory kind, dtype, dimensions, byte offset,
-//     block, shape
+//                                       block, shape
 //
 // It has room for the operation with most options and the one with most arguments.
 #pragma once

@@ -4,8 +4,8 @@
 // The code of a rule is found by the row's name, and a row without it does not compile:
 //   check_<name>                  core/rules.cc                on the host
 //   CheckOnDevice<Rule::<name>>   cuda/plugin/rules.cu         on devices
-//   fill_<name>, break_<name>     conformance/rule_inputs.cc   elements that keep the rule and that
-//     break it, for tests
+//   fill_<name>, break_<name>     conformance/rule_inputs.cc   elements that keep the rule, and
+//                                                              that break it, for tests
 #pragma once
 #include <cstdint>
 
@@ -17,10 +17,9 @@ enum class RuledType : int8_t { i32, real, any };  // the element types that a r
 
 // ROW(name, operands, type, status, broken)
 //   operands   what follows the name in a schema, separated by spaces: `dim` a dimension,
-//     `offsets`, `others` and `keys`
-//              arguments; anything else stands for itself
+//              `offsets`, `others` and `keys` arguments; anything else stands for itself
 //   status     of a call that breaks the rule; UPS_SHAPE where the rule is about the number of
-//     elements, outputs included
+//              elements, outputs included
 //   broken     what is wrong, as devices say it, which do not know where
 #define UPS_DATA_RULES(ROW)                                                            \
   ROW(splits, "dim", i32, UPS_VALUE, "has offsets that decrease or are out of range")  \

@@ -1,8 +1,8 @@
 // A checked call by the names of its schema line. <op>_call.h says once what an operation is called
 // and what it takes,
 //
-//   inline constexpr OperationLine scale_rows_forward_line{"scale_rows_forward",
-//     UPS_SCALE_ROWS_FORWARD_SCHEMA};
+//   inline constexpr OperationLine scale_rows_forward_line{
+//       "scale_rows_forward", UPS_SCALE_ROWS_FORWARD_SCHEMA};
 //   using ScaleRowsForwardCall = CallOf<scale_rows_forward_line, ups_scale_rows_options>;
 //
 // and from `const ScaleRowsForwardCall& call`, which a Call turns into by itself, reads
@@ -243,8 +243,8 @@ concept NamedCall = requires { Named::operation.schema; };
 
 // Registers an operation with its references, and what refuses wrong calls where the schema does
 // not say all (validity.h):
-//   const OperationOf<ScaleRowsForwardCall> forward{{forward_reference<float>},
-//     {forward_reference<double>}};
+//   const OperationOf<ScaleRowsForwardCall> forward{
+//       {forward_reference<float>}, {forward_reference<double>}};
 template <class Named>
 struct OperationOf : OperationEntry {
   OperationOf(Reference f32, Reference f64, Validate validate_ = nullptr, Without without_ = {})

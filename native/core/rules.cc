@@ -33,7 +33,7 @@ bool check_splits(const RuledElements& ruled, const OperandNames& names, std::st
           format("decreases from %d to %d at position %lld", offsets[i - 1], offsets[i], static_cast<long long>(i));
       return false;
     }
-  *problem = format("ends with %d but %s is only %lld", offsets[count - 1], named(names.bound).c_str(),
+  *problem = format("ends with %d (expected at most %s = %lld)", offsets[count - 1], named(names.bound).c_str(),
                     static_cast<long long>(bound));
   return false;
 }
@@ -126,7 +126,7 @@ bool are_finite(const T* numbers, int64_t count, std::string* problem) {
   if (!bad) return true;
   for (int64_t i = 0; i < count; ++i)
     if (!std::isfinite(numbers[i])) {
-      *problem = format("has %g at position %lld (expected finite numbers)", static_cast<double>(numbers[i]),
+      *problem = format("has %s at position %lld (expected finite numbers)", number_text(numbers[i]).c_str(),
                         static_cast<long long>(i));
       return false;
     }
@@ -140,7 +140,7 @@ bool are_numbers(const T* numbers, int64_t count, std::string* problem) {
   if (!bad) return true;
   int64_t at = 0;
   while (numbers[at] == numbers[at]) ++at;
-  *problem = format("has nan at position %lld (expected numbers)", static_cast<long long>(at));
+  *problem = format("has NaN at position %lld (expected numbers)", static_cast<long long>(at));
   return false;
 }
 

@@ -3,8 +3,8 @@
 //   template <NamedCall Named>
 //   void validate(const Named& call, RefusalOf<Named>& refuse) {
 //     if (call.given("weights") && is_extreme(call.options().pool))
-//       refuse("weights", "is given but " + named("pool") + " is " + refuse.option_text("pool") + "
-//         (expected sum or mean)");
+//       refuse("weights", "is given but " + named("pool") + " is " +
+//                             refuse.option_text("pool") + " (expected sum or mean)");
 //   }
 //
 // and registers it as validated_by<validate<SetPoolBackwardCall>>. The gate calls it when shapes

@@ -153,8 +153,7 @@ export class BackgroundFilter {
    * @param options - `onBatch`: called after every batch, to show progress
    * @returns float32 `[B]`, on the CPU
    * @throws ValueError for a missing column, mothers outside their event or going round, numbers
-   *   that are not finite;
-   *   ShapeError for columns that do not belong together; DTypeError
+   *   that are not finite; ShapeError for columns that do not belong together; DTypeError
    */
   score(particles: Particles, options: { onBatch?: (progress: ScoreProgress) => void } = {}): Tensor {
     const progress: ScoreProgress = { events: 0, particles: 0, networkSeconds: 0 };

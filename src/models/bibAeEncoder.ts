@@ -108,8 +108,7 @@ export class BibAeEncoder {
    * The network with the weights of a safetensors file, or with tensors by name. The decoder's may
    * be there too.
    * @throws ValueError for a tensor that is missing or none of its own, and for malformed files;
-   *   ShapeError, DTypeError,
-   *   all of which name it; DeviceError when the device cannot be used
+   *   ShapeError, DTypeError, all of which name it; DeviceError when the device cannot be used
    */
   static load(file: Source | Parameters, options: BibAeEncoderOptions = {}): BibAeEncoder {
     knownOptions.check(options, network);

@@ -97,8 +97,7 @@ export class BibAePostProcessor {
   /**
    * The network with the weights of a safetensors file, or with tensors by name.
    * @throws ValueError for a tensor that is missing or none of its own, and for malformed files;
-   *   ShapeError, DTypeError,
-   *   all of which name it; DeviceError when the device cannot be used
+   *   ShapeError, DTypeError, all of which name it; DeviceError when the device cannot be used
    */
   static load(file: Source | Parameters, options: BibAePostProcessorOptions = {}): BibAePostProcessor {
     knownOptions.check(options, network);

@@ -54,11 +54,10 @@ export interface AttentionOptions {
  * @param v - `[M, H*V]` with the boundaries of k
  * @returns `[N, H*V]` with the boundaries of q
  * @throws ShapeError for heads that do not divide the columns, another number of events, a bias of
- *   another size, layers of
- *   pairBias that do not lead from 4 features to the heads
+ *   another size, layers of pairBias that do not lead from 4 features to the heads
  * @throws ValueError for boundaries that decrease or overrun, v with other boundaries than k;
- *   pairBias together with bias,
- *   causal, dropout or keys of other events than q's, and with momenta that are not finite
+ *   pairBias together with bias, causal, dropout or keys of other events than q's, and with momenta
+ *   that are not finite
  * @throws ValueError for a dropout outside 0 to below 1, or without a seed
  * @throws DTypeError
  */

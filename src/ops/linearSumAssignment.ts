@@ -344,8 +344,7 @@ function refuseFailure(status: Tensor, maximize: boolean): void {
  * forbids a pair. Problems of a batch are solved in parallel. There are no gradients: see
  * `matchedLoss`.
  * @param cost - float64 or float32 `[R, C]`, or a batch `[B, R, C]` or {@link RaggedCosts}, in
- *   which `status` tells for
- *     every problem whether it has a solution (pairs are -1 otherwise)
+ *   which `status` tells for every problem whether it has a solution (pairs are -1 otherwise)
  * @throws ValueError for a single problem `[R, C]` without a solution
  * @throws ShapeError, DTypeError; also for `out`
  * @throws OutOfMemoryError, naming the output that could not be allocated

@@ -53,9 +53,8 @@ const knownOptions = new KnownOptions('phi', 'pool', 'fuse', 'rho', 'weights', '
  * @param sets - one to eight, each `[N, F]` of its own with boundaries of the same B events
  * @returns `[B, Fout]` of rho's last layer
  * @throws ValueError for boundaries that decrease or overrun, no sets or too many, a phi without
- *   layers, weights together
- *   with max or min; ShapeError for sets of different numbers of events, and a phi too many or too
- *     few; DTypeError
+ *   layers, weights together with max or min; ShapeError for sets of different numbers of events,
+ *   and a phi too many or too few; DTypeError
  */
 export function multiDeepSet(sets: readonly (Ragged | RaggedLike | Vector)[], options: MultiDeepSetOptions): Tensor {
   knownOptions.check(options, name);

@@ -80,14 +80,17 @@ export function publicName(operation: string): string {
 }
 
 /**
- * The same out-of-memory error, now naming the operation and the argument that needed the memory,
- * by their public names.
+ * The same error of an allocation, now naming the operation and the argument that needed the
+ * memory, by their public names.
  * @internal
  */
 export function noMemoryFor(error: unknown, operation: string, argument: string): unknown {
   if (!(error instanceof UpsilonError) || error.operation !== '') return error;
   const before = error.message;
-  error.message = `${operation}: could not allocate memory for ${argument}: ${before}`;
+  error.message =
+    error instanceof OutOfMemoryError
+      ? `${operation}: could not allocate memory for ${argument}: ${before}`
+      : `${operation}: ${argument}: ${before}`;
   error.stack = error.stack?.replace(before, () => error.message);
   Object.assign(error, { operation, argument });
   return error;

@@ -1,8 +1,8 @@
 // Arrow JS columns as typed arrays and back, without copies. What was found out about the layout of
 // its Data objects (apache-arrow 21):
 //  - slice() has already advanced `values`, `valueOffsets` and the children of FixedSizeLists;
-//    Data.offset counts for
-//    null bitmaps only. A sliced List keeps its whole child, and its offsets start where they are.
+//    Data.offset counts for null bitmaps only. A sliced List keeps its whole child, and its offsets
+//    start where they are.
 //  - buffers that come from files are padded: the length of the Data counts, not that of the array.
 //  - makeData does not look at the class of the array: Float64 memory can claim to be Float32.
 import {

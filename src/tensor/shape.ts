@@ -29,7 +29,7 @@ export function checkShape(shape: readonly number[], elements: number | undefine
     !shape.every((extent) => Number.isSafeInteger(extent) && extent >= 0)
   ) {
     const found = Array.isArray(shape) ? `[${shape.map(shown).slice(0, 9).join(', ')}]` : shown(shape);
-    throw new ShapeError(operation, 'shape', `shape is ${found} (expected at most 8 sizes)`);
+    throw new ShapeError(operation, 'shape', `shape is ${found} (expected up to 8 integers of at least 0)`);
   }
   if (elements !== undefined && elementsOf(shape) !== elements) {
     throw new ShapeError(

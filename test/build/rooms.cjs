@@ -1,9 +1,7 @@
 // Fails where a file includes what lies above it, or a kernel reads its call by position instead of
 // by name, and names the line. What may include what:
-//   kernels/lib/<room>    the rooms named for it below, native/core, native/cuda; never an
-//     operation
-//   kernels/<operation>   its own folder, kernels/lib, native/core, native/cuda; never another
-//     operation
+//   kernels/lib/<room>    the rooms named for it below, native/core, native/cuda; no operation
+//   kernels/<operation>   its own folder, kernels/lib, native/core, native/cuda; no other operation
 //   native/core           itself; never a kernel
 //   node test/build/rooms.cjs
 'use strict';

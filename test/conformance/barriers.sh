@@ -3,8 +3,8 @@
 # not happen (UPSILON_EMULATION_SKIP, native/cuda/README.md), and the emulated conformance cases of
 # its operation must fail then: in the first program by wrong results, or else in the second, built
 # with UPSILON_SANITIZE=thread, by its data races.
-#   test/conformance/barriers.sh build-tests/Release/upsilon_conformance
-#     [build-tsan/Release/upsilon_conformance [files]]
+#   test/conformance/barriers.sh build-tests/Release/upsilon_conformance \
+#       [build-tsan/Release/upsilon_conformance [files]]
 # `files` is a part of their names: only those are tried.
 set -euo pipefail
 program=$(realpath "$1")

@@ -12,8 +12,7 @@
 //   "operations"  registered names; a case is run for each of them
 //   "derive"      in place of the file's
 //   "dims"        a number for each dimension name of the schema (any number where the rule `pairs`
-//     counts); "..." takes a
-//                 shape, e.g. [3, 5] (or one number).
+//                 counts); "..." takes a shape, e.g. [3, 5] (or one number).
 //                 An optional argument with a dimension that is not named here is left out.
 //   "options"     by name; choices by their words
 //   "omit"        names of optional arguments to leave out
@@ -23,7 +22,7 @@
 //   "gradient"    whether finite differences check the backward pass (default: below 2000 elements)
 //   "large"       true: not for the emulation of CUDA, and left out by --quick; a GPU runs it
 //   "cpu_only"    operations that this case is for on the CPU alone: its contract leaves devices
-//     more freedom
+//                 more freedom
 // An array in place of a dimension (for "...": an array of shapes), of an option, or an array of
 // arrays in "omit" stands for a case with each: all combinations, or with
 //   "random"      n: n combinations, drawn from the case's name
@@ -32,21 +31,20 @@
 // are computed by the reference from arguments of the same names (a transposed graph, the y of a
 // backward pass). "data" of a
 //   real tensor   "values": normal (default), positive, integers (-2 .. 2: ties), nan (some NaN and
-//     infinities), zero,
-//                 fractions (0.01 .. 0.99), forbidden (a quarter +inf), momenta (rows of px, py, pz
-//                   and the E of a mass
-//                 of 0.1), "scale": multiplies
+//                 infinities), zero, fractions (0.01 .. 0.99), forbidden (a quarter +inf), masks (a
+//                 third -inf), momenta (rows of px, py, pz and the E of a mass of 0.1);
+//                 "scale": multiplies
 //   integers without a rule   "below": n (default 100)
 //                 masks (a third is -infinity)
-//   splits        "values": uniform (default), empty (all), one (everything in one), gaps (first >
-//     0, last < N), even
-//   below         "values": uniform (default), same; "blocks": n (an index in the same block of n
-//     as its row)
+//   splits        "values": uniform (default), empty (all), one (everything in one), even,
+//                 gaps (first > 0, last < N)
+//   below         "values": uniform (default), same;
+//                 "blocks": n (an index in the same block of n as its row);
 //                 "rows": the splits argument whose rows these are, with "selfLoops" and
-//                   "duplicates": fractions;
+//                 "duplicates": fractions;
 //                 "equalTo": an argument of the same shape, equal in "fraction" of the elements
 //   forest        "values": ordered (default, mothers before daughters), shuffled, roots, chain,
-//     star
+//                 star
 #pragma once
 #include <map>
 #include <optional>

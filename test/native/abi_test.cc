@@ -4,7 +4,7 @@
 //
 //   test_abi            compares
 //   test_abi --update   writes the list anew, where a change is meant; docs/abi.md says which
-//     changes may be
+//                       changes may be
 #include <cmath>
 #include <cstddef>
 #include <cstring>

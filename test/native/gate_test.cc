@@ -190,7 +190,7 @@ void names_in_texts(ups_context* context) {
   {
     Good g;
     g.tensors[offsets].ints()[2] = 9;
-    expect(context, g, UPS_VALUE, "offsets", "offsets ends with 9 but N is only 4");
+    expect(context, g, UPS_VALUE, "offsets", "offsets ends with 9 (expected at most N = 4)");
     CHECK(mentions(context) == Names{"offsets", "N"});
   }
   {
@@ -394,7 +394,7 @@ void contents(ups_context* context) {
     expect(context, g, UPS_VALUE, which == offsets ? "offsets" : which == indices ? "indices" : "mother", text);
   };
   with(offsets, {0, 3, 1}, "offsets decreases from 3 to 1 at position 2");
-  with(offsets, {0, 4, 9}, "offsets ends with 9 but N is only 4");
+  with(offsets, {0, 4, 9}, "offsets ends with 9 (expected at most N = 4)");
   with(offsets, {-1, 2, 4}, "offsets begins with -1 (expected at least 0)");
   with(offsets, {INT_MIN, 0, INT_MAX}, "offsets begins with -2147483648 (expected at least 0)");
   with(indices, {0, 3, 0, 0}, "indices has 3 at position 1 (expected 0 <= index < M = 3)");
@@ -421,9 +421,9 @@ void numbers_that_are_not_finite(ups_context* context) {
   };
   const float huge = std::numeric_limits<float>::max(), infinite = std::numeric_limits<float>::infinity();
   expect_text(std::vector<float>{-huge, 0, huge}, f32, "");
-  expect_text(std::vector<float>{0, -infinite}, f32, "x has -inf at position 1 (expected finite numbers)");
-  expect_text(std::vector<float>{std::nanf("")}, f32, "x has nan at position 0 (expected finite numbers)");
-  expect_text(std::vector<double>{0, 1, 2, std::nan("")}, f64, "x has nan at position 3 (expected finite numbers)");
+  expect_text(std::vector<float>{0, -infinite}, f32, "x has -Infinity at position 1 (expected finite numbers)");
+  expect_text(std::vector<float>{std::nanf("")}, f32, "x has NaN at position 0 (expected finite numbers)");
+  expect_text(std::vector<double>{0, 1, 2, std::nan("")}, f64, "x has NaN at position 3 (expected finite numbers)");
 }
 
 void orders(ups_context* context) {
@@ -450,7 +450,7 @@ void orders(ups_context* context) {
   expect_text(keys, {1, 0, 4, 4, 3, 0}, "order has 4 at position 2 (expected an index of set 0, 0 to 2)");
   expect_text(keys, {1, 0, 2, -1, 3, 0}, "order has -1 at position 3 (expected an index of set 2, 3 to 4)");
   expect_text(keys, {1, 0, 2, 3, 4, 0}, "order has 3 before 4 at position 4 (expected the stable order of x)");
-  expect_text({2, std::nanf(""), 2, 3, 4, 9}, {1, 0, 2, 3, 4, 0}, "x has nan at position 1 (expected numbers)");
+  expect_text({2, std::nanf(""), 2, 3, 4, 9}, {1, 0, 2, 3, 4, 0}, "x has NaN at position 1 (expected numbers)");
 }
 
 void options_and_overlap(ups_context* context) {

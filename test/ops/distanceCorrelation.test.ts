@@ -245,12 +245,12 @@ test('what cannot be correlated gives 0 and no gradient', () => {
 
 test('bad input gives typed errors', () => {
   const x = [1, 2, 3];
-  expect(() => ups.distanceCorrelation([1, NaN, 3], x)).toThrow('x has nan at position 1 (expected finite numbers)');
+  expect(() => ups.distanceCorrelation([1, NaN, 3], x)).toThrow('x has NaN at position 1 (expected finite numbers)');
   expect(() => ups.distanceCorrelation(x, [1, Infinity, 3])).toThrow(ups.ValueError);
   expect(() => ups.distanceCorrelation(x, [1, 2])).toThrow(ups.ShapeError);
   expect(() => ups.distanceCorrelation([[[1, 2]]], [[1, 2]])).toThrow('x is [1, 1, 2] (expected [n] or [n, d])');
   expect(() => ups.distanceCorrelation([[1, 2], x.slice(1)], x)).toThrow(ups.ShapeError);
-  expect(() => ups.distanceCorrelation([[1, NaN]], [1])).toThrow('distanceCorrelation: x has nan at position 1');
+  expect(() => ups.distanceCorrelation([[1, NaN]], [1])).toThrow('distanceCorrelation: x has NaN at position 1');
   expect(() => ups.distanceCorrelation(x, x, { weights: [1, 2] })).toThrow(ups.ShapeError);
   expect(() => ups.distanceCorrelation(x, x, { weights: x, estimator: 'unbiased' })).toThrow(ups.UpsilonError);
   expect(() => ups.distanceCorrelation(x, x, { estimator: 'best' as 'biased' })).toThrow(ups.ValueError);

@@ -178,7 +178,7 @@ test('planing makes both classes flat, or like a target, and keeps their sums', 
 test('bad input gives typed errors', async () => {
   const binning = { bins: 2, range: [0, 1] as const };
   const refused: [() => unknown, string][] = [
-    [() => ups.histogram([1, NaN], binning), 'histogram: x has nan at position 1 (expected numbers)'],
+    [() => ups.histogram([1, NaN], binning), 'histogram: x has NaN at position 1 (expected numbers)'],
     [() => ups.histogram([1], { bins: 0, range: [0, 1] }), 'bins is 0 (expected a positive integer, or edges)'],
     [() => ups.histogram([1], { bins: 2 }), 'range is undefined'],
     [() => ups.histogram([1], { bins: 2, range: [1, 1] }), 'range is [1, 1] (expected two finite numbers'],
@@ -186,7 +186,7 @@ test('bad input gives typed errors', async () => {
     [() => ups.histogram([1], { edges: [0] }), 'edges is [1] (expected [B + 1], at least two)'],
     [() => ups.histogram([1], { edges: [0, 1], bins: 1 }), 'either edges, or bins and range'],
     [() => ups.histogram([1, 2], { ...binning, weights: [1] }), 'weights'],
-    [() => ups.histogram([1], { ...binning, weights: [Infinity] }), 'weights has inf'],
+    [() => ups.histogram([1], { ...binning, weights: [Infinity] }), 'weights has Infinity'],
     [() => ups.histogram([1], { ...binning, outside: 'kept' as never }), "outside is 'kept'"],
     [() => ups.histogram([1], { ...binning, density: true } as never), "unknown option 'density'"],
     [
@@ -212,8 +212,8 @@ test('bad input gives typed errors', async () => {
     expect(error).toBeInstanceOf(ups.UpsilonError);
     expect(error.message).toContain(text);
   }
-  await expect(promises.histogram([NaN], binning)).rejects.toThrow('histogram: x has nan at position 0');
-  await expect(promises.rocAuc([NaN], [1])).rejects.toThrow('rocAuc: scores has nan at position 0');
+  await expect(promises.histogram([NaN], binning)).rejects.toThrow('histogram: x has NaN at position 0');
+  await expect(promises.rocAuc([NaN], [1])).rejects.toThrow('rocAuc: scores has NaN at position 0');
   expect(thrown(() => ups.backgroundRejection([NaN], [1], 0.5))).toMatchObject({ operation: 'backgroundRejection' });
   const anything = fc.anything();
   fc.assert(

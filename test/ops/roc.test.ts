@@ -100,7 +100,7 @@ test('known values', async () => {
 
 test('bad input gives typed errors', () => {
   const refused: [() => unknown, string][] = [
-    [() => ups.rocAuc([1, NaN], [0, 1]), 'rocAuc: scores has nan at position 1 (expected numbers)'],
+    [() => ups.rocAuc([1, NaN], [0, 1]), 'rocAuc: scores has NaN at position 1 (expected numbers)'],
     [() => ups.rocAuc([1, 2], [0]), 'labels'],
     [() => ups.rocAuc([1, 2], [0, 0.5]), 'labels holds 0.5'],
     [() => ups.rocAuc([1, 2], [0, 1], { weights: [1, Infinity] }), 'weights'],

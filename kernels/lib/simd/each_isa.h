@@ -6,7 +6,6 @@
 //   #include "lib/dense/matmul.simd.h"         // *.simd.h: read once per instruction set
 //   UPS_SIMD_BEGIN
 //   ... kernels in terms of lib/simd/simd.h, then UPS_CPU_VARIANT(forward, LinearForwardCall, ...)
-//     ...
 //   UPS_SIMD_END
 //
 // This header makes the compiler read the source again for every instruction set but the last,

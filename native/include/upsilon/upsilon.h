@@ -1,24 +1,20 @@
 /* upsilon.h: the C interface of the Υ(4S) kernels.
  *
  * What a reader needs to know first:
- *  - A context holds device, threads, workspace and the last error. One context per thread of the
- *    caller; contexts
- *    share nothing that changes, so no call takes a lock. A context that is in use on another
- *      thread answers UPS_BUSY.
+ *  - A context holds a device, threads, workspace and the last error. Use one context for each of
+ *    your threads: contexts share nothing that changes, so no call takes a lock. A context that is
+ *    in use on another thread answers UPS_BUSY.
  *  - Tensors are views with DLPack's memory layout (`ups_tensor` is byte for byte a `DLTensor`):
- *    the caller owns the
- *    memory, the library only reads inputs and writes outputs. Only dense row-major tensors are
- *      accepted.
- *  - Every operation is a function `ups_<operation>_forward` / `_backward` declared in
- *    upsilon/ops/<operation>.h and
- *    described by one schema line. `ups_call` reaches the same operations by name.
- *  - Nothing happens when the library is loaded: no thread, no CUDA. After fork() a context of the
- *    parent may be used
- *    or destroyed in the child; it starts threads of its own there.
- *  - The library never prints, aborts or exits, and no exception leaves it: where memory is
- *    exhausted a call gives
- *    UPS_OUT_OF_MEMORY, and everything is usable afterwards.
- *  - What later versions may change, and what binaries can rely on, docs/abi.md says. */
+ *    the caller owns the memory, the library only reads inputs and writes outputs. Tensors must be
+ *    dense and row-major.
+ *  - Every operation is a function `ups_<operation>_forward` or `_backward`, declared in
+ *    upsilon/ops/<operation>.h and described by one schema line. `ups_call` reaches the same
+ *    operations by name.
+ *  - Loading the library starts nothing: no thread, no CUDA. After fork() the child may use or
+ *    destroy its parent's contexts; they start threads of their own there.
+ *  - The library never prints, aborts or exits, and no exception leaves it. Where there is no
+ *    memory, a call returns UPS_OUT_OF_MEMORY, and everything remains usable.
+ *  - docs/abi.md says what later versions may change, and what binaries can rely on. */
 #ifndef UPSILON_UPSILON_H
 #define UPSILON_UPSILON_H
 
@@ -81,8 +77,7 @@ typedef enum ups_status {
 #undef UPS_STATUS_ENUM
 } ups_status;
 
-/* ---- tensors (layout of DLPack's DLTensor)
- * ---------------------------------------------------------------------------------------------- */
+/* ---- tensors (layout of DLPack's DLTensor) --------------------------------------------------- */
 typedef enum ups_device_type {
   UPS_CPU = 1, /* kDLCPU */
   UPS_CUDA = 2, /* kDLCUDA */
@@ -115,8 +110,7 @@ typedef struct ups_tensor {
 
 #define UPS_MAX_DIMENSIONS 8
 
-/* ---- context
- * ---------------------------------------------------------------------------------------------- */
+/* ---- context --------------------------------------------------------------------------------- */
 typedef struct ups_context ups_context;
 
 typedef enum ups_precision { UPS_FP32 = 0, UPS_TF32 = 1, UPS_BF16 = 2 } ups_precision;
@@ -159,8 +153,7 @@ UPS_API ups_status ups_set_precision(ups_context* context, int32_t precision) UP
  * call. */
 UPS_API const char* ups_last_variant(const ups_context* context) UPS_NOEXCEPT;
 
-/* ---- devices
- * ---------------------------------------------------------------------------------------------- */
+/* ---- devices --------------------------------------------------------------------------------- */
 typedef struct ups_device_info {
   ups_device device;
   char name[128];
@@ -224,26 +217,27 @@ typedef enum ups_pool { UPS_POOL_SUM, UPS_POOL_MEAN, UPS_POOL_MAX, UPS_POOL_MIN 
 
 /* ---- operations, by name ------------------------------------------------------------------------
  * The schema line of an operation is its contract:
- *   "x: real[N,K], weight: real[M,K], bias?: real[M] -> y: real[N,M]; activation: none|relu, scale:
- *     f32 = 1"
+ *   "x: real[N,K], weight: real[M,K], bias?: real[M] -> y: real[N,M];
+ *    activation: none|relu, scale: f32 = 1"
  * `real` is f32 or f64, the same throughout a call. `?` marks an argument that may be NULL (an
  * output that is not wanted too). Rules after the brackets are checked as well:
  *   splits N   non-decreasing, first >= 0, last <= N     below N   0 <= every element < N
  *   forest offsets   mother indices inside their event, -1 for a root, no cycles
  *   finite     (of real) no NaN, no infinity         numbers   (of real) no NaN
- *   sorts keys by offsets   inside every set the indices of its elements in the stable order of the
- *     keys
- *   pairs H offsets others   as many elements as H for each pair of elements of one event, those
- *     before `offsets` and
- *              `others` divide into events
+ *   sorts keys by offsets    inside every set the indices of its elements in the stable order of
+ *                            the keys
+ *   pairs H offsets others   H elements for each pair in an event: one member from the rows that
+ *                            `offsets` divides into events, one from those of `others`
  * `...` stands for any number of leading dimensions, `M1|M0` for the first of these that this call
  * has, `H*F` for a product, `H^concat` for a factor that counts where the option `concat` is set,
  * and `y&` for an output that is updated in place. `stride: i32 = 1 from 1` is an option with its
  * default and its limits: `from` or `above` a number, `to` or `below` one (`above` and `below`
- * exclude it). Lists are written out in what ups_operation_schema gives. The headers have `{l=1..3: weight<l>: real[M<l>, M<l-1>]}` for
- * weight1, weight2 and weight3, `{l=3..0|M<l>}` for M3|M2|M1|M0, `{k=0..2+F<k>}` for F0+F1+F2, and
- * `x<k><k?>` for x0, x1?, x2?. Options are laid out in a C struct behind its size, in the order
- * given: enumerations and bool as int32_t, all others as they are. */
+ * exclude it).
+ * ups_operation_schema gives lists written out. The headers have `{l=1..3: weight<l>: real[M<l>,
+ * M<l-1>]}` for weight1, weight2 and weight3, `{l=3..0|M<l>}` for M3|M2|M1|M0, `{k=0..2+F<k>}` for
+ * F0+F1+F2, and `x<k><k?>` for x0, x1?, x2?.
+ * Options are laid out in a C struct behind its size, in the order given: enumerations and bool as
+ * int32_t, all others as they are. */
 typedef struct ups_operation ups_operation;
 /* NULL (ups_operation_count: 0) also where memory is exhausted before the first context of the
  * process was made. */
@@ -257,16 +251,15 @@ UPS_API const char* ups_operation_variants(const ups_operation* operation) UPS_N
 /* `tensors` in schema order, inputs then outputs; `options` the operation's struct, or NULL for the
  * defaults. Structs of options begin with `size_t size`:
  *   0                     all defaults; a field that is not zero is refused, as it would be without
- *     effect
+ *                         effect
  *   sizeof of the struct  as in this header, or in an older one: fields that it does not have take
- *     their defaults
+ *                         their defaults
  *   more than is known    of a newer header: the rest must be zeros
  * Anything else is refused with UPS_VALUE, naming `options`. */
 UPS_API ups_status ups_call(ups_context* context, const ups_operation* operation, const ups_tensor* const* tensors,
                             int32_t count, const void* options) UPS_NOEXCEPT;
 
-/* ---- Arrow C Data Interface
- * ---------------------------------------------------------------------------------------------- */
+/* ---- Arrow C Data Interface ------------------------------------------------------------------ */
 struct ArrowArray;
 struct ArrowSchema;
 /* A view on a primitive, list or fixed-size-list column without nulls. shape/strides are stored in
