@@ -40,7 +40,7 @@ extern "C" {
   ", moments?: f64[B, C, 2]"                                             \
   " -> y: real[B, C, S], batch_mean?: f64[C], batch_variance?: f64[C], " \
   "running_mean?&: real[C], running_variance?&: real[C]; "               \
-  "eps: f32 = 1e-5, activation: activation, momentum: f32 = 0.1"
+  "eps: f32 = 1e-5, activation: activation, momentum: f32 = 0.1 from 0 to 1"
 #define UPS_BATCH_NORM_TRAINING_BACKWARD_SCHEMA                                                 \
   "x: real[B, C, S], batch_mean: f64[C], batch_variance: f64[C], " UPS_BATCH_NORM_AFFINE_SCHEMA \
       UPS_BATCH_NORM_GRADIENTS_SCHEMA

@@ -1,6 +1,7 @@
 // Reference: the definition, in plain loops.
 #include "divergence/divergence.h"
 
+#include "core/validity.h"
 #include "divergence/sums.h"
 
 namespace upsilon {
@@ -17,8 +18,15 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
-const OperationOf<DivergenceForwardCall> forward{{forward_reference}, {forward_reference}};
-const OperationOf<DivergenceBackwardCall> backward{{backward_reference}, {backward_reference}};
+template <class Named>
+void validate(const Named& call, RefusalOf<Named>& refuse) {
+  if (call.options().base == 1) refuse("base", "is 1 (expected another number)");
+}
+
+const OperationOf<DivergenceForwardCall> forward{
+    {forward_reference}, {forward_reference}, validated_by<validate<DivergenceForwardCall>>};
+const OperationOf<DivergenceBackwardCall> backward{
+    {backward_reference}, {backward_reference}, validated_by<validate<DivergenceBackwardCall>>};
 
 }  // namespace
 }  // namespace upsilon

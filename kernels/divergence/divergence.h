@@ -20,7 +20,8 @@
 extern "C" {
 #endif
 
-#define UPS_DIVERGENCE_OPTIONS_SCHEMA "; base: f64 = 2, pseudocount: f64 = 0, kind: jensenShannon|kullbackLeibler"
+#define UPS_DIVERGENCE_OPTIONS_SCHEMA \
+  "; base: f64 = 2 above 0, pseudocount: f64 = 0 from 0, kind: jensenShannon|kullbackLeibler"
 #define UPS_DIVERGENCE_FORWARD_SCHEMA "p: f64[B], q: f64[B] -> value: f64[]" UPS_DIVERGENCE_OPTIONS_SCHEMA
 #define UPS_DIVERGENCE_BACKWARD_SCHEMA \
   "p: f64[B], q: f64[B], dvalue: f64[] -> dp?: f64[B], dq?: f64[B]" UPS_DIVERGENCE_OPTIONS_SCHEMA

@@ -2,9 +2,9 @@
  * the accumulation of gradients.
  *
  * accumulate: y += scale * x.
- * sgd (PyTorch's SGD): g += weight_decay * p; v = momentum * v + g (v = g when step is 1); g =
- * nesterov ? g +
- *   momentum * v : v; p -= learning_rate * g. Without a velocity, momentum is not used.
+ * sgd (PyTorch's SGD): g += weight_decay * p; v = momentum * v + g (v = g when step is 1);
+ *   g = nesterov ? g + momentum * v : v; p -= learning_rate * g.
+ *   Without a velocity, momentum is not used.
  * adam (Kingma and Ba, arXiv:1412.6980; decoupled: AdamW, arXiv:1711.05101), `step` counts from 1:
  *   m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g²;
  *   p -= learning_rate / (1 - beta1^step) * m / (sqrt(v / (1 - beta2^step)) + epsilon).

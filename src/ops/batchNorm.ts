@@ -62,11 +62,9 @@ export function batchNorm(x: TensorLike, options: BatchNormOptions): Tensor {
     throw new ValueError(name, 'options', `options is ${shown(options)} (expected { mean, variance })`);
   given.checkOptions(options);
   const { mean, variance, weight, bias, mask, residual, out, moments } = options;
-  const { training: inTraining = false, momentum = 0.1 } = options;
+  const { training: inTraining = false } = options;
   if (typeof inTraining !== 'boolean')
     throw new ValueError(name, 'training', `training is ${shown(inTraining)} (expected true or false)`);
-  if (!(typeof momentum === 'number' && momentum >= 0 && momentum <= 1))
-    throw new ValueError(name, 'momentum', `momentum is ${shown(momentum)} (expected 0 to 1)`);
   const tensor = asTensor(x, undefined, name, 'x');
   const { shape } = tensor;
   if (shape.length < 2) throw new ShapeError(name, 'x', `x is ${shapeText(shape)} (expected [N, C] or [B, C, ...])`);
@@ -88,7 +86,7 @@ export function batchNorm(x: TensorLike, options: BatchNormOptions): Tensor {
   const affine = [weight, bias, mask, added];
   const values = options as unknown as Record<string, unknown>;
   if (moments !== undefined && !inTraining)
-    throw new ValueError(name, 'moments', 'moments are given, and mean and variance are too (expected training: true)');
+    throw new ValueError(name, 'moments', 'moments is given but training is false (expected true)');
   const known = momentsOf(moments, name, shape.slice(0, 2));
   const result = inTraining
     ? training.run([tensor.reshape(rows), ...affine, known], values, to, undefined, [

@@ -1,7 +1,7 @@
 import { Operation } from '../operation/operation';
-import { KnownOptions, shown } from '../runtime/check';
+import { KnownOptions } from '../runtime/check';
 import { dtypeCode, dtypes } from '../runtime/dtype';
-import { DTypeError, ShapeError, ValueError } from '../runtime/errors';
+import { DTypeError, ShapeError } from '../runtime/errors';
 import { shapeText } from '../tensor/shape';
 import { asTensor, ofType, type Tensor, type TensorLike } from '../tensor/tensor';
 
@@ -39,10 +39,6 @@ function divergence(
 ): Tensor {
   knownOptions.check(options, name);
   const { base, pseudocount } = options;
-  if (base !== undefined && !(typeof base === 'number' && base > 0 && base !== 1 && base < Infinity))
-    throw new ValueError(name, 'base', `base is ${shown(base)} (expected a positive number other than 1)`);
-  if (pseudocount !== undefined && !(typeof pseudocount === 'number' && pseudocount >= 0 && pseudocount < Infinity))
-    throw new ValueError(name, 'pseudocount', `pseudocount is ${shown(pseudocount)} (expected a non-negative number)`);
   const p = contents(histograms[0], name, 'p'),
     q = contents(histograms[1], name, 'q');
   if (p.shape.length !== q.shape.length || p.shape.some((extent, d) => extent !== q.shape[d]))
