@@ -28,7 +28,7 @@ int64_t slots_of(const AttentionPool<float>& f) {
 }
 
 float exp_of(float x) { return exp(broadcast(x))[0]; }
-// What is taken off the scores: the largest, unless there is none.
+// What is subtracted from the scores: the largest, unless there is none.
 float base_of(float largest) { return largest == -INFINITY ? 0.0f : largest; }
 // The factor for sums of exponentials that go from one largest score to another.
 float rescaling(float before, float now) { return before == now ? 1.0f : exp_of(before - now); }

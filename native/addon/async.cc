@@ -82,7 +82,7 @@ bool AsyncQueue::detach(napi_env env, const napi_value* arrays, Job* job) const 
     if (napi_get_typedarray_info(env, array, nullptr, nullptr, &view, &buffer, &view_begin) != napi_ok)
       return job->fail(i, UPS_INTERNAL, "did not arrive as a typed array");
     const auto memory = std::make_shared<Scratch>(bytes);
-    if (!memory->data) return job->fail(i, UPS_OUT_OF_MEMORY, format("needs %zu bytes that are not to be had", bytes));
+    if (!memory->data) return job->fail(i, UPS_OUT_OF_MEMORY, "could not allocate " + bytes_text(bytes));
     const char* source = static_cast<const char*>(tensor.data) + tensor.byte_offset;
     const auto byte_offset = static_cast<size_t>(source - static_cast<const char*>(view));
     const size_t begin = view_begin + byte_offset;

@@ -134,7 +134,7 @@ void read_column(const ArrowArray& array, const ArrowSchema& schema, ups_tensor*
     read_values(array, schema, 0, array.length, 0, array.length, values);
     return;
   }
-  if (!offsets || !offsets->shape) refuse(UPS_VALUE, "the column is a list, and there is no tensor for its offsets");
+  if (!offsets || !offsets->shape) refuse(UPS_VALUE, "the column is a list but offsets is null");
   check_parts(array, schema, 2, 1);
   check_nulls(array, 0, array.length);
   static const int32_t nothing[1] = {0};

@@ -85,7 +85,7 @@ ups_status ups_block_create(ups_context* context, ups_device where, size_t bytes
     }
     if (allocate(*block) != UPS_OK)
       return context->error.set(UPS_OUT_OF_MEMORY, "", "",
-                                format("%zu bytes are not to be had on %s", bytes, device_text(where).c_str()));
+                                bytes_text(bytes) + " could not be allocated on " + device_text(where));
     *result = counted(block.release());
     return UPS_OK;
   });

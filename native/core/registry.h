@@ -26,7 +26,7 @@ const std::vector<ups_operation>& operations();
 const ups_operation* find_operation(const char* name);
 const ups_operation& operation_of(const OperationEntry& entry);
 
-// What is wrong with a list of variants: the first one of an operation that there is not, or that
+// What is wrong with a list of variants: the first one of an operation that does not exist, or that
 // another is registered for already; "" where nothing is.
 std::string problem_of(const VariantEntry* first, const std::vector<ups_operation>& all);
 // The most arguments, options and dimension names that an operation has.

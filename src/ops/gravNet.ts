@@ -105,9 +105,9 @@ export function gravNet(x: Ragged | RaggedLike | Vector, options: GravNetOptions
   const { convention = 'pyg', k } = (options as GravNetOptions | undefined) ?? ({} as GravNetOptions);
   if (convention !== 'pyg' && convention !== 'hgcal')
     throw new ValueError('gravNet', 'convention', `convention is ${shown(convention)} (expected pyg, hgcal)`);
-  const fewest = convention === 'pyg' ? 1 : 2;
-  if (typeof k !== 'number' || !Number.isInteger(k) || k < fewest)
-    throw new ValueError('gravNet', 'k', `k is ${shown(k)} (expected an integer of at least ${fewest})`);
+  const min = convention === 'pyg' ? 1 : 2;
+  if (typeof k !== 'number' || !Number.isInteger(k) || k < min)
+    throw new ValueError('gravNet', 'k', `k is ${shown(k)} (expected an integer of at least ${min})`);
   const { space, features, outputSelf, outputAggregate } = options;
   const [inputs, dtype] = [values.shape[1], values._dtype];
   const toPlaces = checkLayer(space, 'space', inputs, dtype),
