@@ -1,6 +1,7 @@
 /* The structures of the Arrow C Data Interface,
- * https://arrow.apache.org/docs/format/CDataInterface.html. The guard is the one that the
- * specification asks for, so that any number of libraries may define them. */
+ * https://arrow.apache.org/docs/format/CDataInterface.html. The include guard is
+ * the one that the specification requires, so that several libraries may define these
+ * structures. */
 #ifndef ARROW_C_DATA_INTERFACE
 #define ARROW_C_DATA_INTERFACE
 

@@ -1,5 +1,5 @@
-// upsilon.hpp: the C++20 face of the C interface. Header only; it names no operation, so it never
-// lags behind them.
+// upsilon.hpp: the C++20 wrapper of the C interface. Header only. It names no operation, so it
+// never lags behind them.
 //
 //   upsilon::context ctx({.threads = 4});
 //   upsilon::tensor y = ctx.empty<float>({events, classes});
@@ -7,9 +7,9 @@
 //       ups_linear_options{.activation = UPS_ACTIVATION_RELU});
 //   for (float score : y.span<float>()) ...
 //
-// Failures are thrown as upsilon::error. Tensors are views: of memory that the caller keeps alive,
-// or of a block that they share. A tensor over constants is a const_tensor, which no output takes.
-// Like a ups_context, an upsilon::context serves one thread at a time.
+// Failures are thrown as upsilon::error. Tensors are views of memory that the caller keeps alive,
+// or of a block that they share. A tensor over const elements is a const_tensor, which cannot be
+// passed as an output. Like a ups_context, an upsilon::context is for one thread at a time.
 #ifndef UPSILON_UPSILON_HPP
 #define UPSILON_UPSILON_HPP
 
@@ -31,8 +31,7 @@
 
 namespace upsilon {
 
-// What a failed call says of itself: which operation, which argument, what was found and what was
-// expected.
+// A failed call: the operation, the argument, what was found and what was expected.
 class error : public std::runtime_error {
  public:
   error(ups_status status, std::string operation, std::string argument, const std::string& text)
@@ -53,7 +52,7 @@ inline constexpr ups_device cpu{UPS_CPU, 0};
 constexpr ups_device cuda(int32_t id = 0) { return {UPS_CUDA, id}; }
 constexpr bool on_host(ups_device device) { return device.type == UPS_CPU || device.type == UPS_CUDA_HOST; }
 
-// The C++ types that can be elements of a tensor.
+// The C++ types that tensor elements can have.
 template <class T>
 concept element = std::is_same_v<T, float> || std::is_same_v<T, double> || std::is_same_v<T, int32_t> ||
                   std::is_same_v<T, int64_t> || std::is_same_v<T, uint8_t>;
@@ -65,8 +64,8 @@ constexpr ups_dtype dtype_of() {
 }
 constexpr bool same(ups_dtype a, ups_dtype b) { return a.code == b.code && a.bits == b.bits && a.lanes == b.lanes; }
 
-// A reference-counted piece of memory on some device. Copies share it; the last one frees it, on
-// whichever thread.
+// A reference-counted block of memory on the host or a device. Copies share it; the last one frees
+// it, on any thread.
 class block {
  public:
   block() = default;
@@ -84,7 +83,7 @@ class block {
   void* data() const noexcept { return ups_block_data(handle_); }
   size_t size() const noexcept { return ups_block_size(handle_); }
   ups_device device() const noexcept { return ups_block_device(handle_); }
-  // The bytes of a host block; empty for memory that the processor cannot reach.
+  // The bytes of a host block; empty if the CPU cannot access the memory.
   std::span<std::byte> bytes() const noexcept {
     if (!on_host(device())) return {};
     return {static_cast<std::byte*>(data()), size()};
@@ -95,8 +94,8 @@ class block {
 };
 
 namespace detail {
-// What tensor and const_tensor have in common: a dense row-major array, which shares its block if
-// it has one.
+// What tensor and const_tensor have in common: a view of a dense row-major array, which shares
+// ownership of its block if it has one.
 class dense_array {
  public:
   std::span<const int64_t> shape() const noexcept { return {shape_.data(), static_cast<size_t>(view_.ndim)}; }
@@ -158,25 +157,26 @@ class dense_array {
 };
 }  // namespace detail
 
-// A dense row-major array: a view, which shares its block if it has one.
+// A view of a dense row-major array, which shares ownership of its block if it has one.
 class tensor : public detail::dense_array {
  public:
   tensor(void* data, ups_dtype dtype, ups_device device, std::span<const int64_t> shape, block memory = {})
       : dense_array(data, dtype, device, shape, std::move(memory)) {}
 
-  // For the C interface. Calls read the struct only; whether they write the elements, the
-  // operation's schema says.
+  // For the C interface. Calls only read the struct; the operation's schema says whether they write
+  // the elements.
   const ups_tensor* get() const noexcept { return &view_; }
   ups_tensor* get() noexcept { return &view_; }
 
-  // The elements, in row-major order; of a host tensor with this element type.
+  // The elements in row-major order. Throws unless the tensor is on the host and has this element
+  // type.
   template <element T>
   std::span<T> span() const {
     return {elements<T>(), static_cast<size_t>(size())};
   }
 };
 
-// The same over elements that are only read: an input of operations, never an output.
+// The same over read-only elements: can be an input of operations, never an output.
 class const_tensor : public detail::dense_array {
  public:
   const_tensor(const void* data, ups_dtype dtype, ups_device device, std::span<const int64_t> shape, block memory = {})
@@ -191,7 +191,7 @@ class const_tensor : public detail::dense_array {
   }
 };
 
-// The number of elements of a shape; throws where there can be no such tensor.
+// The number of elements of a shape; throws if no tensor can have this shape.
 inline int64_t element_count(std::span<const int64_t> shape) {
   int64_t product = 1;
   for (const int64_t extent : shape) {
@@ -202,8 +202,8 @@ inline int64_t element_count(std::span<const int64_t> shape) {
   return product;
 }
 
-// Contiguous memory that outlives the expression: a named std::vector, a std::span, temporary or
-// not.
+// Contiguous memory that outlives the expression: a named std::vector, or any std::span, even a
+// temporary one.
 template <class Range>
 concept lasting_range = std::ranges::contiguous_range<Range> && std::ranges::sized_range<Range> &&
                         std::ranges::borrowed_range<Range> && element<std::ranges::range_value_t<Range>>;
@@ -212,8 +212,8 @@ template <class Range>
 using tensor_over = std::conditional_t<std::is_const_v<std::remove_reference_t<std::ranges::range_reference_t<Range>>>,
                                        const_tensor, tensor>;
 
-// A tensor over memory of the caller, a const_tensor where its elements are const. Without a shape
-// it has one dimension.
+// A tensor over the caller's memory; a const_tensor if the elements are const. Without a shape it
+// has one dimension.
 template <lasting_range Range>
 tensor_over<Range> view(Range&& elements, std::span<const int64_t> shape) {
   using T = std::ranges::range_value_t<Range>;
@@ -236,7 +236,7 @@ struct context_options {
   ups_device device = cpu;
   int32_t threads = 1;  // -1: every core this process may use
   ups_precision precision = UPS_FP32;
-  const char* variant = nullptr;  // "reference", "avx2" ...; null chooses the fastest
+  const char* variant = nullptr;  // "reference", "avx2" ...; null means the fastest
 };
 
 class context {
@@ -261,16 +261,16 @@ class context {
 
   ups_context* get() const noexcept { return handle_; }
 
-  // Calls an operation. Tensors become pointers to their views, nullptr stays what it is, option
-  // structs are passed by address; trailing arguments that are left out are null, so options may be
-  // omitted. A const_tensor in the place of an output does not compile.
+  // Calls an operation. Tensors and option structs are passed as pointers, and nullptr as it is.
+  // Omitted trailing arguments are null, so options may be omitted. Passing a const_tensor as an
+  // output does not compile.
   template <class... Parameters, class... Arguments>
     requires(sizeof...(Arguments) <= sizeof...(Parameters))
   void operator()(ups_status (*operation)(ups_context*, Parameters...), const Arguments&... arguments) const {
     check(invoke(operation, std::make_index_sequence<sizeof...(Parameters) - sizeof...(Arguments)>{}, arguments...));
   }
 
-  // The same by name, for callers that learn the operation at run time.
+  // The same by name, for callers that know the operation only at run time.
   void operator()(std::string_view name, std::span<const ups_tensor* const> tensors,
                   const void* options = nullptr) const {
     const std::string terminated(name);
@@ -278,7 +278,7 @@ class context {
                    static_cast<int32_t>(tensors.size()), options));
   }
 
-  // Memory of this context's device, or of another place. The elements have no particular values.
+  // A new tensor on this context's device, or on the device given. The elements are uninitialised.
   template <element T>
   tensor empty(std::initializer_list<int64_t> shape) const {
     return empty<T>(std::span<const int64_t>(shape.begin(), shape.size()), device());
@@ -303,7 +303,7 @@ class context {
   void copy(const const_tensor& source, tensor& destination) const {
     check(ups_copy(handle_, source.get(), destination.get()));
   }
-  // A copy on another device; the elements are there when this returns if that is the host.
+  // A copy on another device. If that is the host, the copy is complete when this returns.
   template <element T>
   tensor copy_to(const const_tensor& source, ups_device where) const {
     tensor made = empty<T>(source.shape(), where);
@@ -330,8 +330,8 @@ class context {
   ups_status invoke(Operation operation, std::index_sequence<omitted...>, const Arguments&... arguments) const {
     return operation(handle_, pass(arguments)..., (static_cast<void>(omitted), nullptr)...);
   }
-  // A const tensor is one that points to the same elements for ever, as a const pointer: they may
-  // be written.
+  // As with a const pointer, constness is that of the tensor, not of its elements: these may be
+  // written.
   static ups_tensor* pass(const tensor& argument) noexcept { return const_cast<ups_tensor*>(argument.get()); }
   static const ups_tensor* pass(const const_tensor& argument) noexcept { return argument.get(); }
   static std::nullptr_t pass(std::nullptr_t) noexcept { return nullptr; }
@@ -342,7 +342,7 @@ class context {
   }
 };
 
-// Every device of this machine, the CPU first.
+// All devices of this machine, the CPU first.
 inline std::vector<ups_device_info> devices() {
   std::vector<ups_device_info> all(static_cast<size_t>(ups_devices(nullptr, 0)));
   const int32_t count = ups_devices(all.data(), static_cast<int32_t>(all.size()));
