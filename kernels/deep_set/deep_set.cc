@@ -2,6 +2,7 @@
 #include "deep_set/deep_set.h"
 
 #include "lib/dense/layer_validity.h"
+#include "lib/segments/pool_validity.h"
 #include "deep_set/deep_set_call.h"
 
 namespace upsilon {
@@ -72,8 +73,7 @@ ups_status backward_reference(const Call& call) {
 template <class Named>
 void validate_weights(const Named& call, RefusalOf<Named>& refuse) {
   if (call.given("particle_weights") && is_extreme(call.options().pool))
-    refuse("particle_weights",
-           "is given but " + named("pool") + " is " + refuse.option_text("pool") + " (expected sum or mean)");
+    refuse("particle_weights", weighted_extreme_text(refuse));
 }
 void validate(const DeepSetForwardCall& call, RefusalOf<DeepSetForwardCall>& refuse) {
   validate_layers(call, refuse);

@@ -63,12 +63,6 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
-void validate_gradients(const DistanceCorrelationBackwardCall& call,
-                        RefusalOf<DistanceCorrelationBackwardCall>& refuse) {
-  refuse_weights_of_unbiased(call, refuse);
-  refuse.given_without("dweights", "weights");
-}
-
 const OperationOf<DistanceCorrelationForwardCall> forward{
     {forward_reference<float>, workspace_of<DistanceCorrelationForward<float>, Scratch>},
     {forward_reference<double>, workspace_of<DistanceCorrelationForward<double>, Scratch>},
@@ -76,7 +70,7 @@ const OperationOf<DistanceCorrelationForwardCall> forward{
 const OperationOf<DistanceCorrelationBackwardCall> backward{
     {backward_reference<float>, workspace_of<DistanceCorrelationBackward<float>, Scratch>},
     {backward_reference<double>, workspace_of<DistanceCorrelationBackward<double>, Scratch>},
-    validated_by<validate_gradients>};
+    validated_by<validate_weight_gradients<DistanceCorrelationBackwardCall>>};
 
 }  // namespace
 }  // namespace upsilon

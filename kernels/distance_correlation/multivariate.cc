@@ -43,12 +43,6 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
-void validate_gradients(const MultivariateDistanceCorrelationBackwardCall& call,
-                        RefusalOf<MultivariateDistanceCorrelationBackwardCall>& refuse) {
-  refuse_weights_of_unbiased(call, refuse);
-  refuse.given_without("dweights", "weights");
-}
-
 const OperationOf<MultivariateDistanceCorrelationForwardCall> forward{
     {forward_reference<float>, workspace_of<MultivariateForward<float>, Scratch>},
     {forward_reference<double>, workspace_of<MultivariateForward<double>, Scratch>},
@@ -56,7 +50,7 @@ const OperationOf<MultivariateDistanceCorrelationForwardCall> forward{
 const OperationOf<MultivariateDistanceCorrelationBackwardCall> backward{
     {backward_reference<float>, workspace_of<MultivariateBackward<float>, Scratch>},
     {backward_reference<double>, workspace_of<MultivariateBackward<double>, Scratch>},
-    validated_by<validate_gradients>};
+    validated_by<validate_weight_gradients<MultivariateDistanceCorrelationBackwardCall>>};
 
 }  // namespace
 }  // namespace upsilon

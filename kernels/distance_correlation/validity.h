@@ -12,4 +12,11 @@ void refuse_weights_of_unbiased(const Named& call, RefusalOf<Named>& refuse) {
     refuse("weights", "is given but " + named("estimator") + " is unbiased (expected biased)");
 }
 
+// Backward.
+template <class Named>
+void validate_weight_gradients(const Named& call, RefusalOf<Named>& refuse) {
+  refuse_weights_of_unbiased(call, refuse);
+  refuse.given_without("dweights", "weights");
+}
+
 }  // namespace upsilon

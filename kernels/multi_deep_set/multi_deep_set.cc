@@ -4,6 +4,7 @@
 #include <initializer_list>
 
 #include "lib/dense/layer_validity.h"
+#include "lib/segments/pool_validity.h"
 #include "multi_deep_set/multi_deep_set_call.h"
 
 namespace upsilon {
@@ -103,29 +104,23 @@ ups_status backward_reference(const Call& call) {
 template <class Named>
 void validate_sets(const Named& call, RefusalOf<Named>& refuse, SchemaName<Named::operation> pooled) {
   const MultiDeepSet<float> f(call);
-  const ArgumentList x = call.list("x#"), weights = call.list("phi#_weight#");
-  for (int s = 1; s < x.size(); ++s)
-    if (x.given(s) && !x.given(s - 1))
-      refuse.at("x#", s, "is given but " + named(refuse.name_of("x#", s - 1)) + " is not");
+  for (int s = 1; s < UPS_MULTI_DEEP_SET_MAX_SETS; ++s) refuse.place_given_without("x#", 0, s, "x#", 0, s - 1);
   refuse.each_given_without("x#", "offsets#");
   refuse.each_given_without("offsets#", "x#");
   refuse.each_given_without("particle_weights#", "x#");
   int64_t sum = 0;
-  for (int s = 0; s < x.size(); ++s) {
-    const std::string x_name = refuse.name_of("x#", s), weight_name = refuse.name_of("phi#_weight#", s, 0);
-    if (x.given(s) && !weights.row(s).given(0)) refuse.at("x#", s, "is given but " + named(weight_name) + " is not");
-    if (!x.given(s) && weights.row(s).given(0))
-      refuse.at("phi#_weight#", s, 0, "is given but " + named(x_name) + " is not");
-    refuse_gaps_of_layers(call, refuse, "phi#_weight#", "phi#_bias#", s);
+  for (int s = 0; s < UPS_MULTI_DEEP_SET_MAX_SETS; ++s) {
+    refuse.place_given_without("x#", 0, s, "phi#_weight#", s, 0);
+    refuse.place_given_without("phi#_weight#", s, 0, "x#", 0, s);
+    refuse_gaps_of_layers(refuse, "phi#_weight#", "phi#_bias#", s);
     if (is_extreme(f.pool) && call.list("particle_weights#").given(s))
-      refuse.at("particle_weights#", s,
-                "is given but " + named("pool") + " is " + refuse.option_text("pool") + " (expected sum or mean)");
+      refuse.at("particle_weights#", s, weighted_extreme_text(refuse));
     if (s >= f.lists || refuse.has_refused()) continue;
     const int64_t width = f.list[s].last_width();
     if (f.before && width != f.width)
       refuse(pooled,
              format("has %lld columns but the network of %s makes %lld", static_cast<long long>(f.width),
-                    named(x_name).c_str(), static_cast<long long>(width)),
+                    named(refuse.name_of("x#", s)).c_str(), static_cast<long long>(width)),
              UPS_SHAPE);
     sum += width;
   }

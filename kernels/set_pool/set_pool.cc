@@ -1,8 +1,8 @@
 // Reference: the definition, in plain loops.
 #include "set_pool/set_pool.h"
 
-#include "core/validity.h"
 #include "lib/kernel.h"
+#include "lib/segments/pool_validity.h"
 #include "set_pool/set_pool_call.h"
 
 namespace upsilon {
@@ -73,13 +73,9 @@ ups_status backward_reference(const Call& call) {
   return UPS_OK;
 }
 
-// An extreme of weighted rows could be the largest row or the largest product.
 template <class Named>
 void validate(const Named& call, RefusalOf<Named>& refuse) {
-  const bool extreme = is_extreme(call.options().pool);
-  if (extreme && call.given("weights"))
-    refuse("weights",
-           "is given but " + named("pool") + " is " + refuse.option_text("pool") + " (expected sum or mean)");
+  if (call.given("weights") && is_extreme(call.options().pool)) refuse("weights", weighted_extreme_text(refuse));
 }
 // The extreme row is looked for in x, and gradients of weights are products with it.
 void validate_backward(const SetPoolBackwardCall& call, RefusalOf<SetPoolBackwardCall>& refuse) {

@@ -4,9 +4,9 @@
 #include <cstring>
 
 #include "context.h"
-#include "text.h"
 #include "cores.h"
 #include "registry.h"
+#include "text.h"
 
 namespace upsilon::addon {
 

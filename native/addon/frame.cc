@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "context.h"
-#include "text.h"
 #include "registry.h"
+#include "text.h"
 
 namespace upsilon::addon {
 

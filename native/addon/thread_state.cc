@@ -7,8 +7,8 @@
 
 #include "async.h"
 #include "context.h"
-#include "text.h"
 #include "registry.h"
+#include "text.h"
 
 namespace upsilon::addon {
 

@@ -8,10 +8,10 @@
 #include <string_view>
 
 #include "context.h"
-#include "text.h"
 #include "counters.h"
 #include "entry.h"
 #include "rules.h"
+#include "text.h"
 
 using namespace upsilon;
 

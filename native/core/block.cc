@@ -5,10 +5,10 @@
 #include <memory>
 
 #include "context.h"
-#include "text.h"
 #include "counters.h"
 #include "entry.h"
 #include "recycled.h"
+#include "text.h"
 
 #if !defined(_WIN32)
 #include <fcntl.h>

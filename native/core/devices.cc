@@ -3,10 +3,10 @@
 #include <cstring>
 
 #include "context.h"
-#include "fault.h"
-#include "text.h"
 #include "cores.h"
 #include "entry.h"
+#include "fault.h"
+#include "text.h"
 
 using namespace upsilon;
 

@@ -28,6 +28,7 @@ class Refusal {
 
   bool is_set() const { return status != UPS_OK; }
   void set(std::string_view name_, std::string_view text_, ups_status status_);
+  bool given(int argument) const { return call_.given(argument); }
   // An option of this call in words: "max", "true", "0.5".
   std::string option_text(std::string_view option) const;
 
@@ -51,7 +52,7 @@ struct SchemaName {
 template <class Named, const OperationLine& line = Named::operation>
 class RefusalOf {
  public:
-  RefusalOf(const Named& call, Refusal& refusal) : call_(call), refusal_(refusal) {}
+  explicit RefusalOf(Refusal& refusal) : refusal_(refusal) {}
 
   void operator()(SchemaName<line> name, std::string_view text, ups_status status = UPS_VALUE) {
     refusal_.set(name.text, text, status);
@@ -60,44 +61,44 @@ class RefusalOf {
   // 0, 1, ...).
   void at(ArgumentListName<line> list, int i, std::string_view text) { at(list, 0, i, text); }
   void at(ArgumentListName<line> list, int row, int i, std::string_view text) {
-    refusal_.set(name_of(list, row, i), text, UPS_VALUE);
+    refusal_.set(name_at(place(list, row, i)), text, UPS_VALUE);
   }
 
-  // Refuses an argument that is given where one that it needs is not.
-  void given_without(ArgumentName<line> argument, ArgumentName<line> needed) {
-    if (call_.given(argument) && !call_.given(needed))
-      refusal_.set(name_at(argument.index), without_text(name_at(needed.index)), UPS_VALUE);
-  }
-  // Of each place of two lists, or of one row of tables.
+  // Refuses an argument that is given where one that it needs is not: of two arguments, of the same
+  // places of two lists (`row`: of tables), and of a place of one table for a place of another.
+  void given_without(ArgumentName<line> argument, ArgumentName<line> needed) { without(argument.index, needed.index); }
   void each_given_without(ArgumentListName<line> list, ArgumentListName<line> needed, int row = 0) {
-    const ArgumentList arguments = call_.list(list).row(row), others = call_.list(needed).row(row);
-    for (int i = 0; i < arguments.size(); ++i)
-      if (arguments.given(i) && !others.given(i)) at(list, row, i, without_text(name_of(needed, row, i)));
+    for (int i = 0; i < list.places.columns; ++i) without(place(list, row, i), place(needed, row, i));
+  }
+  void place_given_without(ArgumentListName<line> list, int row, int i, ArgumentListName<line> needed, int needed_row,
+                           int needed_i) {
+    without(place(list, row, i), place(needed, needed_row, needed_i));
   }
 
   bool has_refused() const { return refusal_.is_set(); }
-  std::string name_of(ArgumentListName<line> list, int i) const { return name_of(list, 0, i); }
-  std::string name_of(ArgumentListName<line> list, int row, int i) const {
-    return name_at(list.places.place[row * list.places.columns + i]);
-  }
+  std::string name_of(ArgumentListName<line> list, int i) const { return name_at(place(list, 0, i)); }
   std::string option_text(SchemaName<line> option) const { return refusal_.option_text(option.text); }
 
  private:
-  const Named& call_;
   Refusal& refusal_;
 
+  static int place(const ArgumentListName<line>& list, int row, int i) {
+    return list.places.place[row * list.places.columns + i];
+  }
   static std::string name_at(int index) {
     const schema_text::Name& name = names_of<line>.parameter[index];
     return std::string(line_text<line>.data + name.begin, name.length);
   }
-  static std::string without_text(const std::string& needed) { return "is given but " + named(needed) + " is not"; }
+  void without(int argument, int needed) {
+    if (refusal_.given(argument) && !refusal_.given(needed))
+      refusal_.set(name_at(argument), "is given but " + named(name_at(needed)) + " is not", UPS_VALUE);
+  }
 };
 
 template <class Named>
 void validate_as(void (*function)(const Named&, RefusalOf<Named>&), const Call& call, Refusal& refusal) {
-  const Named by_name(call);
-  RefusalOf<Named> refuse(by_name, refusal);
-  function(by_name, refuse);
+  RefusalOf<Named> refuse(refusal);
+  function(Named(call), refuse);
 }
 // `function` in the form in which it is registered.
 template <auto function>

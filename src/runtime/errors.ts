@@ -84,7 +84,7 @@ export function publicName(operation: string): string {
  * memory, by their public names.
  * @internal
  */
-export function noMemoryFor(error: unknown, operation: string, argument: string): unknown {
+export function failedAllocation(error: unknown, operation: string, argument: string): unknown {
   if (!(error instanceof UpsilonError) || error.operation !== '') return error;
   const before = error.message;
   error.message =

@@ -1,7 +1,7 @@
 import { shown } from './check';
 import { cpu, type Device } from './device';
 import { dtypes, isShared, type TypedArray } from './dtype';
-import { noMemoryFor, OutOfMemoryError, ValueError } from './errors';
+import { failedAllocation, OutOfMemoryError, ValueError } from './errors';
 import { native, type NativeBlock } from './native';
 
 /** `MemoryKind` of native/addon/frame.h. @internal */
@@ -121,7 +121,7 @@ function createBlock(size: number, device: Device, operation: string, argument: 
     if (size > addressable) throw new OutOfMemoryError('', '', `${size} bytes are more than can be addressed`);
     return native.block(size, device.type, device.id);
   } catch (error) {
-    throw noMemoryFor(error, operation, argument);
+    throw failedAllocation(error, operation, argument);
   }
 }
 

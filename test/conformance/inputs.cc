@@ -12,36 +12,6 @@ namespace {
 
 bool single(const Dimension& dim) { return dim.is_single(); }
 
-void fill_real(HostTensor& t, const Hint& hint, Random& random) {
-  double momentum2 = 0;
-  for (int64_t i = 0; i < t.count(); ++i) {
-    double value = random.normal();
-    if (hint.values == "positive") value = std::fabs(value) + 0.1;
-    else if (hint.values == "integers") value = static_cast<double>(random.below(5) - 2);
-    else if (hint.values == "fractions") value = 0.01 + 0.98 * random.uniform();
-    else if (hint.values == "zero") value = 0;
-    else if (hint.values == "increasing")
-      value = i == 0 ? -2 : t.value(i - 1) / hint.scale + 0.1 + 0.5 * random.uniform();
-    else if (hint.values == "even")
-      value = 8.0 * static_cast<double>(i) / static_cast<double>(std::max<int64_t>(t.count() - 1, 1)) - 4;
-    else if (hint.values == "forbidden") value = random.below(4) == 0 ? INFINITY : value;
-    else if (hint.values == "masks") value = random.below(3) == 0 ? -INFINITY : value;
-    else if (hint.values == "nan") {
-      const int64_t kind = random.below(24);
-      if (kind == 0) value = std::nan("");
-      if (kind == 1) value = INFINITY;
-      if (kind == 2) value = -INFINITY;
-    } else if (hint.values == "momenta") {
-      if (i % 4 == 0) momentum2 = 0.01;
-      if (i % 4 == 3) value = std::sqrt(momentum2);
-      else momentum2 += value * value;
-    } else if (!hint.values.empty() && hint.values != "normal") {
-      throw std::runtime_error("real values cannot be " + hint.values);
-    }
-    t.set(i, value * hint.scale);
-  }
-}
-
 }  // namespace
 
 void call_plainly(ups_context* context, const ups_operation& operation, Arguments& arguments, const void* options) {
@@ -147,22 +117,16 @@ HostTensor Inputs::random(const Schema& schema, const Parameter& p, const Dims& 
       if (other.name == name) return &make(schema, other, dims);
     return nullptr;
   };
-  if (row_of(p.rule).type == RuledType::i32) {
-    RuleInputs in{hint, numbers};
-    const auto at = [&](int parameter) -> const HostTensor* {
-      return parameter >= 0 ? &make(schema, schema.parameters[static_cast<size_t>(parameter)], dims) : nullptr;
-    };
-    in.bound = p.rule_dim >= 0 ? dims.at(schema.dim_names[static_cast<size_t>(p.rule_dim)]) : 0;
-    in.offsets = at(p.rule_offsets);
-    in.keys = at(p.rule_keys);
-    in.rows = named(hint.rows);
-    in.equal_to = named(hint.equal_to);
-    fill_by_rule(p.rule, t, in);
-  } else if (t.is_float()) {
-    fill_real(t, hint, numbers);
-  } else {
-    for (int64_t i = 0; i < t.count(); ++i) t.set(i, static_cast<double>(numbers.below(hint.below)));
-  }
+  const auto at = [&](int parameter) -> const HostTensor* {
+    return parameter >= 0 ? &make(schema, schema.parameters[static_cast<size_t>(parameter)], dims) : nullptr;
+  };
+  RuleInputs in{hint, numbers};
+  in.bound = p.rule_dim >= 0 ? dims.at(schema.dim_names[static_cast<size_t>(p.rule_dim)]) : 0;
+  in.offsets = at(p.rule_offsets);
+  in.keys = at(p.rule_keys);
+  in.rows = named(hint.rows);
+  in.equal_to = named(hint.equal_to);
+  fill_by_rule(p.rule, t, in);
   return t;
 }
 

@@ -9,6 +9,46 @@ namespace upsilon::conformance {
 namespace {
 
 // ---- elements that keep a rule ------------------------------------------------------------------
+void fill_real(HostTensor& t, const Hint& hint, Random& random) {
+  double momentum2 = 0;
+  for (int64_t i = 0; i < t.count(); ++i) {
+    double value = random.normal();
+    if (hint.values == "positive") value = std::fabs(value) + 0.1;
+    else if (hint.values == "integers") value = static_cast<double>(random.below(5) - 2);
+    else if (hint.values == "fractions") value = 0.01 + 0.98 * random.uniform();
+    else if (hint.values == "zero") value = 0;
+    else if (hint.values == "increasing")
+      value = i == 0 ? -2 : t.value(i - 1) / hint.scale + 0.1 + 0.5 * random.uniform();
+    else if (hint.values == "even")
+      value = 8.0 * static_cast<double>(i) / static_cast<double>(std::max<int64_t>(t.count() - 1, 1)) - 4;
+    else if (hint.values == "forbidden") value = random.below(4) == 0 ? INFINITY : value;
+    else if (hint.values == "masks") value = random.below(3) == 0 ? -INFINITY : value;
+    else if (hint.values == "nan") {
+      const int64_t kind = random.below(24);
+      if (kind == 0) value = std::nan("");
+      if (kind == 1) value = INFINITY;
+      if (kind == 2) value = -INFINITY;
+    } else if (hint.values == "momenta") {
+      if (i % 4 == 0) momentum2 = 0.01;
+      if (i % 4 == 3) value = std::sqrt(momentum2);
+      else momentum2 += value * value;
+    } else if (!hint.values.empty() && hint.values != "normal") {
+      throw std::runtime_error("real values cannot be " + hint.values);
+    }
+    t.set(i, value * hint.scale);
+  }
+}
+
+// Where no rule is about the elements themselves. Those of `finite` and `numbers` are what their
+// hints say, and `pairs` is about their number.
+void fill_freely(HostTensor& t, const RuleInputs& in) {
+  if (t.is_float()) return fill_real(t, in.hint, in.random);
+  for (int64_t i = 0; i < t.count(); ++i) t.set(i, static_cast<double>(in.random.below(in.hint.below)));
+}
+void fill_finite(HostTensor& t, const RuleInputs& in) { fill_freely(t, in); }
+void fill_numbers(HostTensor& t, const RuleInputs& in) { fill_freely(t, in); }
+void fill_pairs(HostTensor& t, const RuleInputs& in) { fill_freely(t, in); }
+
 void fill_splits(HostTensor& t, const RuleInputs& in) {
   const Hint& hint = in.hint;
   Random& random = in.random;
@@ -98,11 +138,6 @@ void fill_sorts(HostTensor& t, const RuleInputs& in) {
   for (int64_t i = 0; i < t.count(); ++i) t.set(i, static_cast<double>(order[static_cast<size_t>(i)]));
 }
 
-// Real elements are made by their hints alone; `pairs` is about their number.
-void fill_finite(HostTensor&, const RuleInputs&) {}
-void fill_numbers(HostTensor&, const RuleInputs&) {}
-void fill_pairs(HostTensor&, const RuleInputs&) {}
-
 // ---- one change that breaks it ------------------------------------------------------------------
 // False where there is nothing to break, as there are too few elements.
 bool break_splits(HostTensor& t, const RuleInputs& in) {
@@ -179,7 +214,7 @@ void fill_by_rule(Rule rule, HostTensor& t, const RuleInputs& in) {
     UPS_DATA_RULES(UPS_RULE_FILL)
 #undef UPS_RULE_FILL
     case Rule::none:
-    case Rule::count: return;
+    case Rule::count: return fill_freely(t, in);
   }
 }
 

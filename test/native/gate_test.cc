@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "core/context.h"
+#include "core/operation.h"
 #include "core/text.h"
 #include "core/validity.h"
-#include "core/operation.h"
 #include "support/check.h"
 
 using namespace upsilon;

@@ -7,19 +7,16 @@ namespace upsilon {
 // Layers are given from 0 on without gaps, and a bias only with its weight. `row`: of tables of
 // layers.
 template <class Named>
-void refuse_gaps_of_layers(const Named& call, RefusalOf<Named>& refuse, ArgumentListName<Named::operation> weights,
+void refuse_gaps_of_layers(RefusalOf<Named>& refuse, ArgumentListName<Named::operation> weights,
                            ArgumentListName<Named::operation> biases, int row = 0) {
-  const ArgumentList given = call.list(weights).row(row);
-  for (int l = 1; l < given.size(); ++l)
-    if (given.given(l) && !given.given(l - 1))
-      refuse.at(weights, row, l, "is given but " + named(refuse.name_of(weights, row, l - 1)) + " is not");
+  for (int l = 1; l < weights.places.columns; ++l) refuse.place_given_without(weights, row, l, weights, row, l - 1);
   refuse.each_given_without(biases, weights, row);
 }
 
 // The layers of one network, forward and backward.
 template <class Named>
-void validate_layers(const Named& call, RefusalOf<Named>& refuse) {
-  refuse_gaps_of_layers(call, refuse, "weight#", "bias#");
+void validate_layers(const Named&, RefusalOf<Named>& refuse) {
+  refuse_gaps_of_layers(refuse, "weight#", "bias#");
 }
 template <class Named>
 void validate_layer_gradients(const Named& call, RefusalOf<Named>& refuse) {
