@@ -1,4 +1,4 @@
-/* argsort: which element stands where once every set is sorted.
+/* argsort: the order in which the elements of every set are sorted.
  *
  * N keys in B sets. For the positions i of a set, offsets[s] <= i < offsets[s+1], order[i] is the
  * index (in the whole batch) of the key that stands at i when the keys of the set are sorted, so

@@ -7,27 +7,27 @@
  *   score_ij = scale <q_i, k_j> + bias_ij
  *   y_i = sum_j p_ij v_j
  *   p_ij = exp(score_ij) / sum over the keys j of the set (the largest score is subtracted first)
- * scale 1 is Luong's form, 1/sqrt(D) Vaswani's, for which 0, the default, stands (1 where D is 0).
+ * scale: 0, the default, stands for Vaswani's 1/sqrt(D) (1 where D is 0); 1 is Luong's form.
  * causal: query number i of its set sees the keys number 0 to i of its own (PyTorch's is_causal).
- * bias: per set [H, queries, keys], one set after the other; it is added to every head's scores.
- * A score of -infinity, through the bias as a rule, masks the pair: nothing of key, value and query
- * passes through it, NaN neither, and its gradients are 0. A query with nothing to attend to gives
+ * bias: per set [H, queries, keys], one set after the other; it is added to every head's scores. A
+ * score of -infinity, usually from the bias, masks the pair: nothing passes through it, not even a
+ * NaN of its key, value or query, and its gradients are 0. A query with nothing to attend to gives
  * 0 and has no gradient (PyTorch's scaled_dot_product_attention; nn.MultiheadAttention gives NaN
  * there). Rows outside every set give 0, and gradient 0.
  *
  * dropout: y_i = sum_j d_ij p_ij v_j, where d_ij is 0 with probability `dropout`, else 1 / (1 -
  * dropout); p stays the softmax over all keys (nn.MultiheadAttention's dropout). d is what the
  * operation dropout makes of ones that lie as the bias does, by seed and stream: it depends on the
- * place of set, head, query and key among all pairs only, and backward draws it again. Nothing of
- * the value passes through a dropped pair, NaN neither. dropout is 0 to below 1.
+ * place of set, head, query and key among all pairs only, and backward draws it again. Nothing
+ * passes through a dropped pair, not even a NaN of its value. 0 <= dropout < 1.
  *
  * softmax holds what backward recomputes p from, for each query and head: the largest score and the
  * sum of exp(score - largest). Their log-sum-exp as one number would lose the sum where scores are
  * large. -infinity and 0 where there is nothing to attend to.
- * Nothing of the size of queries times keys is stored, but bias and its gradient. Memory is linear
- * in the elements. The same bits for any number of threads and any batching: every sum's order
- * depends on its set alone (with dropout the pairs that are kept depend on the sets before,
- * too). */
+ * Nothing of the size of queries times keys is stored except bias and its gradient. Memory is
+ * linear in the elements. The same bits for any number of threads and any batching: every sum's
+ * order depends on its set alone (with dropout, which pairs are kept depends on the sizes of the
+ * sets before, too). */
 #ifndef UPSILON_OPS_ATTENTION_H
 #define UPSILON_OPS_ATTENTION_H
 #include "upsilon/upsilon.h"

@@ -4,7 +4,7 @@
  *   y = act((x - mean) / sqrt(variance + eps) * weight + bias + residual)
  * for the numbers x[b, c, s] of channel c. x is [B, C, S]: S is the product of the axes behind the
  * channels, 1 where there are none. Rows b with mask[b] = 0 (padding) give 0 in y and in the
- * gradients, and count nowhere. A residual is added before the activation.
+ * gradients, and are left out of the statistics. A residual is added before the activation.
  *
  * batch_norm takes mean and variance as they are given; they have no gradient. batch_norm_training
  * takes them from x (biased variance, over the rows that count and all s), gives them for the
@@ -12,8 +12,8 @@
  *   running = (1 - momentum) running + momentum batch
  * where the variance of the batch is the sum of squares over n - 1 (over 1 for n = 1).
  * moments: mean and variance of every channel of every row of x, where a convolution has taken them
- * already; x is then read once. Those of another x give something else.
- * Without any row that counts mean and variance are 0 and the running ones stay.
+ * already; x is then read once. They must be those of this x, which is not checked. Without any row
+ * that counts mean and variance are 0 and the running ones stay.
  *
  * Sums are taken in fixed tiles and joined in float64, also the deviations from the mean: an offset
  * common to a channel costs no accuracy, and the bits are the same for any number of threads. In

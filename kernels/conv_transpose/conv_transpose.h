@@ -5,14 +5,15 @@
  *
  * with i, j and k running over three axes; one and two dimensions are three with extents of 1.
  * Groups are a dimension of their own: x [N, G C, D, H, W] and [N, G, C, D, H, W] are the same
- * memory, likewise PyTorch's weight [G C, O, ...]. `padding` is cut off the beginning; the end
- * follows from the extents of y, which may be any (output padding, output size): places that
- * nothing reaches are act(b).
- * moments: mean and (biased) variance of every channel of every sample of y, taken while what was
- * computed is at hand, for the normalisation that follows (layer_norm, batch_norm_training); 0
- * where y has no places. Backward takes x, W, b, y and dy and gives dx, dW, db; any of the three
- * may be left out. NaN and infinities reach what their place meets, nothing else; but those of x
- * may reach all taps of dW. Outputs are overwritten. The same bits for any number of threads. */
+ * memory, likewise PyTorch's weight [G C, O, ...]. `padding` is cut off the beginning (a negative
+ * one is put before it); the end follows from the extents of y, which may be any (output padding,
+ * output size): places that nothing reaches are act(b).
+ * moments: mean and (biased) variance of every channel of every sample of y, taken while the
+ * results are still in cache, for the normalisation that follows (layer_norm, batch_norm_training);
+ * 0 where y has no elements. Backward takes x, W, b, y and dy and gives dx, dW, db; any of the
+ * three may be left out. NaN and infinities reach only results whose sum contains them, except that
+ * those of x may reach all taps of dW. Outputs are overwritten. The same bits for any number of
+ * threads. */
 #ifndef UPSILON_OPS_CONV_TRANSPOSE_H
 #define UPSILON_OPS_CONV_TRANSPOSE_H
 #include "upsilon/upsilon.h"

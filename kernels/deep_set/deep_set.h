@@ -6,12 +6,12 @@
  * et al., arXiv:1810.05165). Pooling: sum, mean, max, min. With particle_weights w, sum is the sum
  * of w_i h_i and mean that sum over the sum of w_i (0, with gradient 0, where this is 0); max and
  * min take no weights. An empty set gives 0. Backward: max and min pass dy to the extreme element,
- * ties to the lowest index; NaN as in set_pool.h. Rows of x outside every set get 0. The layers are
- * computed again: what lies between x and y is never in memory as a whole, but on a device where
- * layers are wider than 256 (backward: wider than about 500 together, gelu ones counted twice). A
- * set's y and its rows of dx and dparticle_weights depend on the set alone, not on its batch; the
- * gradients of the parameters are added up in an order given by the offsets. The same bits for any
- * number of threads. */
+ * ties to the lowest index; NaN as in set_pool.h. Rows of x outside every set get 0. Backward
+ * computes the layers again: hidden activations are never stored as a whole, except on a device
+ * where a layer is wider than 256 (backward: where the layers together are wider than about 500,
+ * those with gelu counted twice). A set's y and its rows of dx and dparticle_weights depend on the
+ * set alone, not on its batch; the gradients of the parameters are added up in an order given by
+ * the offsets. The same bits for any number of threads. */
 #ifndef UPSILON_OPS_DEEP_SET_H
 #define UPSILON_OPS_DEEP_SET_H
 #include "upsilon/upsilon.h"

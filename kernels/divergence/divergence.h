@@ -7,12 +7,12 @@
  *
  * Bins with P_k = 0 have no term (0 log 0 = 0). A bin with Q_k = 0 where P_k is not makes the
  * Kullback-Leibler divergence infinite; a pseudocount avoids that. Contents below 0, which negative
- * weights can bring about, count as 0. A histogram without anything, or without bins, gives NaN.
+ * weights can bring about, count as 0. An empty histogram, or one without bins, gives NaN.
  *
- * Backward: dp and dq are the gradients by the contents, normalisation included. A content of 0 or
- * less has the gradient 0: there the derivative is infinite or one-sided. So has a bin whose
- * Kullback-Leibler term is infinite. All sums are in the order of the bins, in one thread:
- * histograms have few. */
+ * Backward: dp and dq are the gradients with respect to the contents, normalisation included. A
+ * content of 0 or less has the gradient 0: there the derivative is infinite or one-sided. So has a
+ * bin whose Kullback-Leibler term is infinite. All sums are in the order of the bins, in one
+ * thread: histograms have few. */
 #ifndef UPSILON_OPS_DIVERGENCE_H
 #define UPSILON_OPS_DIVERGENCE_H
 #include "upsilon/upsilon.h"

@@ -21,12 +21,12 @@
  *
  * thrust: y[b] = T n, the vector whose length is the thrust and whose direction is the thrust axis.
  * From every momentum as a first axis, the signed sum of all momenta becomes the next one until no
- * sign changes; the largest wins, of equal ones the earliest. (A local search: it is the maximum
- * over all choices of signs but for rare events.)
+ * sign changes; the largest wins, of equal ones the earliest. (A local search: except in rare
+ * events it finds the maximum over all choices of signs.)
  *
- * What does not exist is 0: the thrust of nothing, angles to it, R2 of nothing. A particle without
- * momentum has no direction and adds to et and mm2 only. Sums are float64 throughout; the same bits
- * for any number of threads and any batching. There are no gradients. */
+ * Undefined values are 0: the thrust and R2 of no particles, and angles to such a thrust. A
+ * particle without momentum has no direction and adds to et and mm2 only. Sums are float64
+ * throughout; the same bits for any number of threads and any batching. There are no gradients. */
 #ifndef UPSILON_OPS_EVENT_SHAPES_H
 #define UPSILON_OPS_EVENT_SHAPES_H
 #include "upsilon/upsilon.h"

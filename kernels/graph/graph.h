@@ -5,8 +5,8 @@
  * of node i.
  * graph_transpose: rows by target become rows by source: for each source its targets, and the
  * position that each edge has in the original rows (to find its weight). Edges outside
- * row_offsets[0] .. row_offsets[R] belong to no row and appear nowhere; the unused ends of
- * `targets` and `edges` are 0. */
+ * row_offsets[0] .. row_offsets[R] belong to no row and are left out; the unused ends of `targets`
+ * and `edges` are 0. */
 #ifndef UPSILON_OPS_GRAPH_H
 #define UPSILON_OPS_GRAPH_H
 #include "upsilon/upsilon.h"

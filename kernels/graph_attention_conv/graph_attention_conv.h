@@ -9,7 +9,7 @@
  * Without concat the heads are averaged instead, and y and bias have F features.
  * self_loops: edges from a node to itself are left out and one is added to every node, last.
  * Otherwise edges are taken as they are, a repeated one counts again, and a node without any gets
- * act(bias). Edge weights play no part. The derivative of leakyRelu at 0 is negative_slope, as
+ * act(bias). There are no edge weights. The derivative of leakyRelu at 0 is negative_slope, as
  * PyTorch's. What a node's target part gets back, the sum of its dscore_ij, is computed as (1 -
  * negative_slope) (P+ M- - P- M+) / M^2 with the sums M of exp and P of exp <dz_i, h_j> over the
  * edges of positive (+) and other (-) scores: the same, but nothing cancels when all scores have

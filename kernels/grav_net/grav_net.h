@@ -8,8 +8,9 @@
  *   hgcal  y_i = [max_i, mean_i], as HGCalML's caloGraphNN
  * A node without edges gets 0. Ties of the maximum go to the first edge of the row, which alone
  * gets the gradient; a NaN makes it NaN. Gradients pass through the features and, by w, through
- * both ends' places; that the choice of the neighbours depends on s has none. Backward needs the
- * transposed graph. Sums run in the order of the edges: the same bits for any number of threads. */
+ * both ends' places; the choice of the neighbours, which depends on s, is not differentiated.
+ * Backward needs the transposed graph. Sums run in the order of the edges: the same bits for any
+ * number of threads. */
 #ifndef UPSILON_OPS_GRAV_NET_H
 #define UPSILON_OPS_GRAV_NET_H
 #include "upsilon/upsilon.h"

@@ -3,8 +3,8 @@
  *
  * B + 1 increasing edges make B bins: number k holds edges[k] <= x < edges[k+1], the last one its
  * upper edge too. Comparisons are exact: x and edges as float64, whatever the spacing. Edges may be
- * infinite. What lies outside is ignored, or, `clamped`, counted in the bin it is next to. NaN is
- * refused. Edges that do not increase give counts without a meaning.
+ * infinite. What lies outside is ignored or, with `clamped`, counted in the nearest bin. NaN is
+ * refused. With edges that do not increase the counts are undefined.
  *   counts[k]  = sum over the elements of weight * share in bin k; weights are 1 where left out,
  *                and may be zero or negative
  *   squares[k] = sum of (weight * share)²: the variance of the counts

@@ -5,11 +5,12 @@
  * with mean and (biased) variance over the F numbers of a row. Several last axes count as one: F is
  * their product. A row of equal numbers gives act(bias); F = 0 gives nothing. moments: mean and
  * variance of every row of x, where a convolution has taken them already; x is then read once.
- * Those of another x give something else. They have no gradient: it passes through x, as if they
- * had been taken here. NaN and infinities make NaN of their row only. Backward computes mean and
- * variance again from x. Sums over a row are taken in fixed chunks and joined in float64, so an
- * offset common to a row costs no accuracy; gradients of weight and bias are sums over fixed chunks
- * of rows. The same bits for any number of threads. Outputs are overwritten. */
+ * They must be those of this x, which is not checked, and have no gradient: backward differentiates
+ * through x, as if they had been taken here. NaN and infinities make NaN of their row only.
+ * Backward computes mean and variance again from x. Sums over a row are taken in fixed chunks and
+ * joined in float64, so an offset common to a row costs no accuracy; gradients of weight and bias
+ * are sums over fixed chunks of rows. The same bits for any number of threads. Outputs are
+ * overwritten. */
 #ifndef UPSILON_OPS_LAYER_NORM_H
 #define UPSILON_OPS_LAYER_NORM_H
 #include "upsilon/upsilon.h"

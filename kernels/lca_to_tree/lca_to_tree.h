@@ -10,8 +10,8 @@
  * Event b has the nodes node_offsets[b] .. node_offsets[b+1]: its leaves in order, with stage 0,
  * then the inner nodes by stage, equal ones by their first leaf. mothers are numbers inside the
  * event, -1 for a root; behind the last node mothers and stages are -1. A matrix that no forest has
- * (not symmetric, negative, leaves joined at two stages) gives the status 1, one that P ends within
- * 2; then the leaves stand alone. */
+ * (not symmetric, negative, leaves joined at two stages) gives the status 1, a matrix that does not
+ * fit into the P entries of lca the status 2; in both cases every leaf is a tree of its own. */
 #ifndef UPSILON_OPS_LCA_TO_TREE_H
 #define UPSILON_OPS_LCA_TO_TREE_H
 #include "upsilon/upsilon.h"

@@ -277,7 +277,8 @@ int32_t augment(const Problem<T>& p, const State& s, int64_t start) {
   return UPS_ASSIGNMENT_OPTIMAL;
 }
 
-// What is wrong where row `start` found no partner: later rows may have costs that are none.
+// What is wrong where row `start` found no partner: later rows may have costs that are NaN or
+// infinite.
 template <class T>
 int32_t failure(const Problem<T>& p, int64_t start, int32_t status) {
   for (int64_t row = start + 1; row < p.rows; ++row)

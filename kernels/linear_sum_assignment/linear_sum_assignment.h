@@ -1,14 +1,14 @@
-/* linear_sum_assignment: for every problem the pairs of rows and columns, each used once, whose
- * costs have the least sum.
+/* linear_sum_assignment: for every problem the pairs of rows and columns, each used once, with the
+ * smallest sum of costs.
  *
  * Problem b of B has the rows row_offsets[b] .. row_offsets[b+1], the columns column_offsets[b] ..
  * column_offsets[b+1], and r_b x c_b costs, row by row, behind those of the problems before it.
- * min(r_b, c_b) pairs are formed. A cost of +inf forbids a pair. `maximize` seeks the largest sum;
- * then -inf forbids.
+ * min(r_b, c_b) pairs are formed. A cost of +inf forbids a pair. With `maximize` the largest sum is
+ * sought, and -inf forbids.
  *
  * column_of_row and row_of_column: numbers inside the problem, -1 where there is no partner. rows
  * and columns: the same as pairs by increasing row, those of problem b from pair_offsets[b] on, as
- * scipy.optimize.linear_sum_assignment gives them; P must be the sum of min(r_b, c_b) at least.
+ * scipy.optimize.linear_sum_assignment gives them; P must be at least the sum of min(r_b, c_b).
  * total: the sum of the pairs' costs in the order of rows. u and v: dual variables. u_i + v_j <=
  * cost_ij, equal for pairs; of the longer side they are <= 0, and 0 where there is no partner; so
  * total = sum u + sum v is the proof that no smaller one exists (all signs turned with `maximize`).

@@ -10,11 +10,11 @@
  *   mean  the same divided by
  *         the number of pairs + unmatched_weight * the number of rows without a partner
  * where the second terms are there when `unmatched` is. The mean of nothing is 0. An event whose
- * status is not 0 has no assignment: the loss is NaN. Columns without a partner have no term. A
- * pair outside of P is none.
+ * status is not 0 has no assignment: the loss is NaN. Columns without a partner have no term. Pairs
+ * whose entry lies beyond the P entries of pair_loss are ignored.
  *
- * The gradient of pair_loss is 0 but for pairs: the assignment is not differentiated. Sums are
- * float64, by event and in the order of rows: the same bits for any number of threads. */
+ * The gradient of pair_loss is 0 except at the pairs: the assignment is not differentiated. Sums
+ * are float64, by event and in the order of rows: the same bits for any number of threads. */
 #ifndef UPSILON_OPS_MATCHED_LOSS_H
 #define UPSILON_OPS_MATCHED_LOSS_H
 #include "upsilon/upsilon.h"

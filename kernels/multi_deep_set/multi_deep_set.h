@@ -11,10 +11,9 @@
  * deep_set.h, for each set by itself or for their union; of equal extremes that of the first set
  * gets the gradient. A set without weights in a weighted mean of several counts each particle once.
  * Backward computes the layers again (twice for extremes with fuse before, on a device for all
- * extremes). As in deep_set.h, what lies between x and y is never in memory as a whole, and the
- * same bits come out for any number of threads; sets are computed one after the other.
- * The schema has eleven arguments for each of eight sets; those of sets that are not used are left
- * out. */
+ * extremes). As in deep_set.h, hidden activations are never stored as a whole, and the bits are the
+ * same for any number of threads; sets are computed one after the other. The schema has eleven
+ * arguments for each of eight sets; those of sets that are not used are left out. */
 #ifndef UPSILON_OPS_MULTI_DEEP_SET_H
 #define UPSILON_OPS_MULTI_DEEP_SET_H
 #include "upsilon/upsilon.h"

@@ -10,8 +10,7 @@
  *   p -= learning_rate / (1 - beta1^step) * m / (sqrt(v / (1 - beta2^step)) + epsilon).
  *   The weight decay goes into the gradient, g += weight_decay * p, or is decoupled,
  *   p *= 1 - learning_rate * weight_decay.
- * Steps are counted from 1. Numbers that depend on the step are worked out in float64 and
- * rounded once. */
+ * Numbers that depend on the step are worked out in float64 and rounded once. */
 #ifndef UPSILON_OPS_OPTIM_H
 #define UPSILON_OPS_OPTIM_H
 #include "upsilon/upsilon.h"

@@ -12,15 +12,14 @@
  * same bias. No pair is masked; rows outside every event give 0, and gradient 0. softmax is
  * attention's: the largest score and the sum of exp(score - largest), for backward.
  *
- * The bias never is in memory as a whole: on the CPU each worker holds that of one event, or of
- * some rows of one with more than 128 particles; on a device a block holds that of 64 pairs. So
- * memory is linear in the particles. Backward computes features, layers and scores again. A device
- * takes layers of up to 256 (backward: up to about 500 together, gelu ones counted twice), whatever
- * the width of the heads.
- * What is the same for all keys of a query does not change its weights: the gradient of the last
- * layer's bias is 0 but for rounding.
- * y and the gradients of an event depend on the event alone; the gradients of the parameters are
- * added up in an order given by the offsets. The same bits for any number of threads. */
+ * The bias is never stored as a whole: on the CPU each worker holds that of one event, or of some
+ * rows of an event of more than 128 particles; on a device a block holds that of 64 pairs. So
+ * memory is linear in the number of particles. Backward computes features, layers and scores again.
+ * A device takes layers up to 256 wide (backward: up to about 500 for all layers together, those
+ * with gelu counted twice) and heads of any width. What is added to all scores of a query alike
+ * does not change its weights: the gradient of the last layer's bias is 0 up to rounding. y and the
+ * gradients of an event depend on the event alone; the gradients of the parameters are added up in
+ * an order given by the offsets. The same bits for any number of threads. */
 #ifndef UPSILON_OPS_PAIR_ATTENTION_H
 #define UPSILON_OPS_PAIR_ATTENTION_H
 #include "upsilon/upsilon.h"

@@ -6,7 +6,7 @@
  *   squaredError  sum_f (p_f - t_f)^2        absoluteError  sum_f |p_f - t_f|
  *   crossEntropy  -sum_f t_f ln softmax(p)_f, where p are logits and t probabilities of F classes,
  *                 one-hot or soft
- * Entries behind the last matrix are 0, and so are those of an event that P ends within.
+ * Entries behind the last matrix are 0, and so are those of a matrix that does not fit.
  *
  * Backward takes only pairs whose dcost is not 0, so that of a loss of matched pairs nothing else
  * is computed, and NaN elsewhere does not matter. The slope of |.| at 0 is 0. Rows outside every

@@ -41,7 +41,7 @@ struct PairCostBackward : PairCost<T> {
       : PairCost<T>(call), dcost(call["dcost"]), dprediction(call["dprediction"]), dtarget(call["dtarget"]) {}
 };
 
-// The logarithm of the sum of exponentials; -inf of nothing.
+// The logarithm of the sum of exponentials; -inf without any.
 template <class T>
 UPS_HD inline T log_sum_exp(const T* logits, int64_t count) {
   if (count == 0) return -static_cast<T>(INFINITY);

@@ -11,9 +11,10 @@
  * mirror image have the same features.
  * features: per event [n, n, 4], one event after the other. Differences and squares are float64
  * inside: rapidities of collinear particles and masses of light ones cancel.
- * Backward: the gradient by the momenta. It is finite, too: 0 through whatever is at its least,
- * half for each of two equal pT (as torch.minimum), 0 by the azimuth where pT is 0. Particles
- * outside every event get 0. The same bits for any number of threads and any batching. */
+ * Backward gives the gradient with respect to the momenta. It is finite, too: 0 through whatever
+ * was raised to its lower limit, half for each of two equal pT (as torch.minimum), 0 through the
+ * azimuth where pT is 0. Particles outside every event get 0. The same bits for any number of
+ * threads and any batching. */
 #ifndef UPSILON_OPS_PAIR_FEATURES_H
 #define UPSILON_OPS_PAIR_FEATURES_H
 #include "upsilon/upsilon.h"

@@ -12,10 +12,10 @@
  *   rejection, cut: for each wanted efficiency, 1 / false positive rate (infinity where it is 0)
  *   and threshold of the point whose true positive rate is nearest; of several, the one with the
  *   highest threshold.
- * Without signal or without background (S or B is 0) what is divided by it is NaN or infinite.
- * O(N) after a radix sort. All sums are float64, in the order of the scores: the same bits for any
- * number of threads. NaN scores are refused. There is no gradient: the curve is constant but for
- * jumps. */
+ * Without signal or without background (S or B is 0) rates divided by it are NaN or infinite. O(N)
+ * after a radix sort. All sums are float64, in the order of the scores: the same bits for any
+ * number of threads. NaN scores are refused. There is no gradient: the curve is piecewise
+ * constant. */
 #ifndef UPSILON_OPS_ROC_H
 #define UPSILON_OPS_ROC_H
 #include "upsilon/upsilon.h"

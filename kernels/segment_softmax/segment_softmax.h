@@ -2,9 +2,9 @@
  * Geometric's softmax.
  *
  *   y[i, c] = exp(x[i, c] - largest) / sum of these over offsets[b] <= i < offsets[b+1]
- * Rows outside every set get 0. -inf gets weight 0; a column of a set with nothing but -inf, or
- * with NaN or +inf, becomes NaN. Backward: dx = y (dy - sum over the set of y dy). A set's result
- * depends on the set alone: the same bits for any number of threads and any batching. Outputs are
+ * Rows outside every set get 0. -inf gets weight 0; a column of a set with -inf only, or with NaN
+ * or +inf, becomes NaN. Backward: dx = y (dy - sum over the set of y dy). A set's result depends on
+ * the set alone: the same bits for any number of threads and any batching. Outputs are
  * overwritten. */
 #ifndef UPSILON_OPS_SEGMENT_SOFTMAX_H
 #define UPSILON_OPS_SEGMENT_SOFTMAX_H

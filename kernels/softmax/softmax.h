@@ -1,9 +1,9 @@
 /* softmax: every row turned into weights that sum to 1; PyTorch's softmax over the last axis.
  *
  *   y_c = exp(x_c - max x) / sum over the row of exp(x_k - max x)
- * -inf gets weight 0; a row of nothing but -inf, and one with NaN or +inf, becomes NaN. F = 0 gives
- * nothing. Backward: dx_c = y_c (dy_c - sum_k y_k dy_k). A row's result depends on the row alone:
- * the same bits for any number of threads and any batching. Outputs are overwritten. */
+ * -inf gets weight 0; a row of -inf only becomes NaN, and so does a row with NaN or +inf. F = 0
+ * gives nothing. Backward: dx_c = y_c (dy_c - sum_k y_k dy_k). A row's result depends on the row
+ * alone: the same bits for any number of threads and any batching. Outputs are overwritten. */
 #ifndef UPSILON_OPS_SOFTMAX_H
 #define UPSILON_OPS_SOFTMAX_H
 #include "upsilon/upsilon.h"

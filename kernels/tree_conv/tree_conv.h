@@ -1,6 +1,6 @@
-/* tree_conv: convolution on decay trees, with weights of their own for mother, particle and
- * daughters (the network of J. Kahn's selective background simulation at Belle II: W_p x_p + W x +
- * W_d sum x_d).
+/* tree_conv: convolution on decay trees, with separate weights for mother, particle and daughters
+ * (the network of J. Kahn's selective background simulation at Belle II: W_p x_p + W x + W_d sum
+ * x_d).
  *
  *   y_i = act(W_self x_i + W_parent x_mother(i) + W_daughters sum over daughters d of x_d + b)
  * mother[i] is the index of i's mother inside its own event, -1 for a root; offsets are the event

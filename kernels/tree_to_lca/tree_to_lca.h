@@ -5,7 +5,7 @@
  * row by row, one event after the other: the stage of the lowest common ancestor of two leaves, 0
  * where they have none and on the diagonal. Without `stage` it is the generation: 0 of a leaf, 1
  * more than its highest daughter's otherwise. P must be the sum of the matrices' sizes; entries of
- * an event that P ends within are 0, and so are those behind the last. */
+ * a matrix that does not fit are 0, and so are those behind the last. */
 #ifndef UPSILON_OPS_TREE_TO_LCA_H
 #define UPSILON_OPS_TREE_TO_LCA_H
 #include "upsilon/upsilon.h"

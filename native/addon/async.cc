@@ -31,7 +31,7 @@ bool Job::fail(int parameter, ups_status status, const std::string& message) {
   return false;
 }
 
-// What earlier calls have computed, or will have, for the same bytes of the same ArrayBuffer.
+// The results, finished or pending, of earlier calls for the same bytes of the same ArrayBuffer.
 void AsyncQueue::receive_pending(napi_env env, napi_value buffer, size_t begin, size_t bytes, char* to,
                                  Job* job) const {
   for (const auto* jobs : {&running_, &waiting_})
@@ -52,8 +52,8 @@ void AsyncQueue::receive_pending(napi_env env, napi_value buffer, size_t begin, 
 
 bool AsyncQueue::detach(napi_env env, const napi_value* arrays, Job* job) const {
   Invocation& call = job->invocation;
-  // The kernels will not see that an output lies in the memory of another argument, so it is asked
-  // here.
+  // The kernels work on copies and cannot see that an output overlaps another argument, so it is
+  // checked here.
   int first = 0, second = 0;
   if (call.find_overlap(&first, &second)) {
     job->fail(first, UPS_VALUE, "shares memory with ");
@@ -115,8 +115,8 @@ napi_value AsyncQueue::add(napi_env env, std::unique_ptr<Job> job) {
 void AsyncQueue::start(napi_env env) {
   running_.swap(waiting_);
   done_ = 0;
-  // Where nobody said how many, a core is left to the event loop: with all of them at work, a timer
-  // waits for the scheduler to take one away again, several milliseconds at a time.
+  // Unless the number of threads was set, one core is left to the event loop: with all of them
+  // busy, a timer waits for the scheduler to preempt one, several milliseconds at a time.
   threads_ = state_.threads < 0 ? std::max(1, available_cores() - 1) : state_.threads;
   precision_ = state_.precision;
   napi_value name;
@@ -130,8 +130,8 @@ void AsyncQueue::start(napi_env env) {
   }
 }
 
-// On a thread of libuv's pool. Only running_, done_ and contexts_ are touched, and by nobody else
-// meanwhile.
+// Runs on a thread of libuv's pool. It touches only running_, done_ and contexts_, which nobody
+// else touches meanwhile.
 void AsyncQueue::execute(napi_env, void* data) {
   auto& queue = *static_cast<AsyncQueue*>(data);
   const auto end = std::chrono::steady_clock::now() + batch_time;
@@ -206,7 +206,7 @@ void AsyncQueue::complete(napi_env env, napi_status, void* data) {
     }
     return;
   }
-  // What was left over comes before what was added meanwhile.
+  // Jobs left over come before those added meanwhile.
   for (auto& job : queue.waiting_) queue.running_.push_back(std::move(job));
   queue.waiting_.clear();
   queue.waiting_.swap(queue.running_);

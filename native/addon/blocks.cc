@@ -1,5 +1,5 @@
-// Blocks of the core as seen by JavaScript: a number that names the block, and one ArrayBuffer on
-// its memory when it is host memory. The garbage collector releases a block with its ArrayBuffer
+// Blocks of the core, as JavaScript sees them: a number that names the block, and one ArrayBuffer
+// on its memory when it is host memory. The garbage collector releases a block with its ArrayBuffer
 // (or its keeper, on a device); dispose() does so at once.
 #include <cmath>
 #include <cstring>
@@ -50,8 +50,8 @@ Napi::Value wrap(Napi::Env env, ThreadState& state, ups_block* block) {
     result.Set("id", id);
     return result;
   }
-  // The engine forbids memory from outside (Electron): its own memory is used instead, and copied
-  // into once.
+  // Where the engine forbids external memory (Electron), its own memory is used instead, and filled
+  // by one copy.
   const bool forbidden = status == napi_no_external_buffers_allowed;
   void* copy = nullptr;
   const bool copied = forbidden && napi_create_arraybuffer(env, bytes, &copy, &value) == napi_ok;

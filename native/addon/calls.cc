@@ -67,8 +67,8 @@ napi_value call_async(napi_env env, napi_callback_info info) {
     return state.raise(env, failure);
   }
   for (const auto& argument : job->invocation.arguments) ups_block_retain(argument.block);
-  // What synchronous calls have put on the device's stream must be there before another stream
-  // reads it.
+  // Results that synchronous calls have queued on the device's stream must be complete before
+  // another stream reads them.
   if (ups_context* context = state.contexts.find(job->invocation.device))
     if (ups_synchronize(context) != UPS_OK) return state.raise(env, Failure::of(context));
   if (!state.queue->detach(env, arrays, job.get())) {

@@ -45,8 +45,8 @@ enum class MemoryKind : int { absent, array, shared, block };
 inline constexpr ups_dtype dtypes[] = {
     {UPS_FLOAT, 32, 1}, {UPS_FLOAT, 64, 1}, {UPS_INT, 32, 1}, {UPS_INT, 64, 1}, {UPS_UINT, 8, 1}};
 
-// What is said of a failure: text and names from the schema by turns, beginning with text.
-// JavaScript knows what users call these names.
+// The message of a failure: text and names from the schema in turns, beginning with text.
+// JavaScript replaces the names by those its users know.
 struct Message {
   std::vector<std::string> parts;
 
@@ -64,7 +64,7 @@ struct Failure {
   double caller = no_caller;
 
   static constexpr double no_caller = -1;
-  // The last one of a context, or, of null, of this thread's last attempt to make one.
+  // The last failure of a context or, for null, of this thread's last attempt to make one.
   static Failure of(const ups_context* context);
 };
 
@@ -93,9 +93,9 @@ struct Invocation {
 
   // Takes the operation, null for a copy. Room only grows: a steady loop allocates nothing.
   void begin(const ups_operation* operation_);
-  // Copies index tensors whose memory someone else may write to while the call runs: contents that
-  // were checked must be the contents that are used. `everything`: the JavaScript thread itself
-  // goes on running.
+  // Copies index tensors whose memory someone else may write to while the call runs: the contents
+  // used must be those that were checked. `everything`: the JavaScript thread itself goes on
+  // running.
   bool take_snapshots(bool everything);
   ups_status run(ups_context* context) const;
 

@@ -1,4 +1,4 @@
-// What the machine offers, and how much of it is used.
+// Devices, instruction sets and threads of this machine, and how many are used.
 #include "context.h"
 #include "text.h"
 #include "thread_state.h"
@@ -72,7 +72,7 @@ Napi::Value set_plugin_directory(const Napi::CallbackInfo& info) {
   return env.Undefined();
 }
 
-// synchronize(deviceType, deviceId): waits, and raises what kernels found wrong meanwhile
+// synchronize(deviceType, deviceId): waits, and throws if a kernel found invalid contents
 Napi::Value synchronize(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   ThreadState& state = state_of(env);

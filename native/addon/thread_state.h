@@ -2,8 +2,8 @@
 // frame, the queue of asynchronous calls. Nothing of it is static, so any number of threads and of
 // copies of the addon live side by side.
 #pragma once
-// A worker that is being terminated can no longer be thrown at; without this, node-addon-api ends
-// the process instead.
+// In a worker that is being terminated nothing can be thrown any more; without this, node-addon-api
+// ends the process instead.
 #define NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS
 #include <napi.h>
 

@@ -23,7 +23,7 @@ namespace upsilon {
 namespace {
 
 thread_local Error last_creation_error;
-// The context that refused this thread last, until it lets it in: 0 none.
+// The context that last refused this thread, until it lets the thread in; 0 for none.
 thread_local uint64_t refused_by = 0;
 std::atomic<uint64_t> contexts_made = 0;
 

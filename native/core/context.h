@@ -12,8 +12,7 @@
 
 namespace upsilon {
 
-// What the gate notes down about a call on its way: as large as the operations need, sized at a
-// context's first call.
+// The gate's notes about a call: as large as the operations need, sized at a context's first call.
 struct Notes {
   std::vector<int64_t> dims;  // values of the dimension names
   std::vector<int> bound_by;  // the parameters that gave them
@@ -35,8 +34,8 @@ struct ups_context {
   std::vector<char> options;  // of a caller's shorter struct, filled up with defaults
   std::atomic<const char*> last_variant = "";  // atomic, as any thread may ask
   std::atomic<bool> busy = false;  // a thread is inside (entry.h)
-  const uint64_t id;  // of no other context of this process
-  std::string strategy;  // of kernels that have one of this name: it computes every call, for tests
+  const uint64_t id;  // unique in this process
+  std::string strategy;  // a strategy that computes every call of the kernels that have it, for tests
   const char* last_strategy = "";
 
   const upsilon::Plugin* plugin = nullptr;  // null: CPU

@@ -16,8 +16,8 @@
 namespace upsilon {
 namespace {
 
-// "" where there is no such file. Not by streams, which take a failed allocation for the end of the
-// text.
+// "" if there is no such file. Without streams, which take a failed allocation for the end of the
+// file.
 std::string text_of(const std::string& file) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> opened(std::fopen(file.c_str(), "re"), std::fclose);
   if (!opened && errno == ENOMEM) throw std::bad_alloc();

@@ -1,5 +1,5 @@
 // How every function of the C interface that takes a context enters and leaves it: one thread at a
-// time, and nothing that is thrown gets out.
+// time, and no exception gets out.
 #pragma once
 #include <exception>
 #include <new>

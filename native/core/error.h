@@ -15,8 +15,8 @@ struct Mention {
   uint16_t begin = 0, length = 0;
 };
 
-// A failure, in memory of its own: it can be told when there is no other memory left. Longer texts
-// end with an ellipsis.
+// A failure, in memory of its own, so that it can be reported when no other memory is left. Longer
+// texts end with an ellipsis.
 struct Error {
   static constexpr int32_t max_mentions = 8;
 

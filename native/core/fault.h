@@ -1,4 +1,4 @@
-// What a device found wrong while it computed.
+// Faults that a device found while it computed.
 #pragma once
 #include "upsilon/upsilon.h"
 

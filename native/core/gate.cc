@@ -79,7 +79,7 @@ class Gate {
     if (status == UPS_OK) status = check_overlap();
     if (status == UPS_OK) status = choose_kernel();
     if (status == UPS_OK) status = choose_strategy();
-    if (status == UPS_OK) status = check_contents();  // last, as a device tells of it later
+    if (status == UPS_OK) status = check_contents();  // last, as a device reports it later
     context_.last_strategy = "";
     if (status != UPS_OK || writes_nothing()) return status;
     drop_rows_of_nothing();
@@ -108,7 +108,7 @@ class Gate {
     notes_.bound_by.resize(most.dim_names);
     notes_.given.resize(most.dim_names);
     notes_.rules.resize(most.parameters);
-    notes_.dims.resize(std::max<size_t>(most.dim_names, 1));  // last: the sign that all are there
+    notes_.dims.resize(std::max<size_t>(most.dim_names, 1));  // last: a sign that all others are there
   }
   ups_status fail(ups_status status, std::string_view argument, std::string_view text) {
     return context_.error.set(status, operation_.name, argument, text);
@@ -272,7 +272,7 @@ class Gate {
     return call_.options ? UPS_OK : fail(UPS_VALUE, "options", problem);
   }
 
-  // What the schema does not say.
+  // Checks that the schema does not express.
   ups_status validate() {
     if (!operation_.validate) return UPS_OK;
     Refusal refusal(schema_, call_);
@@ -296,9 +296,9 @@ class Gate {
     return UPS_OK;
   }
 
-  // Dimensions of arguments without elements can be of any size, and a kernel that walks them would
-  // not return. Where there is no output to write it is not run; else the walk is as long as if
-  // there were none.
+  // Dimensions of arguments without elements can have any size, and a kernel that loops over them
+  // would not return. Such a call is not run if there is no output to write; otherwise the loops
+  // are as long as if the dimensions were 0.
   void drop_rows_of_nothing() {
     constexpr int64_t walkable = int64_t{1} << 32;
     for (int name = 0; name < static_cast<int>(schema_.dim_names.size()); ++name)
@@ -350,7 +350,7 @@ class Gate {
     return {begin, begin + bytes};
   }
 
-  // The data rules: on the host here, on devices by what is put into the stream.
+  // The data rules: checked here for host memory, by kernels in the stream for devices.
   ups_status check_contents() {
     int32_t device_rule_count = 0;
     std::string problem;

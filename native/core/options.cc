@@ -11,8 +11,8 @@
 namespace upsilon {
 namespace {
 
-// Beyond any struct to come: a size that is no size, such as a field's value in its place, must not
-// be read up to.
+// Larger than any future struct: so many bytes must not be read when `size` holds something else,
+// such as the value of a field.
 constexpr size_t max_size = 4096;
 
 bool is_zero(const char* bytes, size_t count) {

@@ -1,5 +1,5 @@
-// Structs of options grow from version to version. Callers say how much of theirs there is; what is
-// behind the gate reads a whole struct of this version.
+// Structs of options grow from version to version. Callers say how much of theirs there is; code
+// behind the gate reads a complete struct of this version.
 #pragma once
 #include <cstddef>
 #include <string>
@@ -13,7 +13,8 @@ namespace upsilon {
 // all zeros. False for a size that no struct can have.
 bool is_zero_beyond(const void* options, size_t known, size_t size);
 
-// "options.size is 1 (expected 16, the size in this version)"; `or_else` is put behind "version".
+// "options.size is 1 (expected 16, the size in this version)"; `or_else` follows the word
+// "version".
 std::string size_text(size_t size, size_t known, const char* or_else = "");
 
 // The operation's options as this version's struct: the caller's own, or the defaults, or `filled`,

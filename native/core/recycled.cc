@@ -16,7 +16,7 @@ constexpr size_t smallest = size_t{64} << 10, largest = size_t{128} << 20;
 constexpr int64_t max_bytes = int64_t{256} << 20;
 constexpr unsigned slots = 32;
 
-// Freed memory keeps no address sanitizer from seeing who uses it.
+// Under AddressSanitizer nothing is kept, so that it sees who uses freed memory.
 #if defined(__SANITIZE_ADDRESS__)
 constexpr bool recycling = false;
 #else
@@ -76,7 +76,7 @@ bool keep_recycled(void* data, size_t size) {
   if (!recyclable(size) || (address & size_bits)) return false;
   const uintptr_t word = address | code_of(size);
   count(static_cast<int64_t>(size));
-  // What has waited longest makes room, for the slot and for the sum of all sizes.
+  // The memory that has waited longest is dropped, when slots or the sum of all sizes run out.
   release(waiting[oldest.fetch_add(1, std::memory_order_relaxed) % slots].exchange(word, std::memory_order_acq_rel));
   for (unsigned i = 0; i < slots && counters().recycled_bytes.load(std::memory_order_relaxed) > max_bytes; ++i)
     release(waiting[(oldest.load(std::memory_order_relaxed) + i) % slots].exchange(0, std::memory_order_acquire));

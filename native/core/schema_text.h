@@ -9,7 +9,7 @@
 namespace upsilon::schema_text {
 
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
-// A table, as lines are read by the compiler, to which every call is dear.
+// A table, as the compiler reads these lines, for which every call is expensive.
 struct WordCharacters {
   bool has[256] = {};
   constexpr WordCharacters() {
@@ -21,8 +21,8 @@ struct WordCharacters {
 inline constexpr WordCharacters word_characters;
 constexpr bool is_word(char c) { return word_characters.has[static_cast<unsigned char>(c)]; }
 
-// Not a constant expression: a fault in a line that is a constant does not compile, and the
-// compiler shows these words.
+// Not a constant expression: a fault in a constant line does not compile, and the compiler shows
+// this text.
 struct Fault {
   const char* what;
   size_t at;
@@ -39,7 +39,7 @@ struct ListIndex {
   const ListIndex* outer;
 };
 
-// Where text goes. Not behind a pointer: the compiler stores faster into an array that it sees.
+// The output. An array and not a pointer: the compiler evaluates stores into an array faster.
 template <size_t size>
 struct Text {
   char data[size] = {};

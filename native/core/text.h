@@ -1,4 +1,4 @@
-// The words of error messages, and what they count.
+// Parts of error messages.
 #pragma once
 #include <cstddef>
 #include <cstdint>

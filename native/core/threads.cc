@@ -82,8 +82,8 @@ struct Threads::Pool {
     }
   }
 
-  // A machine that refuses more threads still computes, with those it granted; where memory was
-  // short, for this job.
+  // If the machine refuses more threads, the call computes with those it got; if memory was short,
+  // only this job does.
   bool short_of_memory = false;
 
   explicit Pool(int32_t count) noexcept {

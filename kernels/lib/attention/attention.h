@@ -1,4 +1,4 @@
-// Attention over sets as plain numbers and pointers, however a call came by them.
+// The numbers and pointers of attention over sets, as attention and pair_attention both fill them.
 #pragma once
 #include <cmath>
 
@@ -14,7 +14,7 @@ T attention_scale(float option, int64_t width) {
   return static_cast<T>(static_cast<float>(1 / std::sqrt(static_cast<double>(width))));
 }
 
-// What both directions have.
+// Common to forward and backward.
 template <class T>
 struct Attention {
   int64_t queries = 0, heads = 0, width = 0, keys = 0, value_width = 0, sets = 0;
@@ -30,7 +30,7 @@ template <class T>
 struct AttentionForward : Attention<T> {
   T *y = nullptr, *softmax = nullptr;
 
-  // Whether the place of a pair among all pairs matters.
+  // Whether the position of a pair among all pairs matters.
   bool needs_pairs() const { return this->bias || this->keep.drops(); }
 };
 

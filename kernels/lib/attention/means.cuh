@@ -1,4 +1,4 @@
-// What the backward kernels of attention take off every query's slopes.
+// What the backward kernels of attention subtract from the slopes of every query.
 #pragma once
 #include "lib/cuda/cuda.h"
 

@@ -66,7 +66,7 @@ int64_t seen_in(const Head<float>& f, int64_t query, int64_t tile, int64_t keys)
   return std::clamp<int64_t>(f.seen(query) - tile, 0, keys);
 }
 
-// What dropout makes of the weights, or their gradients, of a query and the first `count` keys of a
+// Applies dropout to the weights, or their gradients, of a query and the first `count` keys of a
 // tile.
 class Dropout {
  public:
@@ -87,7 +87,7 @@ class Dropout {
 };
 
 // The scores of `rows` queries from `query` on with a tile of keys become exp(score - largest);
-// largest and total take them in, and what was summed up before is scaled to the new largest.
+// largest and total are updated, and earlier sums are rescaled to the new largest.
 void take_scores(const Head<float>& f, const ForwardScratch& s, int64_t query, int64_t rows, int64_t tile, int64_t keys,
                  int64_t first) {
   float* const largest = s.largest + (query - first);

@@ -1,5 +1,5 @@
 // One set and head of a call, and the definition of attention on it in plain loops: the reference,
-// and what fast variants fall back on where numbers are not finite, as these must not pass through
+// and the fallback of fast variants where numbers are not finite, as these must not pass through
 // masked pairs.
 #pragma once
 #include <cmath>
@@ -10,8 +10,8 @@
 
 namespace upsilon {
 
-// pairs[b] = the pairs of the sets before b: over H, where a set's bias begins and what it drops.
-// One more than the sets.
+// pairs[b] = the pairs of the sets before b: times H it is the number where a set's bias and its
+// random numbers of dropout begin. One entry more than there are sets.
 template <class T>
 void count_pairs(const Attention<T>& f, int64_t* pairs) {
   pairs[0] = 0;
@@ -44,7 +44,7 @@ struct Head {
         keep(f.keep) {
     if (f.bias) bias = f.bias + pairs_at;
   }
-  // Where this head's numbers of the set's first query, or key, are.
+  // Where the elements of this head begin for the set's first query or key.
   int64_t of_query(int64_t columns, int64_t row) const { return first_query * row + head * columns; }
   int64_t of_key(int64_t columns, int64_t row) const { return first_key * row + head * columns; }
 
@@ -54,11 +54,11 @@ struct Head {
     return head + 1 < heads ? columns : rows * row - head * columns;
   }
 
-  // The keys that query i sees are the first so many.
+  // Query i sees this many keys, the first ones.
   int64_t seen(int64_t i) const { return causal ? std::min(keys, i + 1) : keys; }
 
   int64_t pair(int64_t i, int64_t j) const { return pairs_at + i * keys + j; }
-  // What dropout multiplies the weight of a pair with.
+  // The factor by which dropout multiplies the weight of a pair.
   T kept(int64_t i, int64_t j) const { return keep.drops() ? keep.factor(pair(i, j)) : T(1); }
 
   T score(int64_t i, int64_t j) const {

@@ -33,8 +33,7 @@ struct BackwardScratch {
   BackwardScratch(const Attention<float>& f, WorkspaceLayout& workspace);
 };
 
-// What a pass over pairs of queries and keys is to give. The ranges are all of the set's, or all
-// that sums over them need.
+// Which gradients a pass over pairs of queries and keys computes, and over which queries and keys.
 struct Wanted {
   bool of_queries, of_keys;  // dq and dbias; dk and dv
 };

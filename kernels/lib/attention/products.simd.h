@@ -39,8 +39,8 @@ inline Right panels_of(const float* b, int64_t depth, int64_t vectors) {
   return {b, pair_columns, depth * pair_columns, depth, vectors};
 }
 
-// The pointer, of which the compiler does not know where it comes from: it would address all rows
-// from the first one.
+// The same pointer, but with its origin hidden from the compiler, which would otherwise address all
+// rows from the first one.
 template <class T>
 [[gnu::always_inline]] inline T* apart(T* pointer) {
   asm("" : "+r"(pointer));
@@ -126,7 +126,7 @@ void multiply(Left left, Right right, float* c, int64_t c_step, bool accumulate)
 #endif
 }
 
-// Watches numbers go by: 0 as long as all were finite, NaN afterwards.
+// Accumulates whether all numbers were finite: 0 as long as they are, NaN afterwards.
 struct Watch {
   Floats zeros;
   Watch() : zeros(zero()) {}
@@ -134,9 +134,9 @@ struct Watch {
   bool all_finite() const { return !any(zeros != zeros); }
 };
 
-// Rows `step` apart side by side, padded with zeros to whole vectors. What lies `ahead` floats
-// behind each row is wanted next: rows of a head are lines far apart, which no hardware fetches in
-// advance.
+// Copies rows that are `step` apart next to each other, padded with zeros to whole vectors, and
+// prefetches what lies `ahead` floats behind each row: rows of a head are far apart, where no
+// hardware prefetches.
 inline void pack_rows(const float* from, int64_t step, int64_t rows, int64_t columns, int64_t ahead, float* to,
                       Watch& watch) {
   const int64_t padded = round_up(columns, lanes);

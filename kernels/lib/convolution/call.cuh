@@ -1,4 +1,4 @@
-// What conv and conv_transpose do with a call, on the device: the gathered products of gather.cu.
+// How conv and conv_transpose run a call on the device, by the gathered products of gather.cu.
 #pragma once
 #include "lib/convolution/call.h"
 #include "lib/convolution/device.h"

@@ -1,5 +1,5 @@
 // A checked call of conv or conv_transpose, as plain numbers and pointers: y of conv lies on the
-// coarse grid, y of conv_transpose on the fine one, and all else is the same.
+// coarse grid, y of conv_transpose on the fine one; everything else is the same.
 #pragma once
 #include <utility>
 
@@ -55,7 +55,7 @@ struct ConvolutionBackward {
         dy(call["dy"]), dx(call["dx"]), dweight(call["dweight"]), dbias(call["dbias"]),
         activation(call.options().activation) {}
 
-  // The numbers that the weight's gradient is made of, by their grids.
+  // The factors of the weight's gradient, by their grids.
   const T* fine(const T* dz) const { return to_y == Towards::fine ? dz : x; }
   const T* coarse(const T* dz) const { return to_y == Towards::fine ? x : dz; }
 };

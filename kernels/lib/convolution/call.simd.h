@@ -1,4 +1,4 @@
-// What conv and conv_transpose do with a call.
+// How conv and conv_transpose run a call.
 #if defined(UPS_LIB_CONVOLUTION_CALL_SIMD_H) == \
     defined(UPS_SIMD_TOGGLE)  // once per instruction set: see lib/simd/each_isa.h
 #ifdef UPS_LIB_CONVOLUTION_CALL_SIMD_H
@@ -35,9 +35,9 @@ bool convolution_forward_fits(const Call& call, int32_t strategy) {
   return Gather::fits(Forward(call).shape, Forward::y_grid, strategy);
 }
 
-// dz = dy act', then dx from dz in the other direction, and the sums over samples and places. What
-// is gathered, by a forced strategy too: z again where only it tells the slope, and dx where it is
-// wanted.
+// dz = dy act', then dx from dz in the other direction, and the sums over samples and places.
+// Convolutions gather, here z again where the slope needs it, and dx where it is given; a forced
+// strategy applies to both.
 template <class Backward>
 struct ConvolutionBackwardScratch {
   bool gathers_z, gathers_dx;

@@ -66,7 +66,7 @@ struct BlockCopy {
   }
 };
 
-// Of tasks that are split among workers: loaded once for all.
+// For tasks that are split among workers: loaded once for all of them.
 void load_shared_blocks(const Plan& plan, const Operands& operands, Threads& threads) {
   constexpr int64_t channels = 16;
   const int64_t parts = ceil_div(plan.inputs, channels), of_channel = plan.source_places();

@@ -16,8 +16,8 @@ UPS_SIMD_SHARED_BEGIN
 void load_block(const GatherAxis (&axes)[3], const BlockStrides& strides, const float* source, int64_t channels,
                 const int64_t (&begin)[3], float* block);
 
-// A strategy that multiplies copies, whatever their strides: what is left to it is to cut the plan
-// and to set these.
+// A strategy that multiplies copies of any strides. A derived strategy only cuts the plan and sets
+// these fields.
 void lay_out_copies(Plan& plan, WorkspaceLayout& workspace);
 void prepare_copies(const Plan& plan, const Operands& operands, Threads& threads);
 void multiply_copies(const Plan& plan, const Operands& operands, const Block& block, int32_t worker);

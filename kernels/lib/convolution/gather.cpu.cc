@@ -21,7 +21,7 @@ constexpr int64_t min_cut_width = 512;
 const Strategy* const strategies[] = {UPS_CONVOLUTION_STRATEGIES(UPS_ADDRESS)};
 #undef UPS_ADDRESS
 
-// The last one fits every geometry.
+// The last strategy fits every geometry.
 int32_t choose(const GatherGeometry& geometry) {
   int32_t number = 0;
   while (number < convolution_strategy_count - 1 &&
@@ -34,7 +34,7 @@ int64_t tasks_for(double products, int64_t max_tasks) {
   return static_cast<int64_t>(std::clamp(products / task_products, 1.0, static_cast<double>(max_tasks)));
 }
 
-// The axis to cut next; null where none should be.
+// The axis to cut next; null if none should be cut.
 GatherAxis* axis_to_cut(Plan& plan, bool in_place) {
   auto& [d, h, w] = plan.axes;
   // Of the planes of the smallest block, were h cut: in place they hold a vector.
@@ -63,7 +63,7 @@ void cut(Plan& plan, int64_t (*copied_floats)(const Plan&)) {
   plan.splits = plan.all_blocks() < wanted ? std::max<int64_t>(std::min(ceil_div(wanted, blocks), tiles), 1) : 1;
 }
 
-// Of what a block has written, which is in a cache still.
+// Of what a block has just written, which is still in cache.
 void take_moments(const Plan& plan, const Block& block, const float* result) {
   int64_t begin[3], extent[3];
   for (int a = 0; a < 3; ++a) {

@@ -88,7 +88,8 @@ gather_tiles(const int32_t* fault, GatherCall f) {
   const int64_t weight_column =
       (f.coarse ? f.inputs : 1) * f.shape.axes[0].kernel * f.shape.axes[1].kernel * f.shape.axes[2].kernel;
 
-  // Threads keep their rows: of a stage each has some steps of one row, or all steps of some.
+  // A thread keeps its rows: in every stage it loads some steps of one row, or all steps of several
+  // rows.
   constexpr int own_rows = Shape::rows > Shape::threads ? Shape::rows / Shape::threads : 1;
   constexpr int row_teams = Shape::rows > Shape::threads ? 1 : Shape::threads / Shape::rows;
   int64_t z[own_rows], y[own_rows], x[own_rows], image[own_rows];

@@ -12,10 +12,10 @@
 
 UPS_SIMD_SHARED_BEGIN
 
-// Takes its scratch memory when it is made, from pieces that measure or hand out.
+// Its constructor reserves its scratch memory.
 class Gather {
  public:
-  // `strategy`: its number in the list, or -1 for the one that is preferred.
+  // `strategy`: a number in the list, or -1 for the preferred one.
   Gather(const Convolution& shape, Towards towards, int32_t workers, WorkspaceLayout& workspace, int32_t strategy = -1,
          bool with_moments = false);
   void run(Threads& threads, const Operands& operands) const;

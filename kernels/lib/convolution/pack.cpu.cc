@@ -30,7 +30,7 @@ void find_packed_places(const Plan& plan) {
 struct WeightRows {
   const float* from;
   int64_t outputs, length, of_output;
-  int64_t ahead;  // what is read next lies so much further on
+  int64_t ahead;  // distance in floats of what is read next
 };
 
 // Rows are turned in registers: squares of a tile's width, side by side. They begin with the first

@@ -123,8 +123,8 @@ inline void fill_taps(const GatherAxis (&axes)[3], const BlockStrides& strides, 
   tables.first[phase] = count;
 }
 
-// What a plan can hold: numbers of floats in a block, phases and taps. Beyond (a dilation of
-// millions) the reference works.
+// The limits of a plan: floats in a block, phases and taps. Beyond them (a dilation of millions)
+// the reference is used.
 inline constexpr int64_t max_block_floats = int64_t{1} << 28, max_phases = int64_t{1} << 24;
 
 // Floats of the smallest block: of one place in depth and height, and of whole rows, which may not

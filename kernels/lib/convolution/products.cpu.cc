@@ -52,7 +52,7 @@ inline void put_pairs(float* to, Floats first, Floats second, int64_t count) {
   if (count > lanes) store_some(to + lanes, high_pairs(first, second), count - lanes);
 }
 
-// What a tile has computed: sums of one phase, or of two that lie side by side along the width.
+// The sums of a tile: of one phase, or of two that are interleaved along the width.
 struct TileSums {
   const float* sums;
   int64_t first_output, outputs, vectors;
@@ -61,7 +61,7 @@ struct TileSums {
   int64_t channel, step;  // distances in the result: of channels, and of places along the width
 };
 
-// The places of one row that a segment has.
+// The places that a segment has in one row.
 struct RowPart {
   const float* from;
   float* to;
@@ -86,8 +86,8 @@ struct RowPart {
   }
 }
 
-// Writes the places of some vectors to the result: row by row, and what lies between them is passed
-// over.
+// Writes the places of some vectors to the result, row by row, and skips what lies between the
+// rows.
 inline void put(const Plan& plan, const Block& block, const Segment* segments, TileSums tile, float* result) {
   const auto& [d, h, w] = plan.axes;
   const int64_t row_floats = plan.strides.row, rows = plan.strides.plane / row_floats;

@@ -1,4 +1,4 @@
-// The definition of a convolution as a walk over everything that meets.
+// The definition of a convolution: loops over all products of which it is made.
 #pragma once
 #include "lib/math/activation.h"
 #include "lib/convolution/call.h"
@@ -40,7 +40,7 @@ void fill_with_bias(T* values, const T* bias, int64_t samples, int64_t channels,
     for (int64_t place = 0; place < places; ++place) values[row * places + place] = bias ? bias[row % channels] : T(0);
 }
 
-// Mean and variance of every row of places; 0 of none.
+// Mean and variance of every row of places; 0 for empty rows.
 template <class T>
 void moments_of_channels(const T* values, int64_t rows, int64_t places, double* moments) {
   for (int64_t row = 0; moments && row < rows; ++row) {

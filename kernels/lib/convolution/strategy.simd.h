@@ -65,13 +65,14 @@ struct Plan : GatherGeometry {
 };
 
 struct Strategy {
-  // Where its results are right: of the geometry alone, so that a test can force it wherever it is.
+  // Whether its results are right for a geometry, and for nothing but the geometry, so that a test
+  // can force the strategy wherever they are.
   bool (*fits)(const GatherGeometry&);
-  // Where it is taken, of those that fit: it is faster than what comes behind it in the list.
+  // Whether it should be taken if it fits: it is then faster than those behind it in the list.
   bool (*preferred)(const GatherGeometry&);
-  // Cuts the plan (cut_copied(), cut_in_place()) and takes its scratch memory.
+  // Cuts the plan (cut_copied(), cut_in_place()) and reserves its scratch memory.
   void (*lay_out)(Plan&, WorkspaceLayout&);
-  // What is done once for all blocks: weights are packed, for example.
+  // Work done once for all blocks, such as packing weights.
   void (*prepare)(const Plan&, const Operands&, Threads&);
   void (*compute)(const Plan&, const Operands&, const Block&, int32_t worker);
 };

@@ -25,8 +25,8 @@ constexpr int tile_taps = 3;  // 12 sums, 3 and 1: 16 of 16
 
 constexpr int64_t block_places = 2048, max_block_places = 4096;
 constexpr int64_t large_block = 256 * 1024;  // floats, where dilated taps lie far apart
-constexpr int64_t task_taps = 24;  // fine channels times taps that a task has at least, to use what it reads often
-constexpr int64_t min_tasks = 64;  // below, the places are dealt out too, as far as
+constexpr int64_t task_taps = 24;  // fine channels times taps that a task has at least, to reuse what it reads
+constexpr int64_t min_tasks = 64;  // with fewer, the places are distributed too, as long as
 constexpr int64_t max_part_floats = int64_t{2} << 20;
 
 // Places to sum over: of every sample `planes` of `flat` floats each.
@@ -51,7 +51,7 @@ template <int channels, int taps, class LoadCoarse>
   }
 }
 
-// Gives the sums of every lane: parts of a vector, taken here, would keep GCC from holding it in a
+// Returns the sums of every lane: taking parts of a vector here would keep GCC from holding it in a
 // register.
 template <int channels, int taps>
 void tile(const Run& run, const float* const* fine, float* result) {
@@ -150,7 +150,8 @@ void WeightGradient::pad(Threads& threads, const float* coarse) const {
   });
 }
 
-// The sum of one tap in one sample where something is not finite: only what meets is multiplied.
+// The sum of one tap in one sample where something is not finite: only pairs of existing places are
+// multiplied.
 float WeightGradient::exact_sum(const Chunk& chunk, int64_t tap, const float* fine, const float* coarse) const {
   const auto& [d, h, w] = axes_;
   const int64_t kw = tap % w.of.kernel, kh = tap / w.of.kernel % h.of.kernel, kd = tap / w.of.kernel / h.of.kernel;

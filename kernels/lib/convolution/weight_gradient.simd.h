@@ -13,7 +13,7 @@
 UPS_SIMD_SHARED_BEGIN
 
 // dW[coarse channel, fine channel, tap] = the sum over samples and places of coarse times fine.
-// Takes its scratch memory when it is made, from pieces that measure or hand out.
+// Its constructor reserves its scratch memory.
 class WeightGradient {
  public:
   WeightGradient(const Convolution& shape, int32_t workers, WorkspaceLayout& workspace);

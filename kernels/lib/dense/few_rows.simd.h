@@ -1,6 +1,6 @@
 // Products of few rows with a weight that is used once: packing it would take longer than all the
-// rest. A square of it is transposed in registers and met by all rows at once. Every sum runs in
-// the order in which multiply() adds: the same bits.
+// rest. A square of it is transposed in registers and multiplied with all rows at once. Every sum
+// runs in the order in which multiply() adds: the same bits.
 //
 // Floor: the weight's bytes against the bandwidth of the memory or the cache that it lies in.
 #if defined(UPS_LIB_DENSE_FEW_ROWS_SIMD_H) == \

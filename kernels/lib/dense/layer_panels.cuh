@@ -129,10 +129,10 @@ struct Targets {
   int32_t count;
 };
 
-// What is wanted of the way down.
+// Which gradients the backward pass computes.
 struct Descent {
   int64_t parameters = 0;  // of a row of parts
-  int32_t lowest;  // the layer where the way ends
+  int32_t lowest;  // the layer where the backward pass ends
   int32_t weights_at[max_layers], biases_at[max_layers];  // in a row of parts; -1: not wanted
   bool wants_dx;
 

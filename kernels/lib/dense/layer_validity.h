@@ -1,4 +1,4 @@
-// What operations with a list of layers refuse.
+// Calls that operations with a list of layers refuse.
 #pragma once
 #include "core/validity.h"
 

@@ -88,7 +88,7 @@ void LayersBackward::down(const Layers<float>& f, const LayerGradients<float>& t
     const float* dz = dh;
     float* next = own + gradients[l % 2];
     if (f.activation[l] != UPS_ACTIVATION_NONE) {
-      // In place of the sums for gelu, of the values else: neither is needed any more.
+      // Overwrites the sums for gelu, the values otherwise: neither is needed any more.
       float* slopes = own + (sums[l] >= 0 ? sums[l] : values[l]);
       slope_rows(own + values[l], dh, slopes, rows * outputs, f.activation[l]);
       dz = slopes;

@@ -27,8 +27,7 @@ struct Layers {
       if (weights.given(l)) layers = l + 1;
     }
   }
-  // Of a call whose layers are called weight0, bias0, weight1 ... and turn into M0, M1 ...
-  // features.
+  // Of a call whose layers are called weight0, bias0, weight1 ... and have M0, M1 ... outputs.
   template <NamedCall Named>
   Layers(const Named& call, int64_t inputs)
       : Layers(inputs, call.dims("M#"), call.list("weight#"), call.list("bias#"), call.options().activation) {}
@@ -42,7 +41,7 @@ struct Layers {
   }
 };
 
-// Null where not wanted.
+// Null for gradients that are not computed.
 template <class T>
 struct LayerGradients {
   T *dweight[max_layers] = {}, *dbias[max_layers] = {};

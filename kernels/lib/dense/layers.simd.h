@@ -1,5 +1,5 @@
-// Chunks of rows through all layers, up and down again; their activations stay in a worker's
-// scratch. Compiled in lib/dense/layers.cpu.cc.
+// Takes chunks of rows through all layers, forward and backward; their activations stay in a
+// worker's scratch. Compiled in lib/dense/layers.cpu.cc.
 #if defined(UPS_LIB_DENSE_LAYERS_SIMD_H) == \
     defined(UPS_SIMD_TOGGLE)  // once per instruction set: see lib/simd/each_isa.h
 #ifdef UPS_LIB_DENSE_LAYERS_SIMD_H
@@ -35,8 +35,8 @@ void pack_transposed(Threads& threads, const Layers<float>& f, int32_t layers, c
 void apply_layer(const Layers<float>& f, int32_t l, const PackedWeights& packed, const float* x, int64_t rows,
                  float* values, float* sums);
 
-// The gradients of a chunk's rows through all layers. `recomputed` layers get their values again:
-// all, or without the last where nobody looks at its values.
+// The gradients of a chunk's rows through all layers. The values of `recomputed` layers are
+// computed again: of all layers, or of all but the last where its values are not needed.
 struct LayersBackward {
   int32_t recomputed;
   PackedWeights weights;                           // transposed

@@ -38,8 +38,8 @@ class Lines {
   int64_t taken_ = 0;
 };
 
-// The pointer, of which the compiler does not know where it comes from: it would address all rows
-// from the first one.
+// The same pointer, but with its origin hidden from the compiler, which would otherwise address all
+// rows from the first one.
 [[gnu::always_inline]] inline const float* apart(const float* pointer) {
   asm("" : "+r"(pointer));
   return pointer;

@@ -46,9 +46,9 @@ struct Finish {
   bool relu = false;
 };
 
-// Memory that is wanted next: fetched into L2 while a product runs, a line at every step of a tile,
-// which costs the product nothing. Area after area, as far as the steps go. When nothing is named,
-// a tile fetches the rows of A and C that the next one works on.
+// Memory that is needed next: prefetched into L2 while a product runs, one line at every step of a
+// tile, which costs the product nothing; area after area, as long as there are steps. Without any
+// area a tile prefetches the rows of A and C of the next tile.
 struct Ahead {
   static constexpr int areas = 3;
   const float* from[areas] = {};

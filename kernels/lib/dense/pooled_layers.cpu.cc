@@ -19,7 +19,7 @@ SetPieces pieces_of(const PooledLayers<float>& f, int64_t row_floats) {
   return {f.offsets, f.sets, rows, rows};
 }
 int64_t max_rows(const SetPieces& sets) { return 2 * sets.piece_elements; }
-// At most so many chunks: known before the offsets are looked at.
+// The largest possible number of chunks: known before the offsets are read.
 int64_t max_chunks(const PooledLayers<float>& f, const SetPieces& sets) {
   return ceil_div(f.particles + f.sets, sets.task_elements);
 }

@@ -78,7 +78,7 @@ struct LayerPooling {
     return values[f.layers - 1];
   }
 
-  // Rows of `to` are whole.
+  // Rows of `to` are contiguous.
   void pool(Launcher& launch, int32_t precision, const PooledLayers<float>& f, const PooledRows& to) const {
     const int64_t width = f.last_width();
     float* const h = apply_layers(launch, precision, f);
@@ -101,15 +101,15 @@ struct PoolingScratch {
     if (in_tiles) tiles = TilePooling(f, workspace);
     else layers = LayerPooling(f, workspace);
   }
-  // With `scales` where it is a mean that is weighted, or goes over several lists. Rows are whole
-  // if not in tiles.
+  // With `scales` where it is a mean that is weighted, or goes over several lists. Rows are
+  // contiguous if not in tiles.
   void pool(Launcher& launch, int32_t precision, const PooledLayers<float>& f, const PooledRows& to) const {
     if (in_tiles) tiles.pool(launch, precision, f, to);
     else layers.pool(launch, precision, f, to);
   }
 };
 
-// What the gradients come from, and where those of the last layer go.
+// The inputs of the gradients, and where those of the last layer go.
 struct Spread {
   const int32_t* offsets;
   const float *particle_weights, *dy, *h, *scale;  // scale: null where sums are not scaled

@@ -32,7 +32,7 @@ struct PooledRows {
   float* y;
   int64_t stride;
   const float* scales = nullptr;  // of means over several lists of sets; null: each set's own
-  Earlier earlier = {};  // what the rows hold already
+  Earlier earlier = {};  // how many elements the rows already hold the pool of
 };
 
 struct PoolingScratch {

@@ -33,7 +33,7 @@ template <class Body>
 // Of a piece that stays in L1, which is read twice: for its mean, then for the deviations from what
 // was found.
 inline Moments moments_of(const float* numbers, int64_t count) {
-  // 0 from lane `here` on, where the deviation of a 0 that is no number stands.
+  // 0 from lane `here` on: there the deviation is that of the padding.
   const auto masked = [](Floats v, int64_t here) {
     float kept[lanes] = {};
     store_first(kept, v, here);

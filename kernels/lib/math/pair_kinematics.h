@@ -14,7 +14,7 @@ inline constexpr int64_t pair_columns_of_momenta = 4, pair_feature_count = 4;
 
 UPS_HD inline double at_least(double value, double least) { return value < least ? least : value; }
 
-// What pairs look at of a particle.
+// The numbers of a particle that pairs need.
 struct Kinematics {
   double pt, rapidity, azimuth, px, py, pz, energy;
 };
@@ -36,7 +36,7 @@ UPS_HD Kinematics kinematics_of(const T* momentum) {
   return k;
 }
 
-// What the logarithms of a pair are taken of, before anything is brought to its least.
+// The arguments of a pair's logarithms, before the lower limits are applied.
 struct PairQuantities {
   double rapidity, azimuth;  // differences
   double distance2, smaller, sum, mass2;
@@ -65,7 +65,8 @@ UPS_HD void pair_features(const Kinematics& a, const Kinematics& b, double eps, 
   features[3] = static_cast<T>(std::log(at_least(pair.mass2, eps)));
 }
 
-// Adds to `to` the gradient by particle a of a pair whose features have the gradient g.
+// Adds to `to` the gradient with respect to particle a of a pair whose features have the gradient
+// g.
 UPS_HD inline void add_pair_gradient(const Kinematics& a, const Kinematics& b, double eps, const double (&g)[4],
                                      Kinematics& to) {
   const PairQuantities pair(a, b);
@@ -95,7 +96,8 @@ UPS_HD inline void add_pair_gradient(const Kinematics& a, const Kinematics& b, d
   }
 }
 
-// From the gradient by a particle's kinematics to that by its momentum.
+// Turns the gradient with respect to a particle's kinematics into that with respect to its
+// momentum.
 template <class T>
 UPS_HD void momentum_gradient(const Kinematics& k, const Kinematics& g, T* to) {
   double px = g.px, py = g.py;

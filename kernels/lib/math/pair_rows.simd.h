@@ -85,7 +85,7 @@ inline void pair_feature_row(const KinematicColumns& all, const Kinematics& a, i
     const PairDoubles px = a.px + read(all.px + j), py = a.py + read(all.py + j), pz = a.pz + read(all.pz + j);
     const PairDoubles energy = a.energy + read(all.energy + j);
     const PairDoubles mass2 = energy * energy - (px * px + py * py + pz * pz);
-    // Logarithms of squares, halved, where a root would be taken else.
+    // Half the logarithm of a square replaces the logarithm of a root.
     const PairDoubles of_pair[pair_feature_count] = {
         0.5 * natural_logarithm(at_least(smaller * smaller * distance2, least2)),
         natural_logarithm(at_least(smaller / at_least(own + pt, least), least)),

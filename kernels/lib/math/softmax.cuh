@@ -8,8 +8,7 @@
 
 namespace upsilon {
 
-// Of a piece: the largest number, and the sum of the exponentials with it taken off (of nothing but
-// -inf: 0).
+// Of a piece: the largest number, and the sum of exp(number - largest), 0 if all are -inf.
 struct SoftmaxPart {
   float largest, total;
 };
@@ -29,7 +28,7 @@ struct WarpColumn {
       value += ups::Tile<32>::here().shfl_xor(value, distance);
     return value;
   }
-  // The largest; NaN is passed over.
+  // The largest; NaN is ignored.
   UPS_ON_DEVICE float largest(float value) const {
     for (int distance = column_lanes; distance < team_lanes; distance *= 2) {
       const float other = ups::Tile<32>::here().shfl_xor(value, distance);

@@ -25,8 +25,8 @@ inline Floats first_or(Floats v, Floats other, int64_t count) {
 
 inline bool rows_fill_vectors(int64_t columns) { return columns > 0 && columns <= lanes && lanes % columns == 0; }
 
-// Every lane of a vector that whole rows fill gets what all lanes of its column have, joined by
-// `join`.
+// For a vector that holds whole rows: every lane gets the values of all lanes of its column, joined
+// by `join`.
 template <class Join>
 inline Floats over_columns(Floats v, int64_t columns, Join&& join) {
   float values[lanes];

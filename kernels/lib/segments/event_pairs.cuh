@@ -34,7 +34,7 @@ UPS_ON_DEVICE int64_t event_of(const Boundary* boundaries, int64_t events, int64
   return low;
 }
 
-// What pairs look at of every particle.
+// The numbers of every particle that pairs need.
 template <int threads>
 UPS_KERNEL_LB(threads)
 find_kinematics(const int32_t* fault, const float* momenta, int64_t particles, Kinematics* kinematics) {

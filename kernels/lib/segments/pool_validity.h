@@ -1,4 +1,4 @@
-// What pooling with weights refuses.
+// Calls that pooling with weights refuses.
 #pragma once
 #include "core/validity.h"
 #include "lib/segments/pool.h"

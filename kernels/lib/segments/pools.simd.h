@@ -34,8 +34,8 @@ struct Extreme {
   Floats value;
   Ints element;
 
-  // Takes what `next` has beyond it, and says in which lanes. The first of equal values stays, and
-  // the first NaN.
+  // Takes from `next` the lanes that are more extreme, and returns which. Of equal values the first
+  // stays, and so does the first NaN.
   [[gnu::always_inline]] Ints take(int32_t pool, const Extreme& next) {
     const Ints beyond = pool == UPS_POOL_MAX ? next.value > value : next.value < value;
     const Ints replaced = beyond | ((next.value != next.value) & (value == value));
@@ -52,7 +52,7 @@ inline void scatter(const Extreme& extreme, const float* dy, int64_t channels, i
   for (int64_t k = 0; k < count; ++k) dx[extreme.element[k] * channels + k] = dy[k];
 }
 
-constexpr int extreme_vectors = 4;  // that are looked at together, so that one need not wait for another's comparisons
+constexpr int extreme_vectors = 4;  // searched together, so that none waits for comparisons of another
 
 // The extremes of x[i, c] over the elements [begin, end), for extreme_vectors vectors of channels,
 // or for one of at most `lanes`: `columns` says which.

@@ -1,5 +1,5 @@
-// What pooling over segments of rows holds while it goes on, and the last step, common to the ways
-// there: pieces of long segments are joined in order.
+// The intermediate results of pooling over segments of rows, and the last step, which all forms
+// share: pieces of long segments are joined in order.
 #pragma once
 #include "lib/segments/row_pieces.cuh"
 #include "lib/segments/segments.h"

@@ -58,8 +58,8 @@ struct SetPieces {
     threads.run(tasks(), [&](int64_t task, int32_t) { each_of_task(task, body); });
   }
 
-  // What pieces of cut sets leave for the joining has a slot of its own: in every piece_elements
-  // elements at most one cut set begins, and at most one later piece of another.
+  // The result of every piece of a cut set has a slot of its own until they are joined: in every
+  // piece_elements elements at most one cut set begins, and at most one later piece of another.
   static int64_t slots(int64_t elements, int64_t piece_elements) { return 2 * (elements / piece_elements + 1); }
   int64_t slot(const Piece& piece) const { return 2 * (piece.begin / piece_elements) + (piece.index == 0); }
   int64_t slot_of(int64_t set_begin, int64_t piece) const {

@@ -97,7 +97,7 @@
 // run, workspace)
 #define UPS_CPU_VARIANT(entry, named, ...) \
   const VariantEntry entry##_variant{named::operation.name, Variant::UPS_ISA, KernelEntry{__VA_ARGS__}};
-// The same for float64, which the reference computes otherwise.
+// The same for float64, which without such a variant the reference computes.
 #define UPS_CPU_VARIANT_F64(entry, named, ...) \
   const VariantEntry entry##_f64_variant{named::operation.name, Variant::UPS_ISA, KernelEntry{__VA_ARGS__}, true};
 

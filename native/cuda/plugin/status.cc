@@ -22,7 +22,7 @@ ups_status device_status(cudaError_t error) {
   const std::string more = details();
   std::snprintf(message, sizeof message, "%s (%s)%s%s", cudaGetErrorString(error), cudaGetErrorName(error),
                 more.empty() ? "" : ": ", more.c_str());
-  (void)cudaGetLastError();  // an error that does not stick belongs to this call only
+  (void)cudaGetLastError();  // a non-sticky error belongs to this call only
   return error == cudaErrorMemoryAllocation ? UPS_OUT_OF_MEMORY : UPS_DEVICE;
 }
 

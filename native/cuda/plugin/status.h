@@ -1,4 +1,4 @@
-// What became of calls to the CUDA runtime: the status handed to the core, and the words kept for
+// Results of calls to the CUDA runtime: the status for the core, and the text kept for
 // last_message().
 #pragma once
 #include "cuda/ups_cuda.h"
@@ -6,7 +6,7 @@
 
 namespace upsilon {
 
-// UPS_OK, or the fitting status; the runtime's words are kept for this host thread.
+// UPS_OK, or the matching status; the runtime's text is kept for this host thread.
 ups_status device_status(cudaError_t error);
 const char* device_message();
 
