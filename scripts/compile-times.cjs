@@ -19,10 +19,20 @@ const kinds = [
   ['C++', /\.cc$/],
 ];
 
+// The core and the addon are compiled as one: build/CMakeFiles/<target>.dir/Unity/unity_0_cxx.cxx
+// includes their files. They are named by their folder.
+const isWhole = /\/Unity\/[^/]+\.cxx\.o\.seconds$/;
+function folderOfWhole(file) {
+  const text = readFileSync(path.join(build, file.replace(/\.o\.seconds$/, '')), 'utf8');
+  return `${/\/(native\/[^/"]+)\/[^/"]+\.cc"/.exec(text)[1]}/*.cc`;
+}
+
 function* timedSources() {
   for (const name of readdirSync(build, { recursive: true })) {
     const file = name.split(path.sep).join('/');
-    const source = isTimed.exec(file)?.[1] ?? (file.endsWith('.gch.seconds') ? 'precompiled headers' : undefined);
+    const source =
+      isTimed.exec(file)?.[1] ??
+      (isWhole.test(file) ? folderOfWhole(file) : file.endsWith('.gch.seconds') ? 'precompiled headers' : undefined);
     if (!source) continue;
     const seconds = readFileSync(path.join(build, name), 'utf8').trim().split(/\s+/).map(Number);
     yield { source, seconds: seconds[0] + seconds[1] };

@@ -33,12 +33,12 @@ bool same(ups_dtype a, ups_dtype b) { return a.code == b.code && a.bits == b.bit
 
 // ---- import ----
 
-struct Refusal {
+struct Unusable {
   ups_status status;
   std::string text;
 };
 
-[[noreturn]] void refuse(ups_status status, std::string text) { throw Refusal{status, std::move(text)}; }
+[[noreturn]] void refuse(ups_status status, std::string text) { throw Unusable{status, std::move(text)}; }
 
 int64_t product(int64_t a, int64_t b) {
   int64_t result = 0;
@@ -280,14 +280,14 @@ void write_column(const ups_tensor& values, ups_block* block, const ups_tensor* 
     if (same(known.dtype, values.dtype)) begin_schema(schema, std::string(1, known.letter), false, top);
 }
 
-// Runs the body in the context; a Refusal that it throws is about `argument`.
+// Runs the body in the context; an Unusable that it throws is about `argument`.
 template <class Body>
 ups_status guarded(ups_context* context, const char* argument, Body body) noexcept {
   return enter(context, "", [&] {
     try {
       body();
       return UPS_OK;
-    } catch (const Refusal& refusal) {
+    } catch (const Unusable& refusal) {
       return context->error.set(refusal.status, "", argument, refusal.text);
     }
   });

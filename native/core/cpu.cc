@@ -4,14 +4,14 @@
 
 namespace upsilon {
 namespace {
-constexpr const char* names[variant_count] = {"reference", "baseline", "avx2", "lanes16", "avx512", "cuda"};
+constexpr const char* variant_names[variant_count] = {"reference", "baseline", "avx2", "lanes16", "avx512", "cuda"};
 }
 
-const char* variant_name(Variant variant) { return names[static_cast<int>(variant)]; }
+const char* variant_name(Variant variant) { return variant_names[static_cast<int>(variant)]; }
 
 bool variant_from_name(const char* text, Variant* variant) {
   for (int i = 0; i < variant_count; ++i)
-    if (std::strcmp(text, names[i]) == 0) {
+    if (std::strcmp(text, variant_names[i]) == 0) {
       *variant = static_cast<Variant>(i);
       return true;
     }

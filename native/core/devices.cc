@@ -1,4 +1,5 @@
 // Devices of this machine, and copies between them.
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 
@@ -30,6 +31,10 @@ ups_status fail(ups_context* context, ups_status status, const char* argument, s
   return context->error.set(status, "copy", argument, text);
 }
 
+bool same_shape(const ups_tensor& a, const ups_tensor& b) {
+  return a.ndim == b.ndim && std::equal(a.shape, a.shape + std::max(a.ndim, 0), b.shape);
+}
+
 // A plug-in that there is no memory to open is looked for again the next time.
 const Plugin* plugin_or_null(int32_t device_type) noexcept {
   try {
@@ -47,7 +52,7 @@ ups_status copy(ups_context* context, const ups_tensor* source, const ups_tensor
   if (size == 0 || std::memcmp(&source->dtype, &destination->dtype, sizeof source->dtype) != 0)
     return fail(context, UPS_DTYPE, "destination",
                 format("destination is %s (expected %s)", dtype_text(destination->dtype), dtype_text(source->dtype)));
-  if (elements < 0 || elements != element_count(*destination))
+  if (elements < 0 || element_count(*destination) < 0 || !same_shape(*source, *destination))
     return fail(context, UPS_SHAPE, "destination",
                 "destination is " + shape_text(*destination) + " (expected " + shape_text(*source) + ")");
   if (elements == 0) return UPS_OK;

@@ -17,9 +17,18 @@ function compiledByGyp(target) {
     .map((name) => name.replace(/\.o$/, '.cc'));
 }
 
+// CMake compiles the core and the addon as one file each, which includes their sources.
+function sourcesOf({ command, file }) {
+  const files = file.endsWith('.cc')
+    ? [file]
+    : [...readFileSync(file, 'utf8').matchAll(/^#include "(.+\.cc)"$/gm)].map(([, included]) => included);
+  return files.map((name) => ({ command, file: /\/((?:kernels|native)\/(?:[^/]+\/)*[^/]+)$/.exec(name)[1] }));
+}
+
 const commands = JSON.parse(readFileSync(path.join(cmakeBuild, 'compile_commands.json'), 'utf8'))
-  .filter(({ command, file }) => file.endsWith('.cc') && /-o CMakeFiles\/upsilon_(objects|node)\.dir\//.test(command))
-  .map(({ command, file }) => ({ command, file: /\/((?:kernels|native)\/(?:[^/]+\/)*[^/]+)$/.exec(file)[1] }));
+  .filter(({ command }) => /-o CMakeFiles\/upsilon_(objects|node)\.dir\//.test(command))
+  .filter(({ file }) => /\.cc$|\/Unity\/[^/]+\.cxx$/.test(file))
+  .flatMap(sourcesOf);
 const isUnvectorised = ({ command }) => command.includes('-fno-tree-vectorize');
 const files = (list) => list.map(({ file }) => file).sort();
 

@@ -62,6 +62,7 @@ void refused_at_once() {
   std::thread first([&] {
     Vectors v(1);
     CHECK(v.wait(context, waits) == UPS_OK);
+    inside = true;  // if it never was
     CHECK(ups_last_error(context)->status == UPS_VALUE && first_error == ups_last_error(context)->text);
   });
   while (!inside) std::this_thread::yield();

@@ -811,6 +811,25 @@ void spoilt_at_random(ups_context* context) {
   CHECK(refused > 10000);
 }
 
+void copies(ups_context* context) {
+  const float source[6] = {1, 2, 3, 4, 5, 6};
+  float destination[6] = {};
+  int64_t rows[2] = {2, 3}, columns[2] = {3, 2};
+  const ups_tensor from{const_cast<float*>(source), {UPS_CPU, 0}, 2, {UPS_FLOAT, 32, 1}, rows, nullptr, 0};
+  ups_tensor to = from;
+  to.data = destination;
+  CHECK(ups_copy(context, &from, &to) == UPS_OK && std::equal(source, source + 6, destination));
+  to.shape = columns;
+  CHECK(ups_copy(context, &from, &to) == UPS_SHAPE);
+  CHECK_TEXT(ups_last_error(context)->text, "destination is [3, 2] (expected [2, 3])");
+  to.ndim = 1;
+  CHECK(ups_copy(context, &from, &to) == UPS_SHAPE);
+  to = from;
+  to.dtype.bits = 64;
+  CHECK(ups_copy(context, &from, &to) == UPS_DTYPE);
+  CHECK(ups_copy(context, &from, nullptr) == UPS_VALUE && ups_copy(context, nullptr, &to) == UPS_VALUE);
+}
+
 }  // namespace
 
 int main() {
@@ -833,6 +852,7 @@ int main() {
   whole_calls(context);
   contexts();
   strategies();
+  copies(context);
   spoilt_at_random(context);
   ups_context_destroy(context);
   return finish_checks();

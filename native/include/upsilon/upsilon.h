@@ -122,7 +122,8 @@ typedef struct ups_context_options {
   ups_device device UPS_DEFAULT({0, 0}); /* {0, 0} means the CPU */
   int32_t threads UPS_DEFAULT(0); /* CPU threads; 0 means 1, -1 every core this process may use */
   int32_t precision UPS_DEFAULT(0); /* ups_precision of matrix products on CUDA; the CPU always computes in fp32 */
-  /* NULL, or reference | baseline | avx2 | avx512 | cuda. UPSILON_FORCE, if set, overrides it. */
+  /* NULL, or reference | baseline | avx2 | avx512 | cuda (lanes16 in builds with
+   * UPSILON_LANES16). UPSILON_FORCE, if set, overrides it. */
   const char* variant UPS_DEFAULT(NULL);
 } ups_context_options;
 
