@@ -1,5 +1,6 @@
 'use strict';
 const { randomInt } = require('node:crypto');
+const { availableParallelism } = require('node:os');
 
 /** Any number would do; this one stays, so that two runs test the same. */
 const fixedSeed = 20_261_130;
@@ -23,6 +24,8 @@ if (random) process.stderr.write(`UPSILON_TEST_SEED=${seed}\n`);
 module.exports = {
   roots: ['<rootDir>/dist-test'],
   transform: {},
+  // Jest's own choice, one fewer than there are cores, leaves half of two cores idle.
+  maxWorkers: Math.max(2, availableParallelism() - 1),
   // A limit for what hangs, not for what is slow on a busy machine.
   testTimeout: 300_000 * runs,
   testSequencer: '<rootDir>/dist-test/runner/sequencer.js',

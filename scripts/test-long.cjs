@@ -64,13 +64,13 @@ const steps = [
   },
   {
     name: 'order',
-    what: 'all tests --repetitions times, files and tests in random order',
+    what: 'all tests --repetitions times in one process, files and tests in random order',
     run({ repetitions }) {
       let passed = 0;
       for (let number = 1; number <= repetitions; ++number) {
         const begin = performance.now();
         const seed = randomInt(2 ** 31);
-        const good = jest(['--randomize', `--seed=${seed}`]);
+        const good = jest(['--runInBand', '--randomize', `--seed=${seed}`]);
         passed += good ? 1 : 0;
         console.log(
           `${number} of ${repetitions}: --randomize --seed=${seed} ${good ? 'passed' : 'FAILED'} in ${seconds(begin)}`,

@@ -82,7 +82,7 @@ export {
 } from './runtime/machine';
 export { tensor, type TensorOptions, zeros } from './tensor/create';
 export type { NestedArray } from './tensor/lists';
-export { Ragged, ragged, type RaggedLike } from './tensor/ragged';
+export { Ragged, ragged, type RaggedLike, type RaggedLists } from './tensor/ragged';
 export { Tensor, type TensorLike } from './tensor/tensor';
 export * as models from './models';
 export * as optim from './optim';

@@ -1,5 +1,7 @@
 import { Kernel } from './operation/kernel';
 import { KnownOptions, shown } from './runtime/check';
+import { cpu } from './runtime/device';
+import { dtypeCode } from './runtime/dtype';
 import { ValueError } from './runtime/errors';
 import { filled, Tensor } from './tensor/tensor';
 
@@ -12,10 +14,17 @@ function listOf(parameters: Parameters): Tensor[] {
     throw new ValueError('optim', 'parameters', text);
   }
   const list = Symbol.iterator in parameters ? [...(parameters as Iterable<Tensor>)] : Object.values(parameters);
-  for (const parameter of list) {
+  const places = new Map<Tensor, number>();
+  list.forEach((parameter, place) => {
     if (!(parameter instanceof Tensor) || !parameter.requiresGrad)
-      throw new ValueError('optim', 'parameters', 'a parameter is not a tensor with requiresGrad');
-  }
+      throw new ValueError('optim', 'parameters', `parameter ${place} is not a tensor with requiresGrad`);
+    const first = places.get(parameter);
+    if (first !== undefined) {
+      const text = `parameters ${first} and ${place} are the same tensor (expected each once)`;
+      throw new ValueError('optim', 'parameters', text);
+    }
+    places.set(parameter, place);
+  });
   return list;
 }
 
@@ -41,6 +50,15 @@ abstract class Optimizer {
     });
   }
 
+  /**
+   * Takes a step with a parameter without elements, so that wrong settings are refused where they
+   * are given.
+   */
+  protected checkSettings(): void {
+    const nothing = filled({ _dtype: dtypeCode['float32'], shape: [0], _device: cpu }, 0, 'optim', 'parameters');
+    this.update(nothing, nothing, -1, 1);
+  }
+
   protected abstract update(parameter: Tensor, gradient: Tensor, index: number, step: number): void;
 }
 
@@ -64,7 +82,11 @@ export interface AdamOptions {
 
 const knownAdamOptions = new KnownOptions('learningRate', 'beta1', 'beta2', 'epsilon', 'weightDecay', 'decoupled');
 
-/** Adam of Kingma and Ba, arXiv:1412.6980, each step one pass over the memory. */
+/**
+ * Adam of Kingma and Ba, arXiv:1412.6980, each step one pass over the memory.
+ * @throws ValueError for settings out of range: learning rate, epsilon and weight decay from 0 on,
+ *   betas from 0 to below 1; for a parameter that is given twice
+ */
 export class Adam extends Optimizer {
   private static readonly kernel = new Kernel('adam');
   private readonly state: { mean: Tensor; square: Tensor }[];
@@ -78,10 +100,11 @@ export class Adam extends Optimizer {
       mean: filled(parameter, 0, 'optim', 'parameters'),
       square: filled(parameter, 0, 'optim', 'parameters'),
     }));
+    this.checkSettings();
   }
 
   protected update(parameter: Tensor, gradient: Tensor, index: number, step: number): void {
-    const { mean, square } = this.state[index];
+    const { mean, square } = this.state[index] ?? { mean: parameter, square: parameter };
     Adam.kernel.run([gradient], { ...this.options, step }, [parameter, mean, square]);
   }
 }
@@ -100,7 +123,11 @@ export interface SgdOptions {
 
 const knownSgdOptions = new KnownOptions('learningRate', 'momentum', 'weightDecay', 'nesterov');
 
-/** Stochastic gradient descent with momentum. */
+/**
+ * Stochastic gradient descent with momentum.
+ * @throws ValueError for settings below 0, for nesterov without momentum, and for a parameter that
+ *   is given twice
+ */
 export class Sgd extends Optimizer {
   private static readonly kernel = new Kernel('sgd');
   private readonly velocity: (Tensor | undefined)[];
@@ -113,6 +140,7 @@ export class Sgd extends Optimizer {
     this.velocity = this.parameters.map((parameter) =>
       options.momentum ? filled(parameter, 0, 'optim', 'parameters') : undefined,
     );
+    this.checkSettings();
   }
 
   protected update(parameter: Tensor, gradient: Tensor, index: number, step: number): void {

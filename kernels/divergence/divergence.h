@@ -5,9 +5,10 @@
  * with logarithms to `base`: in base 2 the Jensen-Shannon divergence lies between 0 and 1 (J. Lin,
  * IEEE Trans. Inf. Theory 37, 145 (1991)).
  *
- * Bins with P_k = 0 have no term (0 log 0 = 0). A bin with Q_k = 0 where P_k is not makes the
- * Kullback-Leibler divergence infinite; a pseudocount avoids that. Contents below 0, which negative
- * weights can bring about, count as 0. An empty histogram, or one without bins, gives NaN.
+ * Neither is ever below 0 (for a base above 1), not by rounding either. 0 log 0 is 0. A bin with
+ * Q_k = 0 where P_k is not makes the Kullback-Leibler divergence infinite; a pseudocount avoids
+ * that. Contents below 0, which negative weights can bring about, count as 0. An empty histogram,
+ * or one without bins, gives NaN.
  *
  * Backward: dp and dq are the gradients with respect to the contents, normalisation included. A
  * content of 0 or less has the gradient 0: there the derivative is infinite or one-sided. So has a

@@ -8,26 +8,38 @@
 namespace upsilon {
 namespace {
 
+// What squared differences of coordinates are summed up in: the next wider type, as their exponents
+// are twice as large.
 template <class T>
-double distance_between(const T* a, const T* b, int64_t width) {
-  double sum = 0;
+struct Wider {
+  using Type = double;
+};
+template <>
+struct Wider<double> {
+  using Type = long double;
+};
+
+template <class T, class Distance = typename Wider<T>::Type>
+Distance distance_between(const T* a, const T* b, int64_t width) {
+  Distance sum = 0;
   for (int64_t d = 0; d < width; ++d) {
-    const double difference = static_cast<double>(a[d]) - static_cast<double>(b[d]);
+    const Distance difference = static_cast<Distance>(a[d]) - static_cast<Distance>(b[d]);
     sum += difference * difference;
   }
   return sum;
 }
 
+template <class T>
 struct Scratch {
-  Neighbour* all;
-  template <class T>
-  Scratch(const KnnGraph<T>& f, WorkspaceLayout& workspace) : all(workspace.reserve<Neighbour>(f.points)) {}
+  using Candidate = NeighbourAt<typename Wider<T>::Type>;
+  Candidate* all;
+  Scratch(const KnnGraph<T>& f, WorkspaceLayout& workspace) : all(workspace.reserve<Candidate>(f.points)) {}
 };
 
 template <class T>
 ups_status run_reference(const Call& call) {
   const KnnGraph<T> f(call);
-  Neighbour* all = scratch_of<Scratch>(call, f).all;
+  typename Scratch<T>::Candidate* all = scratch_of<Scratch<T>>(call, f).all;
   lay_out_rows(f);
   for (int64_t event = 0; event < f.events; ++event) {
     const int64_t begin = f.offsets[event], end = f.offsets[event + 1];
@@ -53,8 +65,8 @@ void validate(const KnnGraphCall& call, RefusalOf<KnnGraphCall>& refuse) {
            UPS_SHAPE);
 }
 
-const OperationOf<KnnGraphCall> entry{{run_reference<float>, workspace_of<KnnGraph<float>, Scratch>},
-                                      {run_reference<double>, workspace_of<KnnGraph<double>, Scratch>},
+const OperationOf<KnnGraphCall> entry{{run_reference<float>, workspace_of<KnnGraph<float>, Scratch<float>>},
+                                      {run_reference<double>, workspace_of<KnnGraph<double>, Scratch<double>>},
                                       validated_by<validate>};
 
 }  // namespace

@@ -6,9 +6,10 @@
  * points gives rows of min(K, n) neighbours with `loop` (a point is then a neighbour of itself, at
  * distance 0), of min(K, n - 1) without; points in no event get empty rows. Rows follow each other
  * without gaps; the unused end of `sources` is 0. Distances are exact enough to be told apart: they
- * are squared differences summed up in float64, in the order of the coordinates, so duplicates are
- * at distance 0 and every variant and batching gives the same graph. NaN and infinite coordinates
- * are refused. There is no gradient. */
+ * are squared differences summed up in float64 (for float64 coordinates in long double, where the
+ * squares of all of them are finite), in the order of the coordinates, so duplicates are at
+ * distance 0 and every variant and batching gives the same graph. NaN and infinite coordinates are
+ * refused. There is no gradient. */
 #ifndef UPSILON_OPS_KNN_GRAPH_H
 #define UPSILON_OPS_KNN_GRAPH_H
 #include "upsilon/upsilon.h"

@@ -45,13 +45,15 @@ void lay_out_rows(const KnnGraph<T>& f) {
 }
 
 // Positions of edges are 32-bit.
-struct Neighbour {
-  double distance;  // squared
+template <class Distance>
+struct NeighbourAt {
+  Distance distance;  // squared
   int32_t index;
-  bool operator<(const Neighbour& other) const {
+  bool operator<(const NeighbourAt& other) const {
     return distance < other.distance || (distance == other.distance && index < other.index);
   }
 };
+using Neighbour = NeighbourAt<double>;
 
 // The distance that decides: compiled with the reference, so that no instruction set contracts its
 // sums.

@@ -13,7 +13,7 @@
  * differ:
  *
  *   convention          q - q_min                               A(d)
- *   objectCondensation  atanh^2 beta                            d^2
+ *   objectCondensation  atanh^2(|beta| up to 1 - 2^-24)         d^2
  *   catFinder           atanh(beta in [0, 1 - 1e-7])            d^2 + 1e-7
  *   cmsPepr             atanh^2((beta in [0, 1 - 1e-4])/1.002)  h(d + 1e-5)
  *
@@ -23,8 +23,9 @@
  *   cmsPepr             exp(-4 d^2)                             1/n        1/n
  * h(t) = t^2 up to 4, 8 (t - 4) above, a jump that is theirs. (object_condensation's losses.py;
  * catfinder's losses.py for one event, whose means run over padded hits otherwise; torch_cmspepr's
- * objectcondensation.py with its defaults.) Under the first, beta = 1 makes the charge infinite, as
- * there.
+ * objectcondensation.py with its defaults.) A beta outside its range counts as the end of the
+ * range, with no gradient through the charge. The first code has no range, and there a beta of 1,
+ * which a float32 sigmoid gives from 17 on, makes the charge infinite.
  *
  * Weights of the four terms are what dy is for: dy = (1, 1, 1, s_B) gives the gradient of the
  * paper's loss. alpha is not differentiated; the distance has gradient 0 at d = 0. Rows outside

@@ -14,6 +14,8 @@ struct Potential {
   T value, slope;
 };
 
+// The largest float32 below 1, which has a finite charge: a sigmoid in float32 gives 1 from 17 on.
+inline constexpr double largest_beta = 1 - 0x1p-24;
 inline constexpr double cat_finder_epsilon = 1e-7, cms_pepr_shift = 1e-5, cms_pepr_huber = 4;
 
 template <class T>
@@ -39,7 +41,10 @@ UPS_HD inline Potential<T> repulsion(int32_t convention, T distance2, T radius) 
 // beta as the charge sees it, and how that moves with beta.
 template <class T>
 UPS_HD inline Potential<T> seen(int32_t convention, T beta) {
-  if (convention == UPS_CONDENSATION_OBJECT_CONDENSATION) return {beta, T(1)};
+  if (convention == UPS_CONDENSATION_OBJECT_CONDENSATION) {
+    constexpr T most = T(largest_beta);
+    return beta > most ? Potential<T>{most, T(0)} : beta < -most ? Potential<T>{-most, T(0)} : Potential<T>{beta, T(1)};
+  }
   const bool cat_finder = convention == UPS_CONDENSATION_CAT_FINDER;
   const T most = T(1) - (cat_finder ? T(1e-7) : T(1e-4)), scale = cat_finder ? T(1) : T(1 / 1.002);
   if (beta < 0) return {T(0), T(0)};

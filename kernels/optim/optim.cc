@@ -1,6 +1,7 @@
 // Reference: the definition, in plain loops.
 #include "optim/optim.h"
 
+#include "core/validity.h"
 #include "lib/kernel.h"
 #include "optim/optim_call.h"
 
@@ -41,8 +42,13 @@ ups_status adam_reference(const Call& call) {
   return UPS_OK;
 }
 
+void validate(const SgdCall& call, RefusalOf<SgdCall>& refuse) {
+  const auto& o = call.options();
+  if (o.nesterov && o.momentum == 0) refuse("nesterov", "is true but momentum is 0 (expected a momentum above 0)");
+}
+
 const OperationOf<AccumulateCall> accumulate{{accumulate_reference<float>}, {accumulate_reference<double>}};
-const OperationOf<SgdCall> sgd{{sgd_reference<float>}, {sgd_reference<double>}};
+const OperationOf<SgdCall> sgd{{sgd_reference<float>}, {sgd_reference<double>}, validated_by<validate>};
 const OperationOf<AdamCall> adam{{adam_reference<float>}, {adam_reference<double>}};
 
 }  // namespace

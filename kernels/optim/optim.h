@@ -4,7 +4,7 @@
  * accumulate: y += scale * x.
  * sgd (PyTorch's SGD): g += weight_decay * p; v = momentum * v + g (v = g when step is 1);
  *   g = nesterov ? g + momentum * v : v; p -= learning_rate * g.
- *   Without a velocity, momentum is not used.
+ *   Without a velocity, momentum is not used. nesterov needs a momentum above 0.
  * adam (Kingma and Ba, arXiv:1412.6980; decoupled: AdamW, arXiv:1711.05101), `step` counts from 1:
  *   m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g²;
  *   p -= learning_rate / (1 - beta1^step) * m / (sqrt(v / (1 - beta2^step)) + epsilon).
@@ -19,13 +19,14 @@ extern "C" {
 #endif
 
 #define UPS_ACCUMULATE_SCHEMA "x: real[...] -> y&: real[...]; scale: f64 = 1"
-#define UPS_SGD_SCHEMA                                                    \
-  "gradient: real[...] -> parameter&: real[...], velocity?&: real[...]; " \
-  "learning_rate: f64 = 0.01, momentum: f64, weight_decay: f64, nesterov: bool, step: i32 = 1 from 1"
-#define UPS_ADAM_SCHEMA                                                                     \
-  "gradient: real[...] -> parameter&: real[...], mean&: real[...], square&: real[...]; "    \
-  "learning_rate: f64 = 0.001, beta1: f64 = 0.9, beta2: f64 = 0.999, epsilon: f64 = 1e-8, " \
-  "weight_decay: f64, decoupled: bool, step: i32 = 1 from 1"
+#define UPS_SGD_SCHEMA                                                                                         \
+  "gradient: real[...] -> parameter&: real[...], velocity?&: real[...]; "                                      \
+  "learning_rate: f64 = 0.01 from 0, momentum: f64 = 0 from 0, weight_decay: f64 = 0 from 0, nesterov: bool, " \
+  "step: i32 = 1 from 1"
+#define UPS_ADAM_SCHEMA                                                                                     \
+  "gradient: real[...] -> parameter&: real[...], mean&: real[...], square&: real[...]; "                    \
+  "learning_rate: f64 = 0.001 from 0, beta1: f64 = 0.9 from 0 below 1, beta2: f64 = 0.999 from 0 below 1, " \
+  "epsilon: f64 = 1e-8 from 0, weight_decay: f64 = 0 from 0, decoupled: bool, step: i32 = 1 from 1"
 
 typedef struct ups_accumulate_options {
   size_t size UPS_DEFAULT(sizeof(ups_accumulate_options)); /* of this struct; 0: all defaults */

@@ -25,13 +25,28 @@ export interface Traced<T> {
 
 let recording = true;
 
+/** Functions that return before their body has run. */
+const laterBodies = ['AsyncFunction', 'GeneratorFunction', 'AsyncGeneratorFunction'];
+
 /**
  * Runs `body` without recording: its results have no gradient and keep no inputs alive.
  * @returns what `body` returns
+ * @throws TypeError for an async function, the rest of which would run after recording began again;
+ *   ValueError for what is no function
  */
 export function noGrad<T>(body: () => T): T {
   if (typeof body !== 'function')
     throw new ValueError('noGrad', 'body', `body is ${shown(body)} (expected a function)`);
+  const kind = (body as { [Symbol.toStringTag]?: string })[Symbol.toStringTag];
+  if (kind !== undefined && laterBodies.includes(kind)) {
+    const found = kind === 'GeneratorFunction' ? 'a generator' : 'an async function';
+    const text = `body is ${found}, which would go on after noGrad has returned (expected a function that is done when it returns; wrap what lies between two awaits)`;
+    throw Object.assign(new TypeError(`noGrad: ${text}`), {
+      code: 'ERR_UPSILON_VALUE',
+      operation: 'noGrad',
+      argument: 'body',
+    });
+  }
   const before = recording;
   recording = false;
   try {

@@ -9,7 +9,7 @@ import { isList as isListVector, isVector } from '../tensor/column';
 import { besides } from '../tensor/host';
 import { asRagged, Ragged, type RaggedLike } from '../tensor/ragged';
 import { shapeText } from '../tensor/shape';
-import { asTensor, type Tensor, type TensorLike } from '../tensor/tensor';
+import { asAlike, type Tensor, type TensorLike } from '../tensor/tensor';
 
 export interface ArgsortOptions {
   /**
@@ -39,8 +39,8 @@ export function argsort(keys: Ragged | RaggedLike, options?: ArgsortOptions): Ra
 export function argsort(keys: TensorLike, options?: ArgsortOptions): Tensor;
 export function argsort(keys: TensorLike | Ragged | RaggedLike, options: ArgsortOptions = {}): Tensor | Ragged {
   knownOptions.check(options, 'argsort');
-  const list = isList(keys) ? asRagged(keys, 'argsort', 'keys') : undefined;
-  const values = list ? list.values : asTensor(keys as TensorLike, undefined, 'argsort', 'keys');
+  const list = isList(keys) ? asRagged(keys, 'argsort', 'keys', dtypeCode['float64']) : undefined;
+  const values = list ? list.values : asAlike({ keys: keys as TensorLike }, 'argsort').keys;
   if (values.shape.length !== 1)
     throw new ShapeError('argsort', 'keys', `keys is ${shapeText(values.shape)} (expected [N])`);
   const offsets = list ? list.offsets : besides(values, Int32Array.of(0, values.size));

@@ -3,13 +3,12 @@ import { Kernel } from '../operation/kernel';
 import { Operation } from '../operation/operation';
 import { addTo } from '../runtime/accumulate';
 import { KnownOptions } from '../runtime/check';
-import { dtypes } from '../runtime/dtype';
 import { ShapeError, ValueError } from '../runtime/errors';
 import type { OptionValues } from '../runtime/plan';
 import { besides } from '../tensor/host';
 import { indices, Ragged, type RaggedLike } from '../tensor/ragged';
 import { shapeText } from '../tensor/shape';
-import { asTensor, filled, type Tensor, type TensorLike } from '../tensor/tensor';
+import { asAlike, asTensor, filled, type Tensor, type TensorLike } from '../tensor/tensor';
 
 /** Options shared by the distance covariance and correlation. */
 export interface DistanceOptions {
@@ -92,12 +91,13 @@ export function distanceCorrelations(
 ): Tensor {
   correlationOptions.check(options, 'distanceCorrelations');
   const isList = y instanceof Ragged || (typeof y === 'object' && y !== null && 'offsets' in y && 'values' in y);
-  const values = asTensor(isList ? y.values : y, undefined, 'distanceCorrelations', 'y');
+  const given = { x, y: isList ? y.values : y, weights: options?.weights };
+  const { x: variables, y: values, weights } = asAlike(given, 'distanceCorrelations');
   const offsets = isList
     ? indices(y.offsets, 'distanceCorrelations', 'offsets')
     : oneSet(values, 'distanceCorrelations');
   const order = orderOf(options, 'distanceCorrelations');
-  const inputs = [x, values, options?.weights, offsets, order];
+  const inputs = [variables, values, weights, offsets, order];
   return operation.run(inputs, kernelOptions(options, 'correlation'), options?.out);
 }
 
@@ -108,22 +108,6 @@ function kernelOptions(options: DistanceCorrelationOptions | undefined, quantity
 
 function orderOf(options: DistanceOptions | undefined, name: string): Tensor | undefined {
   return options?.order === undefined ? undefined : indices(options.order, name, 'order');
-}
-
-/** The arguments as tensors; lists of numbers get the element type of what is a tensor already. */
-function alike(
-  { x, y, weights }: { x: TensorLike; y: TensorLike; weights: TensorLike | undefined },
-  name: string,
-): [Tensor, Tensor, Tensor | undefined] {
-  let type: number | undefined;
-  const made = (source: TensorLike, argument: string): Tensor => {
-    const found = asTensor(source, Array.isArray(source) ? type : undefined, name, argument);
-    if (!Array.isArray(source) && dtypes[found._dtype].floating) type ??= found._dtype;
-    return found;
-  };
-  if (weights !== undefined && !Array.isArray(weights)) weights = made(weights, 'weights');
-  if (!Array.isArray(y)) y = made(y, 'y');
-  return [made(x, 'x'), made(y, 'y'), weights === undefined ? undefined : made(weights, 'weights')];
 }
 
 function oneSet(y: Tensor, name: string): Tensor {
@@ -145,7 +129,7 @@ function ofTwo(
   name: string,
   quantity: string,
 ): Tensor {
-  const [x, y, weights] = alike({ x: first, y: second, weights: options?.weights }, name);
+  const { x, y, weights } = asAlike({ x: first, y: second, weights: options?.weights }, name);
   const several = coordinates(x, name, 'x') !== 1 || coordinates(y, name, 'y') !== 1;
   const settings = kernelOptions(options, quantity);
   const matrix = (z: Tensor): Tensor => (z.shape.length === 2 ? z : z.reshape([z.size, 1]));

@@ -5,7 +5,7 @@ import { ShapeError, ValueError } from '../runtime/errors';
 import { tensor } from '../tensor/create';
 import { onHost } from '../tensor/host';
 import { shapeText } from '../tensor/shape';
-import { asTensor, empty, type Tensor, type TensorLike } from '../tensor/tensor';
+import { asAlike, asTensor, empty, type Tensor, type TensorLike } from '../tensor/tensor';
 
 /** The bins of a variable: `{ bins, range }` for equal widths, or `edges`. */
 export interface Binning {
@@ -103,28 +103,25 @@ export function edgesOf({ bins, range, edges }: Binning, name: string, of = ''):
 }
 
 /** Values as they have a gradient: only where they are shared out. */
-function valuesOf(values: TensorLike, options: CountingOptions, name: string, argument: string): Tensor {
-  const made = asTensor(values, undefined, name, argument);
-  return options.spread === 'linear' ? made : made.detach();
+function valuesOf(values: Tensor, options: CountingOptions): Tensor {
+  return options.spread === 'linear' ? values : values.detach();
 }
 
 function count(
   kernel: Operation,
   values: Tensor[],
+  weights: Tensor | undefined,
   edges: Tensor[],
   options: CountingOptions,
   name: string,
 ): { counts: Tensor; squares?: Tensor } {
-  const { weights, outside, spread, squares = false } = options;
+  const { outside, spread, squares = false } = options;
   if (typeof squares !== 'boolean')
     throw new ValueError(name, 'squares', `squares is ${shown(squares)} (expected true or false)`);
-  const [{ _dtype: dtype, _device: device }] = values;
-  const ofElements =
-    weights === undefined ? undefined : asTensor(weights, Array.isArray(weights) ? dtype : undefined, name, 'weights');
   const shape = edges.map(({ size }) => size - 1);
-  const found = squares ? empty(float64, shape, device, name, 'squares') : undefined;
+  const found = squares ? empty(float64, shape, values[0]._device, name, 'squares') : undefined;
   const placed = edges.map((cuts) => cuts.to(values[0].device));
-  const counts = kernel.run([...values, ...placed, ofElements], { outside, spread }, undefined, undefined, [found]);
+  const counts = kernel.run([...values, ...placed, weights], { outside, spread }, undefined, undefined, [found]);
   return found ? { counts, squares: found } : { counts };
 }
 
@@ -140,7 +137,9 @@ export function histogram(x: TensorLike, options: HistogramOptions): Histogram {
   knownOptions.check(options ?? {}, 'histogram');
   const given = options ?? {};
   const edges = edgesOf(given, 'histogram');
-  const { counts, squares } = count(operation, [valuesOf(x, given, 'histogram', 'x')], [edges], given, 'histogram');
+  const made = asAlike({ x, weights: given.weights }, 'histogram');
+  const values = [valuesOf(made.x, given)];
+  const { counts, squares } = count(operation, values, made.weights, [edges], given, 'histogram');
   return { counts, edges, ...(squares && { squares }) };
 }
 
@@ -164,8 +163,8 @@ export function histogram2d(x: TensorLike, y: TensorLike, options: Histogram2dOp
   };
   const xEdges = binning(given.x, 'x'),
     yEdges = binning(given.y, 'y');
-  const first = valuesOf(x, given, name, 'x');
-  const second = Array.isArray(y) ? asTensor(y, first._dtype, name, 'y') : valuesOf(y, given, name, 'y');
-  const { counts, squares } = count(operation2d, [first, second], [xEdges, yEdges], given, name);
+  const made = asAlike({ x, y, weights: given.weights }, name);
+  const values = [valuesOf(made.x, given), valuesOf(made.y, given)];
+  const { counts, squares } = count(operation2d, values, made.weights, [xEdges, yEdges], given, name);
   return { counts, xEdges, yEdges, ...(squares && { squares }) };
 }

@@ -43,7 +43,12 @@ const float64 = dtypeCode['float64'],
 
 /** A column of numbers without a gradient. @internal */
 export function column(values: TensorLike, like: Tensor | undefined, operation: string, argument: string): Tensor {
-  const made = asTensor(values, Array.isArray(values) ? like?._dtype : undefined, operation, argument).detach();
+  const made = asTensor(
+    values,
+    Array.isArray(values) ? (like?._dtype ?? float64) : undefined,
+    operation,
+    argument,
+  ).detach();
   if (!dtypes[made._dtype].floating)
     throw new DTypeError(operation, argument, `${argument} is ${made.dtype} (expected float32 or float64)`);
   if (made.shape.length !== 1 || (like && made.size !== like.size)) {

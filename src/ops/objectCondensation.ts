@@ -58,7 +58,8 @@ const int32 = dtypeCode['int32'];
  * The four terms of the object condensation loss (Kieseler, arXiv:2002.03605), means over the
  * events: attractive and repulsive potential, beta of the condensation points, beta of the noise.
  * Weights of the terms come with the gradient: `loss.backward([1, 1, 1, sB])`.
- * @param beta - `[N]`, from 0 to below 1
+ * @param beta - `[N]`, from 0 to 1; what is above the convention's largest (1 - 2^-24, 1 - 1e-7,
+ *   1 - 1e-4) counts as that, with no gradient through the charge
  * @param x - `[N, D]` with boundaries of B events: coordinates in the space of clusters
  * @param objectIds - int32 `[N]`: the true object of each hit in its event, above 0; 0 and below
  *   for noise

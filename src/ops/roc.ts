@@ -3,7 +3,7 @@ import { KnownOptions } from '../runtime/check';
 import { dtypeCode } from '../runtime/dtype';
 import { ShapeError } from '../runtime/errors';
 import { shapeText } from '../tensor/shape';
-import { asTensor, ofType, type Tensor, type TensorLike } from '../tensor/tensor';
+import { asAlike, asTensor, ofType, type Tensor, type TensorLike } from '../tensor/tensor';
 
 export interface RocOptions {
   /** `[N]`, also zero or negative. Default: all 1. */
@@ -48,16 +48,11 @@ function run(
   wanted: readonly number[],
 ): Tensor[] {
   knownOptions.check(options, name);
-  const scores = asTensor(given.scores, undefined, name, 'scores');
+  const { scores, weights } = asAlike({ scores: given.scores, weights: options?.weights }, name);
   const labels = asTensor(given.labels, uint8, name, 'labels');
   const bytes = ofType(labels, uint8, name, 'labels');
-  const { weights } = options ?? {};
-  const ofElements =
-    weights === undefined
-      ? undefined
-      : asTensor(weights, Array.isArray(weights) ? scores._dtype : undefined, name, 'weights');
   const outputs = none.map((_, place) => wanted.includes(place));
-  const found = kernels[name].run([scores, bytes, ofElements, given.efficiencies], undefined, undefined, outputs);
+  const found = kernels[name].run([scores, bytes, weights, given.efficiencies], undefined, undefined, outputs);
   return wanted.map((place) => found[place]!);
 }
 
@@ -108,12 +103,8 @@ export function backgroundRejection(
   if (list.shape.length !== 1)
     throw new ShapeError(name, 'efficiencies', `efficiencies is ${shapeText(list.shape)} (expected [K])`);
   const wanted = ofType(list, float64, name, 'efficiencies');
-  const on = asTensor(scores, undefined, name, 'scores');
-  const [rejection, thresholds] = run(
-    name,
-    { scores: on, labels, efficiencies: wanted.to(on.device) },
-    options,
-    [4, 5],
-  );
+  const on = asAlike({ scores, weights: options?.weights }, name).scores;
+  const efficiencyList = wanted.to(on.device);
+  const [rejection, thresholds] = run(name, { scores: on, labels, efficiencies: efficiencyList }, options, [4, 5]);
   return { rejection, thresholds };
 }

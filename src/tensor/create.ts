@@ -3,11 +3,11 @@ import { cpu } from '../runtime/device';
 import { codeOf, type DType } from '../runtime/dtype';
 import { ValueError } from '../runtime/errors';
 import { immediately } from '../runtime/queue';
-import { checkShape } from './shape';
+import { checkShape, inferredShape } from './shape';
 import { asTensor, filled, ofType, type Tensor, type TensorLike } from './tensor';
 
 export interface TensorOptions {
-  /** Default: the shape of the source. */
+  /** Default: the shape of the source. One size may be -1: it is inferred from the others. */
   shape?: readonly number[];
   /**
    * Default: the source's, float32 for lists of numbers. Another one than the source's makes a
@@ -27,7 +27,12 @@ const knownOptions = new KnownOptions('shape', 'dtype', 'device', 'requiresGrad'
 /**
  * A tensor on the memory of `source`. Typed arrays and one-chunk Arrow vectors (Float32, Float64,
  * Int32, Int64, Uint8 and FixedSizeLists of them, nested or not) are not copied; several chunks are
- * gathered once; lists of numbers are copied.
+ * gathered once; lists of numbers are copied, to float32 unless `dtype` says otherwise.
+ *
+ * An operation takes lists of numbers too. There a list gets the element type of the tensors
+ * beside it. Where all are lists they become float32, but float64 in what compares, counts or sums
+ * up exactly: `argsort`, `histogram`, `rocAuc` and its relatives, divergences, `inverseJsd`, `ddt`,
+ * `planingWeights`, distance correlations and covariances, and `linearSumAssignment`.
  * @throws DTypeError for element types that no operation knows
  * @throws ValueError for columns with nulls, saying how many; for numbers that the element type
  *   cannot hold
@@ -48,8 +53,9 @@ export function tensor(source: TensorLike, options: TensorOptions = {}): Tensor 
     made = ofType(host, wanted, 'tensor', name);
   }
   if (shape !== undefined) {
-    checkShape(shape, made.size, 'tensor');
-    made = made.reshape(shape);
+    const whole = inferredShape(shape, made.size);
+    checkShape(whole, made.size, 'tensor');
+    made = made.reshape(whole);
   }
   if (device !== undefined) made = made.to(device);
   if (requiresGrad) {

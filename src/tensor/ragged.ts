@@ -6,6 +6,7 @@ import { dtypeCode } from '../runtime/dtype';
 import { DTypeError, ShapeError, ValueError } from '../runtime/errors';
 import { wrapArray } from '../runtime/memory';
 import { isVector, listColumnOf, listVectorOf } from './column';
+import type { NestedArray } from './lists';
 import { asTensor, Tensor, type TensorLike } from './tensor';
 
 const int32 = dtypeCode['int32'];
@@ -94,23 +95,55 @@ export function checkBoundaries(boundaries: Tensor | Int32Array, rows: number, o
 
 const knownOptions = new KnownOptions('name', 'device');
 
+/** `[[1, 2], [3]]`: an event each, of numbers or of rows that are lists themselves. */
+export type RaggedLists = readonly (readonly NestedArray[])[];
+
 /**
  * Events with varying numbers of rows. An Arrow `List` column (also a slice) in one chunk is not
  * copied.
  * @param source - `List<T>`, `List<FixedSizeList<T>[F]>`..., or values `[N, ...]` and offsets
- *   `[B+1]`
+ *   `[B+1]`, or a list per event (`[[1, 2], [3]]`), whose numbers become float32
  * @throws ValueError for nulls
+ * @throws ShapeError when rows are of different lengths
  * @throws DTypeError when the column is not a list, or its elements are of a type that no operation
  *   knows
  */
-export function ragged(source: Vector | RaggedLike | Ragged, options: { name?: string; device?: string } = {}): Ragged {
+export function ragged(
+  source: Vector | RaggedLike | Ragged | RaggedLists,
+  options: { name?: string; device?: string } = {},
+): Ragged {
   knownOptions.check(options, 'ragged');
-  const made = asRagged(source, 'ragged', options.name ?? 'list');
+  const name = options.name ?? 'list';
+  const made = Array.isArray(source)
+    ? ofLists(source as RaggedLists, name)
+    : asRagged(source as Vector | RaggedLike | Ragged, 'ragged', name);
   return options.device === undefined ? made : made.to(options.device);
 }
 
-/** {@link ragged} for an argument of an operation, which errors then name. @internal */
-export function asRagged(source: Vector | RaggedLike | Ragged, operation: string, name: string): Ragged {
+function ofLists(events: RaggedLists, name: string): Ragged {
+  const offsets = new Int32Array(events.length + 1);
+  const rows: NestedArray[] = [];
+  for (let b = 0; b < events.length; ++b) {
+    const event: unknown = events[b];
+    if (!Array.isArray(event))
+      throw new DTypeError('ragged', name, `${name} has ${shown(event)} at position ${b} (expected a list per event)`);
+    for (const row of event as readonly NestedArray[]) rows.push(row);
+    offsets[b + 1] = rows.length;
+  }
+  const values = asTensor(rows, undefined, 'ragged', name);
+  return new Ragged(values, new Tensor(wrapArray(offsets), int32, [offsets.length], cpu));
+}
+
+/**
+ * {@link ragged} for an argument of an operation, which errors then name. @internal
+ * @param wantedOfLists - the element type that values become which are lists of numbers
+ */
+export function asRagged(
+  source: Vector | RaggedLike | Ragged,
+  operation: string,
+  name: string,
+  wantedOfLists?: number,
+): Ragged {
   if (source instanceof Ragged) return source;
   if (typeof source === 'object' && source !== null) {
     if (isVector(source)) {
@@ -122,9 +155,9 @@ export function asRagged(source: Vector | RaggedLike | Ragged, operation: string
       const offsets = indices(source.offsets, operation, 'offsets');
       if (offsets.size === 0)
         throw new ShapeError(operation, 'offsets', 'offsets is [0] (expected at least one boundary)');
-      return new Ragged(asTensor(source.values, undefined, operation, 'values'), offsets);
+      return new Ragged(asTensor(source.values, wantedOfLists, operation, 'values'), offsets);
     }
   }
-  const text = `${name} is ${shown(source)} (expected an Arrow List vector or { values, offsets })`;
+  const text = `${name} is ${shown(source)} (expected an Arrow List vector, { values, offsets } or ragged() of lists)`;
   throw new DTypeError(operation, name, text);
 }

@@ -224,6 +224,31 @@ export function asTensor(source: TensorLike, wanted: number | undefined, operati
   return new Tensor(wrapArray(array), dtype, shape, cpu);
 }
 
+type Alike<Sources> = {
+  [Name in keyof Sources]: undefined extends Sources[Name] ? Tensor | undefined : Tensor;
+};
+
+/**
+ * Arguments of an operation that compares or counts numbers, all of one element type. Lists take
+ * that of the first tensor among them; where there is none they become float64, so that numbers
+ * that differ stay different. @internal
+ */
+export function asAlike<Sources extends Readonly<Record<string, TensorLike | undefined>>>(
+  sources: Sources,
+  operation: string,
+): Alike<Sources> {
+  const made = Object.entries(sources).map(([name, source]) =>
+    source === undefined || Array.isArray(source) ? source : asTensor(source, undefined, operation, name),
+  );
+  const typed = made.find((found) => found instanceof Tensor && dtypes[found._dtype].floating) as Tensor | undefined;
+  const type = typed?._dtype ?? dtypeCode['float64'];
+  const entries = Object.keys(sources).map((name, i) => {
+    const found = made[i];
+    return [name, found === undefined ? undefined : asTensor(found, type, operation, name)] as const;
+  });
+  return Object.fromEntries(entries) as Alike<Sources>;
+}
+
 /**
  * The same numbers of another element type where they are, without a gradient: a copy. @internal
  */

@@ -239,3 +239,44 @@ test('bad input gives typed errors', async () => {
     }),
   );
 });
+
+test('divergences are never below 0 and stay finite where bins are nearly empty', () => {
+  const positive = fc.oneof(
+    fc.double({ min: 0, max: 1e3, noNaN: true }),
+    fc.constantFrom(0, 5e-324, 1e-310, 1e-300, 1),
+  );
+  const shape = fc.array(positive, { minLength: 1, maxLength: 9 }).filter((list) => total(list) > 1e-200);
+  fc.assert(
+    fc.property(shape, fc.double({ min: 1e-3, max: 1e3, noNaN: true }), (p, factor) => {
+      const scaled = p.map((content) => content * factor);
+      for (const divergence of [ups.jsDivergence, ups.klDivergence]) {
+        const value = divergence(p, scaled).item();
+        expect(value).toBeGreaterThanOrEqual(0);
+        if (Math.min(...p.filter((content) => content > 0)) > 1e-290) expect(value).toBeLessThan(1e-14);
+      }
+    }),
+  );
+  fc.assert(
+    fc.property(fc.array(fc.tuple(positive, positive), { minLength: 1, maxLength: 9 }), (pairs) => {
+      const [p, q] = [0, 1].map((side) =>
+        ups.tensor(
+          pairs.map((pair) => pair[side]),
+          { dtype: 'float64', requiresGrad: true },
+        ),
+      );
+      const value = ups.jsDivergence(p, q);
+      if (Number.isNaN(value.item())) return; // an empty histogram
+      expect(value.item()).toBeGreaterThanOrEqual(0);
+      expect(value.item()).toBeLessThanOrEqual(1 + 1e-12);
+      expect(ups.klDivergence(p.detach(), q.detach()).item()).toBeGreaterThanOrEqual(0);
+      const smallest = Math.min(...[p, q].map((side) => total(side.data)));
+      if (smallest < 1e-200) return;
+      value.backward();
+      for (const { grad } of [p, q]) expect([...(grad!.data as Float64Array)].every(Number.isFinite)).toBe(true);
+    }),
+  );
+  expect(ups.jsDivergence([0.1, 0.2, 0.3], [0.3, 0.6, 0.9]).item()).toBeCloseTo(0, 30);
+  expect(ups.jsDivergence([0, 1], [5e-324, 1]).item()).toBeCloseTo(0, 30);
+  expect(ups.jsDivergence([2, 4], [1, 2]).item()).toBe(0);
+  expect(ups.klDivergence([1, 1], [1, 1 + 1e-9]).item()).toBeCloseTo(1e-18 / 8 / Math.log(2), 25);
+});

@@ -398,3 +398,14 @@ test('gravNet refuses what does not fit, and takes events of few points', () => 
     { numRuns: 200 },
   );
 });
+
+test('float64 coordinates whose squares no float64 holds', () => {
+  for (const scale of [1e-300, 1e-170, 1, 1e170, 1e300, 1.7e308]) {
+    const values = ups.tensor(
+      Float64Array.of(0, 0.45, 0.6, 1).map((x) => x * scale),
+      { shape: [4, 1] },
+    );
+    const { sources } = ups.knnGraph({ values, offsets: [0, 4] }, 2);
+    expect(Array.from(sources.data as Int32Array)).toEqual([1, 2, 2, 0, 1, 3, 2, 1]);
+  }
+});

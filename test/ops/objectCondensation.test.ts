@@ -109,3 +109,31 @@ test('what cannot be used is told', () => {
   expect(thrown(() => ups.objectCondensation([0.5], x, [1, 1])).message).toContain('beta');
   expect(thrown(() => ups.objectCondensation([0.5, 0.5], x, [1, 1], { convention: 'paper' as never })).message).toContain('cmsPepr'); // prettier-ignore
 });
+
+test('a beta of 1, which a float32 sigmoid gives, has a finite charge and no gradient through it', () => {
+  const x = { values: [[0], [0.5], [0.2], [4]], offsets: [0, 4] };
+  const devices = ups
+    .devices()
+    .map(({ name }) => name)
+    .filter((name) => name === 'cpu' || name === 'emulated:0');
+  for (const device of devices)
+    for (const convention of ['objectCondensation', 'catFinder', 'cmsPepr'] as const) {
+      const beta = ups.tensor([1, 0.3, -1, 2], { device, requiresGrad: true });
+      const on = {
+        values: ups.tensor(x.values, { device }),
+        offsets: ups.tensor(x.offsets, { dtype: 'int32', device }),
+      };
+      const ids = ups.tensor([1, 1, 2, 0], { dtype: 'int32', device });
+      const loss = ups.objectCondensation(beta, on, ids, { convention });
+      loss.backward([1, 1, 1, 1]);
+      for (const tensor of [loss, beta.grad!]) {
+        const found = Array.from(tensor.to('cpu').data as Float32Array);
+        expect(found.every(Number.isFinite)).toBe(true);
+      }
+    }
+  const attraction = (beta: number): number => {
+    const terms = ups.objectCondensation([beta, beta], { values: [[0], [0.5]], offsets: [0, 2] }, [1, 1], { qMin: 0 });
+    return Number(terms.data[0]);
+  };
+  expect(attraction(1)).toBe(attraction(1 - 2 ** -24));
+});

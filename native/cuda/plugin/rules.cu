@@ -23,6 +23,12 @@ UPS_ON_DEVICE void record(int32_t* fault, int32_t code) {
   }
 }
 
+// Whether a rule is violated already. Other blocks may record meanwhile, so it is read atomically,
+// by one lane of each warp.
+UPS_ON_DEVICE bool has_fault(int32_t* fault) {
+  return __any_sync(0xffffffffu, threadIdx.x % 32 == 0 && atomicAdd(fault, 0) != 0);
+}
+
 // Whether an element breaks a rule that can be told from it and the one before it; `data` is int32
 // or the bits of float. Every rule of data_rules.h has a CheckOnDevice: with breaks(), or with
 // launch(), where it takes a kernel of its own.
@@ -97,7 +103,7 @@ constexpr int64_t glance = 256;  // steps after which a walk looks whether anoth
 template <int threads>
 UPS_KERNEL_LB(threads)
 check_forest(RuledElements ruled, int32_t code, int32_t* fault) {
-  if (*fault != 0) return;  // the boundaries cannot be trusted
+  if (has_fault(fault)) return;  // the boundaries cannot be trusted
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int64_t warps = static_cast<int64_t>(gridDim.x) * (threads / 32);
   for (int64_t event = static_cast<int64_t>(blockIdx.x) * (threads / 32) + threadIdx.x / 32; event < ruled.events;
@@ -134,7 +140,7 @@ check_forest(RuledElements ruled, int32_t code, int32_t* fault) {
 template <int threads>
 UPS_KERNEL_LB(threads)
 check_pairs(RuledElements ruled, int32_t code, int32_t* fault) {
-  if (*fault != 0) return;  // the boundaries cannot be trusted
+  if (has_fault(fault)) return;  // the boundaries cannot be trusted
   UPS_SHARED(long long, parts, [threads]);
   const int thread = static_cast<int>(threadIdx.x);
   long long pairs = 0;
@@ -158,7 +164,7 @@ check_pairs(RuledElements ruled, int32_t code, int32_t* fault) {
 template <int threads>
 UPS_KERNEL_LB(threads)
 check_sorts(RuledElements ruled, int32_t code, int32_t* fault) {
-  if (*fault != 0) return;  // the boundaries cannot be trusted
+  if (has_fault(fault)) return;  // the boundaries cannot be trusted
   const int32_t *const offsets = ruled.offsets, *const order = static_cast<const int32_t*>(ruled.data);
   const float* const keys = static_cast<const float*>(ruled.keys);
   const int64_t step = static_cast<int64_t>(gridDim.x) * threads;
